@@ -1,0 +1,9 @@
+//! pondersweep: distributed hyperparameter sweeps whose sensitivity tables can be trusted.
+//!
+//! Pure rooms decide, edge rooms act; ARCHITECTURE.md has the map.
+
+pub mod report;
+pub mod scheduler;
+pub mod statistics;
+pub mod store;
+pub mod sweep;

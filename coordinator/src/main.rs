@@ -1,0 +1,3 @@
+//! The binary `pondersweep`.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! Tables and figures as data, then as text and pictures.

@@ -1,0 +1,99 @@
+//! What the scheduler decided, in the order it decided it: the only thing the store writes and the
+//! only thing a restart reads back.
+
+use pondersweep_proto::id::{LeaseToken, SweepId, TrialId, WorkerId};
+
+/// The state of a sweep.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum SweepState {
+    /// Its pending trials are dispatched.
+    Active,
+    /// Leased trials go on, no new ones are dispatched.
+    Paused,
+    /// Ended by a person.
+    Cancelled,
+    /// Every trial has ended.
+    Finished,
+}
+
+/// The state of a trial, as the database names it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum TrialState {
+    /// Waits for a worker.
+    Pending,
+    /// A worker runs it.
+    Leased,
+    /// Trained and measured.
+    Succeeded,
+    /// Training diverged: a result.
+    Infeasible,
+    /// The machinery failed more often than allowed.
+    Failed,
+    /// A person ended it.
+    Cancelled,
+}
+
+/// How an attempt ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// The trial was trained and measured.
+    Succeeded,
+    /// Training diverged; the text says at which update.
+    Infeasible(String),
+    /// The attempt failed by the trial's own doing; the text says how.
+    Failed(String),
+    /// The lease was not renewed in time: the worker is lost or cut off.
+    Lapsed,
+    /// The worker handed the lease back.
+    Returned,
+    /// A person cancelled the sweep.
+    Cancelled,
+}
+
+/// One decision.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// A sweep changed state; the reason is for people.
+    Sweep {
+        /// Which sweep.
+        sweep_id: SweepId,
+        /// Its state now.
+        state: SweepState,
+        /// Why, for people.
+        reason: String,
+    },
+    /// An attempt began: the trial is `Leased`.
+    Leased {
+        /// The trial and its new attempt.
+        token: LeaseToken,
+        /// Who runs it.
+        worker_id: WorkerId,
+        /// The acquisition it was granted to, so that a repeated one gets the same leases.
+        request_id: String,
+    },
+    /// An attempt ended and left its trial in a state.
+    Ended {
+        /// The trial and the attempt that ended.
+        token: LeaseToken,
+        /// How the attempt ended.
+        ending: Ending,
+        /// The trial's state now.
+        state: TrialState,
+    },
+    /// A trial without a live attempt changed state: it was cancelled, or made pending again.
+    Trial {
+        /// Which trial.
+        trial_id: TrialId,
+        /// Its state now.
+        state: TrialState,
+    },
+    /// A worker spoke for an attempt that is not current; nothing was changed by it.
+    Refused {
+        /// What it spoke for.
+        token: LeaseToken,
+        /// Who spoke.
+        worker_id: WorkerId,
+        /// The call, such as "finish".
+        call: &'static str,
+    },
+}

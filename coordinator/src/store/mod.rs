@@ -1,0 +1,1 @@
+//! The one SQLite database: open, migrate, commit, restore, read.

@@ -1,0 +1,132 @@
+//! The refusals of the two services, and the one place where they become gRPC statuses and back.
+
+use tonic::{Code, Status};
+
+use crate::{id::LeaseToken, spec::SpecError};
+
+/// Why a worker's call was refused.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum LeaseError {
+    /// Another attempt has the trial, or it has ended: drop this attempt's work.
+    #[error("{0} is no longer the current lease")]
+    Superseded(String),
+    /// The coordinator does not know the worker: register, then repeat the call.
+    #[error("worker {0} is not registered")]
+    UnknownWorker(String),
+    /// The message breaks the contract: a bug in the sender, do not repeat it.
+    #[error("malformed request: {0}")]
+    Malformed(String),
+    /// The coordinator cannot answer now: repeat the same call later.
+    #[error("coordinator unavailable: {0}")]
+    Unavailable(String),
+}
+
+impl LeaseError {
+    /// The refusal of a token that is not the trial's current lease.
+    #[must_use]
+    pub fn superseded(token: LeaseToken) -> Self {
+        Self::Superseded(token.to_string())
+    }
+}
+
+impl From<LeaseError> for Status {
+    fn from(error: LeaseError) -> Self {
+        match error {
+            LeaseError::Superseded(what) => Self::failed_precondition(what),
+            LeaseError::UnknownWorker(who) => Self::not_found(who),
+            LeaseError::Malformed(what) => Self::invalid_argument(what),
+            LeaseError::Unavailable(why) => Self::unavailable(why),
+        }
+    }
+}
+
+impl From<Status> for LeaseError {
+    fn from(status: Status) -> Self {
+        let message = status.message().to_owned();
+        match status.code() {
+            Code::FailedPrecondition => Self::Superseded(message),
+            Code::NotFound => Self::UnknownWorker(message),
+            Code::InvalidArgument | Code::OutOfRange | Code::Unimplemented => {
+                Self::Malformed(message)
+            }
+            _ => Self::Unavailable(message),
+        }
+    }
+}
+
+/// Why a person's call was refused.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SweepError {
+    /// No sweep has this id or prefix.
+    #[error("no sweep {0:?}\nhint: `pondersweep ls` lists the sweeps")]
+    NotFound(String),
+    /// The name fits several sweeps: give more of the id.
+    #[error("{0}\nhint: give more digits of the id")]
+    Ambiguous(String),
+    /// The specification cannot be run.
+    #[error("{0}")]
+    Invalid(String),
+    /// The sweep's state does not allow it.
+    #[error("{0}")]
+    WrongState(String),
+    /// The coordinator cannot answer now: repeat the same call later.
+    #[error("coordinator unavailable: {0}")]
+    Unavailable(String),
+}
+
+impl From<SpecError> for SweepError {
+    fn from(error: SpecError) -> Self {
+        Self::Invalid(error.to_string())
+    }
+}
+
+impl From<SweepError> for Status {
+    fn from(error: SweepError) -> Self {
+        match error {
+            SweepError::NotFound(what) => Self::not_found(what),
+            SweepError::Ambiguous(what) => Self::out_of_range(what),
+            SweepError::Invalid(what) => Self::invalid_argument(what),
+            SweepError::WrongState(what) => Self::failed_precondition(what),
+            SweepError::Unavailable(why) => Self::unavailable(why),
+        }
+    }
+}
+
+impl From<Status> for SweepError {
+    fn from(status: Status) -> Self {
+        let message = status.message().to_owned();
+        match status.code() {
+            Code::NotFound => Self::NotFound(message),
+            Code::OutOfRange => Self::Ambiguous(message),
+            Code::InvalidArgument => Self::Invalid(message),
+            Code::FailedPrecondition => Self::WrongState(message),
+            _ => Self::Unavailable(message),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_keeps_its_kind_across_the_wire() {
+        for error in [
+            LeaseError::Superseded("a".into()),
+            LeaseError::UnknownWorker("b".into()),
+            LeaseError::Malformed("c".into()),
+            LeaseError::Unavailable("d".into()),
+        ] {
+            assert_eq!(LeaseError::from(Status::from(error.clone())), error);
+        }
+        for error in [
+            SweepError::NotFound("a".into()),
+            SweepError::Ambiguous("b".into()),
+            SweepError::Invalid("c".into()),
+            SweepError::WrongState("d".into()),
+            SweepError::Unavailable("e".into()),
+        ] {
+            assert_eq!(SweepError::from(Status::from(error.clone())), error);
+        }
+    }
+}

@@ -1,0 +1,28 @@
+//! The contract between people, coordinator and workers: identifiers, specifications, limits and
+//! the generated gRPC messages. It holds no behaviour beyond parsing and hashing.
+//!
+//! Wire messages ([`wire`]) are what peers send; the types of [`spec`] are what
+//! the rest of the program works with. The only way from one to the other is `TryFrom`, so a
+//! specification that exists is valid.
+
+pub mod error;
+pub mod id;
+pub mod limit;
+pub mod metric;
+pub mod parameter;
+pub mod spec;
+mod wire_conversion;
+
+/// The generated messages, clients and servers of `pondersweep.v1`.
+#[expect(
+    missing_docs,
+    reason = "generated; the .proto files carry the documentation"
+)]
+pub mod wire {
+    #![allow(clippy::all, unreachable_pub, reason = "generated code")]
+    tonic::include_proto!("pondersweep.v1");
+
+    /// The encoded file descriptors, for gRPC reflection.
+    pub const FILE_DESCRIPTOR_SET: &[u8] =
+        include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.bin"));
+}

@@ -1,0 +1,47 @@
+//! A limit on everything a peer or a sweep file may ask for, each with its reason.
+
+/// Trials of one sweep without an explicit confirmation: a larger grid is more often a typing
+/// mistake than a wish.
+pub const MAX_TRIALS_UNCONFIRMED: u64 = 1_000_000;
+/// Trials of one sweep at all: the coordinator keeps a few dozen bytes for each in memory.
+pub const MAX_TRIALS: u64 = 50_000_000;
+/// Values of one axis.
+pub const MAX_AXIS_VALUES: usize = 100_000;
+/// Exclusion rules, each tried on every configuration.
+pub const MAX_EXCLUSIONS: usize = 1_000;
+/// Replicates of one configuration.
+pub const MAX_REPLICATES: u32 = 1_000_000;
+/// Length of a sweep's name.
+pub const MAX_NAME_BYTES: usize = 128;
+/// Length of a worker's identifier.
+pub const MAX_WORKER_ID_BYTES: usize = 64;
+/// Length of a request's identifier.
+pub const MAX_REQUEST_ID_BYTES: usize = 64;
+/// Length of a message about a failed attempt; longer ones are cut.
+pub const MAX_MESSAGE_BYTES: usize = 4_096;
+/// Length of a worker's descriptive fields (host, device, backend, version).
+pub const MAX_WORKER_FIELD_BYTES: usize = 256;
+/// Observations of one call.
+pub const MAX_OBSERVATIONS: usize = 4_096;
+/// Length of a metric's name.
+pub const MAX_METRIC_BYTES: usize = 64;
+/// Lanes of one bundle.
+pub const MAX_LANES: u32 = 1_024;
+/// Leases of one renewal.
+pub const MAX_RENEWALS: usize = 4_096;
+/// Results of one page.
+pub const MAX_PAGE_SIZE: u32 = 1_000;
+/// Bytes of one gRPC message in either direction.
+pub const MAX_WIRE_MESSAGE_BYTES: usize = 4 * 1_024 * 1_024;
+/// Units of a hidden state: beyond it a trial no longer fits the machines this is made for.
+pub const MAX_HIDDEN: u32 = 8_192;
+/// Elements of a task's input vector.
+pub const MAX_ELEMENTS: u32 = 65_536;
+/// Ponder steps of a sample.
+pub const MAX_PONDER_STEPS: u32 = 1_000;
+/// Samples of one update.
+pub const MAX_BATCH: u32 = 65_536;
+/// Samples of one evaluation.
+pub const MAX_EXAMPLES: u32 = 10_000_000;
+/// Parameter updates of one trial.
+pub const MAX_UPDATES: u64 = 1_000_000_000_000;

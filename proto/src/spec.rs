@@ -1,0 +1,604 @@
+//! What a trial is: task, model, training and evaluation, its replicate and seed.
+//!
+//! [`Settings`] is any combination of values, as a file or a peer states it. [`ConfigurationSpec`]
+//! and [`TrialSpec`] are valid ones: they are only made by checking, and never change afterwards.
+
+use std::ops::Deref;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    id::ContentKey,
+    limit::{MAX_BATCH, MAX_ELEMENTS, MAX_EXAMPLES, MAX_HIDDEN, MAX_PONDER_STEPS, MAX_UPDATES},
+};
+
+/// A setting that cannot be: where, what is wrong, and what to do about it.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{path}: {problem}\nhint: {hint}")]
+pub struct SpecError {
+    /// The setting's place, such as `model.lambda_p`.
+    pub path: String,
+    /// What is wrong with it, its value included.
+    pub problem: String,
+    /// What would be right.
+    pub hint: String,
+}
+
+impl SpecError {
+    /// An error about the setting at `path`.
+    pub fn new(
+        path: impl Into<String>,
+        problem: impl Into<String>,
+        hint: impl Into<String>,
+    ) -> Self {
+        Self {
+            path: path.into(),
+            problem: problem.into(),
+            hint: hint.into(),
+        }
+    }
+}
+
+/// Defines an enumeration whose variants have one name each, in files, on the wire and in SQL.
+macro_rules! choice {
+    ($(#[$meta:meta])* $name:ident { $($(#[$variant_meta:meta])* $variant:ident = $text:literal,)* }) => {
+        $(#[$meta])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+        pub enum $name { $($(#[$variant_meta])* #[serde(rename = $text)] $variant,)* }
+
+        impl $name {
+            /// Every choice, by name.
+            pub const NAMES: &'static [&'static str] = &[$($text,)*];
+
+            /// The choice's name.
+            #[must_use]
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$variant => $text,)* }
+            }
+
+            /// The choice with this name, if there is one.
+            #[must_use]
+            pub fn from_name(name: &str) -> Option<Self> {
+                match name { $($text => Some(Self::$variant),)* _ => None }
+            }
+        }
+    };
+}
+
+choice! {
+    /// The learning problem.
+    TaskKind {
+        /// Is the number of +1 in a vector of -1, 0 and +1 odd? (Paper, appendix B; Graves 2016.)
+        Parity = "parity",
+    }
+}
+choice! {
+    /// Where a parity vector has its non-zero elements. Not stated by the paper.
+    Positions {
+        /// Anywhere: the harder task, and the default.
+        Random = "random",
+        /// In the first slots, as some public code does.
+        Packed = "packed",
+    }
+}
+choice! {
+    /// How halting is learnt.
+    ModelKind {
+        /// PonderNet: a halting distribution regularised towards a geometric prior.
+        PonderNet = "ponder_net",
+    }
+}
+choice! {
+    /// The function that is iterated, `s(x, h_n)`.
+    StepFunction {
+        /// One tanh layer, the paper's.
+        Rnn = "rnn",
+        /// A gated recurrent unit, as common re-implementations use.
+        Gru = "gru",
+    }
+}
+choice! {
+    /// How many steps training computes.
+    Unroll {
+        /// Always `max_steps`.
+        Fixed = "fixed",
+        /// Up to the smallest n with `sum_{j<=n} p_j > 1 - epsilon` (paper, section 2.3).
+        Cumulative = "cumulative",
+    }
+}
+choice! {
+    /// What happens to the halting mass left after the last step. Not stated by the paper.
+    Residual {
+        /// The last step takes it: `p_N = 1 - sum_{n<N} p_n`.
+        Remainder = "remainder",
+        /// `p` is divided by its sum over 1..N.
+        Normalise = "normalise",
+    }
+}
+
+/// Every setting of a configuration, unchecked.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    /// The learning problem.
+    pub task: TaskSettings,
+    /// What is trained on it.
+    pub model: ModelSettings,
+    /// How it is trained.
+    pub training: TrainingSettings,
+    /// How it is measured.
+    #[serde(default)]
+    pub evaluation: EvaluationSettings,
+}
+
+/// The learning problem.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TaskSettings {
+    /// Which problem.
+    pub kind: TaskKind,
+    /// Length of the input vector.
+    pub elements: u32,
+    /// Training draws 1 ..= this many non-zero elements; see [`ConfigurationSpec::trained_nonzeros`].
+    #[serde(default)]
+    pub max_nonzeros: Option<u32>,
+    /// Where the non-zero elements stand.
+    #[serde(default = "default::positions")]
+    pub positions: Positions,
+}
+
+/// What is trained.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ModelSettings {
+    /// How halting is learnt.
+    pub kind: ModelKind,
+    /// The iterated function.
+    #[serde(default = "default::step_function")]
+    pub step_function: StepFunction,
+    /// Units of the hidden state.
+    #[serde(default = "default::hidden")]
+    pub hidden: u32,
+    /// Parameter of the geometric prior `p_G(lambda_p)`, in (0, 1).
+    pub lambda_p: f64,
+    /// Weight of `KL(p || p_G)` in the loss.
+    #[serde(default = "default::beta")]
+    pub beta: f64,
+    /// N, the most ponder steps a sample may take.
+    #[serde(default = "default::max_steps")]
+    pub max_steps: u32,
+    /// How many steps training computes.
+    #[serde(default = "default::unroll")]
+    pub unroll: Unroll,
+    /// Mass that may be left when the cumulative unroll stops (paper: 0.05).
+    #[serde(default = "default::epsilon")]
+    pub epsilon: f64,
+    /// What happens to the mass left after the last step.
+    #[serde(default = "default::residual")]
+    pub residual: Residual,
+    /// Bias of the halting head before training. Not stated by the paper.
+    #[serde(default)]
+    pub halting_bias: f64,
+}
+
+/// How it is trained: Adam on batches made as needed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TrainingSettings {
+    /// Parameter updates of the trial.
+    pub updates: u64,
+    /// Samples of one update.
+    #[serde(default = "default::batch")]
+    pub batch: u32,
+    /// Adam's step size.
+    #[serde(default = "default::learning_rate")]
+    pub learning_rate: f64,
+    /// Largest global gradient norm of the trial; `None` means no clipping.
+    #[serde(default)]
+    pub gradient_clip: Option<f64>,
+    /// Decay of Adam's first moment.
+    #[serde(default = "default::adam_beta_1")]
+    pub adam_beta_1: f64,
+    /// Decay of Adam's second moment.
+    #[serde(default = "default::adam_beta_2")]
+    pub adam_beta_2: f64,
+    /// Adam's denominator offset.
+    #[serde(default = "default::adam_epsilon")]
+    pub adam_epsilon: f64,
+}
+
+/// How it is measured.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EvaluationSettings {
+    /// Updates between two evaluations; the last update is always evaluated.
+    #[serde(default = "default::every")]
+    pub every: u64,
+    /// Samples of one evaluation.
+    #[serde(default = "default::examples")]
+    pub examples: u32,
+    /// Also evaluate on more non-zeros than training ever showed.
+    #[serde(default)]
+    pub extrapolate: bool,
+}
+
+impl Default for EvaluationSettings {
+    fn default() -> Self {
+        Self {
+            every: default::every(),
+            examples: default::examples(),
+            extrapolate: false,
+        }
+    }
+}
+
+/// Values of settings a file leaves out: the paper's where it states one, see `paper.toml`.
+mod default {
+    use super::{Positions, Residual, StepFunction, Unroll};
+
+    pub(super) const fn positions() -> Positions {
+        Positions::Random
+    }
+    pub(super) const fn step_function() -> StepFunction {
+        StepFunction::Rnn
+    }
+    pub(super) const fn hidden() -> u32 {
+        128
+    }
+    pub(super) const fn beta() -> f64 {
+        0.01
+    }
+    pub(super) const fn max_steps() -> u32 {
+        20
+    }
+    pub(super) const fn unroll() -> Unroll {
+        Unroll::Fixed
+    }
+    pub(super) const fn epsilon() -> f64 {
+        0.05
+    }
+    pub(super) const fn residual() -> Residual {
+        Residual::Remainder
+    }
+    pub(super) const fn batch() -> u32 {
+        128
+    }
+    pub(super) const fn learning_rate() -> f64 {
+        3e-4
+    }
+    pub(super) const fn adam_beta_1() -> f64 {
+        0.9
+    }
+    pub(super) const fn adam_beta_2() -> f64 {
+        0.999
+    }
+    pub(super) const fn adam_epsilon() -> f64 {
+        1e-8
+    }
+    pub(super) const fn every() -> u64 {
+        1_000
+    }
+    pub(super) const fn examples() -> u32 {
+        10_000
+    }
+}
+
+/// One valid point of a search space: everything about a trial but its replicate and seed.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(transparent)]
+pub struct ConfigurationSpec(Settings);
+
+impl Deref for ConfigurationSpec {
+    type Target = Settings;
+
+    fn deref(&self) -> &Settings {
+        &self.0
+    }
+}
+
+impl TryFrom<Settings> for ConfigurationSpec {
+    type Error = SpecError;
+
+    fn try_from(settings: Settings) -> Result<Self, SpecError> {
+        check_task(&settings)?;
+        check_model(&settings.model)?;
+        check_training(&settings.training)?;
+        check_evaluation(&settings)?;
+        Ok(Self(settings))
+    }
+}
+
+impl ConfigurationSpec {
+    /// The configuration's identity.
+    #[must_use]
+    pub fn key(&self) -> ContentKey {
+        ContentKey::of(self)
+    }
+
+    /// A copy of the settings, to be changed and checked again.
+    #[must_use]
+    pub fn to_settings(&self) -> Settings {
+        self.0.clone()
+    }
+
+    /// The most non-zero elements training shows: as stated, else half of the elements when the
+    /// evaluation extrapolates (paper, section 3.1), else all of them.
+    #[must_use]
+    pub fn trained_nonzeros(&self) -> u32 {
+        trained_nonzeros(&self.0)
+    }
+}
+
+fn trained_nonzeros(settings: &Settings) -> u32 {
+    let Settings {
+        task, evaluation, ..
+    } = settings;
+    let default = if evaluation.extrapolate {
+        task.elements / 2
+    } else {
+        task.elements
+    };
+    task.max_nonzeros.unwrap_or(default)
+}
+
+fn check_task(settings: &Settings) -> Result<(), SpecError> {
+    let task = &settings.task;
+    count(
+        "task.elements",
+        u64::from(task.elements),
+        u64::from(MAX_ELEMENTS),
+    )?;
+    if let Some(max_nonzeros) = task.max_nonzeros {
+        count(
+            "task.max_nonzeros",
+            u64::from(max_nonzeros),
+            u64::from(task.elements),
+        )?;
+    }
+    if settings.evaluation.extrapolate && !(1..task.elements).contains(&trained_nonzeros(settings))
+    {
+        return Err(SpecError::new(
+            "evaluation.extrapolate",
+            format!(
+                "training on up to {} of {} non-zeros leaves nothing to extrapolate to",
+                trained_nonzeros(settings),
+                task.elements
+            ),
+            "let task.max_nonzeros be at least 1 and smaller than task.elements",
+        ));
+    }
+    Ok(())
+}
+
+fn check_model(model: &ModelSettings) -> Result<(), SpecError> {
+    count(
+        "model.hidden",
+        u64::from(model.hidden),
+        u64::from(MAX_HIDDEN),
+    )?;
+    open_unit(
+        "model.lambda_p",
+        model.lambda_p,
+        "the prior's halting probability lies strictly between 0 and 1, for example 0.2",
+    )?;
+    not_negative("model.beta", model.beta)?;
+    count(
+        "model.max_steps",
+        u64::from(model.max_steps),
+        u64::from(MAX_PONDER_STEPS),
+    )?;
+    open_unit("model.epsilon", model.epsilon, "the paper's value is 0.05")?;
+    finite("model.halting_bias", model.halting_bias)
+}
+
+fn check_training(training: &TrainingSettings) -> Result<(), SpecError> {
+    count("training.updates", training.updates, MAX_UPDATES)?;
+    count(
+        "training.batch",
+        u64::from(training.batch),
+        u64::from(MAX_BATCH),
+    )?;
+    positive("training.learning_rate", training.learning_rate)?;
+    if let Some(clip) = training.gradient_clip {
+        positive("training.gradient_clip", clip)?;
+    }
+    let hint = "a decay lies strictly between 0 and 1";
+    open_unit("training.adam_beta_1", training.adam_beta_1, hint)?;
+    open_unit("training.adam_beta_2", training.adam_beta_2, hint)?;
+    positive("training.adam_epsilon", training.adam_epsilon)
+}
+
+fn check_evaluation(settings: &Settings) -> Result<(), SpecError> {
+    let evaluation = &settings.evaluation;
+    count("evaluation.every", evaluation.every, MAX_UPDATES)?;
+    count(
+        "evaluation.examples",
+        u64::from(evaluation.examples),
+        u64::from(MAX_EXAMPLES),
+    )
+}
+
+fn count(path: &str, value: u64, most: u64) -> Result<(), SpecError> {
+    require(
+        (1..=most).contains(&value),
+        path,
+        value,
+        &format!("a whole number from 1 to {most}"),
+    )
+}
+
+fn open_unit(path: &str, value: f64, hint: &str) -> Result<(), SpecError> {
+    require(value > 0.0 && value < 1.0, path, value, hint)
+}
+
+fn positive(path: &str, value: f64) -> Result<(), SpecError> {
+    require(
+        value > 0.0 && value.is_finite(),
+        path,
+        value,
+        "a finite number above 0",
+    )
+}
+
+fn not_negative(path: &str, value: f64) -> Result<(), SpecError> {
+    require(
+        value >= 0.0 && value.is_finite(),
+        path,
+        value,
+        "a finite number, 0 or above",
+    )
+}
+
+fn finite(path: &str, value: f64) -> Result<(), SpecError> {
+    require(value.is_finite(), path, value, "a finite number")
+}
+
+fn require(
+    holds: bool,
+    path: &str,
+    value: impl std::fmt::Display,
+    hint: &str,
+) -> Result<(), SpecError> {
+    if holds {
+        return Ok(());
+    }
+    Err(SpecError::new(
+        path,
+        format!("{value} is out of range"),
+        hint,
+    ))
+}
+
+/// A configuration and one of its replicates: the unit of work and of result.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct TrialSpec {
+    /// What is trained.
+    pub configuration: ConfigurationSpec,
+    /// The sweep's seed, base of every random stream.
+    pub seed: u64,
+    /// Index of the repetition, from 0.
+    pub replicate: u32,
+}
+
+impl TrialSpec {
+    /// The trial's identity: equal trials train to equal results.
+    #[must_use]
+    pub fn key(&self) -> ContentKey {
+        ContentKey::of(self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings() -> Settings {
+        serde_json::from_value(serde_json::json!({
+            "task": { "kind": "parity", "elements": 64 },
+            "model": { "kind": "ponder_net", "lambda_p": 0.2 },
+            "training": { "updates": 1000 },
+        }))
+        .unwrap()
+    }
+
+    fn refused(change: impl FnOnce(&mut Settings)) -> String {
+        let mut settings = settings();
+        change(&mut settings);
+        ConfigurationSpec::try_from(settings).unwrap_err().path
+    }
+
+    #[test]
+    fn what_a_file_leaves_out_is_the_papers_value() {
+        let settings = settings();
+        assert_eq!(settings.model.hidden, 128);
+        assert_eq!(settings.model.max_steps, 20);
+        assert_eq!(settings.model.beta, 0.01);
+        assert_eq!(settings.training.learning_rate, 3e-4);
+        assert_eq!(settings.training.batch, 128);
+        assert_eq!(settings.model.step_function, StepFunction::Rnn);
+    }
+
+    #[test]
+    fn an_impossible_setting_is_refused_by_name() {
+        assert_eq!(refused(|s| s.model.lambda_p = 0.0), "model.lambda_p");
+        assert_eq!(refused(|s| s.model.lambda_p = 1.0), "model.lambda_p");
+        assert_eq!(refused(|s| s.model.lambda_p = f64::NAN), "model.lambda_p");
+        assert_eq!(refused(|s| s.model.beta = -0.1), "model.beta");
+        assert_eq!(refused(|s| s.model.max_steps = 0), "model.max_steps");
+        assert_eq!(refused(|s| s.task.elements = 0), "task.elements");
+        assert_eq!(
+            refused(|s| s.task.max_nonzeros = Some(65)),
+            "task.max_nonzeros"
+        );
+        assert_eq!(
+            refused(|s| s.training.learning_rate = 0.0),
+            "training.learning_rate"
+        );
+        assert_eq!(
+            refused(|s| s.training.gradient_clip = Some(0.0)),
+            "training.gradient_clip"
+        );
+        assert_eq!(refused(|s| s.evaluation.every = 0), "evaluation.every");
+        let whole_range = |s: &mut Settings| {
+            s.evaluation.extrapolate = true;
+            s.task.max_nonzeros = Some(64);
+        };
+        assert_eq!(refused(whole_range), "evaluation.extrapolate");
+    }
+
+    #[test]
+    fn training_shows_half_of_the_elements_when_the_evaluation_extrapolates() {
+        let mut settings = settings();
+        assert_eq!(
+            ConfigurationSpec::try_from(settings.clone())
+                .unwrap()
+                .trained_nonzeros(),
+            64
+        );
+        settings.evaluation.extrapolate = true;
+        assert_eq!(
+            ConfigurationSpec::try_from(settings)
+                .unwrap()
+                .trained_nonzeros(),
+            32
+        );
+    }
+
+    #[test]
+    fn a_trials_key_depends_on_every_part_and_on_nothing_else() {
+        let configuration = ConfigurationSpec::try_from(settings()).unwrap();
+        let trial = TrialSpec {
+            configuration,
+            seed: 0,
+            replicate: 0,
+        };
+        assert_eq!(trial.key(), trial.clone().key());
+        assert_ne!(
+            trial.key(),
+            TrialSpec {
+                replicate: 1,
+                ..trial.clone()
+            }
+            .key()
+        );
+        assert_ne!(
+            trial.key(),
+            TrialSpec {
+                seed: 1,
+                ..trial.clone()
+            }
+            .key()
+        );
+        let mut other = settings();
+        other.model.beta = 0.1;
+        let configuration = ConfigurationSpec::try_from(other).unwrap();
+        assert_ne!(
+            trial.key(),
+            TrialSpec {
+                configuration,
+                ..trial.clone()
+            }
+            .key()
+        );
+    }
+}

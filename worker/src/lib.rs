@@ -1,0 +1,1 @@
+//! Trains the trials a coordinator leases out.
