@@ -1,1 +1,14 @@
-//! Trains the trials a coordinator leases out.
+//! Trains the trials a coordinator leases out: an edge that talks to the coordinator (`session`,
+//! `client`), pure rooms that compute (`model`, `task`, `train`) and the one file that names a
+//! burn backend (`device`).
+
+mod backoff;
+pub mod cli;
+mod client;
+pub mod device;
+mod identity;
+pub mod model;
+pub mod seed;
+pub mod session;
+pub mod task;
+pub mod train;
