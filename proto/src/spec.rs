@@ -284,8 +284,8 @@ mod default {
 }
 
 /// One valid point of a search space: everything about a trial but its replicate and seed.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-#[serde(transparent)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "Settings")]
 pub struct ConfigurationSpec(Settings);
 
 impl Deref for ConfigurationSpec {
