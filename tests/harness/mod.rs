@@ -50,7 +50,9 @@ pub(crate) struct Sandbox {
 
 impl Sandbox {
     pub(crate) fn new() -> Self {
-        Self { folder: TempDir::new().expect("a temporary folder") }
+        Self {
+            folder: TempDir::new().expect("a temporary folder"),
+        }
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
@@ -66,7 +68,10 @@ impl Sandbox {
     /// The program, to be started in the folder, without the caller's settings.
     pub(crate) fn command<A: AsRef<OsStr>>(&self, arguments: &[A]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_pondersweep-under-test"));
-        command.current_dir(self.folder.path()).args(arguments).stdin(Stdio::null());
+        command
+            .current_dir(self.folder.path())
+            .args(arguments)
+            .stdin(Stdio::null());
         for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("PONDERSWEEP_")) {
             command.env_remove(name);
         }
@@ -75,7 +80,11 @@ impl Sandbox {
 
     /// Runs the program to its end.
     pub(crate) fn run<A: AsRef<OsStr>>(&self, arguments: &[A]) -> Finished {
-        Finished::from(self.command(arguments).output().expect("the program starts"))
+        Finished::from(
+            self.command(arguments)
+                .output()
+                .expect("the program starts"),
+        )
     }
 
     /// Starts the program in a process group of its own, as a shell would.
@@ -100,7 +109,12 @@ impl Sandbox {
     /// The one number a query finds; 0 while there is no database yet.
     pub(crate) fn count(&self, sql: &str) -> u64 {
         let finished = self.run(&["query", "--output", "csv", sql]);
-        finished.stdout.lines().nth(1).and_then(|number| number.parse().ok()).unwrap_or(0)
+        finished
+            .stdout
+            .lines()
+            .nth(1)
+            .and_then(|number| number.parse().ok())
+            .unwrap_or(0)
     }
 
     /// Every finished trial without what may differ between machines and moments.
@@ -108,10 +122,16 @@ impl Sandbox {
         let mut rows = self.query("select * from trial_result order by trial_id");
         for row in rows.as_array_mut().expect("an array of rows") {
             let row = row.as_object_mut().expect("a row is an object");
-            for name in
-                ["seconds", "worker_id", "host", "finished_at", "attempts", "binary_sha256"]
-            {
-                row.remove(name).unwrap_or_else(|| panic!("trial_result has a column {name}"));
+            for name in [
+                "seconds",
+                "worker_id",
+                "host",
+                "finished_at",
+                "attempts",
+                "binary_sha256",
+            ] {
+                row.remove(name)
+                    .unwrap_or_else(|| panic!("trial_result has a column {name}"));
             }
         }
         rows
@@ -159,12 +179,18 @@ impl Running {
 
     /// Waits for the end.
     pub(crate) fn finish(mut self) -> Finished {
-        wait_until("the program ends", || self.0.try_wait().expect("a child").is_some());
+        wait_until("the program ends", || {
+            self.0.try_wait().expect("a child").is_some()
+        });
         let mut child = std::mem::ManuallyDrop::new(self);
         let stdout = read_all(child.0.stdout.take());
         let stderr = read_all(child.0.stderr.take());
         let status = child.0.wait().expect("a child");
-        Finished::from(Output { status, stdout, stderr })
+        Finished::from(Output {
+            status,
+            stdout,
+            stderr,
+        })
     }
 
     fn pid(&self) -> rustix::process::Pid {
@@ -188,7 +214,10 @@ fn read_all(pipe: Option<impl std::io::Read>) -> Vec<u8> {
 }
 
 /// Looks until the condition holds; fails when patience runs out.
-#[expect(clippy::disallowed_methods, reason = "system tests wait for other processes")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "system tests wait for other processes"
+)]
 pub(crate) fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
     let started = std::time::Instant::now();
     while !holds() {

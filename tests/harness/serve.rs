@@ -31,7 +31,10 @@ impl Serve {
             .expect("the program starts");
         let mut lines = BufReader::new(child.stderr.take().expect("piped")).lines();
         let first = lines.next().expect("a first line").expect("UTF-8");
-        let url = first.split(" on ").nth(1).unwrap_or_else(|| panic!("no address in {first:?}"));
+        let url = first
+            .split(" on ")
+            .nth(1)
+            .unwrap_or_else(|| panic!("no address in {first:?}"));
         let url = url.to_owned();
         // The pipe must not fill up.
         std::thread::spawn(move || lines.for_each(drop));
@@ -52,7 +55,11 @@ impl Serve {
     /// Asks it to stop and returns its exit code.
     pub(crate) fn stop(mut self) -> i32 {
         kill_process(Pid::from_child(&self.child), Signal::TERM).expect("it runs");
-        self.child.wait().expect("it was a child").code().unwrap_or(-1)
+        self.child
+            .wait()
+            .expect("it was a child")
+            .code()
+            .unwrap_or(-1)
     }
 }
 

@@ -13,10 +13,17 @@ fn check_file(change: (&str, &str), place: &str, expected: &[&str]) {
         assert_eq!(refused.code, 78, "{command}: {}", refused.stderr);
         let place = format!("bad.toml:{place}");
         for expected in [&[place.as_str(), "hint: "], expected].concat() {
-            assert!(refused.stderr.contains(expected), "no {expected:?} in {}", refused.stderr);
+            assert!(
+                refused.stderr.contains(expected),
+                "no {expected:?} in {}",
+                refused.stderr
+            );
         }
     }
-    assert!(!sandbox.has("results.db"), "a refused file leaves nothing behind");
+    assert!(
+        !sandbox.has("results.db"),
+        "a refused file leaves nothing behind"
+    );
 }
 
 #[test]
@@ -36,7 +43,11 @@ fn a_sweep_file_that_cannot_be_is_refused_with_its_place() {
 fn a_file_that_is_not_there_is_named() {
     let refused = Sandbox::new().run(&["run", "nowhere.toml"]);
     assert_eq!(refused.code, 1);
-    assert!(refused.stderr.contains("nowhere.toml"), "{}", refused.stderr);
+    assert!(
+        refused.stderr.contains("nowhere.toml"),
+        "{}",
+        refused.stderr
+    );
 }
 
 #[test]
@@ -44,10 +55,17 @@ fn more_than_a_million_trials_need_a_yes() {
     let sandbox = Sandbox::new();
     sandbox.write("large.toml", TINY.replace("count = 2", "count = 300000"));
     let serve = Serve::start(&sandbox);
-    for arguments in [&["run", "large.toml"][..], &["submit", "large.toml", "--coordinator", &serve.url]] {
+    for arguments in [
+        &["run", "large.toml"][..],
+        &["submit", "large.toml", "--coordinator", &serve.url],
+    ] {
         let refused = sandbox.run(arguments);
         assert_eq!(refused.code, 78, "{}", refused.stderr);
-        assert!(refused.stderr.contains("1200000 trials"), "{}", refused.stderr);
+        assert!(
+            refused.stderr.contains("1200000 trials"),
+            "{}",
+            refused.stderr
+        );
         assert!(refused.stderr.contains("hint: "), "{}", refused.stderr);
     }
     assert_eq!(sandbox.count("select count(*) from sweep"), 0);
@@ -62,7 +80,10 @@ fn an_unknown_flag_is_a_usage_error() {
 fn an_unknown_device_is_refused_with_what_is_available() {
     let sandbox = Sandbox::new();
     sandbox.write("tiny.toml", TINY);
-    for arguments in [&["run", "tiny.toml", "--device", "abacus"][..], &["worker", "--device", "abacus"]] {
+    for arguments in [
+        &["run", "tiny.toml", "--device", "abacus"][..],
+        &["worker", "--device", "abacus"],
+    ] {
         let refused = sandbox.run(arguments);
         assert_eq!(refused.code, 2, "{}", refused.stderr);
         assert!(refused.stderr.contains("cpu"), "{}", refused.stderr);
@@ -73,7 +94,14 @@ fn an_unknown_device_is_refused_with_what_is_available() {
 #[test]
 fn a_missing_database_is_not_found_and_not_created() {
     let sandbox = Sandbox::new();
-    for command in [&["ls"][..], &["status"], &["query", "select 1"], &["report"], &["export"], &["wait"]] {
+    for command in [
+        &["ls"][..],
+        &["status"],
+        &["query", "select 1"],
+        &["report"],
+        &["export"],
+        &["wait"],
+    ] {
         let refused = sandbox.run(command);
         assert_eq!(refused.code, 5, "{command:?}: {}", refused.stderr);
         assert!(refused.stderr.contains("results.db"), "{}", refused.stderr);
@@ -94,7 +122,10 @@ fn a_corrupt_or_foreign_database_is_refused_and_left_as_it_was() {
         assert!(refused.stderr.contains("results.db"), "{}", refused.stderr);
         assert!(refused.stderr.contains("hint: "), "{}", refused.stderr);
     }
-    assert_eq!(std::fs::read_to_string(sandbox.path("results.db")).unwrap(), garbage);
+    assert_eq!(
+        std::fs::read_to_string(sandbox.path("results.db")).unwrap(),
+        garbage
+    );
 }
 
 #[test]
@@ -102,7 +133,10 @@ fn a_second_coordinator_on_one_database_is_refused() {
     let sandbox = Sandbox::new();
     sandbox.write("tiny.toml", TINY);
     let _first = Serve::start(&sandbox);
-    for command in [&["serve", "--listen", "127.0.0.1:0"][..], &["run", "tiny.toml"]] {
+    for command in [
+        &["serve", "--listen", "127.0.0.1:0"][..],
+        &["run", "tiny.toml"],
+    ] {
         let refused = sandbox.run(command);
         assert_eq!(refused.code, 75, "{}", refused.stderr);
         assert!(refused.stderr.contains("results.db"), "{}", refused.stderr);
@@ -117,7 +151,13 @@ fn a_port_in_use_is_named() {
     let address = taken.local_addr().unwrap().to_string();
     let refused = sandbox.run(&["serve", "--listen", &address]);
     assert_eq!(refused.code, 1);
-    assert!(refused.stderr.contains(&format!("{address} is already in use")), "{}", refused.stderr);
+    assert!(
+        refused
+            .stderr
+            .contains(&format!("{address} is already in use")),
+        "{}",
+        refused.stderr
+    );
     assert!(refused.stderr.contains("hint: "), "{}", refused.stderr);
 }
 
@@ -133,7 +173,10 @@ fn a_coordinator_that_is_away_exits_with_69() {
     let sandbox = Sandbox::new();
     sandbox.write("tiny.toml", TINY);
     // A port nobody listens on: it was free a moment ago.
-    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let free = std::net::TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap();
     let url = format!("http://{free}");
     for command in [
         &["submit", "tiny.toml"][..],
@@ -154,7 +197,12 @@ fn a_coordinator_that_is_away_exits_with_69() {
 fn an_unknown_sweep_is_not_found() {
     let sandbox = Sandbox::new();
     sandbox.write("tiny.toml", TINY);
-    assert_eq!(sandbox.run(&["submit", "tiny.toml", "--db", "results.db"]).code, 0);
+    assert_eq!(
+        sandbox
+            .run(&["submit", "tiny.toml", "--db", "results.db"])
+            .code,
+        0
+    );
     let serve = Serve::start(&sandbox);
     for command in [
         &["status", "ffff"][..],

@@ -16,15 +16,29 @@ fn two_submissions_of_one_file_create_one_sweep() {
     let sandbox = Sandbox::new();
     sandbox.write("tiny.toml", TINY);
     // The same content, differently written.
-    sandbox.write("same.toml", TINY.replace("3e-3", "0.003").replace("[0.2, 0.5]", "[0.20, 5e-1]"));
+    sandbox.write(
+        "same.toml",
+        TINY.replace("3e-3", "0.003")
+            .replace("[0.2, 0.5]", "[0.20, 5e-1]"),
+    );
     let serve = Serve::start(&sandbox);
 
     let first = sandbox.run(&["submit", "tiny.toml", "--coordinator", &serve.url]);
     let second = sandbox.run(&["submit", "same.toml", "--coordinator", &serve.url]);
 
-    assert_eq!((first.code, second.code), (0, 0), "{}{}", first.stderr, second.stderr);
+    assert_eq!(
+        (first.code, second.code),
+        (0, 0),
+        "{}{}",
+        first.stderr,
+        second.stderr
+    );
     assert_eq!(first.stdout, second.stdout);
-    assert!(second.stderr.contains("submitted before"), "{}", second.stderr);
+    assert!(
+        second.stderr.contains("submitted before"),
+        "{}",
+        second.stderr
+    );
     assert_eq!(sandbox.count("select count(*) from sweep"), 1);
     assert_eq!(sandbox.count("select count(*) from trial"), 8);
 }
@@ -49,13 +63,24 @@ fn a_sweep_is_paused_resumed_cancelled_and_brought_back() {
     assert_eq!(state(), "active");
     let unconfirmed = steer(&["cancel", "last"]);
     assert_eq!(unconfirmed.code, 1);
-    assert!(unconfirmed.stderr.contains("--yes"), "{}", unconfirmed.stderr);
+    assert!(
+        unconfirmed.stderr.contains("--yes"),
+        "{}",
+        unconfirmed.stderr
+    );
     assert_eq!(steer(&["cancel", "last", "--yes"]).code, 0);
     assert_eq!(state(), "cancelled");
-    assert_eq!(sandbox.count("select count(*) from trial where state = 'cancelled'"), 8);
+    assert_eq!(
+        sandbox.count("select count(*) from trial where state = 'cancelled'"),
+        8
+    );
 
     let retried = steer(&["retry", "last", "--state", "cancelled"]);
-    assert!(retried.stderr.contains("8 trials are pending again"), "{}", retried.stderr);
+    assert!(
+        retried.stderr.contains("8 trials are pending again"),
+        "{}",
+        retried.stderr
+    );
     assert_eq!(state(), "active");
     let worked = sandbox.run(&["worker", "--coordinator", &serve.url, "--exit-when-idle"]);
     assert_eq!(worked.code, 0, "{}", worked.stderr);
@@ -94,7 +119,12 @@ fn watch_follows_to_the_end_from_either_source() {
 fn a_wait_that_takes_too_long_exits_with_124() {
     let sandbox = Sandbox::new();
     sandbox.write("tiny.toml", TINY);
-    assert_eq!(sandbox.run(&["submit", "tiny.toml", "--db", "results.db"]).code, 0);
+    assert_eq!(
+        sandbox
+            .run(&["submit", "tiny.toml", "--db", "results.db"])
+            .code,
+        0
+    );
     let waited = sandbox.run(&["wait", "last", "--timeout", "1"]);
     assert_eq!(waited.code, 124, "{}", waited.stderr);
 }
@@ -102,9 +132,18 @@ fn a_wait_that_takes_too_long_exits_with_124() {
 #[test]
 fn query_reads_and_never_writes() {
     let sandbox = finished();
-    let read = sandbox.run(&["query", "select count(*) as n from trial_result", "--output", "csv"]);
+    let read = sandbox.run(&[
+        "query",
+        "select count(*) as n from trial_result",
+        "--output",
+        "csv",
+    ]);
     assert_eq!(read.stdout, "n\n8\n");
-    for sql in ["delete from trial", "drop table trial", "pragma user_version = 9"] {
+    for sql in [
+        "delete from trial",
+        "drop table trial",
+        "pragma user_version = 9",
+    ] {
         let refused = sandbox.run(&["query", sql]);
         assert_eq!(refused.code, 1, "{sql}: {}", refused.stdout);
     }
@@ -122,7 +161,8 @@ fn export_gives_every_finished_trial_as_csv_or_json_lines() {
     assert!(lines[0].contains("lambda_p"));
     let jsonl = sandbox.run(&["export", "last", "--format", "jsonl"]);
     assert_eq!(jsonl.stdout.lines().count(), 8);
-    let first: serde_json::Value = serde_json::from_str(jsonl.stdout.lines().next().unwrap()).unwrap();
+    let first: serde_json::Value =
+        serde_json::from_str(jsonl.stdout.lines().next().unwrap()).unwrap();
     assert_eq!(first["lambda_p"], 0.2);
     assert!(first["accuracy_interpolation"].is_f64());
 }
@@ -130,10 +170,18 @@ fn export_gives_every_finished_trial_as_csv_or_json_lines() {
 #[test]
 fn report_prints_every_form_of_the_same_table() {
     let sandbox = finished();
-    for (format, sign) in [("table", "lambda_p"), ("markdown", "| lambda_p"), ("csv", "lambda_p,")] {
+    for (format, sign) in [
+        ("table", "lambda_p"),
+        ("markdown", "| lambda_p"),
+        ("csv", "lambda_p,"),
+    ] {
         let printed = sandbox.run(&["report", "last", "--format", format]);
         assert_eq!(printed.code, 0, "{}", printed.stderr);
-        assert!(printed.stdout.contains(sign), "{format}: {}", printed.stdout);
+        assert!(
+            printed.stdout.contains(sign),
+            "{format}: {}",
+            printed.stdout
+        );
     }
     let json = sandbox.run(&["report", "last", "--format", "json"]);
     let report: serde_json::Value = serde_json::from_str(&json.stdout).unwrap();

@@ -7,11 +7,19 @@ use crate::harness::{Running, Sandbox, Serve, TINY, wait_until};
 const SUCCEEDED: &str = "select count(*) from trial where state = 'succeeded'";
 
 fn slower() -> String {
-    TINY.replace("updates = 40", "updates = 600").replace("every = 20", "every = 100")
+    TINY.replace("updates = 40", "updates = 600")
+        .replace("every = 20", "every = 100")
 }
 
 fn worker(sandbox: &Sandbox, url: &str) -> Running {
-    sandbox.start(&["worker", "--coordinator", url, "--slots", "1", "--exit-when-idle"])
+    sandbox.start(&[
+        "worker",
+        "--coordinator",
+        url,
+        "--slots",
+        "1",
+        "--exit-when-idle",
+    ])
 }
 
 fn undisturbed_results() -> serde_json::Value {
@@ -26,7 +34,12 @@ fn trials_of_a_killed_worker_are_run_by_another_with_the_same_results() {
     let sandbox = Sandbox::new();
     sandbox.write("tiny.toml", slower());
     let serve = Serve::start(&sandbox);
-    assert_eq!(sandbox.run(&["submit", "tiny.toml", "--coordinator", &serve.url]).code, 0);
+    assert_eq!(
+        sandbox
+            .run(&["submit", "tiny.toml", "--coordinator", &serve.url])
+            .code,
+        0
+    );
 
     let victim = worker(&sandbox, &serve.url);
     wait_until("it has a trial", || {
@@ -47,7 +60,12 @@ fn a_stopped_worker_that_wakes_up_late_is_refused_and_changes_nothing() {
     let sandbox = Sandbox::new();
     sandbox.write("tiny.toml", slower());
     let serve = Serve::start(&sandbox);
-    assert_eq!(sandbox.run(&["submit", "tiny.toml", "--coordinator", &serve.url]).code, 0);
+    assert_eq!(
+        sandbox
+            .run(&["submit", "tiny.toml", "--coordinator", &serve.url])
+            .code,
+        0
+    );
 
     let sleeper = worker(&sandbox, &serve.url);
     wait_until("it has a trial", || {
@@ -69,12 +87,19 @@ fn a_worker_outlives_its_coordinator_and_no_trial_is_run_again() {
     sandbox.write("tiny.toml", slower());
     let serve = Serve::start(&sandbox);
     let address = serve.address().to_owned();
-    assert_eq!(sandbox.run(&["submit", "tiny.toml", "--coordinator", &serve.url]).code, 0);
+    assert_eq!(
+        sandbox
+            .run(&["submit", "tiny.toml", "--coordinator", &serve.url])
+            .code,
+        0
+    );
     let worker = worker(&sandbox, &serve.url);
     let mut serve = serve;
 
     for wanted in [1, 3, 5] {
-        wait_until("some trials have ended", || sandbox.count(SUCCEEDED) >= wanted);
+        wait_until("some trials have ended", || {
+            sandbox.count(SUCCEEDED) >= wanted
+        });
         serve.kill();
         serve = Serve::start_at(&sandbox, &address);
     }
@@ -89,9 +114,17 @@ fn a_worker_outlives_its_coordinator_and_no_trial_is_run_again() {
 #[test]
 fn a_worker_told_to_stop_hands_its_trial_back() {
     let sandbox = Sandbox::new();
-    sandbox.write("tiny.toml", TINY.replace("updates = 40", "updates = 100000"));
+    sandbox.write(
+        "tiny.toml",
+        TINY.replace("updates = 40", "updates = 100000"),
+    );
     let serve = Serve::start(&sandbox);
-    assert_eq!(sandbox.run(&["submit", "tiny.toml", "--coordinator", &serve.url]).code, 0);
+    assert_eq!(
+        sandbox
+            .run(&["submit", "tiny.toml", "--coordinator", &serve.url])
+            .code,
+        0
+    );
     let worker = worker(&sandbox, &serve.url);
     wait_until("it has a trial", || {
         sandbox.count("select count(*) from trial where state = 'leased'") == 1
@@ -100,6 +133,12 @@ fn a_worker_told_to_stop_hands_its_trial_back() {
     worker.signal(Signal::TERM);
 
     assert_eq!(worker.finish().code, 0);
-    assert_eq!(sandbox.count("select count(*) from trial where state = 'pending'"), 8);
-    assert_eq!(sandbox.count("select count(*) from attempt where ending = 'returned'"), 1);
+    assert_eq!(
+        sandbox.count("select count(*) from trial where state = 'pending'"),
+        8
+    );
+    assert_eq!(
+        sandbox.count("select count(*) from attempt where ending = 'returned'"),
+        1
+    );
 }

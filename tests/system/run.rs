@@ -6,7 +6,8 @@ use crate::harness::{Sandbox, TINY, wait_until};
 
 /// [`TINY`] with trials that take long enough to be interrupted.
 fn slower() -> String {
-    TINY.replace("updates = 40", "updates = 600").replace("every = 20", "every = 100")
+    TINY.replace("updates = 40", "updates = 600")
+        .replace("every = 20", "every = 100")
 }
 
 const SUCCEEDED: &str = "select count(*) from trial where state = 'succeeded'";
@@ -20,7 +21,11 @@ fn run_trains_the_sweep_and_ends_with_the_table() {
 
     assert_eq!(finished.code, 0, "{}", finished.stderr);
     assert!(finished.stdout.contains("lambda_p"), "{}", finished.stdout);
-    assert!(finished.stdout.contains("8 expected, 8 accepted"), "{}", finished.stdout);
+    assert!(
+        finished.stdout.contains("8 expected, 8 accepted"),
+        "{}",
+        finished.stdout
+    );
     assert_eq!(sandbox.count(SUCCEEDED), 8);
     for name in ["report.md", "cells.csv", "parameters.csv", "report.json"] {
         assert!(sandbox.has(format!("report/{name}")), "{name}");
@@ -39,7 +44,9 @@ fn a_run_killed_halfway_and_given_again_equals_an_undisturbed_one() {
     disturbed.write("tiny.toml", slower());
     for wanted in [1, 3] {
         let running = disturbed.start(&["run", "tiny.toml"]);
-        wait_until("some trials have ended", || disturbed.count(SUCCEEDED) >= wanted);
+        wait_until("some trials have ended", || {
+            disturbed.count(SUCCEEDED) >= wanted
+        });
         // The coordinator alone: its workers notice by themselves.
         running.signal(Signal::KILL);
         drop(running);
@@ -47,7 +54,11 @@ fn a_run_killed_halfway_and_given_again_equals_an_undisturbed_one() {
     let continued = disturbed.run(&["run", "tiny.toml"]);
 
     assert_eq!(continued.code, 0, "{}", continued.stderr);
-    assert!(continued.stderr.contains("going on with"), "{}", continued.stderr);
+    assert!(
+        continued.stderr.contains("going on with"),
+        "{}",
+        continued.stderr
+    );
     assert_eq!(disturbed.results(), undisturbed.results());
     let twice = "select count(*) from (select 1 from attempt where ending = 'succeeded'
                  group by trial_id having count(*) > 1)";
@@ -65,8 +76,15 @@ fn ctrl_c_stops_in_order_and_the_same_command_goes_on() {
     let stopped = running.finish();
 
     assert_eq!(stopped.code, 130, "{}", stopped.stderr);
-    assert!(stopped.stderr.contains("give the same command again"), "{}", stopped.stderr);
-    assert_eq!(sandbox.count("select count(*) from trial where state = 'leased'"), 0);
+    assert!(
+        stopped.stderr.contains("give the same command again"),
+        "{}",
+        stopped.stderr
+    );
+    assert_eq!(
+        sandbox.count("select count(*) from trial where state = 'leased'"),
+        0
+    );
     assert_eq!(sandbox.run(&["run", "tiny.toml"]).code, 0);
     assert_eq!(sandbox.count(SUCCEEDED), 8);
 }
@@ -90,7 +108,12 @@ fn run_works_on_its_own_sweep_only() {
     let sandbox = Sandbox::new();
     sandbox.write("other.toml", TINY.replace("tiny", "other"));
     sandbox.write("tiny.toml", TINY);
-    assert_eq!(sandbox.run(&["submit", "other.toml", "--db", "results.db"]).code, 0);
+    assert_eq!(
+        sandbox
+            .run(&["submit", "other.toml", "--db", "results.db"])
+            .code,
+        0
+    );
 
     assert_eq!(sandbox.run(&["run", "tiny.toml"]).code, 0);
 
@@ -123,5 +146,11 @@ fn a_trial_that_diverges_is_a_result_and_not_retried() {
     let infeasible = "select count(*) from trial where state = 'infeasible' and attempt = 1";
     assert_eq!(sandbox.count(infeasible), 8);
     let told = sandbox.query("select distinct message from trial_result");
-    assert!(told[0]["message"].as_str().unwrap().starts_with("diverged at update"), "{told}");
+    assert!(
+        told[0]["message"]
+            .as_str()
+            .unwrap()
+            .starts_with("diverged at update"),
+        "{told}"
+    );
 }

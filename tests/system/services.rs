@@ -1,8 +1,6 @@
 //! The gRPC contract over a real socket, as a program in any language meets it.
 
-use pondersweep_proto::wire::{
-    self, leases_client::LeasesClient, sweeps_client::SweepsClient,
-};
+use pondersweep_proto::wire::{self, leases_client::LeasesClient, sweeps_client::SweepsClient};
 use tonic::{Code, transport::Channel};
 use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
 
@@ -25,7 +23,12 @@ impl Scene {
         assert_eq!(submitted.code, 0, "{}", submitted.stderr);
         let leases = LeasesClient::connect(serve.url.clone()).await.unwrap();
         let sweeps = SweepsClient::connect(serve.url.clone()).await.unwrap();
-        Self { sandbox, serve, leases, sweeps }
+        Self {
+            sandbox,
+            serve,
+            leases,
+            sweeps,
+        }
     }
 
     async fn register(&mut self, worker_id: &str) {
@@ -34,7 +37,9 @@ impl Scene {
             slots: 1,
             ..wire::WorkerInfo::default()
         };
-        let request = wire::RegisterRequest { worker: Some(worker) };
+        let request = wire::RegisterRequest {
+            worker: Some(worker),
+        };
         let answer = self.leases.register(request).await.unwrap().into_inner();
         assert_eq!(answer.lease_duration_ms, 1_000);
     }
@@ -46,8 +51,17 @@ impl Scene {
             max_lanes: 1,
             sweep_id: String::new(),
         };
-        let leases = self.leases.acquire(request).await.unwrap().into_inner().leases;
-        leases.into_iter().map(|lease| lease.token.unwrap()).collect()
+        let leases = self
+            .leases
+            .acquire(request)
+            .await
+            .unwrap()
+            .into_inner()
+            .leases;
+        leases
+            .into_iter()
+            .map(|lease| lease.token.unwrap())
+            .collect()
     }
 
     async fn finish(&mut self, worker_id: &str, token: wire::LeaseToken) -> Result<(), Code> {
@@ -70,10 +84,16 @@ impl Scene {
 #[tokio::test]
 async fn both_services_are_healthy_and_can_be_reflected() {
     let scene = Scene::new().await;
-    let channel = Channel::from_shared(scene.serve.url.clone()).unwrap().connect().await.unwrap();
+    let channel = Channel::from_shared(scene.serve.url.clone())
+        .unwrap()
+        .connect()
+        .await
+        .unwrap();
     let mut health = HealthClient::new(channel.clone());
     for service in ["pondersweep.v1.Sweeps", "pondersweep.v1.Leases"] {
-        let request = HealthCheckRequest { service: service.into() };
+        let request = HealthCheckRequest {
+            service: service.into(),
+        };
         let answer = health.check(request).await.unwrap().into_inner();
         assert_eq!(answer.status, 1, "{service} is not SERVING");
     }
@@ -87,19 +107,42 @@ async fn both_services_are_healthy_and_can_be_reflected() {
         ..ServerReflectionRequest::default()
     };
     let mut reflection = ServerReflectionClient::new(channel);
-    let mut answers =
-        reflection.server_reflection_info(tokio_stream::iter([request])).await.unwrap().into_inner();
-    let answer = answers.message().await.unwrap().unwrap().message_response.unwrap();
-    let MessageResponse::ListServicesResponse(list) = answer else { panic!("{answer:?}") };
-    let names: Vec<String> = list.service.into_iter().map(|service| service.name).collect();
-    assert!(names.contains(&"pondersweep.v1.Leases".to_owned()), "{names:?}");
+    let mut answers = reflection
+        .server_reflection_info(tokio_stream::iter([request]))
+        .await
+        .unwrap()
+        .into_inner();
+    let answer = answers
+        .message()
+        .await
+        .unwrap()
+        .unwrap()
+        .message_response
+        .unwrap();
+    let MessageResponse::ListServicesResponse(list) = answer else {
+        panic!("{answer:?}")
+    };
+    let names: Vec<String> = list
+        .service
+        .into_iter()
+        .map(|service| service.name)
+        .collect();
+    assert!(
+        names.contains(&"pondersweep.v1.Leases".to_owned()),
+        "{names:?}"
+    );
 }
 
 #[tokio::test]
 async fn a_worker_that_never_registered_is_told_so() {
     let mut scene = Scene::new().await;
-    let request = wire::DrainRequest { worker_id: "nobody".into() };
-    assert_eq!(scene.leases.drain(request).await.unwrap_err().code(), Code::NotFound);
+    let request = wire::DrainRequest {
+        worker_id: "nobody".into(),
+    };
+    assert_eq!(
+        scene.leases.drain(request).await.unwrap_err().code(),
+        Code::NotFound
+    );
 }
 
 #[tokio::test]
@@ -118,7 +161,12 @@ async fn every_lease_call_may_be_repeated() {
     for _ in 0..3 {
         scene.finish("a", first[0]).await.unwrap();
     }
-    assert_eq!(scene.sandbox.count("select count(*) from trial where state = 'succeeded'"), 1);
+    assert_eq!(
+        scene
+            .sandbox
+            .count("select count(*) from trial where state = 'succeeded'"),
+        1
+    );
     assert_eq!(scene.sandbox.count("select count(*) from observation"), 1);
 }
 
@@ -131,7 +179,9 @@ async fn a_repeated_acquisition_gets_the_same_lease_after_a_restart() {
 
     scene.serve.kill();
     scene.serve = Serve::start_at(&scene.sandbox, &address);
-    scene.leases = LeasesClient::connect(scene.serve.url.clone()).await.unwrap();
+    scene.leases = LeasesClient::connect(scene.serve.url.clone())
+        .await
+        .unwrap();
 
     assert_eq!(scene.acquire("a", "1").await, first);
     scene.finish("a", first[0]).await.unwrap();
@@ -144,13 +194,33 @@ async fn a_worker_speaks_only_of_its_own_current_lease() {
     scene.register("b").await;
     let token = scene.acquire("a", "1").await[0];
 
-    let stale = wire::LeaseToken { attempt: token.attempt + 1, ..token };
-    assert_eq!(scene.finish("b", token).await, Err(Code::FailedPrecondition));
-    assert_eq!(scene.finish("a", stale).await, Err(Code::FailedPrecondition));
-    let nowhere = wire::LeaseToken { trial_id: 99_999, attempt: 1 };
-    assert_eq!(scene.finish("a", nowhere).await, Err(Code::FailedPrecondition));
+    let stale = wire::LeaseToken {
+        attempt: token.attempt + 1,
+        ..token
+    };
+    assert_eq!(
+        scene.finish("b", token).await,
+        Err(Code::FailedPrecondition)
+    );
+    assert_eq!(
+        scene.finish("a", stale).await,
+        Err(Code::FailedPrecondition)
+    );
+    let nowhere = wire::LeaseToken {
+        trial_id: 99_999,
+        attempt: 1,
+    };
+    assert_eq!(
+        scene.finish("a", nowhere).await,
+        Err(Code::FailedPrecondition)
+    );
 
-    assert_eq!(scene.sandbox.count("select count(*) from trial where state = 'succeeded'"), 0);
+    assert_eq!(
+        scene
+            .sandbox
+            .count("select count(*) from trial where state = 'succeeded'"),
+        0
+    );
     scene.finish("a", token).await.unwrap();
 }
 
@@ -164,14 +234,27 @@ async fn malformed_messages_are_refused_and_change_nothing() {
         token: Some(token),
         observations: vec![observation],
     };
-    let good = wire::Observation { step: 1, metric: "loss_training".into(), value: 0.5 };
-    let nan = wire::Observation { value: f64::NAN, ..good.clone() };
-    let unknown = wire::Observation { metric: "charm".into(), ..good.clone() };
+    let good = wire::Observation {
+        step: 1,
+        metric: "loss_training".into(),
+        value: 0.5,
+    };
+    let nan = wire::Observation {
+        value: f64::NAN,
+        ..good.clone()
+    };
+    let unknown = wire::Observation {
+        metric: "charm".into(),
+        ..good.clone()
+    };
     for bad in [nan, unknown] {
         let refused = scene.leases.report(report(bad)).await.unwrap_err();
         assert_eq!(refused.code(), Code::InvalidArgument);
     }
-    let without_token = wire::ReportRequest { token: None, ..report(good) };
+    let without_token = wire::ReportRequest {
+        token: None,
+        ..report(good)
+    };
     let refused = scene.leases.report(without_token).await.unwrap_err();
     assert_eq!(refused.code(), Code::InvalidArgument);
     let empty = wire::CreateSweepRequest::default();
@@ -195,9 +278,18 @@ async fn results_come_in_pages_without_gap_or_repetition() {
     };
     let mut seen = Vec::new();
     loop {
-        let page = scene.sweeps.list_results(request.clone()).await.unwrap().into_inner();
+        let page = scene
+            .sweeps
+            .list_results(request.clone())
+            .await
+            .unwrap()
+            .into_inner();
         assert!(page.results.len() <= 3);
-        assert!(page.results.iter().all(|result| result.metrics[0].value == 0.75));
+        assert!(
+            page.results
+                .iter()
+                .all(|result| result.metrics[0].value == 0.75)
+        );
         seen.extend(page.results.into_iter().map(|result| result.trial_id));
         if page.next_page_token.is_empty() {
             break;
@@ -210,8 +302,15 @@ async fn results_come_in_pages_without_gap_or_repetition() {
 #[tokio::test]
 async fn a_watcher_hears_of_the_end() {
     let mut scene = Scene::new().await;
-    let request = wire::WatchSweepRequest { sweep: "last".into() };
-    let mut progress = scene.sweeps.watch_sweep(request).await.unwrap().into_inner();
+    let request = wire::WatchSweepRequest {
+        sweep: "last".into(),
+    };
+    let mut progress = scene
+        .sweeps
+        .watch_sweep(request)
+        .await
+        .unwrap()
+        .into_inner();
     let first = progress.message().await.unwrap().unwrap();
     assert_eq!(first.sweep.unwrap().trials.unwrap().pending, 8);
     assert_eq!(first.updates_total, 8 * 40);

@@ -19,13 +19,24 @@ const PURE: [&str; 8] = [
 
 /// What a pure room never names: the world, and the clocks.
 const BANNED: [&str; 11] = [
-    "tokio::", "tonic::", "sqlx::", "std::fs", "std::net", "std::env", "std::process",
-    "std::thread", "Instant::now", "SystemTime::now", "rand::",
+    "tokio::",
+    "tonic::",
+    "sqlx::",
+    "std::fs",
+    "std::net",
+    "std::env",
+    "std::process",
+    "std::thread",
+    "Instant::now",
+    "SystemTime::now",
+    "rand::",
 ];
 
 /// Edges inside a pure room, each with its reason.
-const EDGES: [(&str, &str); 1] =
-    [("coordinator/src/report/write.rs", "writes finished reports to a folder")];
+const EDGES: [(&str, &str); 1] = [(
+    "coordinator/src/report/write.rs",
+    "writes finished reports to a folder",
+)];
 
 #[test]
 fn pure_rooms_name_no_clock_file_socket_or_database() {

@@ -7,6 +7,8 @@ use clap::{Args, ValueEnum};
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 use serde_json::{Value, json};
 
+use crate::store;
+
 /// The form of a command's data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(super) enum Format {
@@ -34,9 +36,10 @@ pub(super) struct Rows {
 }
 
 impl Rows {
-    /// No rows yet, with these columns.
-    pub(super) fn new(columns: &[&str]) -> Self {
-        Self { columns: columns.iter().map(ToString::to_string).collect(), rows: Vec::new() }
+    /// Rows with these columns.
+    pub(super) fn of(columns: &[&str], rows: impl Iterator<Item = Vec<Value>>) -> Self {
+        let columns = columns.iter().map(ToString::to_string).collect();
+        Self { columns, rows: rows.collect() }
     }
 
     /// Prints the rows.
@@ -51,7 +54,8 @@ impl Rows {
         }
     }
 
-    fn to_json(&self) -> Value {
+    /// The rows as an array of objects.
+    pub(super) fn to_json(&self) -> Value {
         let object = |row: &Vec<Value>| -> Value {
             self.columns.iter().cloned().zip(row.iter().cloned()).collect()
         };
@@ -88,11 +92,24 @@ impl Rows {
 }
 
 /// A value as a cell: text without quotes, nothing for null.
-fn text(value: &Value) -> String {
+pub(super) fn text(value: &Value) -> String {
     match value {
         Value::Null => String::new(),
         Value::String(text) => text.clone(),
         other => other.to_string(),
+    }
+}
+
+/// A stored value as JSON; bytes as hexadecimal digits.
+pub(super) fn json_of(value: &store::Value) -> Value {
+    match value {
+        store::Value::Null => Value::Null,
+        store::Value::Integer(whole) => json!(whole),
+        store::Value::Real(number) => json!(number),
+        store::Value::Text(text) => json!(text),
+        store::Value::Blob(bytes) => {
+            json!(bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>())
+        }
     }
 }
 

@@ -6,7 +6,7 @@ use clap::Args;
 
 use super::{
     connect::DatabaseArgs,
-    output::{OutputArgs, Rows},
+    output::{OutputArgs, Rows, json_of},
 };
 use crate::store::Reader;
 
@@ -19,7 +19,7 @@ pub(super) struct QueryArgs {
     database: DatabaseArgs,
     /// Print at most so many rows
     #[arg(long, value_name = "N")]
-    limit: Option<usize>,
+    limit: Option<u64>,
     #[command(flatten)]
     output: OutputArgs,
 }
@@ -31,7 +31,14 @@ pub(super) async fn run(args: QueryArgs) -> anyhow::Result<ExitCode> {
         std::io::stdin().read_to_string(&mut sql)?;
     }
     let mut reader = Reader::open(&args.database.db).await?;
-    let found = reader.query(&sql, args.limit).await?;
-    Rows { columns: found.columns, rows: found.rows }.print(args.output.output)?;
+    let mut found = reader.query(&sql, args.limit).await?;
+    let mut rows = Rows { columns: found.columns().to_vec(), rows: Vec::new() };
+    while let Some(row) = found.next().await? {
+        rows.rows.push(row.iter().map(json_of).collect());
+    }
+    rows.print(args.output.output)?;
+    if found.truncated() {
+        eprintln!("more rows were left out by --limit");
+    }
     Ok(ExitCode::SUCCESS)
 }

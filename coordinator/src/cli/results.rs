@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     scheduler::{SweepState, TrialCounts},
-    store::{Reader, StoredSweep},
+    store::{Reader, SweepSummary},
 };
 
 /// Names where a command looks at sweeps: the database, which is always there, unless a coordinator
@@ -131,18 +131,16 @@ impl SweepStatus {
 
 /// Sweeps as rows.
 pub(super) fn rows(sweeps: &[SweepStatus]) -> Rows {
-    let mut rows = Rows::new(&SweepStatus::COLUMNS);
-    rows.rows = sweeps.iter().map(SweepStatus::cells).collect();
-    rows
+    Rows::of(&SweepStatus::COLUMNS, sweeps.iter().map(SweepStatus::cells))
 }
 
-impl From<StoredSweep> for SweepStatus {
-    fn from(sweep: StoredSweep) -> Self {
+impl From<SweepSummary> for SweepStatus {
+    fn from(sweep: SweepSummary) -> Self {
         Self {
             sweep_id: sweep.sweep_id.to_string(),
             name: sweep.name,
             state: sweep.state,
-            counts: sweep.counts,
+            counts: sweep.trials,
             created_at_ms: sweep.created_at_ms,
         }
     }

@@ -20,7 +20,7 @@ pub use handle::DriverHandle;
 use crate::{
     clock,
     scheduler::{Scheduler, SchedulerLimits},
-    store::{Batch, CommitError, CreateError, RestoreError, Store},
+    store::{Batch, CommitError, DatabaseError, RestoreError, Store},
 };
 use command::{Command, Replies};
 use roster::Roster;
@@ -40,9 +40,9 @@ pub enum DriverError {
     /// The database could not be read back at the start.
     #[error("the database cannot be read back: {0}")]
     Restore(#[from] RestoreError),
-    /// A sweep could not be stored.
-    #[error("the sweep cannot be stored, stopping: {0}")]
-    Create(#[from] CreateError),
+    /// The database could not be closed.
+    #[error("the database cannot be closed: {0}")]
+    Close(#[from] DatabaseError),
 }
 
 /// The loop's state.
@@ -105,7 +105,7 @@ impl Driver {
     /// One round: timers, then commands as far as they are already there, then one commit, then
     /// every answer.
     async fn round(&mut self, first: Option<Command>) -> Result<(), DriverError> {
-        let mut round = Round { batch: Batch::at(clock::now_ms()), ..Round::default() };
+        let mut round = Round { batch: Batch { at_ms: clock::now_ms(), ..Batch::default() }, ..Round::default() };
         let now = clock::now();
         self.scheduler.handle_timeout(now);
         let mut next = first;

@@ -31,8 +31,14 @@ impl Driver {
             return Ok((self.view(entry), false));
         }
         let stored = self.store.create_sweep(&spec, at_ms).await?;
-        let entry = self.sweeps.insert(&stored, Arc::new(spec));
+        let entry = SweepEntry {
+            sweep_id: stored.sweep_id,
+            spec: Arc::new(spec),
+            first_trial_id: stored.first_trial_id,
+            created_at_ms: stored.created_at_ms,
+        };
         self.scheduler.enqueue(entry.for_scheduler());
+        self.sweeps.insert(entry.clone());
         Ok((self.view(&entry), true))
     }
 
@@ -146,6 +152,6 @@ impl Driver {
 
     fn spec_of(&self, token: LeaseToken) -> TrialSpec {
         let entry = self.sweeps.of_trial(token.trial_id).expect("leased trials belong to a sweep");
-        entry.spec.trial(token.trial_id.0 - entry.first_trial_id)
+        entry.spec.trial(token.trial_id.0 - entry.first_trial_id.0)
     }
 }

@@ -10,8 +10,7 @@ use pondersweep_proto::{
 
 use crate::{
     scheduler::{TrialCounts, TrialState},
-    store::StoredSweep,
-    sweep::SweepSpec,
+    sweep::{SweepSpec, select},
 };
 
 /// A sweep and the numbers of its trials.
@@ -19,13 +18,14 @@ use crate::{
 pub(super) struct SweepEntry {
     pub(super) sweep_id: SweepId,
     pub(super) spec: Arc<SweepSpec>,
-    pub(super) first_trial_id: u64,
+    pub(super) first_trial_id: TrialId,
     pub(super) created_at_ms: i64,
 }
 
 impl SweepEntry {
     pub(super) fn trials(&self) -> Range<u64> {
-        self.first_trial_id..self.first_trial_id + self.spec.trials()
+        let first = self.first_trial_id.0;
+        first..first + self.spec.trials()
     }
 
     /// Updates of the trials that ended with a result.
@@ -59,7 +59,7 @@ impl SweepEntry {
     }
 
     fn updates(&self, trial: u64) -> u64 {
-        self.spec.trial(trial - self.first_trial_id).configuration.training.updates
+        self.spec.trial(trial - self.first_trial_id.0).configuration.training.updates
     }
 }
 
@@ -67,20 +67,13 @@ impl SweepEntry {
 #[derive(Default)]
 pub(super) struct Sweeps {
     /// By their first trial, which is the order of submission.
-    by_first_trial: BTreeMap<u64, SweepEntry>,
+    by_first_trial: BTreeMap<TrialId, SweepEntry>,
 }
 
 impl Sweeps {
     /// Takes a stored sweep up.
-    pub(super) fn insert(&mut self, stored: &StoredSweep, spec: Arc<SweepSpec>) -> SweepEntry {
-        let entry = SweepEntry {
-            sweep_id: spec.id(),
-            spec,
-            first_trial_id: stored.first_trial_id,
-            created_at_ms: stored.created_at_ms,
-        };
-        self.by_first_trial.insert(entry.first_trial_id, entry.clone());
-        entry
+    pub(super) fn insert(&mut self, entry: SweepEntry) {
+        self.by_first_trial.insert(entry.first_trial_id, entry);
     }
 
     /// Every sweep, oldest first.
@@ -95,14 +88,15 @@ impl Sweeps {
 
     /// The sweep a trial belongs to.
     pub(super) fn of_trial(&self, trial_id: TrialId) -> Option<&SweepEntry> {
-        let (_, entry) = self.by_first_trial.range(..=trial_id.0).next_back()?;
+        let (_, entry) = self.by_first_trial.range(..=trial_id).next_back()?;
         entry.trials().contains(&trial_id.0).then_some(entry)
     }
 
     /// The sweep a person means.
-    pub(super) fn named(&self, name: &str) -> Result<&SweepEntry, SweepError> {
-        let ids: Vec<SweepId> = self.iter().map(|entry| entry.sweep_id).collect();
-        let sweep_id = crate::sweep::select(name, &ids)?;
+    pub(super) fn named(&self, text: &str) -> Result<&SweepEntry, SweepError> {
+        let named = |entry: &SweepEntry| (entry.sweep_id, entry.spec.terms().name.clone());
+        let sweeps: Vec<_> = self.iter().map(named).collect();
+        let sweep_id = select(text, &sweeps)?;
         Ok(self.get(sweep_id).expect("the selection is one of the ids"))
     }
 }

@@ -139,17 +139,18 @@ impl Sweeps for SweepService {
         request: Request<wire::ListResultsRequest>,
     ) -> Result<Response<wire::ListResultsResponse>, Status> {
         let wire::ListResultsRequest { sweep, page_size, page_token } = request.into_inner();
-        let sweep_id = self.driver.sweep(&sweep).await?.sweep_id;
+        let sweep = self.driver.sweep(&sweep).await?;
         let after = parse_page_token(&page_token)?;
         let limit = if page_size == 0 { DEFAULT_PAGE_SIZE } else { page_size.min(MAX_PAGE_SIZE) };
         let unreadable = |error| SweepError::Unavailable(format!("{error}"));
         let mut reader = Reader::open(&self.database).await.map_err(unreadable)?;
-        let page = reader.results_page(sweep_id, after, limit).await;
+        let page = reader.results_page(sweep.sweep_id, after, limit).await;
         let page = page.map_err(|error| SweepError::Unavailable(error.to_string()))?;
+        let seed = sweep.spec.terms().seed;
         let full = page.len() == limit as usize;
         let last = page.last().filter(|_| full).map(|result| result.trial_id.to_string());
         Ok(Response::new(wire::ListResultsResponse {
-            results: page.into_iter().map(view::result).collect(),
+            results: page.iter().map(|result| view::result(result, seed)).collect(),
             next_page_token: last.unwrap_or_default(),
         }))
     }
@@ -186,12 +187,13 @@ fn states_to_retry(
     Ok(retried)
 }
 
-fn parse_page_token(token: &str) -> Result<Option<TrialId>, SweepError> {
+/// The trial a page comes after; trials are numbered from 1.
+fn parse_page_token(token: &str) -> Result<TrialId, SweepError> {
     if token.is_empty() {
-        return Ok(None);
+        return Ok(TrialId(0));
     }
     let after = token.parse().map_err(|_| SweepError::Invalid("not a page token".into()))?;
-    Ok(Some(TrialId(after)))
+    Ok(TrialId(after))
 }
 
 /// Sends progress whenever it changes, until the sweep has ended or nobody listens.

@@ -1,11 +1,11 @@
 //! Answers as wire messages.
 
-use pondersweep_proto::wire;
+use pondersweep_proto::{metric::Observation, wire};
 
 use crate::{
     driver::{SweepProgress, SweepView},
     scheduler::{SweepState, TrialCounts, TrialState},
-    store::StoredResult,
+    store::TrialResult,
 };
 
 pub(super) fn sweep(view: &SweepView) -> wire::Sweep {
@@ -27,16 +27,18 @@ pub(super) fn progress(progress: &SweepProgress) -> wire::SweepProgress {
     }
 }
 
-pub(super) fn result(result: StoredResult) -> wire::TrialResult {
+pub(super) fn result(result: &TrialResult, seed: u64) -> wire::TrialResult {
+    let step = result.step.unwrap_or_default();
+    let metrics = result.metrics.iter();
     wire::TrialResult {
         trial_id: result.trial_id.0,
-        trial_key: result.spec.key().to_string(),
-        spec: Some((&result.spec).into()),
-        state: trial_state(result.state).into(),
-        attempt: result.attempt.0,
-        metrics: result.metrics.into_iter().map(Into::into).collect(),
-        seconds: result.seconds,
-        worker_id: result.worker_id,
+        trial_key: result.trial_key.to_string(),
+        spec: Some((&result.spec(seed)).into()),
+        state: trial_state(result.outcome).into(),
+        attempt: result.attempts.0,
+        metrics: metrics.map(|(metric, value)| Observation { step, metric, value }.into()).collect(),
+        seconds: result.seconds.unwrap_or_default(),
+        worker_id: result.worker_id.clone(),
     }
 }
 
