@@ -185,8 +185,6 @@ pub(super) mod code {
     pub(in crate::store) const CORRUPT: i32 = 11;
     /// The disk is full.
     pub(in crate::store) const FULL: i32 = 13;
-    /// The file could not be opened.
-    pub(in crate::store) const CANNOT_OPEN: i32 = 14;
     /// A constraint bit.
     pub(in crate::store) const CONSTRAINT: i32 = 19;
     /// The file is not a database.
