@@ -16,7 +16,13 @@ impl ContentKey {
     /// The key of a value's canonical JSON form.
     #[must_use]
     pub fn of(value: &impl Serialize) -> Self {
-        let digest = Sha256::digest(canonical_json(value).as_bytes());
+        Self::of_canonical_json(&canonical_json(value))
+    }
+
+    /// The key of the value whose canonical JSON form this is.
+    #[must_use]
+    pub fn of_canonical_json(text: &str) -> Self {
+        let digest = Sha256::digest(text.as_bytes());
         let head: [u8; 8] = digest[..8].try_into().expect("a SHA-256 has 32 bytes");
         Self(u64::from_be_bytes(head))
     }

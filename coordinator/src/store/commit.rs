@@ -11,7 +11,7 @@ use super::{
     error::{CommitError, DatabaseError},
     name::{ending_message, ending_name, sweep_state_name, trial_state_name},
     record::{AttemptReport, Batch, WorkerRecord},
-    statement::statements,
+    statement::{statements, with_rows},
 };
 use crate::scheduler::{Change, Ending, SweepState, TrialState};
 
@@ -86,11 +86,11 @@ statements! {
             ?1, value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5,
             value ->> 6
         FROM json_each(?2) ORDER BY key";
-    /// Two observations; [`insert_observations`] makes it for other numbers. A repeated
-    /// observation changes nothing: what was acknowledged stays.
-    INSERT_TWO_OBSERVATIONS = "
-        INSERT INTO observation (trial_id, attempt, step, metric, value) \
-        VALUES (?,?,?,?,?),(?,?,?,?,?) \
+    /// A repeated observation changes nothing: what was acknowledged stays. Values are bound and not
+    /// sent as JSON, whose numbers SQLite need not read back to the last bit.
+    INSERT_OBSERVATION = "
+        INSERT INTO observation (trial_id, attempt, step, metric, value)
+        VALUES (?, ?, ?, ?, ?)
         ON CONFLICT (trial_id, attempt, step, metric) DO NOTHING";
 }
 
@@ -178,7 +178,7 @@ impl Writer<'_> {
 
     async fn report(&mut self, report: &AttemptReport) -> Result<(), CommitError> {
         for observations in report.observations.chunks(OBSERVATIONS_OF_A_STATEMENT) {
-            let text = insert_observations(observations.len());
+            let text = with_rows(INSERT_OBSERVATION, observations.len());
             let mut insert = sqlx::query(AssertSqlSafe(text));
             for observation in observations {
                 insert = insert
@@ -388,14 +388,6 @@ fn changed_trial(change: &Change) -> Option<i64> {
         Change::Trial { trial_id, .. } => Some(as_i64(trial_id.0)),
         _ => None,
     }
-}
-
-/// [`INSERT_TWO_OBSERVATIONS`] for another number of rows. Values are bound rather than sent as
-/// JSON, whose numbers SQLite need not read back to the last bit.
-fn insert_observations(rows: usize) -> String {
-    let row = "(?,?,?,?,?)";
-    let values = [row].repeat(rows).join(",");
-    INSERT_TWO_OBSERVATIONS.replace("(?,?,?,?,?),(?,?,?,?,?)", &values)
 }
 
 /// A number that is bounded far below 2^63 where it enters the program.

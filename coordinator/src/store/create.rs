@@ -1,24 +1,26 @@
-//! Writes a new sweep with all its configurations and trials, in one transaction. Rows travel as
-//! JSON lists of thousands, so a million trials are a hundred statements.
+//! Writes a new sweep with all its configurations and trials, in one transaction. Many rows are one
+//! statement, so a million trials are a matter of seconds.
 
 use pondersweep_proto::{
-    id::{TrialId, canonical_json, content_sha256},
+    id::{ContentKey, TrialId, canonical_json, content_sha256},
     spec::TrialSpec,
 };
 use serde_json::json;
-use sqlx::{Connection, SqliteConnection};
+use sqlx::{AssertSqlSafe, Connection, SqliteConnection};
 
 use super::{
     Store,
     commit::as_i64,
     error::{CommitError, DatabaseError},
     record::StoredSweep,
-    statement::statements,
+    statement::{statements, with_rows},
 };
 use crate::sweep::SweepSpec;
 
-/// Rows of one statement: large enough that its own cost vanishes, small enough to stay in cache.
-const ROWS_OF_A_STATEMENT: u64 = 5_000;
+/// Large enough that a statement's own cost vanishes; SQLite would take 6,000.
+const CONFIGURATIONS_OF_A_STATEMENT: usize = 64;
+/// Their keys are one JSON text of a hundred kilobytes.
+const TRIALS_OF_A_STATEMENT: usize = 5_000;
 
 statements! {
     FIND_SWEEP = "
@@ -33,15 +35,14 @@ statements! {
             solved_threshold, first_trial_id, created_at_ms
         )
         VALUES (?1, ?2, ?3, ?4, 'active', ?5, ?6, ?7, ?8, ?9)";
-    /// ?4 is a JSON list of [key, specification]; the first of them stands at position ?3.
-    INSERT_CONFIGURATIONS = "
+    INSERT_CONFIGURATION = "
         INSERT INTO configuration (configuration_id, sweep_id, position, configuration_key, spec)
-        SELECT ?1 + ?3 + key, ?2, ?3 + key, value ->> 0, value ->> 1 FROM json_each(?4)";
-    /// ?4 is a JSON list of [position of the configuration, replicate, key]; ?1 is the identifier
-    /// of the first trial of the list, ?3 that of the sweep's first configuration.
+        VALUES (?, ?, ?, ?, ?)";
+    /// Trials of one replicate and of neighbouring configurations: ?1 is the identifier of the
+    /// first trial, ?3 that of its configuration, and ?5 the JSON list of their keys.
     INSERT_TRIALS = "
         INSERT INTO trial (trial_id, sweep_id, configuration_id, replicate, trial_key)
-        SELECT ?1 + key, ?2, ?3 + (value ->> 0), value ->> 1, value ->> 2 FROM json_each(?4)";
+        SELECT ?1 + key, ?2, ?3 + key, ?4, value FROM json_each(?5)";
     INSERT_CREATION = "
         INSERT INTO event (at_ms, kind, sweep_id, state) VALUES (?1, 'sweep_created', ?2, 'active')";
 }
@@ -101,75 +102,115 @@ async fn write(
     spec: &SweepSpec,
     at_ms: i64,
 ) -> Result<TrialId, sqlx::Error> {
-    let first_trial_id: i64 = sqlx::query_scalar(NEXT_TRIAL_ID)
-        .fetch_one(&mut *connection)
-        .await?;
-    let first_configuration_id: i64 = sqlx::query_scalar(NEXT_CONFIGURATION_ID)
-        .fetch_one(&mut *connection)
-        .await?;
-    let sweep_id = spec.id().to_string();
-    let terms = spec.terms();
-    sqlx::query(INSERT_SWEEP)
-        .bind(&sweep_id)
-        .bind(&terms.name)
-        .bind(canonical_json(terms))
-        .bind(content_sha256(terms))
-        .bind(as_i64(spec.configurations()))
-        .bind(terms.replicates)
-        .bind(terms.solved_threshold)
-        .bind(first_trial_id)
-        .bind(at_ms)
-        .execute(&mut *connection)
-        .await?;
-    for first in (0..spec.configurations()).step_by(STEP) {
-        sqlx::query(INSERT_CONFIGURATIONS)
-            .bind(first_configuration_id)
-            .bind(&sweep_id)
-            .bind(as_i64(first))
-            .bind(configurations_json(spec, first))
-            .execute(&mut *connection)
-            .await?;
+    let next = sqlx::query_scalar(NEXT_TRIAL_ID).fetch_one(&mut *connection);
+    let first_trial_id: i64 = next.await?;
+    let next = sqlx::query_scalar(NEXT_CONFIGURATION_ID).fetch_one(&mut *connection);
+    let first_configuration_id: i64 = next.await?;
+    let mut writer = Writer {
+        connection,
+        spec,
+        sweep_id: spec.id().to_string(),
+        first_trial_id,
+        first_configuration_id,
+        trial_keys: vec![spec.id().0; as_usize(spec.trials())],
+    };
+    writer.sweep(at_ms).await?;
+    for first in (0..spec.configurations()).step_by(CONFIGURATIONS_OF_A_STATEMENT) {
+        writer.configurations(first).await?;
     }
-    for first in (0..spec.trials()).step_by(STEP) {
-        sqlx::query(INSERT_TRIALS)
-            .bind(first_trial_id + as_i64(first))
-            .bind(&sweep_id)
-            .bind(first_configuration_id)
-            .bind(trials_json(spec, first))
-            .execute(&mut *connection)
-            .await?;
+    for replicate in 0..spec.terms().replicates {
+        for position in (0..spec.configurations()).step_by(TRIALS_OF_A_STATEMENT) {
+            writer.trials(replicate, position).await?;
+        }
     }
-    sqlx::query(INSERT_CREATION)
-        .bind(at_ms)
-        .bind(&sweep_id)
-        .execute(connection)
-        .await?;
     Ok(TrialId(first_trial_id.unsigned_abs()))
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "a small constant")]
-const STEP: usize = ROWS_OF_A_STATEMENT as usize;
-
-/// `[[key, specification], ...]` from position `first` on.
-fn configurations_json(spec: &SweepSpec, first: u64) -> String {
-    let last = spec.configurations().min(first + ROWS_OF_A_STATEMENT);
-    let rows = (first..last).map(|index| {
-        let configuration = spec.configuration(index);
-        json!([
-            configuration.key().to_string(),
-            canonical_json(&configuration)
-        ])
-    });
-    rows.collect::<serde_json::Value>().to_string()
+/// One sweep being written.
+struct Writer<'a> {
+    connection: &'a mut SqliteConnection,
+    spec: &'a SweepSpec,
+    sweep_id: String,
+    first_trial_id: i64,
+    first_configuration_id: i64,
+    /// By trial index; each is found, in place of the sweep's own, with its configuration.
+    trial_keys: Vec<ContentKey>,
 }
 
-/// `[[position of the configuration, replicate, key], ...]` from trial index `first` on.
-fn trials_json(spec: &SweepSpec, first: u64) -> String {
-    let last = spec.trials().min(first + ROWS_OF_A_STATEMENT);
-    let rows = (first..last).map(|index| {
-        let (position, replicate) = spec.place(index);
-        let trial: TrialSpec = spec.trial(index);
-        json!([position, replicate, trial.key().to_string()])
-    });
-    rows.collect::<serde_json::Value>().to_string()
+impl Writer<'_> {
+    async fn sweep(&mut self, at_ms: i64) -> Result<(), sqlx::Error> {
+        let terms = self.spec.terms();
+        sqlx::query(INSERT_SWEEP)
+            .bind(&self.sweep_id)
+            .bind(&terms.name)
+            .bind(canonical_json(terms))
+            .bind(content_sha256(terms))
+            .bind(as_i64(self.spec.configurations()))
+            .bind(terms.replicates)
+            .bind(terms.solved_threshold)
+            .bind(self.first_trial_id)
+            .bind(at_ms)
+            .execute(&mut *self.connection)
+            .await?;
+        let creation = sqlx::query(INSERT_CREATION)
+            .bind(at_ms)
+            .bind(&self.sweep_id);
+        creation.execute(&mut *self.connection).await.map(drop)
+    }
+
+    /// Writes configurations from a position on, and finds the keys of their trials.
+    async fn configurations(&mut self, first: u64) -> Result<(), sqlx::Error> {
+        let end = first + CONFIGURATIONS_OF_A_STATEMENT as u64;
+        let positions = first..end.min(self.spec.configurations());
+        let rows = as_usize(positions.end - positions.start);
+        let text = with_rows(INSERT_CONFIGURATION, rows);
+        let mut insert = sqlx::query(AssertSqlSafe(text));
+        for position in positions {
+            let json = canonical_json(&self.spec.configuration(position));
+            self.find_trial_keys(position, &json);
+            insert = insert
+                .bind(self.first_configuration_id + as_i64(position))
+                .bind(self.sweep_id.clone())
+                .bind(as_i64(position))
+                .bind(ContentKey::of_canonical_json(&json).to_string())
+                .bind(json);
+        }
+        insert.execute(&mut *self.connection).await.map(drop)
+    }
+
+    fn find_trial_keys(&mut self, position: u64, configuration_json: &str) {
+        let terms = self.spec.terms();
+        for replicate in 0..terms.replicates {
+            let index = self.trial_index(replicate, position);
+            self.trial_keys[index] = TrialSpec::key_of(configuration_json, terms.seed, replicate);
+        }
+    }
+
+    /// Writes trials of one replicate, from a position on.
+    async fn trials(&mut self, replicate: u32, position: u64) -> Result<(), sqlx::Error> {
+        let rest = as_usize(self.spec.configurations() - position);
+        let first = self.trial_index(replicate, position);
+        let keys = &self.trial_keys[first..first + rest.min(TRIALS_OF_A_STATEMENT)];
+        let keys: Vec<String> = keys.iter().map(ContentKey::to_string).collect();
+        sqlx::query(INSERT_TRIALS)
+            .bind(self.first_trial_id + as_i64(first as u64))
+            .bind(&self.sweep_id)
+            .bind(self.first_configuration_id + as_i64(position))
+            .bind(replicate)
+            .bind(json!(keys).to_string())
+            .execute(&mut *self.connection)
+            .await
+            .map(drop)
+    }
+
+    /// The trial's place in the order of [`SweepSpec::place`]: replicate by replicate.
+    fn trial_index(&self, replicate: u32, position: u64) -> usize {
+        let index = u64::from(replicate) * self.spec.configurations() + position;
+        debug_assert_eq!(self.spec.place(index), (position, replicate));
+        as_usize(index)
+    }
+}
+
+fn as_usize(number: u64) -> usize {
+    usize::try_from(number).expect("the trials of a sweep are bounded by MAX_TRIALS")
 }

@@ -13,3 +13,27 @@ macro_rules! statements {
 }
 
 pub(super) use statements;
+
+/// A statement that inserts one row, made to insert several: its list of question marks is
+/// repeated. SQLite keeps one prepared statement for every number of rows, so callers bound it.
+pub(super) fn with_rows(statement: &str, rows: usize) -> String {
+    let (start, end) = (statement.find("(?"), statement.find("?)"));
+    let row = start
+        .zip(end)
+        .map(|(start, end)| &statement[start..end + 2]);
+    let row = row.expect("the statement inserts a row of question marks");
+    statement.replacen(row, &[row].repeat(rows).join(", "), 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_row_is_repeated_and_nothing_else() {
+        let one = "INSERT INTO t (a, b) VALUES (?, ?) ON CONFLICT (a) DO NOTHING";
+        assert_eq!(with_rows(one, 1), one);
+        let two = "INSERT INTO t (a, b) VALUES (?, ?), (?, ?) ON CONFLICT (a) DO NOTHING";
+        assert_eq!(with_rows(one, 2), two);
+    }
+}

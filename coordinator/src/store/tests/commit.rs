@@ -482,6 +482,48 @@ async fn a_commit_torn_by_a_crash_leaves_what_was_before_it() {
     assert_eq!(recovered.restore().await.unwrap(), before);
 }
 
+/// Not a rule but a measurement: `cargo test --release --lib -- --ignored --nocapture a_thousand`.
+#[tokio::test]
+#[ignore = "measures time"]
+#[expect(clippy::disallowed_methods, reason = "measures time")]
+async fn a_thousand_results_are_committed_in_a_fraction_of_a_second() {
+    use std::time::Instant;
+
+    let mut fixture = Fixture::new().await;
+    let sweep = fixture
+        .store
+        .create_sweep(&spec(500), NOW_MS)
+        .await
+        .unwrap();
+    let trials = sweep.first_trial_id.0..sweep.first_trial_id.0 + 1_000;
+    let leases = trials
+        .clone()
+        .map(|trial_id| leased(trial_id, 1, "w1"))
+        .collect();
+    let start = Instant::now();
+    fixture.commit(leases).await;
+    println!("leased after {:?}", start.elapsed());
+    let report = |trial_id| AttemptReport {
+        token: token(trial_id, 1),
+        observations: Metric::ALL
+            .iter()
+            .map(|&metric| observe(9, metric, 0.5))
+            .collect(),
+    };
+    let end = |trial_id| ended(trial_id, 1, Ending::Succeeded, TrialState::Succeeded);
+    let finished = Batch {
+        reports: trials.clone().map(report).collect(),
+        seconds: trials
+            .clone()
+            .map(|trial_id| (token(trial_id, 1), 1.0))
+            .collect(),
+        ..batch(trials.map(end).collect())
+    };
+    let start = Instant::now();
+    fixture.store.commit(&finished).await.unwrap();
+    println!("finished after {:?}", start.elapsed());
+}
+
 /// Not a rule but a measurement: `cargo test --release -- --ignored --nocapture a_million`.
 #[tokio::test]
 #[ignore = "takes tens of seconds"]
