@@ -2,7 +2,10 @@
 
 use std::fmt::Write;
 
-use comfy_table::{CellAlignment, ContentArrangement, Table, presets::UTF8_HORIZONTAL_ONLY};
+use comfy_table::{
+    CellAlignment, ContentArrangement, ContentLineStyle, LineStyle, Table, TableStyle,
+    presets::UTF8_HORIZONTAL_ONLY,
+};
 
 use super::{
     Report,
@@ -46,10 +49,15 @@ pub fn render(report: &Report, width: u16) -> String {
     text
 }
 
+/// Rules around the header and below the table; columns are told apart by their alignment.
+const STYLE: TableStyle = UTF8_HORIZONTAL_ONLY
+    .header_lines(ContentLineStyle::none())
+    .content_lines(ContentLineStyle::none());
+
 fn push_table(text: &mut String, table: &TextTable, width: u16) {
     let mut layout = Table::new();
     layout
-        .load_style(UTF8_HORIZONTAL_ONLY)
+        .load_style(STYLE.row_separator(LineStyle::none()))
         .set_content_arrangement(ContentArrangement::Dynamic)
         .set_width(width)
         .force_no_tty()
@@ -57,6 +65,11 @@ fn push_table(text: &mut String, table: &TextTable, width: u16) {
         .add_rows(&table.rows);
     for column in layout.column_iter_mut() {
         column.set_cell_alignment(CellAlignment::Right);
+    }
+    // Three rules and the header; more lines than that mean that cells were wrapped, and then
+    // only rules between the rows tell which lines belong together.
+    if layout.lines().count() > table.rows.len() + 4 {
+        layout.load_style(STYLE);
     }
     let _ = write!(text, "\n{}\n{}\n", table.title, layout.trim_fmt());
 }

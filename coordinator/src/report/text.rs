@@ -55,7 +55,7 @@ pub(super) fn notes(report: &Report) -> Vec<String> {
         format!(
             "solved: accuracy_interpolation of at least {}; share [Wilson {} % interval]. \
              accuracy: median, and mean [{} % percentile bootstrap over the trials of the row, seed {}]. \
-             ponder steps: mean over trials, sampled halting.",
+             steps: mean ponder steps over trials, sampled halting.",
             significant(sweep.solved_threshold, 6),
             significant(100.0 * sweep.confidence, 6),
             significant(100.0 * sweep.confidence, 6),
@@ -128,7 +128,7 @@ impl Columns {
     }
 
     fn header(self, mut names: Vec<String>) -> Vec<String> {
-        names.extend(["n", "solved", "median", "mean accuracy", "ponder steps"].map(String::from));
+        names.extend(["n", "solved", "median", "mean accuracy", "steps"].map(String::from));
         let optional = [
             (self.extrapolation, "extrapolation"),
             (self.infeasible, "infeasible"),

@@ -53,7 +53,7 @@ impl BoxPlotFigure {
             group.solved += u64::from(trial.row.is_solved(input.terms.solved_threshold));
         }
         Self {
-            caption: Caption::new(input),
+            caption: Caption::new(input, &[axis]),
             axis: ValueAxis::new(input, axis),
             colour_key,
             chance: CHANCE,

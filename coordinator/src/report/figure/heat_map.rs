@@ -69,7 +69,7 @@ impl HeatMapFigure {
             .iter()
             .map(|group| HeatMapCell::new(group, threshold, quantity));
         Self {
-            caption: Caption::new(input),
+            caption: Caption::new(input, &[horizontal, vertical]),
             quantity,
             horizontal: ValueAxis::new(input, horizontal),
             vertical: ValueAxis::new(input, vertical),

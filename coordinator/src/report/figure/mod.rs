@@ -45,6 +45,8 @@ pub struct Caption {
     pub trials_expected: u64,
     /// A trial is solved when its accuracy reaches this share.
     pub solved_threshold: f64,
+    /// Swept parameters that are on no axis of the figure: all their values are pooled.
+    pub pooled: Vec<Parameter>,
 }
 
 /// One axis of a figure: a parameter and its values, evenly spaced in their order.
@@ -98,15 +100,20 @@ fn number_pairs(input: &ReportInput, axes: &[usize]) -> Vec<(usize, usize)> {
 }
 
 impl Caption {
-    fn new(input: &ReportInput) -> Self {
+    fn new(input: &ReportInput, shown: &[usize]) -> Self {
         use crate::scheduler::TrialState::{Infeasible, Succeeded};
         let trials = input.trials.iter();
         let with_result = trials.filter(|trial| matches!(trial.outcome, Succeeded | Infeasible));
+        let swept = input.swept_axes().into_iter();
+        let pooled = swept.filter(|axis| !shown.contains(axis));
         Self {
             sweep: input.terms.name.clone(),
             trials_shown: with_result.count(),
             trials_expected: input.completeness.expected,
             solved_threshold: input.terms.solved_threshold,
+            pooled: pooled
+                .map(|axis| input.terms.axes[axis].parameter)
+                .collect(),
         }
     }
 }

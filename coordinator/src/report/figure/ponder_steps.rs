@@ -56,7 +56,7 @@ impl PonderStepsFigure {
         let groups = points_by_value(trials, axis, values, colour_key.as_ref(), metric);
         let means = groups.iter().enumerate();
         Self {
-            caption: Caption::new(input),
+            caption: Caption::new(input, &[axis]),
             axis: ValueAxis::new(input, axis),
             means: means
                 .flat_map(|(position, group)| means_of(position, group))

@@ -20,7 +20,7 @@ pub(super) const TOP: f64 = 142.0;
 pub(super) const BOTTOM: f64 = 640.0;
 
 /// Room above the plot for the legend.
-const LEGEND_Y: f64 = 94.0;
+pub(super) const LEGEND_Y: f64 = 94.0;
 /// Room below the plot for labels that are turned.
 const MAX_UPRIGHT_LABEL: f64 = 72.0;
 /// Room beside the plot for the labels of a vertical axis.
@@ -64,22 +64,31 @@ impl Slots {
     }
 }
 
-/// The title, and below it the sweep and how much of it is shown.
+/// The title, and below it the sweep, how much of it is shown and what is pooled.
 pub(super) fn heading(scene: &mut Scene, title: &str, caption: &Caption) {
     let width = WIDTH - LEFT - 40.0;
     let style = TextStyle::new(24.0, INK, Anchor::Start);
     scene.text((LEFT, 34.0), fitted(title, 24.0, width), style);
-    let counts = format!(
-        "  ·  {} of {} trials have a result",
-        caption.trials_shown, caption.trials_expected
-    );
-    let name_width = width - text_width(&counts, TICK_SIZE);
-    let subtitle = fitted(&caption.sweep, TICK_SIZE, name_width) + &counts;
-    scene.text(
-        (LEFT, 64.0),
-        subtitle,
-        TextStyle::new(TICK_SIZE, GREY, Anchor::Start),
-    );
+    let scope = fitted(&scope(caption), TICK_SIZE, width * 0.7);
+    let name_width = width - text_width(&scope, TICK_SIZE);
+    let subtitle = fitted(&caption.sweep, TICK_SIZE, name_width) + &scope;
+    let style = TextStyle::new(TICK_SIZE, GREY, Anchor::Start);
+    scene.text((LEFT, 64.0), subtitle, style);
+}
+
+fn scope(caption: &Caption) -> String {
+    let Caption {
+        trials_shown,
+        trials_expected,
+        pooled,
+        ..
+    } = caption;
+    let counts = format!("  ·  {trials_shown} of {trials_expected} trials have a result");
+    if pooled.is_empty() {
+        return counts;
+    }
+    let pooled: Vec<&str> = pooled.iter().map(|parameter| parameter.name()).collect();
+    format!("{counts}  ·  pooled over {}", pooled.join(", "))
 }
 
 /// An entry for every value of the colour key, after its parameter's name.
@@ -115,7 +124,7 @@ pub(super) fn legend(scene: &mut Scene, entries: Vec<LegendEntry>) {
 
 /// The vertical axis of a quantity: grid lines, tick labels and what they measure.
 pub(super) fn quantity_axis(scene: &mut Scene, scale: &Scale, name: &str) {
-    for (value, text) in ticks(scale.domain, 6) {
+    for (value, text) in ticks(scale.domain, 8) {
         let y = scale.at(value);
         scene.line(
             [(LEFT, y), (RIGHT, y)],

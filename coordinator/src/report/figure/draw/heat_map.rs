@@ -3,7 +3,7 @@
 use super::{
     font::text_width,
     frame::{
-        BOTTOM, FRAME, LEFT, RIGHT, Slots, TOP, heading, horizontal_values, plot_corners,
+        BOTTOM, FRAME, LEFT, LEGEND_Y, RIGHT, Slots, TOP, heading, horizontal_values, plot_corners,
         vertical_values,
     },
     palette::{FAINT, GREY, INK, viridis},
@@ -139,7 +139,7 @@ fn note(scene: &mut Scene, figure: &HeatMapFigure, counts_are_shown: bool) {
     };
     let words = format!("{}; {counts}", meaning(figure.quantity, &figure.caption));
     scene.text(
-        (LEFT, TOP - 24.0),
+        (LEFT, LEGEND_Y),
         words,
         TextStyle::new(15.0, INK, Anchor::Start),
     );
@@ -175,7 +175,7 @@ fn colour_bar(scene: &mut Scene, figure: &HeatMapFigure, scale: &Scale) {
         domain: scale.domain,
         range: (BOTTOM, TOP),
     };
-    for (value, text) in ticks(scale.domain, 6) {
+    for (value, text) in ticks(scale.domain, 8) {
         let y = places.at(value);
         scene.line([(BAR.1, y), (BAR.1 + 5.0, y)], FRAME);
         scene.text(

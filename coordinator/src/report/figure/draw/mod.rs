@@ -14,3 +14,6 @@ mod ticks;
 pub use self::{
     box_plot::draw_box_plot, heat_map::draw_heat_map, ponder_steps::draw_ponder_steps, scene::Scene,
 };
+
+#[cfg(test)]
+mod tests;

@@ -6,7 +6,7 @@ use super::{
         BOTTOM, FRAME, LEFT, LegendEntry, RIGHT, Slots, TOP, heading, horizontal_values,
         key_entries, legend, nothing_yet, plot_corners, quantity_axis,
     },
-    palette::{Colour, GREY, INK, category},
+    palette::{Colour, GREY, category},
     scene::{Point, Scene, Stroke},
     ticks::Scale,
 };
@@ -135,7 +135,7 @@ fn draw_means(
             [(x - reach, y), (x + reach, y)],
             Stroke {
                 width: 3.0,
-                colour: INK,
+                colour: category(colour),
             },
         );
     }
