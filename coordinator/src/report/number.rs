@@ -1,5 +1,7 @@
 //! Numbers as people read them. Files for programs carry full precision instead.
 
+use std::collections::HashSet;
+
 use pondersweep_proto::parameter::ParameterValue;
 
 /// Digits that tell the values of an axis apart in nearly every sweep, and that hide the
@@ -8,21 +10,43 @@ const LABEL_DIGITS: usize = 6;
 
 /// The label of every value of an axis: short, and different wherever the values are.
 pub(super) fn labels(values: &[ParameterValue]) -> Vec<String> {
-    let short: Vec<String> = values.iter().map(label).collect();
-    let mut distinct = short.clone();
-    distinct.sort();
-    distinct.dedup();
-    if distinct.len() == values.len() {
-        short
-    } else {
-        values.iter().map(ToString::to_string).collect()
-    }
+    let exact = || values.iter().map(ToString::to_string).collect();
+    distinct_labels(values, LABEL_DIGITS).unwrap_or_else(exact)
+}
+
+/// Labels of that many digits, unless two of them would be the same.
+fn distinct_labels(values: &[ParameterValue], digits: usize) -> Option<Vec<String>> {
+    let texts: Vec<String> = values
+        .iter()
+        .map(|value| rounded_label(value, digits))
+        .collect();
+    let distinct: HashSet<&String> = texts.iter().collect();
+    (distinct.len() == texts.len()).then_some(texts)
+}
+
+/// The labels with as many digits as fit; at least three, so they may not fit after all.
+pub(super) fn labels_that_fit(
+    values: &[ParameterValue],
+    fits: impl Fn(&str) -> bool,
+) -> Vec<String> {
+    let shorter = (3..LABEL_DIGITS)
+        .rev()
+        .map(|digits| distinct_labels(values, digits));
+    let candidates = std::iter::once(Some(labels(values))).chain(shorter);
+    let mut fitting = candidates
+        .flatten()
+        .filter(|texts| texts.iter().all(|text| fits(text)));
+    fitting.next().unwrap_or_else(|| labels(values))
 }
 
 /// A value's label on its own.
 pub(super) fn label(value: &ParameterValue) -> String {
+    rounded_label(value, LABEL_DIGITS)
+}
+
+fn rounded_label(value: &ParameterValue, digits: usize) -> String {
     match value {
-        ParameterValue::Number(number) => significant(*number, LABEL_DIGITS),
+        ParameterValue::Number(number) => significant(*number, digits),
         ParameterValue::Integer(_) | ParameterValue::Choice(_) => value.to_string(),
     }
 }
@@ -74,6 +98,15 @@ mod tests {
         ] {
             assert_eq!(significant(number, 6), expected);
         }
+    }
+
+    #[test]
+    fn labels_lose_digits_before_they_lose_their_difference() {
+        let thirds = [1.0 / 3.0, 2.0 / 3.0].map(ParameterValue::Number);
+        let within = |length| labels_that_fit(&thirds, |text| text.len() <= length);
+        assert_eq!(within(9), ["0.333333", "0.666667"]);
+        assert_eq!(within(6), ["0.3333", "0.6667"]);
+        assert_eq!(within(1), ["0.333333", "0.666667"]);
     }
 
     #[test]

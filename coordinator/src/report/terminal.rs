@@ -55,23 +55,39 @@ const STYLE: TableStyle = UTF8_HORIZONTAL_ONLY
     .content_lines(ContentLineStyle::none());
 
 fn push_table(text: &mut String, table: &TextTable, width: u16) {
+    let mut layout = lay_out(
+        table,
+        width,
+        STYLE.row_separator(LineStyle::none()),
+        |cell| cell.to_owned(),
+    );
+    // Three rules and the header; more lines than that mean that cells were wrapped. Then better
+    // before an interval than within one, and with rules that say which lines belong together.
+    if layout.lines().count() > table.rows.len() + 4 {
+        layout = lay_out(table, width, STYLE, |cell| cell.replace(" [", "\n["));
+    }
+    let _ = write!(text, "\n{}\n{}\n", table.title, layout.trim_fmt());
+}
+
+fn lay_out(
+    table: &TextTable,
+    width: u16,
+    style: TableStyle,
+    cell: impl Fn(&str) -> String,
+) -> Table {
+    let rows = table.rows.iter();
     let mut layout = Table::new();
     layout
-        .load_style(STYLE.row_separator(LineStyle::none()))
+        .load_style(style)
         .set_content_arrangement(ContentArrangement::Dynamic)
         .set_width(width)
         .force_no_tty()
         .set_header(&table.header)
-        .add_rows(&table.rows);
+        .add_rows(rows.map(|row| row.iter().map(|text| cell(text)).collect::<Vec<_>>()));
     for column in layout.column_iter_mut() {
         column.set_cell_alignment(CellAlignment::Right);
     }
-    // Three rules and the header; more lines than that mean that cells were wrapped, and then
-    // only rules between the rows tell which lines belong together.
-    if layout.lines().count() > table.rows.len() + 4 {
-        layout.load_style(STYLE);
-    }
-    let _ = write!(text, "\n{}\n{}\n", table.title, layout.trim_fmt());
+    layout
 }
 
 fn push_wrapped(text: &mut String, words: &str, width: usize) {

@@ -32,7 +32,7 @@ pub(super) fn completeness_line(report: &Report) -> String {
     let counts = &report.completeness;
     format!(
         "{} trials expected: {} accepted (of them {} infeasible), {} failed, {} cancelled, \
-         {} running, {} pending; {} attempts retried, {} stale messages refused; \
+         {} running, {} pending; {} retried, {} refused; \
          {} and {}.",
         counts.expected,
         counts.accepted,
@@ -41,8 +41,8 @@ pub(super) fn completeness_line(report: &Report) -> String {
         counts.cancelled,
         counts.leased,
         counts.pending,
-        counts.retried,
-        counts.refused_stale,
+        counted(counts.retried, "attempt", "attempts"),
+        counted(counts.refused_stale, "stale message", "stale messages"),
         counted(counts.distinct_binaries, "binary", "binaries"),
         counted(counts.distinct_devices, "device", "devices"),
     )

@@ -85,11 +85,11 @@ impl fmt::Display for Warning {
             ),
             Self::Failed { trials } => write!(
                 f,
-                "FAILED TRIALS: {trials} have no result and are in no mean or share"
+                "FAILED TRIALS: {trials} without a result, in no mean or share"
             ),
             Self::Cancelled { trials } => write!(
                 f,
-                "CANCELLED TRIALS: {trials} have no result and are in no mean or share"
+                "CANCELLED TRIALS: {trials} without a result, in no mean or share"
             ),
             Self::MixedBinaries { binaries } => write!(
                 f,

@@ -55,8 +55,10 @@ impl PonderStepsFigure {
         let metric = Metric::PonderStepsInterpolation;
         let groups = points_by_value(trials, axis, values, colour_key.as_ref(), metric);
         let means = groups.iter().enumerate();
+        let coloured = colour_key.as_ref().map(|key| key.index);
+        let shown: Vec<usize> = std::iter::once(axis).chain(coloured).collect();
         Self {
-            caption: Caption::new(input, &[axis]),
+            caption: Caption::new(input, &shown),
             axis: ValueAxis::new(input, axis),
             means: means
                 .flat_map(|(position, group)| means_of(position, group))

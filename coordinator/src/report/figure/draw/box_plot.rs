@@ -3,16 +3,18 @@
 use super::{
     font::text_width,
     frame::{
-        BOTTOM, FRAME, LEFT, RIGHT, Slots, TOP, heading, horizontal_values, key_entries, legend,
-        nothing_yet, plot_corners, quantity_axis, reference_line,
+        BOTTOM, FRAME, LEFT, LEGEND_Y, RIGHT, Slots, TOP, heading, horizontal_values, key_entries,
+        legend, nothing_yet, plot_corners, quantity_axis, reference_line,
     },
-    palette::{BOX_FILL, GREY, INK, PALE, category},
-    scene::{Anchor, Scene, Stroke, TextStyle, WIDTH, fitted},
+    palette::{BOX_FILL, GREY, INK, PALE},
+    points::PointStyle,
+    scene::{Anchor, Scene, Stroke, TextStyle},
     ticks::Scale,
 };
 use crate::{
     report::{
-        figure::{BoxPlotFigure, SeedPoint, SeedsOfValue},
+        estimate::share,
+        figure::{BoxPlotFigure, SeedsOfValue},
         number::significant,
     },
     statistics::BoxPlot,
@@ -20,6 +22,9 @@ use crate::{
 
 /// Where the axis begins unless a trial is worse: chance and some air.
 const USUAL_FLOOR: f64 = 0.45;
+
+/// Size of the counts above the boxes.
+const SOLVED_SIZE: f64 = 14.0;
 
 /// Shares a slot's box and its points take of the slot.
 const BOX_SHARE: f64 = 0.62;
@@ -31,45 +36,52 @@ pub fn draw_box_plot(figure: &BoxPlotFigure) -> Scene {
     let mut scene = Scene::default();
     let title = format!("Accuracy over seeds against {}", figure.axis.parameter);
     heading(&mut scene, &title, &figure.caption);
-    legend(
-        &mut scene,
-        figure
-            .colour_key
-            .as_ref()
-            .map_or_else(Vec::new, key_entries),
-    );
+    let slots = Slots::new(LEFT, RIGHT, figure.groups.len());
     let scale = accuracy_scale(&figure.groups);
+    let trials = figure.groups.iter().map(|group| group.points.len()).sum();
+    let points = PointStyle::new((slots.step * POINTS_SHARE).min(74.0), trials, scale);
+    let mut entries = figure
+        .colour_key
+        .as_ref()
+        .map_or_else(Vec::new, key_entries);
+    entries.extend(points.legend_entry());
+    legend(&mut scene, entries);
     quantity_axis(
         &mut scene,
         &scale,
         "accuracy  (interpolation, sampled halting)",
     );
-    let threshold = significant(figure.caption.solved_threshold, 6);
-    reference_line(&mut scene, scale.at(figure.chance), "chance", GREY);
-    let solved = format!("solved ≥ {threshold}");
-    reference_line(
-        &mut scene,
-        scale.at(figure.caption.solved_threshold),
-        &solved,
-        PALE,
-    );
-    let slots = Slots::new(LEFT, RIGHT, figure.groups.len());
+    reference_lines(&mut scene, figure, &scale);
     for (position, group) in figure.groups.iter().enumerate() {
-        draw_group(
-            &mut scene,
-            group,
-            slots.centre(position),
-            slots.step,
-            &scale,
-        );
+        let centre = slots.centre(position);
+        if let Some(plot) = &group.box_plot {
+            draw_box(
+                &mut scene,
+                plot,
+                centre,
+                (slots.step * BOX_SHARE).min(90.0),
+                &scale,
+            );
+        }
+        points.draw(&mut scene, &group.points, centre);
     }
     solved_counts(&mut scene, &figure.groups, slots);
-    if figure.groups.iter().all(|group| group.points.is_empty()) {
+    if trials == 0 {
         nothing_yet(&mut scene);
     }
     scene.outline(plot_corners(), FRAME);
     horizontal_values(&mut scene, &figure.axis, slots);
     scene
+}
+
+fn reference_lines(scene: &mut Scene, figure: &BoxPlotFigure, scale: &Scale) {
+    let threshold = figure.caption.solved_threshold;
+    reference_line(scene, scale.at(figure.chance), "chance", GREY);
+    // Where the two would touch, the threshold is said by the counts above the boxes alone.
+    if (scale.at(figure.chance) - scale.at(threshold)).abs() > 16.0 {
+        let name = format!("solved ≥ {}", significant(threshold, 6));
+        reference_line(scene, scale.at(threshold), &name, PALE);
+    }
 }
 
 fn accuracy_scale(groups: &[SeedsOfValue]) -> Scale {
@@ -84,15 +96,6 @@ fn accuracy_scale(groups: &[SeedsOfValue]) -> Scale {
         domain: (floor.clamp(-0.01, USUAL_FLOOR), 1.012),
         range: (BOTTOM, TOP),
     }
-}
-
-fn draw_group(scene: &mut Scene, group: &SeedsOfValue, centre: f64, slot: f64, scale: &Scale) {
-    let box_width = (slot * BOX_SHARE).min(90.0);
-    if let Some(plot) = &group.box_plot {
-        draw_box(scene, plot, centre, box_width, scale);
-    }
-    let spread = (slot * POINTS_SHARE).min(74.0);
-    draw_points(scene, &group.points, centre, spread, scale);
 }
 
 fn draw_box(scene: &mut Scene, plot: &BoxPlot, centre: f64, width: f64, scale: &Scale) {
@@ -128,37 +131,10 @@ fn draw_box(scene: &mut Scene, plot: &BoxPlot, centre: f64, width: f64, scale: &
     );
 }
 
-/// Points side by side in their order, so that none hides another and colours stand together.
-#[expect(clippy::cast_precision_loss, reason = "a handful of points")]
-pub(super) fn draw_points(
-    scene: &mut Scene,
-    points: &[SeedPoint],
-    centre: f64,
-    spread: f64,
-    scale: &Scale,
-) {
-    let count = points.len() as f64;
-    let radius = (2.4 * spread / count.max(1.0)).clamp(2.0, 4.6);
-    for (index, point) in points.iter().enumerate() {
-        let offset = ((index as f64 + 0.5) / count - 0.5) * spread;
-        let at = (centre + offset, scale.at(point.value));
-        scene.circle(at, radius, category(point.colour).with_opacity(0.8));
-    }
-}
-
-/// `9/10` above every box; turned where they would touch.
+/// `9/10` above every box, turned where they would touch; where even that has no room, the share.
 fn solved_counts(scene: &mut Scene, groups: &[SeedsOfValue], slots: Slots) {
-    let texts: Vec<String> = groups
-        .iter()
-        .map(|group| {
-            if group.n == 0 {
-                "-".into()
-            } else {
-                format!("{}/{}", group.solved, group.n)
-            }
-        })
-        .collect();
-    let size = 14.0_f64.min(slots.step - 1.0);
+    let (texts, name) = solved_texts(groups, slots);
+    let size = SOLVED_SIZE.min(slots.step - 1.0);
     let fits = texts
         .iter()
         .all(|text| text_width(text, size) <= slots.step - 6.0);
@@ -171,15 +147,42 @@ fn solved_counts(scene: &mut Scene, groups: &[SeedsOfValue], slots: Slots) {
                 TextStyle::new(size, INK, Anchor::Middle),
             );
         } else {
-            let text = fitted(&text, size, 34.0);
-            let style = TextStyle::new(size, INK, Anchor::Start).upright();
+            let style = TextStyle::new(turned_size(&text, slots), INK, Anchor::Start).upright();
             scene.text((x, TOP - 4.0), text, style);
         }
     }
-    let name = TextStyle::new(14.0, GREY, Anchor::Start);
-    scene.text(
-        (RIGHT + 10.0, TOP - 15.0),
-        fitted("solved / n", 14.0, WIDTH - RIGHT - 16.0),
-        name,
-    );
+    let style = TextStyle::new(SOLVED_SIZE, GREY, Anchor::Start);
+    scene.text((RIGHT + 10.0, TOP - 15.0), name, style);
+}
+
+fn solved_texts(groups: &[SeedsOfValue], slots: Slots) -> (Vec<String>, &'static str) {
+    let texts = |of: fn(&SeedsOfValue) -> String| -> Vec<String> {
+        let known = |group: &SeedsOfValue| {
+            if group.n == 0 {
+                "-".to_owned()
+            } else {
+                of(group)
+            }
+        };
+        groups.iter().map(known).collect()
+    };
+    let counts = texts(|group| format!("{}/{}", group.solved, group.n));
+    let turned_is_legible = counts.iter().all(|text| turned_size(text, slots) >= 9.0);
+    let upright_fits = |text: &String| text_width(text, SOLVED_SIZE) <= slots.step - 6.0;
+    if turned_is_legible || counts.iter().all(upright_fits) {
+        (counts, "solved / n")
+    } else {
+        let share_text = |group: &SeedsOfValue| {
+            share(group.solved, group.n).map_or_else(String::new, |share| format!("{share:.2}"))
+        };
+        (texts(share_text), "share solved")
+    }
+}
+
+/// The largest size at which a turned text fits between legend and plot.
+fn turned_size(text: &str, slots: Slots) -> f64 {
+    let room = TOP - LEGEND_Y - 14.0;
+    (room / text_width(text, 1.0))
+        .min(SOLVED_SIZE)
+        .min(slots.step - 1.0)
 }

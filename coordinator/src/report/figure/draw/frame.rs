@@ -10,7 +10,7 @@ use super::{
 };
 use crate::report::{
     figure::{Caption, ColourKey, ValueAxis},
-    number::labels,
+    number::{labels, labels_that_fit},
 };
 
 /// The rectangle that holds the data.
@@ -142,9 +142,11 @@ pub(super) fn quantity_axis(scene: &mut Scene, scale: &Scale, name: &str) {
 /// The horizontal axis of a parameter. Labels that do not fit side by side are turned.
 pub(super) fn horizontal_values(scene: &mut Scene, axis: &ValueAxis, slots: Slots) {
     let room = slots.step.abs() - 8.0;
-    let texts = labels(&axis.values);
+    let size = TICK_SIZE.min(slots.step.abs() - 1.0);
+    let turned = |text: &str| text_width(text, size) <= MAX_UPRIGHT_LABEL;
+    let texts = labels_that_fit(&axis.values, turned);
     let fits = texts.iter().all(|text| text_width(text, TICK_SIZE) <= room);
-    let style = TextStyle::new(TICK_SIZE.min(slots.step.abs() - 1.0), GREY, Anchor::Middle);
+    let style = TextStyle::new(size, GREY, Anchor::Middle);
     for (position, text) in texts.iter().enumerate() {
         let x = slots.centre(position);
         scene.line([(x, BOTTOM), (x, BOTTOM + 5.0)], FRAME);
@@ -169,7 +171,9 @@ pub(super) fn horizontal_values(scene: &mut Scene, axis: &ValueAxis, slots: Slot
 /// The vertical axis of a parameter.
 pub(super) fn vertical_values(scene: &mut Scene, axis: &ValueAxis, slots: Slots) {
     let size = TICK_SIZE.min(slots.step.abs() - 1.0);
-    for (position, text) in labels(&axis.values).iter().enumerate() {
+    let beside = |text: &str| text_width(text, size) <= MAX_SIDE_LABEL;
+    let texts = labels_that_fit(&axis.values, beside);
+    for (position, text) in texts.iter().enumerate() {
         let y = slots.centre(position);
         let text = fitted(text, size, MAX_SIDE_LABEL);
         scene.line([(LEFT - 5.0, y), (LEFT, y)], FRAME);

@@ -6,6 +6,7 @@ mod font;
 mod frame;
 mod heat_map;
 mod palette;
+mod points;
 mod ponder_steps;
 mod render;
 mod scene;

@@ -1,12 +1,12 @@
 //! Draws ponder steps: every trial a point, means joined by lines, the prior's mean dashed.
 
 use super::{
-    box_plot::draw_points,
     frame::{
         BOTTOM, FRAME, LEFT, LegendEntry, RIGHT, Slots, TOP, heading, horizontal_values,
         key_entries, legend, nothing_yet, plot_corners, quantity_axis,
     },
     palette::{Colour, GREY, category},
+    points::PointStyle,
     scene::{Point, Scene, Stroke},
     ticks::Scale,
 };
@@ -18,23 +18,25 @@ pub fn draw_ponder_steps(figure: &PonderStepsFigure) -> Scene {
     let mut scene = Scene::default();
     let title = format!("Ponder steps against {}", figure.axis.parameter);
     heading(&mut scene, &title, &figure.caption);
-    legend(&mut scene, legend_entries(figure));
+    let slots = Slots::new(LEFT, RIGHT, figure.groups.len());
     let scale = steps_scale(figure);
+    let trials = figure.groups.iter().map(Vec::len).sum();
+    let points = PointStyle::new((slots.step * 0.4).min(60.0), trials, scale);
+    let entries = legend_entries(figure).into_iter();
+    legend(&mut scene, entries.chain(points.legend_entry()).collect());
     quantity_axis(
         &mut scene,
         &scale,
         "mean ponder steps  (interpolation, sampled halting)",
     );
-    let slots = Slots::new(LEFT, RIGHT, figure.groups.len());
     for prior in &figure.priors {
         draw_prior(&mut scene, prior, slots, &scale);
     }
+    for (position, group) in figure.groups.iter().enumerate() {
+        points.draw(&mut scene, group, slots.centre(position));
+    }
     for colour in 0..colours(figure) {
         draw_means(&mut scene, &figure.means, colour, slots, &scale);
-    }
-    for (position, points) in figure.groups.iter().enumerate() {
-        let spread = (slots.step * 0.4).min(60.0);
-        draw_points(&mut scene, points, slots.centre(position), spread, &scale);
     }
     if figure.means.is_empty() {
         nothing_yet(&mut scene);

@@ -68,6 +68,10 @@ fn sweeps() -> Vec<(&'static str, SimulatedSweep)> {
             "thirty values",
             lambda(30).numbers(Parameter::Beta, &even(30)),
         ),
+        (
+            "many trials",
+            SimulatedSweep::new(1_200).numbers(Parameter::LambdaP, &even(24)),
+        ),
         ("sixty values", lambda(60).named(&long_name)),
         (
             "eight long colours",
