@@ -140,6 +140,7 @@ fn every_simulated_figure_is_written() {
     for (name, sweep) in sweeps() {
         for (index, scene) in scenes(sweep).iter().enumerate() {
             let path = std::path::Path::new(&folder).join(format!("{name} {index}.png"));
+            std::fs::write(path.with_extension("svg"), scene.to_svg()).unwrap();
             std::fs::write(path, scene.to_png()).unwrap();
         }
     }
