@@ -55,7 +55,7 @@ impl WorkerArgs {
     fn options(&self) -> SessionOptions {
         SessionOptions {
             coordinator: self.coordinator.clone(),
-            device: self.device.clone(),
+            device: self.device,
             slots: self.slots.map_or_else(cores, NonZeroU32::get),
             lanes: self.lanes.get(),
             sweep: self.sweep,

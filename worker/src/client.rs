@@ -111,7 +111,10 @@ impl Client {
         let worker_id = self.worker_id.to_string();
         let request = wire::AcquireRequest { worker_id, request_id, max_lanes, sweep_id };
         let answer = self
-            .persist("acquire", async || Ok(self.service.clone().acquire(request.clone()).await?))
+            .persist("acquire", || {
+                let (mut service, request) = (self.service.clone(), request.clone());
+                async move { service.acquire(request).await }
+            })
             .await?
             .into_inner();
         let leases: Result<Vec<Lease>, LeaseError> = answer.leases.into_iter().map(lease).collect();
@@ -157,8 +160,11 @@ impl Client {
             token: Some(token.into()),
             observations: observations.iter().copied().map(Into::into).collect(),
         };
-        self.persist("report", async || Ok(self.service.clone().report(request.clone()).await?))
-            .await?;
+        self.persist("report", || {
+            let (mut service, request) = (self.service.clone(), request.clone());
+            async move { service.report(request).await }
+        })
+        .await?;
         Ok(())
     }
 
@@ -186,8 +192,11 @@ impl Client {
             observations: observations.iter().copied().map(Into::into).collect(),
             seconds,
         };
-        self.persist("finish", async || Ok(self.service.clone().finish(request.clone()).await?))
-            .await?;
+        self.persist("finish", || {
+            let (mut service, request) = (self.service.clone(), request.clone());
+            async move { service.finish(request).await }
+        })
+        .await?;
         Ok(())
     }
 
@@ -202,11 +211,14 @@ impl Client {
 
     /// Repeats a call until it is answered: registers again when the coordinator does not know the
     /// worker, and waits longer and longer while the coordinator is away.
-    async fn persist<T>(
+    async fn persist<T, Call>(
         &self,
         what: &'static str,
-        call: impl AsyncFn() -> Result<T, Status>,
-    ) -> Result<T, LeaseError> {
+        call: impl Fn() -> Call + Send + Sync,
+    ) -> Result<T, LeaseError>
+    where
+        Call: Future<Output = Result<T, Status>> + Send,
+    {
         let mut backoff = Backoff::new(self.worker_id.as_str());
         loop {
             let error = match call().await {

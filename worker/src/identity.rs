@@ -1,7 +1,7 @@
 //! Who this worker is: host, process, version and the hash of its own program, so that every
 //! result says what computed it. Reads the machine; decides nothing.
 
-use std::{fs::File, io, process};
+use std::{fs, io, process};
 
 use pondersweep_proto::{id::WorkerId, wire};
 use sha2::{Digest, Sha256};
@@ -12,7 +12,7 @@ use crate::device::DeviceName;
 ///
 /// # Errors
 /// The program's own file cannot be read.
-pub fn identify(device: &DeviceName, slots: u32) -> io::Result<(WorkerId, wire::WorkerInfo)> {
+pub fn identify(device: DeviceName, slots: u32) -> io::Result<(WorkerId, wire::WorkerInfo)> {
     let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
     let worker_id = worker_id(&host)?;
     let info = wire::WorkerInfo {
@@ -40,7 +40,6 @@ fn worker_id(host: &str) -> io::Result<WorkerId> {
 }
 
 fn binary_sha256() -> io::Result<String> {
-    let mut hasher = Sha256::new();
-    io::copy(&mut File::open(std::env::current_exe()?)?, &mut hasher)?;
-    Ok(hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+    let program = fs::read(std::env::current_exe()?)?;
+    Ok(Sha256::digest(program).iter().map(|byte| format!("{byte:02x}")).collect())
 }

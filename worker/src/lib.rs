@@ -2,13 +2,16 @@
 //! `client`), pure rooms that compute (`model`, `task`, `train`) and the one file that names a
 //! burn backend (`device`).
 
-mod backoff;
+pub mod backoff;
 pub mod cli;
-mod client;
+pub mod client;
 pub mod device;
-mod identity;
+pub mod identity;
 pub mod model;
 pub mod seed;
 pub mod session;
 pub mod task;
 pub mod train;
+
+#[cfg(test)]
+mod test_support;

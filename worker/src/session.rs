@@ -68,7 +68,7 @@ pub enum SessionError {
 /// # Errors
 /// The coordinator cannot be reached at the start, or refuses for good.
 pub async fn run(options: SessionOptions, stop: CancellationToken) -> Result<(), SessionError> {
-    let (worker_id, info) = identify(&options.device, options.slots)?;
+    let (worker_id, info) = identify(options.device, options.slots)?;
     let client = Client::new(&options.coordinator, worker_id.clone(), info)
         .map_err(|_| SessionError::BadAddress(options.coordinator.clone()))?;
     let Some(lease_duration) = register(&client, &options, &stop).await? else { return Ok(()) };

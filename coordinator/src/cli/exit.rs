@@ -49,7 +49,7 @@ fn code_of_cause(cause: &(dyn std::error::Error + 'static)) -> Option<u8> {
     if let Some(error) = cause.downcast_ref::<OpenError>() {
         return match error {
             OpenError::Missing { .. } => Some(NOT_FOUND),
-            OpenError::Locked { .. } => Some(TEMPORARY),
+            OpenError::InUse { .. } => Some(TEMPORARY),
             _ => None,
         };
     }

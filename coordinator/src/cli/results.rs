@@ -70,7 +70,9 @@ impl Source {
         Ok(match self {
             Self::Database(reader) => {
                 let sweep_id = reader.find_sweep(name).await?;
-                reader.sweep(sweep_id).await?.into()
+                let sweeps = reader.sweeps().await?;
+                let found = sweeps.into_iter().find(|sweep| sweep.sweep_id == sweep_id);
+                found.expect("a sweep is never deleted").into()
             }
             Self::Coordinator(sweeps) => sweeps.get(name).await?.into(),
         })

@@ -8,11 +8,10 @@ use pondersweep_proto::{
 };
 use tokio::sync::{mpsc, oneshot, watch};
 
-use super::{
-    command::{Command, Grant, LeaseRequest, SweepChange, SweepProgress, SweepView},
-    roster::WorkerRecord,
+use super::command::{
+    Command, Grant, LeaseRequest, SweepChange, SweepProgress, SweepView,
 };
-use crate::{scheduler::TrialState, sweep::SweepSpec};
+use crate::{scheduler::TrialState, store::WorkerRecord, sweep::SweepSpec};
 
 /// The driver has stopped; it says why where it was run.
 #[derive(Debug)]

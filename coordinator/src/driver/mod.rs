@@ -139,7 +139,7 @@ impl Driver {
                 round.replies.add(reply, created);
             }
             Command::Sweep { name, change, reply } => {
-                let answer = self.change_sweep(&name, change, now);
+                let answer = self.change_sweep(&name, change);
                 round.replies.add(reply, answer);
             }
             Command::ListSweeps { reply } => {

@@ -15,7 +15,7 @@ use super::{
     sweeps::SweepEntry,
 };
 use crate::{
-    scheduler::{Finished, SweepState},
+    scheduler::{Finished, Superseded, WrongState},
     store::{AttemptReport, Batch},
     sweep::SweepSpec,
 };
@@ -46,7 +46,6 @@ impl Driver {
         &mut self,
         name: &str,
         change: SweepChange,
-        now: Instant,
     ) -> Result<(SweepView, u64), SweepError> {
         let entry = self.sweeps.named(name)?.clone();
         let sweep_id = entry.sweep_id;
@@ -55,7 +54,7 @@ impl Driver {
             SweepChange::None => {}
             SweepChange::Pause => self.scheduler.pause(sweep_id).map_err(wrong_state)?,
             SweepChange::Resume => self.scheduler.resume(sweep_id).map_err(wrong_state)?,
-            SweepChange::Cancel => self.scheduler.cancel(sweep_id, now).map_err(wrong_state)?,
+            SweepChange::Cancel => self.scheduler.cancel(sweep_id).map_err(wrong_state)?,
             SweepChange::Retry(states) => {
                 retried = self.scheduler.retry(sweep_id, &states).map_err(wrong_state)?;
             }
@@ -70,7 +69,9 @@ impl Driver {
     pub(super) fn progress(&self, name: &str, now: Instant) -> Result<SweepProgress, SweepError> {
         let entry = self.sweeps.named(name)?;
         let sweep = self.view(entry);
-        let ended = entry.updates_ended(&sweep.counts, |trial| self.scheduler.trial_state(trial));
+        let ended = entry.updates_ended(&sweep.counts, |trial| {
+            self.scheduler.trial_state(trial).expect("every stored trial is enqueued")
+        });
         Ok(SweepProgress {
             workers: self.roster.alive(now),
             updates_done: ended + self.roster.updates_done(entry.trials()),
@@ -109,9 +110,9 @@ impl Driver {
                 batch.reports.push(AttemptReport { token, observations });
                 Ok(Grant::Done)
             }
-            LeaseRequest::Finish(report) => self.finish(worker_id, report, now, batch),
+            LeaseRequest::Finish(report) => self.finish(worker_id, report, batch),
             LeaseRequest::Drain => {
-                let returned = self.scheduler.drain(worker_id, now).len();
+                let returned = self.scheduler.drain(worker_id).len();
                 Ok(Grant::Returned(u32::try_from(returned).unwrap_or(u32::MAX)))
             }
         }
@@ -138,11 +139,10 @@ impl Driver {
         &mut self,
         worker_id: &WorkerId,
         report: FinishReport,
-        now: Instant,
         batch: &mut Batch,
     ) -> Result<Grant, LeaseError> {
         let FinishReport { token, finish, observations, seconds } = report;
-        let finished = self.scheduler.finish(worker_id, token, finish, now).map_err(superseded)?;
+        let finished = self.scheduler.finish(worker_id, token, finish).map_err(superseded)?;
         if finished == Finished::Now {
             batch.reports.push(AttemptReport { token, observations });
             batch.seconds.push((token, seconds));
@@ -154,4 +154,12 @@ impl Driver {
         let entry = self.sweeps.of_trial(token.trial_id).expect("leased trials belong to a sweep");
         entry.spec.trial(token.trial_id.0 - entry.first_trial_id.0)
     }
+}
+
+fn superseded(Superseded(token): Superseded) -> LeaseError {
+    LeaseError::superseded(token)
+}
+
+fn wrong_state(error: WrongState) -> SweepError {
+    SweepError::WrongState(format!("{error}\nhint: `pondersweep status` shows how it stands"))
 }

@@ -1,15 +1,21 @@
 //! The sweeps by id, and how people name them: by id, by a unique prefix of it, by `last`.
 
-use std::{collections::BTreeMap, ops::Range, sync::Arc};
+use std::{
+    collections::{BTreeMap, HashMap},
+    ops::Range,
+    sync::Arc,
+};
 
 use pondersweep_proto::{
     error::SweepError,
     id::{SweepId, TrialId},
     parameter::Parameter,
+    shape::ShapeKey,
 };
 
 use crate::{
-    scheduler::{TrialCounts, TrialState},
+    scheduler::{self, RestoredSweep, TrialCounts, TrialState},
+    store,
     sweep::{SweepSpec, select},
 };
 
@@ -23,6 +29,19 @@ pub(super) struct SweepEntry {
 }
 
 impl SweepEntry {
+    /// What the scheduler needs of it.
+    pub(super) fn for_scheduler(&self) -> scheduler::SweepEntry {
+        let terms = self.spec.terms();
+        scheduler::SweepEntry {
+            sweep_id: self.sweep_id,
+            first_trial_id: self.first_trial_id,
+            shape_of_configuration: shapes(&self.spec),
+            replicates: terms.replicates,
+            max_failures: terms.max_failures,
+            max_worker_losses: terms.max_worker_losses,
+        }
+    }
+
     pub(super) fn trials(&self) -> Range<u64> {
         let first = self.first_trial_id.0;
         first..first + self.spec.trials()
@@ -63,6 +82,16 @@ impl SweepEntry {
     }
 }
 
+/// The shape of every configuration, numbered as they come.
+fn shapes(spec: &SweepSpec) -> Vec<u32> {
+    let mut numbers = HashMap::new();
+    let mut number = |configuration| {
+        let next = u32::try_from(numbers.len()).expect("MAX_TRIALS fits");
+        *numbers.entry(ShapeKey::of(&configuration)).or_insert(next)
+    };
+    (0..spec.configurations()).map(|index| number(spec.configuration(index))).collect()
+}
+
 /// Every sweep of the database.
 #[derive(Default)]
 pub(super) struct Sweeps {
@@ -74,6 +103,27 @@ impl Sweeps {
     /// Takes a stored sweep up.
     pub(super) fn insert(&mut self, entry: SweepEntry) {
         self.by_first_trial.insert(entry.first_trial_id, entry);
+    }
+
+    /// The sweeps of a database, and what the scheduler needs of them.
+    pub(super) fn restore(stored: Vec<store::RestoredSweep>) -> (Self, Vec<RestoredSweep>) {
+        let mut sweeps = Self::default();
+        let mut for_scheduler = Vec::with_capacity(stored.len());
+        for sweep in stored {
+            let entry = SweepEntry {
+                sweep_id: sweep.spec.id(),
+                spec: Arc::new(sweep.spec),
+                first_trial_id: sweep.first_trial_id,
+                created_at_ms: sweep.created_at_ms,
+            };
+            for_scheduler.push(RestoredSweep {
+                entry: entry.for_scheduler(),
+                state: sweep.state,
+                trials: sweep.trials,
+            });
+            sweeps.insert(entry);
+        }
+        (sweeps, for_scheduler)
     }
 
     /// Every sweep, oldest first.

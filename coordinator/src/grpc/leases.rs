@@ -165,7 +165,7 @@ fn observations(observations: Vec<wire::Observation>) -> Result<Vec<Observation>
     if observations.len() > MAX_OBSERVATIONS {
         return Err(malformed("too many observations in one call"));
     }
-    let observations = observations.into_iter().map(Observation::try_from).collect();
+    let observations: Result<_, _> = observations.into_iter().map(Observation::try_from).collect();
     observations.map_err(|error| malformed(error.to_string()))
 }
 

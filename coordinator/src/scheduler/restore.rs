@@ -20,7 +20,7 @@ pub struct RestoredSweep {
 }
 
 /// A trial as it was stored.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RestoredTrial {
     /// Its state.
     pub state: TrialState,

@@ -9,7 +9,6 @@ use sqlx::{AssertSqlSafe, Connection, SqliteConnection};
 use super::{
     Store,
     error::{CommitError, DatabaseError},
-    name::{ending_message, ending_name, sweep_state_name, trial_state_name},
     record::{AttemptReport, Batch, WorkerRecord},
     statement::{statements, with_rows},
 };
@@ -236,7 +235,7 @@ impl Writer<'_> {
         state: SweepState,
         reason: &str,
     ) -> Result<(), CommitError> {
-        let (id, state) = (sweep_id.to_string(), sweep_state_name(state));
+        let (id, state) = (sweep_id.to_string(), state.name());
         let update = sqlx::query(SET_SWEEP_STATE)
             .bind(&id)
             .bind(state)
@@ -277,7 +276,7 @@ impl Writer<'_> {
         ending: &Ending,
         state: TrialState,
     ) -> Result<(), CommitError> {
-        let (name, message) = (ending_name(ending), ending_message(ending));
+        let (name, message) = (ending.name(), ending.message());
         let change = || format!("the end ({name}) of {token}");
         let (trial_id, attempt) = (as_i64(token.trial_id.0), token.attempt.0);
         let end_attempt = sqlx::query(END_ATTEMPT)
@@ -290,7 +289,7 @@ impl Writer<'_> {
         let end_trial = sqlx::query(END_TRIAL)
             .bind(trial_id)
             .bind(attempt)
-            .bind(trial_state_name(state))
+            .bind(state.name())
             .bind(i64::from(matches!(ending, Ending::Failed(_))))
             .bind(i64::from(matches!(ending, Ending::Lapsed)));
         self.run_on(1, end_trial, change).await?;
@@ -302,7 +301,7 @@ impl Writer<'_> {
             "" => name.to_owned(),
             message => format!("{name}: {message}"),
         };
-        let state = trial_state_name(state);
+        let state = state.name();
         self.events.push(json!([
             "ended", null, trial_id, attempt, null, state, detail
         ]));
@@ -310,7 +309,7 @@ impl Writer<'_> {
     }
 
     async fn trials(&mut self, run: &[Change], state: TrialState) -> Result<(), CommitError> {
-        let state = trial_state_name(state);
+        let state = state.name();
         let trial_ids: Vec<i64> = run.iter().filter_map(changed_trial).collect();
         let list = json!(trial_ids).to_string();
         let update = sqlx::query(SET_TRIAL_STATES).bind(list).bind(state);

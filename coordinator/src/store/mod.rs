@@ -25,10 +25,10 @@ pub use error::{CommitError, DatabaseError, OpenError, ReadError, RestoreError};
 pub use name::UnknownName;
 pub use read::{
     AttemptDetail, CellResult, Completeness, Configuration, Event, Metrics, Reader, Rows,
-    SweepSummary, TrialCounts, TrialDetail, TrialResult, Value,
+    SweepSummary, TrialDetail, TrialResult, Value,
 };
 pub use record::{
-    AttemptReport, Batch, Restored, RestoredLease, RestoredSweep, RestoredTrial, StoredSweep,
+    AttemptReport, Batch, Restored, RestoredSweep, StoredSweep,
     WorkerRecord,
 };
 

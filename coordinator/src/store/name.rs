@@ -1,4 +1,4 @@
-//! The names that states and endings have in the database, and back. It decides nothing.
+//! The states and endings that names in the database stand for. It decides nothing.
 
 use crate::scheduler::{Ending, SweepState, TrialState};
 
@@ -7,58 +7,19 @@ use crate::scheduler::{Ending, SweepState, TrialState};
 #[error("the database holds {0:?}, which is no {1}")]
 pub struct UnknownName(String, &'static str);
 
-/// Defines the names of a state in both directions.
-macro_rules! names {
-    ($type:ident, $what:literal, $name:ident, $parse:ident { $($variant:ident = $text:literal,)* }) => {
-        #[doc = concat!("The name of a ", $what, " in the database.")]
-        pub(super) const fn $name(state: $type) -> &'static str {
-            match state { $($type::$variant => $text,)* }
-        }
-
-        #[doc = concat!("The ", $what, " with this name.")]
-        pub(super) fn $parse(name: &str) -> Result<$type, UnknownName> {
-            match name {
-                $($text => Ok($type::$variant),)*
-                other => Err(UnknownName(other.into(), $what)),
-            }
-        }
-    };
+/// The sweep state with this name.
+pub(super) fn sweep_state(name: &str) -> Result<SweepState, UnknownName> {
+    use SweepState::{Active, Cancelled, Finished, Paused};
+    let found = [Active, Paused, Cancelled, Finished].into_iter().find(|state| state.name() == name);
+    found.ok_or_else(|| UnknownName(name.into(), "sweep state"))
 }
 
-names!(SweepState, "sweep state", sweep_state_name, sweep_state {
-    Active = "active",
-    Paused = "paused",
-    Cancelled = "cancelled",
-    Finished = "finished",
-});
-
-names!(TrialState, "trial state", trial_state_name, trial_state {
-    Pending = "pending",
-    Leased = "leased",
-    Succeeded = "succeeded",
-    Infeasible = "infeasible",
-    Failed = "failed",
-    Cancelled = "cancelled",
-});
-
-/// The name of an ending in the database.
-pub(super) const fn ending_name(ending: &Ending) -> &'static str {
-    match ending {
-        Ending::Succeeded => "succeeded",
-        Ending::Infeasible(_) => "infeasible",
-        Ending::Failed(_) => "failed",
-        Ending::Lapsed => "lapsed",
-        Ending::Returned => "returned",
-        Ending::Cancelled => "cancelled",
-    }
-}
-
-/// What an ending says for people; empty where its name says it all.
-pub(super) fn ending_message(ending: &Ending) -> &str {
-    match ending {
-        Ending::Infeasible(message) | Ending::Failed(message) => message,
-        Ending::Succeeded | Ending::Lapsed | Ending::Returned | Ending::Cancelled => "",
-    }
+/// The trial state with this name.
+pub(super) fn trial_state(name: &str) -> Result<TrialState, UnknownName> {
+    use TrialState::{Cancelled, Failed, Infeasible, Leased, Pending, Succeeded};
+    let states = [Pending, Leased, Succeeded, Infeasible, Failed, Cancelled];
+    let found = states.into_iter().find(|state| state.name() == name);
+    found.ok_or_else(|| UnknownName(name.into(), "trial state"))
 }
 
 /// The ending with this name.
@@ -88,9 +49,9 @@ mod tests {
             Ending::Returned,
             Ending::Cancelled,
         ] {
-            let name = ending_name(&before);
+            let name = before.name();
             assert_eq!(
-                ending(name, ending_message(&before).into()).unwrap(),
+                ending(name, before.message().into()).unwrap(),
                 before
             );
         }

@@ -2,12 +2,12 @@
 //! program. Plain data: rows and SQL stay in the files that use them.
 
 use pondersweep_proto::{
-    id::{Attempt, LeaseToken, SweepId, TrialId, WorkerId},
+    id::{LeaseToken, SweepId, TrialId, WorkerId},
     metric::Observation,
 };
 
 use crate::{
-    scheduler::{Change, SweepState, TrialState},
+    scheduler::{Change, RestoredTrial, SweepState},
     sweep::SweepSpec,
 };
 
@@ -105,28 +105,4 @@ pub struct RestoredSweep {
     pub first_trial_id: TrialId,
     /// Every trial, in the order of [`SweepSpec::trial`].
     pub trials: Vec<RestoredTrial>,
-}
-
-/// A trial read back.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RestoredTrial {
-    /// Its state.
-    pub state: TrialState,
-    /// Its current or last attempt, 0 before the first.
-    pub attempt: Attempt,
-    /// Attempts that failed by its own doing.
-    pub failures: u32,
-    /// Attempts lost with their worker.
-    pub worker_losses: u32,
-    /// The live lease, if its state is `Leased`.
-    pub lease: Option<RestoredLease>,
-}
-
-/// A live lease read back.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RestoredLease {
-    /// Who runs it.
-    pub worker_id: WorkerId,
-    /// The acquisition it was granted to.
-    pub request_id: String,
 }

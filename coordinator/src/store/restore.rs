@@ -10,11 +10,11 @@ use super::{
     commit::as_i64,
     error::RestoreError,
     name::{sweep_state, trial_state},
-    record::{Restored, RestoredLease, RestoredSweep, RestoredTrial, WorkerRecord},
+    record::{Restored, RestoredSweep, WorkerRecord},
     statement::statements,
 };
 use crate::{
-    scheduler::TrialState,
+    scheduler::{RestoredLease, RestoredTrial, TrialState},
     sweep::{SweepSpec, SweepTerms},
 };
 

@@ -97,7 +97,7 @@ impl Slot {
 
     async fn deliver(&self, lanes: Vec<Lane>, stop: &CancellationToken) -> Result<(), LeaseError> {
         let (sender, mut observations) = mpsc::channel(BUFFERED_OBSERVATIONS);
-        let training = compute::spawn(&lanes, self.options.device.clone(), sender, stop.clone());
+        let training = compute::spawn(&lanes, self.options.device, sender, stop.clone());
         let mut waiting = Vec::new();
         // The channel closes when the compute thread ends, whichever way it ends.
         while observations.recv_many(&mut waiting, OBSERVATIONS_PER_REPORT).await > 0 {

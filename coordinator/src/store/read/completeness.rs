@@ -5,9 +5,12 @@ use sqlx::Connection;
 
 use super::{
     Reader,
-    sweep::{TrialCounts, counts, trial_range},
+    sweep::{counts, trial_range},
 };
-use crate::store::{error::ReadError, statement::statements};
+use crate::{
+    scheduler::TrialCounts,
+    store::{error::ReadError, statement::statements},
+};
 
 statements! {
     RETRIED = "

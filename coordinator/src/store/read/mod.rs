@@ -19,7 +19,7 @@ pub use completeness::Completeness;
 pub use configuration::Configuration;
 pub use query::{Rows, Value};
 pub use result::{Metrics, TrialResult};
-pub use sweep::{SweepSummary, TrialCounts};
+pub use sweep::SweepSummary;
 pub use trial::{AttemptDetail, Event, TrialDetail};
 
 use super::{error::OpenError, open};

@@ -8,7 +8,7 @@ use super::{
     column::{parsed, whole},
 };
 use crate::{
-    scheduler::{SweepState, TrialState},
+    scheduler::{SweepState, TrialCounts},
     store::{
         commit::as_i64,
         error::ReadError,
@@ -65,42 +65,6 @@ pub struct SweepSummary {
     pub created_at_ms: i64,
     /// Its trials by state.
     pub trials: TrialCounts,
-}
-
-/// Trials by state.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct TrialCounts {
-    /// Wait for a worker.
-    pub pending: u64,
-    /// Run now.
-    pub leased: u64,
-    /// Trained and measured.
-    pub succeeded: u64,
-    /// Diverged.
-    pub infeasible: u64,
-    /// Failed more often than allowed.
-    pub failed: u64,
-    /// Ended by a person.
-    pub cancelled: u64,
-}
-
-impl TrialCounts {
-    /// All trials.
-    #[must_use]
-    pub const fn total(&self) -> u64 {
-        self.pending + self.leased + self.succeeded + self.infeasible + self.failed + self.cancelled
-    }
-
-    const fn of(&mut self, state: TrialState) -> &mut u64 {
-        match state {
-            TrialState::Pending => &mut self.pending,
-            TrialState::Leased => &mut self.leased,
-            TrialState::Succeeded => &mut self.succeeded,
-            TrialState::Infeasible => &mut self.infeasible,
-            TrialState::Failed => &mut self.failed,
-            TrialState::Cancelled => &mut self.cancelled,
-        }
-    }
 }
 
 impl Reader {
@@ -190,7 +154,7 @@ pub(super) async fn counts(
         .bind(end)
         .fetch_all(connection);
     for row in rows.await? {
-        *counts.of(trial_state(row.try_get("state")?)?) = whole(&row, "trials")?;
+        *counts.of_mut(trial_state(row.try_get("state")?)?) = whole(&row, "trials")?;
     }
     Ok(counts)
 }

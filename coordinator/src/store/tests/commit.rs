@@ -8,10 +8,10 @@ use pondersweep_proto::{
 };
 
 use super::super::{
-    AttemptReport, Batch, CommitError, RestoredLease, RestoredTrial, Store,
+    AttemptReport, Batch, CommitError, Store,
     testing::{Fixture, NOW_MS, batch, ended, leased, observe, spec, token, worker},
 };
-use crate::scheduler::{Change, Ending, SweepState, TrialState};
+use crate::scheduler::{Change, Ending, RestoredLease, RestoredTrial, SweepState, TrialState};
 
 const PENDING: RestoredTrial = RestoredTrial {
     state: TrialState::Pending,

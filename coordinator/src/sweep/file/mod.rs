@@ -199,6 +199,3 @@ fn fault_of(document: &DeTable<'_>, error: SpecError) -> Fault {
     let span = place::find(document, &error);
     Fault::new(span, format!("{}: {}", error.path, error.problem), error.hint)
 }
-
-#[cfg(test)]
-mod tests;

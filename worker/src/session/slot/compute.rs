@@ -16,7 +16,7 @@ use super::{Lane, LaneControl, outcome};
 use crate::{
     client::Outcome,
     device::DeviceName,
-    train::{self, Continue, LaneEnd, Observer},
+    train::{self, LaneEnd, Observer, Stop},
 };
 
 /// How a bundle's training ended.
@@ -39,7 +39,7 @@ pub(super) fn spawn(
     let mut observer = Bridge { controls, observations, stop };
     let (sender, receiver) = oneshot::channel();
     let run = move || {
-        let trained = timed(bundle.len(), || train_caught(&bundle, &device, &mut observer));
+        let trained = timed(bundle.len(), || train_caught(&bundle, device, &mut observer));
         // The slot may have left already, on a stop; then nobody needs the answer.
         let _ = sender.send(trained);
     };
@@ -61,7 +61,7 @@ fn timed(lanes: usize, train: impl FnOnce() -> Vec<Option<Outcome>>) -> Trained 
 /// Trains; a panic becomes a failure of every lane, since nobody knows whose it was.
 fn train_caught(
     bundle: &[TrialSpec],
-    device: &DeviceName,
+    device: DeviceName,
     observer: &mut Bridge,
 ) -> Vec<Option<Outcome>> {
     let ends: thread::Result<Vec<LaneEnd>> =
@@ -93,9 +93,17 @@ impl Observer for Bridge {
         let _ = self.observations.blocking_send((lane, observation));
     }
 
-    fn after_update(&mut self, lane: usize, updates_done: u64) -> Continue {
-        let control = &self.controls[lane];
-        control.set_updates_done(updates_done);
-        if self.stop.is_cancelled() || control.is_lost() { Continue::Stop } else { Continue::Yes }
+    fn after_update(&mut self, updates_done: u64) -> Stop {
+        if self.stop.is_cancelled() {
+            return Stop::Everything;
+        }
+        let mut lost = Vec::new();
+        for (lane, control) in self.controls.iter().enumerate() {
+            control.set_updates_done(updates_done);
+            if control.is_lost() {
+                lost.push(lane);
+            }
+        }
+        if lost.is_empty() { Stop::Nothing } else { Stop::Lanes(lost) }
     }
 }
