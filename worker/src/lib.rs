@@ -1,1 +1,3 @@
 //! Trains the trials a coordinator leases out.
+
+pub mod kernel;
