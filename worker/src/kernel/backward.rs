@@ -1,13 +1,19 @@
 //! The backward pass: steps in reverse, then the weights' gradients. Derived by hand.
 
+use std::ops::Range;
+
 use pondersweep_proto::spec::StepFunction;
 
 use super::buffer::Buffer;
 use super::gru::GruBackward;
 use super::outer::OuterProduct;
-use super::packing::unpack;
+use super::packing::Unpack;
 use super::rnn::RnnBackward;
 use super::workspace::{Gradients, Padded, Purpose, Workspace};
+
+/// Samples that take all steps back before the next ones start: what a step hands to the one before
+/// then stays in the second-level cache.
+const BLOCK: usize = 32;
 
 impl Workspace {
     /// Gradients of the parameters from those of the logits of the steps just computed.
@@ -57,12 +63,13 @@ impl Workspace {
             &mut self.gradients.halting_logits,
             padded.batch,
         );
-        for step in (1..=steps).rev() {
-            self.backward_step(step, step == steps);
-            if step > 1 {
-                self.recurrent_weights(step);
+        for start in (0..self.padded.batch).step_by(BLOCK) {
+            let rows = start..(start + BLOCK).min(self.padded.batch);
+            for step in (1..=steps).rev() {
+                self.backward_step(step, step == steps, rows.clone());
             }
         }
+        self.recurrent_weights(steps);
         self.instructions.run(OuterProduct {
             left: &self.state.x,
             left_width: self.padded.elements,
@@ -70,25 +77,34 @@ impl Workspace {
             right_width: self.padded.gate_width,
             result: &mut self.gradients.input_weights,
         });
-        unpack(&self.shape, &self.padded, &self.gradients, gradient);
+        self.instructions.run(Unpack {
+            shape: &self.shape,
+            padded: &self.padded,
+            gradients: &self.gradients,
+            flat: gradient,
+        });
         self.steps_done = 0;
     }
 
-    /// Gradients of a step's pre-activations.
-    fn backward_step(&mut self, step: usize, last: bool) {
+    /// Gradients of a step's pre-activations, for some samples.
+    fn backward_step(&mut self, step: usize, last: bool, rows: Range<usize>) {
         let Padded {
             batch,
             hidden,
             gate_width,
             ..
         } = self.padded;
-        let (state_size, gate_size) = (batch * hidden, batch * gate_width);
-        let (gates, later) = self.state.gates.split_at_mut(step * gate_size);
-        let gates = &mut gates[(step - 1) * gate_size..];
-        let later = (!last).then(|| &later[..gate_size]);
-        let state = |step: usize| step * state_size..(step + 1) * state_size;
+        let units = rows.start * hidden..rows.end * hidden;
+        let width = rows.start * gate_width..rows.end * gate_width;
+        let (gates, later) = self.state.gates.split_at_mut(step * batch * gate_width);
+        let gates = &mut gates[(step - 1) * batch * gate_width..][width.clone()];
+        let later = (!last).then(|| &later[width.clone()]);
+        let state = |step: usize| {
+            let start = step * batch * hidden;
+            start + units.start..start + units.end
+        };
         let gradients = &mut self.gradients;
-        let logits = (step - 1) * batch..step * batch;
+        let logits = (step - 1) * batch + rows.start..(step - 1) * batch + rows.end;
         match self.shape.step_function {
             StepFunction::Rnn => self.instructions.run(RnnBackward {
                 padded: &self.padded,
@@ -98,7 +114,7 @@ impl Workspace {
                 later,
                 hidden: &self.state.hidden[state(step)],
                 gates,
-                input: &mut gradients.input,
+                input: &mut gradients.input[width],
                 answer: &mut gradients.answer,
                 halting: &mut gradients.halting,
             }),
@@ -112,8 +128,8 @@ impl Workspace {
                 hidden: &self.state.hidden[state(step)],
                 candidate: &self.state.candidate[state(step - 1)],
                 gates,
-                carry: &mut gradients.carry,
-                input: &mut gradients.input,
+                carry: &mut gradients.carry[units],
+                input: &mut gradients.input[width],
                 candidate_bias: &mut gradients.candidate_bias,
                 answer: &mut gradients.answer,
                 halting: &mut gradients.halting,
@@ -121,8 +137,8 @@ impl Workspace {
         }
     }
 
-    /// Adds h_{n-1}^T times step n's gradients to the gradient of U.
-    fn recurrent_weights(&mut self, step: usize) {
+    /// The gradient of U: sum over n > 1 of h_{n-1}^T times step n's gradients (h_0 is zero).
+    fn recurrent_weights(&mut self, steps: usize) {
         let Padded {
             batch,
             hidden,
@@ -130,9 +146,9 @@ impl Workspace {
             ..
         } = self.padded;
         self.instructions.run(OuterProduct {
-            left: &self.state.hidden[(step - 1) * batch * hidden..step * batch * hidden],
+            left: &self.state.hidden[batch * hidden..steps * batch * hidden],
             left_width: hidden,
-            right: &self.state.gates[(step - 1) * batch * gate_width..step * batch * gate_width],
+            right: &self.state.gates[batch * gate_width..steps * batch * gate_width],
             right_width: gate_width,
             result: &mut self.gradients.recurrent,
         });

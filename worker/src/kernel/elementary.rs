@@ -71,7 +71,7 @@ pub(super) fn exp<S: Simd>(simd: S, x: S::V) -> S::V {
 pub(super) fn sigmoid<S: Simd>(simd: S, x: S::V) -> S::V {
     let one = simd.splat(1.0);
     let minus_x = simd.sub(simd.zero(), x);
-    simd.div(one, simd.add(one, exp(simd, minus_x)))
+    simd.reciprocal(simd.add(one, exp(simd, minus_x)))
 }
 
 /// (e^2x - 1) / (e^2x + 1), within 4 ulp.
@@ -88,7 +88,10 @@ pub(super) fn tanh<S: Simd>(simd: S, x: S::V) -> S::V {
         power.polynomial,
         simd.sub(scale, one),
     );
-    simd.div(numerator, simd.add(numerator, simd.splat(2.0)))
+    simd.mul(
+        numerator,
+        simd.reciprocal(simd.add(numerator, simd.splat(2.0))),
+    )
 }
 
 /// log(1 + u) for u in [0, 1], within 2 ulp: 2 atanh(s) with s = u / (2 + u).

@@ -6,7 +6,7 @@ use pondersweep_proto::spec::StepFunction;
 
 use super::gru::GruForward;
 use super::instruction_set::Job;
-use super::packing::pack;
+use super::packing::Pack;
 use super::rnn::RnnForward;
 use super::simd::Simd;
 use super::tile::{Left, Right, multiply_add, store};
@@ -31,7 +31,13 @@ impl Workspace {
             "parameters of {shape:?}"
         );
         assert_eq!(x.len(), shape.batch * shape.elements, "inputs of {shape:?}");
-        pack(shape, &self.padded, parameters, &mut self.packed);
+        self.instructions.run(Pack {
+            shape,
+            padded: &self.padded,
+            parameters,
+            transpose: self.purpose == Purpose::Training,
+            packed: &mut self.packed,
+        });
         let rows = self.state.x.chunks_exact_mut(self.padded.elements);
         for (row, sample) in rows.zip(x.chunks_exact(shape.elements)) {
             row[..shape.elements].copy_from_slice(sample);

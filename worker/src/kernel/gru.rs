@@ -5,9 +5,12 @@
 
 use super::elementary::{sigmoid, tanh};
 use super::instruction_set::Job;
-use super::simd::Simd;
-use super::tile::{Left, Right, load, multiply_add, prefetch};
+use super::simd::{Simd, together::Together};
+use super::tile::{Left, Right, load, multiply_add_prefetching, prefetch};
 use super::workspace::{Packed, Padded};
+
+/// Rows whose gates are computed together.
+const TOGETHER: usize = 4;
 
 /// h_n from h_{n-1}, for a block of samples.
 pub(super) struct GruForward<'a> {
@@ -72,10 +75,12 @@ impl GruForward<'_> {
         // SAFETY: offsets of the stated rows and units, which exist.
         unsafe {
             let input = self.input.as_ptr().add(at_gate);
-            let previous = self.previous.as_ptr().add(at_unit);
-            prefetch::<S, ROWS, 3>(simd, input, gate_width);
+            let state = self.hidden.as_ptr().add(at_unit);
+            let kept = self.kept.as_ref().map(|(gates, candidate)| {
+                (gates.as_ptr().add(at_gate), candidate.as_ptr().add(at_unit))
+            });
             let bias = simd.load(self.packed.candidate_bias.as_ptr().add(unit));
-            let sums = multiply_add::<S, ROWS, 3>(
+            let sums = multiply_add_prefetching::<S, ROWS, 3>(
                 simd,
                 Left {
                     start: self.previous.as_ptr().add(row * hidden),
@@ -88,46 +93,91 @@ impl GruForward<'_> {
                 },
                 if self.first { 0 } else { hidden },
                 [[simd.zero(), simd.zero(), bias]; ROWS],
+                // Also what will be written: a store to a line in another cache stalls alike.
+                |i| {
+                    prefetch(simd, input.wrapping_add(i * gate_width), 3);
+                    prefetch(simd, state.wrapping_add(i * hidden), 1);
+                    if let Some((gates, candidate)) = kept {
+                        prefetch(simd, gates.wrapping_add(i * gate_width), 3);
+                        prefetch(simd, candidate.wrapping_add(i * hidden), 1);
+                    }
+                },
             );
-            for (i, [sum_r, sum_z, q]) in sums.into_iter().enumerate() {
-                let input = input.add(i * gate_width);
-                let r = sigmoid(simd, simd.add(sum_r, simd.load(input)));
-                let z = sigmoid(simd, simd.add(sum_z, simd.load(input.add(S::LANES))));
-                let n = tanh(simd, simd.mul_add(r, q, simd.load(input.add(2 * S::LANES))));
-                // (1 - z) n + z h
-                let h = simd.load(previous.add(i * hidden));
-                let h = simd.mul_add(z, simd.sub(h, n), n);
-                simd.store(self.hidden.as_mut_ptr().add(at_unit + i * hidden), h);
+            for start in (0..ROWS).step_by(TOGETHER) {
+                let sums = std::array::from_fn(|i| sums[start + i]);
+                self.activate(simd, row + start, unit, sums);
+            }
+        }
+    }
+
+    /// The gates' functions, for some rows of one vector of units.
+    ///
+    /// # Safety
+    /// Rows `row .. row + TOGETHER` and units `unit .. unit + LANES` exist in every slice.
+    #[inline(always)]
+    unsafe fn activate<S: Simd>(
+        &mut self,
+        simd: S,
+        row: usize,
+        unit: usize,
+        sums: [[S::V; 3]; TOGETHER],
+    ) {
+        let Padded {
+            hidden, gate_width, ..
+        } = *self.padded;
+        let at_unit = row * hidden + unit;
+        let at_gate = row * gate_width + 3 * unit;
+        let together = Together::<S, TOGETHER>(simd);
+        let [mut r, mut z, mut n, mut q, mut h] = [together.zero(); 5];
+        // SAFETY: offsets of the stated rows and units, which exist.
+        unsafe {
+            for i in 0..TOGETHER {
+                let input = self.input.as_ptr().add(at_gate + i * gate_width);
+                r[i] = simd.add(sums[i][0], simd.load(input));
+                z[i] = simd.add(sums[i][1], simd.load(input.add(S::LANES)));
+                n[i] = simd.load(input.add(2 * S::LANES));
+                q[i] = sums[i][2];
+                h[i] = simd.load(self.previous.as_ptr().add(at_unit + i * hidden));
+            }
+            let r = sigmoid(together, r);
+            let n = tanh(together, together.mul_add(r, q, n));
+            let z = sigmoid(together, z);
+            // (1 - z) n + z h
+            let h = together.mul_add(z, together.sub(h, n), n);
+            for i in 0..TOGETHER {
+                let at_unit = at_unit + i * hidden;
+                simd.store(self.hidden.as_mut_ptr().add(at_unit), h[i]);
                 if let Some((gates, candidate)) = &mut self.kept {
                     let gates = gates.as_mut_ptr().add(at_gate + i * gate_width);
-                    simd.store(gates, r);
-                    simd.store(gates.add(S::LANES), z);
-                    simd.store(gates.add(2 * S::LANES), q);
-                    simd.store(candidate.as_mut_ptr().add(at_unit + i * hidden), n);
+                    simd.store(gates, r[i]);
+                    simd.store(gates.add(S::LANES), z[i]);
+                    simd.store(gates.add(2 * S::LANES), q[i]);
+                    simd.store(candidate.as_mut_ptr().add(at_unit), n[i]);
                 }
             }
         }
     }
 }
 
-/// Gradients of step n's pre-activations from those of step n + 1 and of step n's logits.
+/// Gradients of step n's pre-activations from those of step n + 1 and of step n's logits,
+/// for a block of samples.
 pub(super) struct GruBackward<'a> {
     pub(super) padded: &'a Padded,
     pub(super) packed: &'a Packed,
-    /// Of step n's logits: `[batch]` each.
+    /// Of step n's logits: `[rows]` each.
     pub(super) answer_logits: &'a [f32],
     pub(super) halting_logits: &'a [f32],
-    /// Of step n + 1's r, z, q before their functions: `[batch, gate width]`; `None` at step N.
+    /// Of step n + 1's r, z, q before their functions: `[rows, gate width]`; `None` at step N.
     pub(super) later: Option<&'a [f32]>,
-    /// h_{n-1}, h_n and n: `[batch, hidden]` each.
+    /// h_{n-1}, h_n and n: `[rows, hidden]` each.
     pub(super) previous: &'a [f32],
     pub(super) hidden: &'a [f32],
     pub(super) candidate: &'a [f32],
-    /// r, z, q in; gradients before their functions out: `[batch, gate width]`.
+    /// r, z, q in; gradients before their functions out: `[rows, gate width]`.
     pub(super) gates: &'a mut [f32],
-    /// z times the gradient of the state, of step n + 1 in and of step n out: `[batch, hidden]`.
+    /// z times the gradient of the state, of step n + 1 in and of step n out: `[rows, hidden]`.
     pub(super) carry: &'a mut [f32],
-    /// Sums over the steps so far: of x W + b `[batch, gate width]`, and `[hidden]` each.
+    /// Sums over the steps so far: of x W + b `[rows, gate width]`, and `[hidden]` each.
     pub(super) input: &'a mut [f32],
     pub(super) candidate_bias: &'a mut [f32],
     pub(super) answer: &'a mut [f32],
@@ -140,19 +190,17 @@ impl Job for GruBackward<'_> {
     #[inline(always)]
     fn run<S: Simd, const ROWS: usize>(mut self, simd: S) {
         let Padded {
-            batch,
-            hidden,
-            gate_width,
-            ..
+            hidden, gate_width, ..
         } = *self.padded;
-        assert_eq!((batch % ROWS, hidden % (2 * S::LANES)), (0, 0));
+        let rows = self.hidden.len() / hidden;
+        assert_eq!((rows % ROWS, hidden % (2 * S::LANES)), (0, 0));
         assert_eq!(gate_width, 3 * hidden);
         assert_eq!(self.packed.transposed.len(), hidden * gate_width);
         let per_unit = [&*self.candidate_bias, &*self.answer, &*self.halting];
         assert!(per_unit.iter().all(|slice| slice.len() == hidden));
         assert!(self.packed.answer.len() == hidden && self.packed.halting.len() == hidden);
         let per_state = [self.previous, self.hidden, self.candidate, &*self.carry];
-        assert!(per_state.iter().all(|slice| slice.len() == batch * hidden));
+        assert!(per_state.iter().all(|slice| slice.len() == rows * hidden));
         let per_gate = [
             self.later.unwrap_or(&*self.gates),
             &*self.gates,
@@ -161,14 +209,14 @@ impl Job for GruBackward<'_> {
         assert!(
             per_gate
                 .iter()
-                .all(|slice| slice.len() == batch * gate_width)
+                .all(|slice| slice.len() == rows * gate_width)
         );
         assert_eq!(
             (self.answer_logits.len(), self.halting_logits.len()),
-            (batch, batch)
+            (rows, rows)
         );
         // A tile's gradients stay in the first-level cache while the weights pass.
-        for row in (0..batch).step_by(ROWS) {
+        for row in (0..rows).step_by(ROWS) {
             for pair in 0..hidden / (2 * S::LANES) {
                 // SAFETY: the asserts above; tile and pair lie within rows and units.
                 unsafe { self.tile::<S, ROWS>(simd, row, pair) }
@@ -190,14 +238,13 @@ impl GruBackward<'_> {
         let at_gate = row * gate_width + 3 * unit;
         // SAFETY: offsets of the stated rows and units, which exist.
         unsafe {
-            prefetch::<S, ROWS, 6>(simd, self.gates.as_ptr().add(at_gate), gate_width);
-            prefetch::<S, ROWS, 2>(simd, self.candidate.as_ptr().add(at_unit), hidden);
-            prefetch::<S, ROWS, 2>(simd, self.previous.as_ptr().add(at_unit), hidden);
-            prefetch::<S, ROWS, 6>(simd, self.input.as_ptr().add(at_gate), gate_width);
+            let gates = self.gates.as_ptr().add(at_gate);
+            let candidate = self.candidate.as_ptr().add(at_unit);
+            let previous = self.previous.as_ptr().add(at_unit);
             let carried = load::<S, ROWS, 2>(simd, self.carry.as_ptr().add(at_unit), hidden);
             let sums = match self.later {
                 None => carried,
-                Some(later) => multiply_add(
+                Some(later) => multiply_add_prefetching(
                     simd,
                     Left {
                         start: later.as_ptr().add(row * gate_width),
@@ -210,6 +257,11 @@ impl GruBackward<'_> {
                     },
                     gate_width,
                     carried,
+                    |i| {
+                        prefetch(simd, gates.wrapping_add(i * gate_width), 6);
+                        prefetch(simd, candidate.wrapping_add(i * hidden), 2);
+                        prefetch(simd, previous.wrapping_add(i * hidden), 2);
+                    },
                 ),
             };
             self.units::<S, ROWS>(simd, row, unit, sums.map(|[first, _]| first));

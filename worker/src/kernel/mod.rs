@@ -43,5 +43,5 @@ pub use adam::{Adam, AdamSettings};
 pub use floor::FloorMultiplication;
 pub use halting_loss::{HaltingBatch, HaltingLoss, HaltingResult, HaltingSettings, HaltingTerms};
 pub use instruction_set::InstructionSet;
-pub use shape::{Layout, Shape};
+pub use shape::{GateLayout, Layout, Shape};
 pub use workspace::{Purpose, Workspace};

@@ -2,7 +2,7 @@
 
 use super::instruction_set::Job;
 use super::simd::Simd;
-use super::tile::{Left, Right, load, multiply_add, store};
+use super::tile::{Left, Right, load, multiply_add_prefetching, prefetch, store};
 
 /// Samples per pass over the result: a column group of `right` then fits the first-level cache.
 const DEPTH: usize = 128;
@@ -27,6 +27,7 @@ impl Job for OuterProduct<'_> {
         assert_eq!(self.left_width % ROWS, 0);
         let depth = self.left.len() / self.left_width;
         assert_eq!(self.left.len(), depth * self.left_width);
+        assert_eq!((depth % ROWS, DEPTH % ROWS), (0, 0));
         assert_eq!(self.right.len(), depth * self.right_width);
         assert_eq!(self.result.len(), self.left_width * self.right_width);
         // SAFETY: the asserts above, and the width of a group divides `right_width`.
@@ -72,13 +73,20 @@ impl OuterProduct<'_> {
         row: usize,
         column: usize,
     ) {
+        // While this group's tiles are computed, the next group's vectors are fetched.
+        let next = match column + COLUMNS * S::LANES {
+            end if end == self.right_width => (start + DEPTH) * self.right_width,
+            end => start * self.right_width + end,
+        };
+        let next = self.right.as_ptr().wrapping_add(next);
+        let share = block.div_ceil(self.left_width);
         // SAFETY: says the caller.
         unsafe {
             let result = self
                 .result
                 .as_mut_ptr()
                 .add(row * self.right_width + column);
-            let sums = multiply_add::<S, ROWS, COLUMNS>(
+            let sums = multiply_add_prefetching::<S, ROWS, COLUMNS>(
                 simd,
                 Left {
                     start: self.left.as_ptr().add(start * self.left_width + row),
@@ -91,6 +99,12 @@ impl OuterProduct<'_> {
                 },
                 block,
                 load(simd, result, self.right_width),
+                |i| {
+                    for sample in 0..share {
+                        let sample = (row + i) * share + sample;
+                        prefetch(simd, next.wrapping_add(sample * self.right_width), COLUMNS);
+                    }
+                },
             );
             store(simd, result, self.right_width, &sums);
         }

@@ -1,143 +1,192 @@
 //! Between a lane's flat parameters and the padded order the tiles read and write.
 
+use std::ops::Range;
+
+use pondersweep_proto::spec::StepFunction;
+
+use super::instruction_set::Job;
+use super::shape::Shape;
+use super::simd::{Simd, load_some, store_some};
 use super::workspace::{Gradients, Packed, Padded};
-use super::{buffer::Buffer, shape::Shape};
+
+/// One vector of pre-activations: its gate, and the units of the shape it holds.
+struct Vector {
+    gate: usize,
+    units: Range<usize>,
+}
+
+/// The vectors of a row of pre-activations, in padded order.
+#[inline(always)]
+fn vector(shape: &Shape, padded: &Padded, index: usize) -> Vector {
+    let (gate, unit) = padded.gate_and_unit(index);
+    let units = unit.min(shape.hidden)..(unit + padded.lanes).min(shape.hidden);
+    Vector { gate, units }
+}
+
+/// The GRU's candidate keeps its recurrent bias apart from its input bias.
+fn keeps_biases_apart(shape: &Shape, gate: usize) -> bool {
+    shape.step_function == StepFunction::Gru && gate == 2
+}
 
 /// Parameters into tile order. Padding keeps the zeros it was allocated with.
-pub(super) fn pack(shape: &Shape, padded: &Padded, parameters: &[f32], packed: &mut Packed) {
-    let layout = shape.layout();
-    let input = &parameters[layout.input_weights];
-    let recurrent = &parameters[layout.recurrent_weights];
-    pack_columns(
-        shape,
-        padded,
-        input,
-        shape.elements,
-        shape.elements,
-        &mut packed.input,
-    );
-    pack_columns(
-        shape,
-        padded,
-        recurrent,
-        shape.hidden,
-        padded.hidden,
-        &mut packed.recurrent,
-    );
-    pack_transposed(shape, padded, recurrent, &mut packed.transposed);
-    pack_gate_row(
-        shape,
-        padded,
-        &parameters[layout.input_bias],
-        &mut packed.input_bias,
-    );
-    let candidate_bias = &parameters[layout.candidate_bias];
-    packed.candidate_bias[..candidate_bias.len()].copy_from_slice(candidate_bias);
-    packed.answer[..shape.hidden].copy_from_slice(&parameters[layout.answer_weights]);
-    packed.halting[..shape.hidden].copy_from_slice(&parameters[layout.halting_weights]);
-    packed.head_bias = [
-        parameters[layout.answer_bias.start],
-        parameters[layout.halting_bias.start],
-    ];
+pub(super) struct Pack<'a> {
+    pub(super) shape: &'a Shape,
+    pub(super) padded: &'a Padded,
+    pub(super) parameters: &'a [f32],
+    /// Whether a backward pass may follow, which needs U transposed.
+    pub(super) transpose: bool,
+    pub(super) packed: &'a mut Packed,
+}
+
+impl Job for Pack<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd, const ROWS: usize>(mut self, simd: S) {
+        let layout = self.shape.layout();
+        for index in 0..self.padded.gate_width / S::LANES {
+            self.columns(simd, index);
+        }
+        let hidden = self.shape.hidden;
+        let candidate = self.shape.gates() - 1;
+        if keeps_biases_apart(self.shape, candidate) {
+            let bias = &self.parameters[layout.gate(candidate).recurrent_bias];
+            self.packed.candidate_bias[..hidden].copy_from_slice(bias);
+        }
+        let (answer, halting) = (layout.answer_weights, layout.halting_weights);
+        self.packed.answer[..hidden].copy_from_slice(&self.parameters[answer]);
+        self.packed.halting[..hidden].copy_from_slice(&self.parameters[halting]);
+        self.packed.head_bias = [
+            self.parameters[layout.answer_bias.start],
+            self.parameters[layout.halting_bias.start],
+        ];
+    }
+}
+
+impl Pack<'_> {
+    /// All parameters of one vector of pre-activations.
+    #[inline(always)]
+    fn columns<S: Simd>(&mut self, simd: S, index: usize) {
+        let (shape, padded) = (self.shape, self.padded);
+        let Vector { gate, units } = vector(shape, padded, index);
+        let layout = shape.layout().gate(gate);
+        let input = &self.parameters[layout.input_weights];
+        let recurrent = &self.parameters[layout.recurrent_weights];
+        let (group, column) = (index / padded.group, index % padded.group);
+        let width = padded.group_width();
+        let part = |row: usize| row * shape.hidden + units.start..row * shape.hidden + units.end;
+
+        let to = &mut self.packed.input[group * shape.elements * width..];
+        for row in 0..shape.elements {
+            let weights = load_some(simd, &input[part(row)]);
+            store_some(
+                simd,
+                &mut to[row * width + column * S::LANES..][..S::LANES],
+                weights,
+            );
+        }
+        let to = &mut self.packed.recurrent[group * padded.hidden * width..];
+        for row in 0..shape.hidden {
+            let weights = load_some(simd, &recurrent[part(row)]);
+            store_some(
+                simd,
+                &mut to[row * width + column * S::LANES..][..S::LANES],
+                weights,
+            );
+        }
+        if self.transpose {
+            let pair = 2 * S::LANES;
+            for row in 0..shape.hidden {
+                let start = row / pair * padded.gate_width * pair + row % pair;
+                let to = &mut self.packed.transposed[start + index * S::LANES * pair..];
+                for (lane, &weight) in recurrent[part(row)].iter().enumerate() {
+                    to[lane * pair] = weight;
+                }
+            }
+        }
+        let mut bias = load_some(simd, &self.parameters[layout.input_bias][units.clone()]);
+        if !keeps_biases_apart(shape, gate) {
+            let other = &self.parameters[layout.recurrent_bias][units.clone()];
+            bias = simd.add(bias, load_some(simd, other));
+        }
+        store_some(
+            simd,
+            &mut self.packed.input_bias[index * S::LANES..][..S::LANES],
+            bias,
+        );
+    }
 }
 
 /// Gradients from tile order into the flat slice.
-pub(super) fn unpack(shape: &Shape, padded: &Padded, gradients: &Gradients, flat: &mut [f32]) {
-    let layout = shape.layout();
-    let gate_width = shape.gates() * shape.hidden;
-    let matrices = [
-        (&gradients.input_weights, layout.input_weights),
-        (&gradients.recurrent, layout.recurrent_weights),
-    ];
-    for (matrix, range) in matrices {
-        let rows = flat[range].chunks_exact_mut(gate_width);
-        for (row, padded_row) in rows.zip(matrix.chunks_exact(padded.gate_width)) {
-            unpack_gate_row(shape, padded, padded_row, row);
+pub(super) struct Unpack<'a> {
+    pub(super) shape: &'a Shape,
+    pub(super) padded: &'a Padded,
+    pub(super) gradients: &'a Gradients,
+    pub(super) flat: &'a mut [f32],
+}
+
+impl Job for Unpack<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd, const ROWS: usize>(mut self, simd: S) {
+        let layout = self.shape.layout();
+        for index in 0..self.padded.gate_width / S::LANES {
+            self.columns(simd, index);
         }
+        let (gradients, hidden) = (self.gradients, self.shape.hidden);
+        self.flat[layout.answer_weights].copy_from_slice(&gradients.answer[..hidden]);
+        self.flat[layout.halting_weights].copy_from_slice(&gradients.halting[..hidden]);
+        self.flat[layout.answer_bias.start] = sum(simd, &gradients.answer_logits);
+        self.flat[layout.halting_bias.start] = sum(simd, &gradients.halting_logits);
     }
-    let candidate_bias = &mut flat[layout.candidate_bias];
-    candidate_bias.copy_from_slice(&gradients.candidate_bias[..candidate_bias.len()]);
-    flat[layout.answer_weights].copy_from_slice(&gradients.answer[..shape.hidden]);
-    flat[layout.halting_weights].copy_from_slice(&gradients.halting[..shape.hidden]);
-    flat[layout.input_bias.clone()].fill(0.0);
-    for row in gradients.input.chunks_exact(padded.gate_width) {
-        add_gate_row(shape, padded, row, &mut flat[layout.input_bias.clone()]);
-    }
-    flat[layout.answer_bias.start] = sum(&gradients.answer_logits);
-    flat[layout.halting_bias.start] = sum(&gradients.halting_logits);
 }
 
-/// The columns of vector `vector` in a flat row of pre-activations, padding left out.
-fn columns(shape: &Shape, padded: &Padded, vector: usize) -> std::ops::Range<usize> {
-    let (gate, unit) = padded.gate_and_unit(vector);
-    let first = unit.min(shape.hidden);
-    let end = (unit + padded.lanes).min(shape.hidden);
-    gate * shape.hidden + first..gate * shape.hidden + end
-}
+impl Unpack<'_> {
+    /// All gradients of one vector of pre-activations.
+    #[inline(always)]
+    fn columns<S: Simd>(&mut self, simd: S, index: usize) {
+        let (shape, gradients) = (self.shape, self.gradients);
+        let Vector { gate, units } = vector(shape, self.padded, index);
+        let layout = shape.layout().gate(gate);
+        let gate_width = self.padded.gate_width;
+        let padded_row = |matrix, row| gate_vector::<S>(matrix, gate_width, row, index);
+        let part = |row: usize| row * shape.hidden + units.start..row * shape.hidden + units.end;
 
-fn vectors(padded: &Padded) -> usize {
-    padded.gate_width / padded.lanes
-}
-
-fn pack_columns(
-    shape: &Shape,
-    padded: &Padded,
-    matrix: &[f32],
-    rows: usize,
-    padded_rows: usize,
-    packed: &mut Buffer,
-) {
-    let gate_width = shape.gates() * shape.hidden;
-    for vector in 0..vectors(padded) {
-        let (group, column) = (vector / padded.group, vector % padded.group);
-        let source = columns(shape, padded, vector);
-        let start = group * padded_rows * padded.group_width() + column * padded.lanes;
-        for row in 0..rows {
-            let from = &matrix[row * gate_width..][source.clone()];
-            packed[start + row * padded.group_width()..][..from.len()].copy_from_slice(from);
+        let to = &mut self.flat[layout.input_weights];
+        for row in 0..shape.elements {
+            let values = load_some(simd, padded_row(&gradients.input_weights, row));
+            store_some(simd, &mut to[part(row)], values);
         }
-    }
-}
-
-fn pack_transposed(shape: &Shape, padded: &Padded, recurrent: &[f32], packed: &mut Buffer) {
-    let gate_width = shape.gates() * shape.hidden;
-    let pair = 2 * padded.lanes;
-    for unit in 0..shape.hidden {
-        let row = &recurrent[unit * gate_width..][..gate_width];
-        let start = unit / pair * padded.gate_width * pair + unit % pair;
-        for vector in 0..vectors(padded) {
-            let depth = vector * padded.lanes;
-            for (lane, &weight) in row[columns(shape, padded, vector)].iter().enumerate() {
-                packed[start + (depth + lane) * pair] = weight;
-            }
+        let to = &mut self.flat[layout.recurrent_weights];
+        for row in 0..shape.hidden {
+            let values = load_some(simd, padded_row(&gradients.recurrent, row));
+            store_some(simd, &mut to[part(row)], values);
         }
-    }
-}
-
-fn pack_gate_row(shape: &Shape, padded: &Padded, row: &[f32], packed: &mut [f32]) {
-    for vector in 0..vectors(padded) {
-        let from = &row[columns(shape, padded, vector)];
-        packed[vector * padded.lanes..][..from.len()].copy_from_slice(from);
-    }
-}
-
-fn unpack_gate_row(shape: &Shape, padded: &Padded, packed: &[f32], row: &mut [f32]) {
-    for vector in 0..vectors(padded) {
-        let to = &mut row[columns(shape, padded, vector)];
-        let length = to.len();
-        to.copy_from_slice(&packed[vector * padded.lanes..][..length]);
-    }
-}
-
-fn add_gate_row(shape: &Shape, padded: &Padded, packed: &[f32], row: &mut [f32]) {
-    for vector in 0..vectors(padded) {
-        let to = &mut row[columns(shape, padded, vector)];
-        for (sum, &value) in to.iter_mut().zip(&packed[vector * padded.lanes..]) {
-            *sum += value;
+        let mut bias = simd.zero();
+        for row in 0..self.padded.batch {
+            bias = simd.add(bias, load_some(simd, padded_row(&gradients.input, row)));
         }
+        store_some(simd, &mut self.flat[layout.input_bias][units.clone()], bias);
+        if keeps_biases_apart(shape, gate) {
+            let (start, length) = (units.start, units.len());
+            bias = load_some(simd, &gradients.candidate_bias[start..start + length]);
+        }
+        store_some(simd, &mut self.flat[layout.recurrent_bias][units], bias);
     }
 }
 
-fn sum(values: &[f32]) -> f32 {
-    values.iter().map(|&value| f64::from(value)).sum::<f64>() as f32
+/// Vector `index` of a row of a `[.., gate width]` matrix.
+#[inline(always)]
+fn gate_vector<S: Simd>(matrix: &[f32], gate_width: usize, row: usize, index: usize) -> &[f32] {
+    &matrix[row * gate_width + index * S::LANES..][..S::LANES]
+}
+
+#[inline(always)]
+fn sum<S: Simd>(simd: S, values: &[f32]) -> f32 {
+    let mut total = simd.zero();
+    for values in values.chunks(S::LANES) {
+        total = simd.add(total, load_some(simd, values));
+    }
+    simd.sum(total)
 }

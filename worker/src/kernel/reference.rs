@@ -1,5 +1,7 @@
 //! Plain double-precision loops, sample by sample: what the kernels are compared with.
 
+use std::ops::Range;
+
 use pondersweep_proto::spec::StepFunction;
 
 use super::shape::Shape;
@@ -33,14 +35,7 @@ fn affine(row: &[f64], matrix: &[f64], bias: &[f64], columns: usize) -> Vec<f64>
 pub(super) fn forward(shape: &Shape, parameters: &[f64], x: &[f64]) -> Trace {
     let layout = shape.layout();
     let hidden = shape.hidden;
-    let width = shape.gates() * hidden;
-    let part = |range: std::ops::Range<usize>| &parameters[range];
-    let input = affine(
-        x,
-        part(layout.input_weights),
-        part(layout.input_bias),
-        width,
-    );
+    let part = |range: Range<usize>| &parameters[range];
     let mut trace = Trace {
         hidden: vec![vec![0.0; hidden]],
         gates: Vec::new(),
@@ -48,28 +43,26 @@ pub(super) fn forward(shape: &Shape, parameters: &[f64], x: &[f64]) -> Trace {
     };
     for step in 0..shape.steps {
         let before = &trace.hidden[step];
-        let zeros = vec![0.0; width];
-        let recurrent = affine(
-            before,
-            part(layout.recurrent_weights.clone()),
-            &zeros,
-            width,
-        );
+        // x W + b and h U + c of every gate.
+        let sums = |gate: usize| {
+            let gate = layout.gate(gate);
+            let input = affine(x, part(gate.input_weights), part(gate.input_bias), hidden);
+            let (weights, bias) = (part(gate.recurrent_weights), part(gate.recurrent_bias));
+            (input, affine(before, weights, bias, hidden))
+        };
+        let activated = |gate: usize, function: fn(f64) -> f64| -> Vec<f64> {
+            let (input, recurrent) = sums(gate);
+            let both = input.iter().zip(&recurrent);
+            both.map(|(input, recurrent)| function(input + recurrent))
+                .collect()
+        };
         let h: Vec<f64> = match shape.step_function {
-            StepFunction::Rnn => (0..hidden)
-                .map(|j| (input[j] + recurrent[j]).tanh())
-                .collect(),
+            StepFunction::Rnn => activated(0, f64::tanh),
             StepFunction::Gru => {
-                let c = part(layout.candidate_bias.clone());
-                let at = |j: usize, gate: usize| gate * hidden + j;
-                let gate = |g| -> Vec<f64> {
-                    let sum = |j| input[at(j, g)] + recurrent[at(j, g)];
-                    (0..hidden).map(|j| sigmoid(sum(j))).collect()
-                };
-                let (r, z) = (gate(0), gate(1));
-                let q: Vec<f64> = (0..hidden).map(|j| recurrent[at(j, 2)] + c[j]).collect();
+                let (r, z) = (activated(0, sigmoid), activated(1, sigmoid));
+                let (input, q) = sums(2);
                 let n: Vec<f64> = (0..hidden)
-                    .map(|j| (input[at(j, 2)] + r[j] * q[j]).tanh())
+                    .map(|j| (input[j] + r[j] * q[j]).tanh())
                     .collect();
                 let h = (0..hidden)
                     .map(|j| (1.0 - z[j]) * n[j] + z[j] * before[j])
@@ -78,12 +71,12 @@ pub(super) fn forward(shape: &Shape, parameters: &[f64], x: &[f64]) -> Trace {
                 h
             }
         };
-        let head = |weights: std::ops::Range<usize>, bias: std::ops::Range<usize>| {
-            affine(&h, part(weights), part(bias), 1)[0]
+        let head = |weights: &Range<usize>, bias: &Range<usize>| {
+            affine(&h, part(weights.clone()), part(bias.clone()), 1)[0]
         };
         trace.logits.push([
-            head(layout.answer_weights.clone(), layout.answer_bias.clone()),
-            head(layout.halting_weights.clone(), layout.halting_bias.clone()),
+            head(&layout.answer_weights, &layout.answer_bias),
+            head(&layout.halting_weights, &layout.halting_bias),
         ]);
         trace.hidden.push(h);
     }
@@ -101,7 +94,6 @@ pub(super) fn backward(
 ) {
     let layout = shape.layout();
     let hidden = shape.hidden;
-    let width = shape.gates() * hidden;
     let mut state = vec![0.0; hidden];
     for step in (0..shape.steps).rev() {
         let (before, h) = (&trace.hidden[step], &trace.hidden[step + 1]);
@@ -114,41 +106,32 @@ pub(super) fn backward(
             state[j] += answer * parameters[layout.answer_weights.start + j];
             state[j] += halting * parameters[layout.halting_weights.start + j];
         }
-        // Gradients of x W + b, of h U, and what h_{n-1} gets directly.
-        let mut input = vec![0.0; width];
-        let mut recurrent = vec![0.0; width];
         let mut earlier = vec![0.0; hidden];
         for j in 0..hidden {
-            match shape.step_function {
-                StepFunction::Rnn => {
-                    input[j] = state[j] * (1.0 - h[j] * h[j]);
-                    recurrent[j] = input[j];
-                }
+            // By gate: the gradients of x W + b and of h U + c.
+            let sums: Vec<[f64; 2]> = match shape.step_function {
+                StepFunction::Rnn => vec![[state[j] * (1.0 - h[j] * h[j]); 2]],
                 StepFunction::Gru => {
-                    let [r, z, q, n] = &trace.gates[step];
-                    let candidate = state[j] * (1.0 - z[j]) * (1.0 - n[j] * n[j]);
-                    let update = state[j] * (before[j] - n[j]) * z[j] * (1.0 - z[j]);
-                    let reset = candidate * q[j] * r[j] * (1.0 - r[j]);
-                    let gradients = [reset, update, candidate];
-                    for (gate, value) in gradients.into_iter().enumerate() {
-                        input[gate * hidden + j] = value;
-                        recurrent[gate * hidden + j] = value;
-                    }
-                    recurrent[2 * hidden + j] = candidate * r[j];
-                    earlier[j] = state[j] * z[j];
-                    gradient[layout.candidate_bias.start + j] += candidate * r[j];
+                    let [r, z, q, n] = trace.gates[step].each_ref().map(|values| values[j]);
+                    let candidate = state[j] * (1.0 - z) * (1.0 - n * n);
+                    let update = state[j] * (before[j] - n) * z * (1.0 - z);
+                    let reset = candidate * q * r * (1.0 - r);
+                    earlier[j] += state[j] * z;
+                    vec![[reset; 2], [update; 2], [candidate, candidate * r]]
                 }
-            }
-        }
-        for column in 0..width {
-            gradient[layout.input_bias.start + column] += input[column];
-            for (i, value) in x.iter().enumerate() {
-                gradient[layout.input_weights.start + i * width + column] += value * input[column];
-            }
-            for i in 0..hidden {
-                let at = layout.recurrent_weights.start + i * width + column;
-                gradient[at] += before[i] * recurrent[column];
-                earlier[i] += parameters[at] * recurrent[column];
+            };
+            for (gate, [input, recurrent]) in sums.into_iter().enumerate() {
+                let gate = layout.gate(gate);
+                gradient[gate.input_bias.start + j] += input;
+                gradient[gate.recurrent_bias.start + j] += recurrent;
+                for (i, value) in x.iter().enumerate() {
+                    gradient[gate.input_weights.start + i * hidden + j] += value * input;
+                }
+                for i in 0..hidden {
+                    let at = gate.recurrent_weights.start + i * hidden + j;
+                    gradient[at] += before[i] * recurrent;
+                    earlier[i] += parameters[at] * recurrent;
+                }
             }
         }
         state = earlier;

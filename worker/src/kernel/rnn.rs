@@ -3,7 +3,7 @@
 use super::elementary::tanh;
 use super::instruction_set::Job;
 use super::simd::Simd;
-use super::tile::{Left, Right, load, multiply_add, prefetch, store};
+use super::tile::{Left, Right, load, multiply_add_prefetching, prefetch, store};
 use super::workspace::{Packed, Padded};
 
 /// h_n from h_{n-1}, for a block of samples.
@@ -52,7 +52,8 @@ impl RnnForward<'_> {
         let at_unit = row * hidden + unit;
         // SAFETY: offsets of the stated rows and units, which exist.
         unsafe {
-            let mut sums = multiply_add::<S, ROWS, 2>(
+            let state = self.hidden.as_ptr().add(at_unit);
+            let mut sums = multiply_add_prefetching::<S, ROWS, 2>(
                 simd,
                 Left {
                     start: self.previous.as_ptr().add(row * hidden),
@@ -65,6 +66,8 @@ impl RnnForward<'_> {
                 },
                 if self.first { 0 } else { hidden },
                 load(simd, self.input.as_ptr().add(at_unit), hidden),
+                // A store to a line in another cache stalls like a load.
+                |i| prefetch(simd, state.wrapping_add(i * hidden), 2),
             );
             for sum in sums.iter_mut().flatten() {
                 *sum = tanh(simd, *sum);
@@ -74,20 +77,21 @@ impl RnnForward<'_> {
     }
 }
 
-/// Gradients of step n's pre-activations from those of step n + 1 and of step n's logits.
+/// Gradients of step n's pre-activations from those of step n + 1 and of step n's logits,
+/// for a block of samples.
 pub(super) struct RnnBackward<'a> {
     pub(super) padded: &'a Padded,
     pub(super) packed: &'a Packed,
-    /// Of step n's logits: `[batch]` each.
+    /// Of step n's logits: `[rows]` each.
     pub(super) answer_logits: &'a [f32],
     pub(super) halting_logits: &'a [f32],
-    /// Of step n + 1's pre-activations: `[batch, hidden]`; `None` at step N.
+    /// Of step n + 1's pre-activations: `[rows, hidden]`; `None` at step N.
     pub(super) later: Option<&'a [f32]>,
-    /// h_n: `[batch, hidden]`.
+    /// h_n: `[rows, hidden]`.
     pub(super) hidden: &'a [f32],
-    /// Of step n's pre-activations, out: `[batch, hidden]`.
+    /// Of step n's pre-activations, out: `[rows, hidden]`.
     pub(super) gates: &'a mut [f32],
-    /// Sums over the steps so far: of x W + b `[batch, hidden]`, and `[hidden]` each.
+    /// Sums over the steps so far: of x W + b `[rows, hidden]`, and `[hidden]` each.
     pub(super) input: &'a mut [f32],
     pub(super) answer: &'a mut [f32],
     pub(super) halting: &'a mut [f32],
@@ -98,20 +102,21 @@ impl Job for RnnBackward<'_> {
 
     #[inline(always)]
     fn run<S: Simd, const ROWS: usize>(mut self, simd: S) {
-        let Padded { batch, hidden, .. } = *self.padded;
-        assert_eq!((batch % ROWS, hidden % (2 * S::LANES)), (0, 0));
+        let hidden = self.padded.hidden;
+        let rows = self.hidden.len() / hidden;
+        assert_eq!((rows % ROWS, hidden % (2 * S::LANES)), (0, 0));
         assert_eq!(self.packed.transposed.len(), hidden * hidden);
         assert!(self.packed.answer.len() == hidden && self.packed.halting.len() == hidden);
         assert!(self.answer.len() == hidden && self.halting.len() == hidden);
         let later = self.later.unwrap_or(self.hidden);
         let per_state = [later, self.hidden, &*self.gates, &*self.input];
-        assert!(per_state.iter().all(|slice| slice.len() == batch * hidden));
+        assert!(per_state.iter().all(|slice| slice.len() == rows * hidden));
         assert_eq!(
             (self.answer_logits.len(), self.halting_logits.len()),
-            (batch, batch)
+            (rows, rows)
         );
         for pair in 0..hidden / (2 * S::LANES) {
-            for row in (0..batch).step_by(ROWS) {
+            for row in (0..rows).step_by(ROWS) {
                 // SAFETY: the asserts above; tile and pair lie within rows and units.
                 unsafe { self.tile::<S, ROWS>(simd, row, pair) }
             }
@@ -130,11 +135,10 @@ impl RnnBackward<'_> {
         let zeros = [[simd.zero(); 2]; ROWS];
         // SAFETY: offsets of the stated rows and units, which exist.
         unsafe {
-            prefetch::<S, ROWS, 2>(simd, self.hidden.as_ptr().add(at_unit), hidden);
-            prefetch::<S, ROWS, 2>(simd, self.input.as_ptr().add(at_unit), hidden);
+            let state = self.hidden.as_ptr().add(at_unit);
             let sums = match self.later {
                 None => zeros,
-                Some(later) => multiply_add(
+                Some(later) => multiply_add_prefetching(
                     simd,
                     Left {
                         start: later.as_ptr().add(row * hidden),
@@ -147,6 +151,7 @@ impl RnnBackward<'_> {
                     },
                     hidden,
                     zeros,
+                    |i| prefetch(simd, state.wrapping_add(i * hidden), 2),
                 ),
             };
             self.units::<S, ROWS>(simd, row, unit, sums.map(|[first, _]| first));

@@ -46,20 +46,15 @@ impl Shape {
     }
 }
 
-/// Ranges of a lane's flat parameters, in this order; gradients and Adam's moments use the same.
+/// Where each parameter stands in a lane's flat slice; gradients and Adam's moments use the same.
 ///
-/// Matrices are row-major with the input dimension first (`x W`), gates side by side in the order
-/// r, z, n (torch's).
+/// All matrices are row-major with the input dimension first (`x W`). Gate after gate (the tanh
+/// layer has one; the GRU r, z, n, as in torch) with its four parts, then the two heads.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Layout {
-    /// W, `[elements, gates * hidden]`.
-    pub input_weights: Range<usize>,
-    /// b, `[gates * hidden]`.
-    pub input_bias: Range<usize>,
-    /// U, `[hidden, gates * hidden]`.
-    pub recurrent_weights: Range<usize>,
-    /// c_n of the GRU, `[hidden]`, inside the reset gate's product; empty for the tanh layer.
-    pub candidate_bias: Range<usize>,
+    gates: usize,
+    elements: usize,
+    hidden: usize,
     /// w_y of the answer head, `[hidden]`.
     pub answer_weights: Range<usize>,
     /// b_y of the answer head, `[1]`.
@@ -70,30 +65,55 @@ pub struct Layout {
     pub halting_bias: Range<usize>,
 }
 
+/// Where one gate's parameters stand.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GateLayout {
+    /// W, `[elements, hidden]`.
+    pub input_weights: Range<usize>,
+    /// b, `[hidden]`.
+    pub input_bias: Range<usize>,
+    /// U, `[hidden, hidden]`.
+    pub recurrent_weights: Range<usize>,
+    /// c, `[hidden]`. Acts as `b + c`, but for the GRU's n, where the reset gate multiplies it.
+    pub recurrent_bias: Range<usize>,
+}
+
 impl Layout {
     const fn new(shape: &Shape) -> Self {
-        let gate_width = shape.gates() * shape.hidden;
-        let candidate = match shape.step_function {
-            StepFunction::Rnn => 0,
-            StepFunction::Gru => shape.hidden,
-        };
-        let input_weights = 0..shape.elements * gate_width;
-        let input_bias = after(&input_weights, gate_width);
-        let recurrent_weights = after(&input_bias, shape.hidden * gate_width);
-        let candidate_bias = after(&recurrent_weights, candidate);
-        let answer_weights = after(&candidate_bias, shape.hidden);
+        let (gates, elements, hidden) = (shape.gates(), shape.elements, shape.hidden);
+        let end_of_gates = gates * gate_size(elements, hidden);
+        let answer_weights = end_of_gates..end_of_gates + hidden;
         let answer_bias = after(&answer_weights, 1);
-        let halting_weights = after(&answer_bias, shape.hidden);
+        let halting_weights = after(&answer_bias, hidden);
         let halting_bias = after(&halting_weights, 1);
         Self {
-            input_weights,
-            input_bias,
-            recurrent_weights,
-            candidate_bias,
+            gates,
+            elements,
+            hidden,
             answer_weights,
             answer_bias,
             halting_weights,
             halting_bias,
+        }
+    }
+
+    /// Where a gate's parameters stand.
+    ///
+    /// # Panics
+    /// If there is no such gate.
+    #[must_use]
+    pub const fn gate(&self, gate: usize) -> GateLayout {
+        assert!(gate < self.gates, "no such gate");
+        let start = gate * gate_size(self.elements, self.hidden);
+        let input_weights = start..start + self.elements * self.hidden;
+        let input_bias = after(&input_weights, self.hidden);
+        let recurrent_weights = after(&input_bias, self.hidden * self.hidden);
+        let recurrent_bias = after(&recurrent_weights, self.hidden);
+        GateLayout {
+            input_weights,
+            input_bias,
+            recurrent_weights,
+            recurrent_bias,
         }
     }
 
@@ -102,6 +122,10 @@ impl Layout {
     pub const fn length(&self) -> usize {
         self.halting_bias.end
     }
+}
+
+const fn gate_size(elements: usize, hidden: usize) -> usize {
+    (elements + 1 + hidden + 1) * hidden
 }
 
 const fn after(range: &Range<usize>, length: usize) -> Range<usize> {
@@ -124,6 +148,6 @@ mod tests {
         let layout = shape.layout();
 
         assert_eq!(shape.multiplication_operations() / 1_000_000, 729);
-        assert_eq!(layout.length(), 64 * 384 + 384 + 128 * 384 + 128 + 2 * 129);
+        assert_eq!(layout.length(), (64 + 128 + 2) * 384 + 2 * 129);
     }
 }

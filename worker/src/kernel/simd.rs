@@ -8,6 +8,7 @@ pub(super) mod avx2;
 #[cfg(target_arch = "x86_64")]
 pub(super) mod avx512;
 pub(super) mod portable;
+pub(super) mod together;
 
 /// Proof that the CPU can do it, and how.
 pub(super) trait Simd: Copy {
@@ -43,6 +44,11 @@ pub(super) trait Simd: Copy {
     fn mul(self, a: Self::V, b: Self::V) -> Self::V;
     /// `a / b`, correctly rounded.
     fn div(self, a: Self::V, b: Self::V) -> Self::V;
+    /// `1 / a` within 1 ulp, for a normal `a` whose reciprocal is normal; NaN stays NaN.
+    #[inline(always)]
+    fn reciprocal(self, a: Self::V) -> Self::V {
+        self.div(self.splat(1.0), a)
+    }
     /// The square root.
     fn sqrt(self, a: Self::V) -> Self::V;
     /// `a * b + c`, in one rounding where the CPU can.

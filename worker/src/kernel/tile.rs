@@ -20,6 +20,31 @@ pub(super) struct Right {
     pub(super) depth_stride: usize,
 }
 
+/// `tile + left right`, summed in the order of depth, calling `prefetch(row)` for each row of the
+/// tile on the way: lines asked for one by one arrive while the CPU multiplies.
+///
+/// # Safety
+/// As for [`multiply_add`]; `depth` is a multiple of `ROWS`.
+#[inline(always)]
+pub(super) unsafe fn multiply_add_prefetching<S: Simd, const ROWS: usize, const COLUMNS: usize>(
+    simd: S,
+    mut left: Left,
+    mut right: Right,
+    depth: usize,
+    mut tile: Tile<S::V, ROWS, COLUMNS>,
+    prefetch: impl Fn(usize),
+) -> Tile<S::V, ROWS, COLUMNS> {
+    let part = depth / ROWS;
+    for row in 0..ROWS {
+        prefetch(row);
+        // SAFETY: consecutive parts of the depth the caller vouches for.
+        tile = unsafe { multiply_add(simd, left, right, part, tile) };
+        left.start = left.start.wrapping_add(part * left.depth_stride);
+        right.start = right.start.wrapping_add(part * right.depth_stride);
+    }
+    tile
+}
+
 /// `tile + left right`, summed in the order of depth.
 ///
 /// # Safety
@@ -89,16 +114,10 @@ pub(super) unsafe fn store<S: Simd, const ROWS: usize, const COLUMNS: usize>(
     }
 }
 
-/// Asks for the lines of a tile that will be read after a multiplication.
+/// Asks for `lines` vectors of a row that will be needed soon.
 #[inline(always)]
-pub(super) fn prefetch<S: Simd, const ROWS: usize, const COLUMNS: usize>(
-    simd: S,
-    from: *const f32,
-    row_stride: usize,
-) {
-    for row in 0..ROWS {
-        for column in 0..COLUMNS {
-            simd.prefetch(from.wrapping_add(row * row_stride + column * S::LANES));
-        }
+pub(super) fn prefetch<S: Simd>(simd: S, from: *const f32, vectors: usize) {
+    for vector in 0..vectors {
+        simd.prefetch(from.wrapping_add(vector * S::LANES));
     }
 }

@@ -85,6 +85,15 @@ impl Simd for Avx512 {
     }
 
     #[inline(always)]
+    fn reciprocal(self, a: __m512) -> __m512 {
+        // SAFETY: see above.
+        let guess = unsafe { _mm512_rcp14_ps(a) };
+        // One step of Newton's method doubles the guess's 14 bits.
+        let error = self.negative_mul_add(a, guess, self.splat(1.0));
+        self.mul_add(guess, error, guess)
+    }
+
+    #[inline(always)]
     fn sqrt(self, a: __m512) -> __m512 {
         // SAFETY: see above.
         unsafe { _mm512_sqrt_ps(a) }
