@@ -18,6 +18,9 @@ pub(super) trait Simd: Copy {
     /// Floats in a vector.
     const LANES: usize;
 
+    /// Sums a multiplication can keep in registers, beside what it reads: more would be spilled.
+    const SUMS: usize;
+
     /// The same value in every lane.
     fn splat(self, value: f32) -> Self::V;
 
@@ -44,11 +47,6 @@ pub(super) trait Simd: Copy {
     fn mul(self, a: Self::V, b: Self::V) -> Self::V;
     /// `a / b`, correctly rounded.
     fn div(self, a: Self::V, b: Self::V) -> Self::V;
-    /// `1 / a` within 1 ulp, for a normal `a` whose reciprocal is normal; NaN stays NaN.
-    #[inline(always)]
-    fn reciprocal(self, a: Self::V) -> Self::V {
-        self.div(self.splat(1.0), a)
-    }
     /// The square root.
     fn sqrt(self, a: Self::V) -> Self::V;
     /// `a * b + c`, in one rounding where the CPU can.

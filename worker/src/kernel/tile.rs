@@ -57,6 +57,33 @@ pub(super) unsafe fn multiply_add<S: Simd, const ROWS: usize, const COLUMNS: usi
     depth: usize,
     mut tile: Tile<S::V, ROWS, COLUMNS>,
 ) -> Tile<S::V, ROWS, COLUMNS> {
+    if ROWS * COLUMNS <= S::SUMS {
+        // SAFETY: says the caller.
+        return unsafe { multiply_add_at_once(simd, left, right, depth, tile) };
+    }
+    for row in (0..ROWS).step_by(2) {
+        let start = left.start.wrapping_add(row * left.row_stride);
+        let pair = [tile[row], tile[row + 1]];
+        // SAFETY: two of the rows the caller vouches for.
+        let pair =
+            unsafe { multiply_add_at_once(simd, Left { start, ..left }, right, depth, pair) };
+        [tile[row], tile[row + 1]] = pair;
+    }
+    tile
+}
+
+/// As [`multiply_add`], all sums in registers.
+///
+/// # Safety
+/// As for [`multiply_add`].
+#[inline(always)]
+unsafe fn multiply_add_at_once<S: Simd, const ROWS: usize, const COLUMNS: usize>(
+    simd: S,
+    left: Left,
+    right: Right,
+    depth: usize,
+    mut tile: Tile<S::V, ROWS, COLUMNS>,
+) -> Tile<S::V, ROWS, COLUMNS> {
     let (mut left_at, mut right_at) = (left.start, right.start);
     for _ in 0..depth {
         // SAFETY: within the elements the caller vouches for; the pointers that leave them after

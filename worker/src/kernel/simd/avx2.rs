@@ -33,6 +33,7 @@ impl Simd for Avx2 {
     type V = __m256;
 
     const LANES: usize = 8;
+    const SUMS: usize = 8;
 
     #[inline(always)]
     fn splat(self, value: f32) -> __m256 {

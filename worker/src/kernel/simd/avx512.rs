@@ -35,6 +35,7 @@ impl Simd for Avx512 {
     type V = __m512;
 
     const LANES: usize = 16;
+    const SUMS: usize = 24;
 
     #[inline(always)]
     fn splat(self, value: f32) -> __m512 {
@@ -82,15 +83,6 @@ impl Simd for Avx512 {
     fn div(self, a: __m512, b: __m512) -> __m512 {
         // SAFETY: see above.
         unsafe { _mm512_div_ps(a, b) }
-    }
-
-    #[inline(always)]
-    fn reciprocal(self, a: __m512) -> __m512 {
-        // SAFETY: see above.
-        let guess = unsafe { _mm512_rcp14_ps(a) };
-        // One step of Newton's method doubles the guess's 14 bits.
-        let error = self.negative_mul_add(a, guess, self.splat(1.0));
-        self.mul_add(guess, error, guess)
     }
 
     #[inline(always)]

@@ -48,6 +48,7 @@ impl Simd for Portable {
     type V = Four;
 
     const LANES: usize = LANES;
+    const SUMS: usize = 8;
 
     #[inline(always)]
     fn splat(self, value: f32) -> Four {

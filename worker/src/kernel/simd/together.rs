@@ -28,6 +28,7 @@ impl<S: Simd, const N: usize> Simd for Together<S, N> {
     type V = [S::V; N];
 
     const LANES: usize = N * S::LANES;
+    const SUMS: usize = S::SUMS / N;
 
     #[inline(always)]
     fn splat(self, value: f32) -> Self::V {
@@ -62,7 +63,6 @@ impl<S: Simd, const N: usize> Simd for Together<S, N> {
         sub(a, b);
         mul(a, b);
         div(a, b);
-        reciprocal(a);
         sqrt(a);
         mul_add(a, b, c);
         negative_mul_add(a, b, c);
