@@ -10,7 +10,12 @@ pub(crate) fn now() -> Instant {
 
 /// Now, in milliseconds since 1970-01-01 UTC.
 pub(crate) fn now_ms() -> i64 {
-    #[expect(clippy::disallowed_methods, reason = "the one place that reads the wall clock")]
-    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the one place that reads the wall clock"
+    )]
+    let since_epoch = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
     i64::try_from(since_epoch.as_millis()).unwrap_or(i64::MAX)
 }

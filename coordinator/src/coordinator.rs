@@ -65,7 +65,9 @@ impl Coordinator {
         let listener = listen(options.listen).await?;
         let address = listener.local_addr()?;
         let store = Store::open(&options.database).await?;
-        let limits = SchedulerLimits { lease_duration: options.lease_duration };
+        let limits = SchedulerLimits {
+            lease_duration: options.lease_duration,
+        };
         let (running, driver) = Driver::restore(store, limits).await?;
         let stop = CancellationToken::new();
         let driver_stop = CancellationToken::new();
@@ -83,7 +85,13 @@ impl Coordinator {
             driver_stop.cancel();
             outcome
         });
-        Ok(Self { driver, address, stop, serving, driving })
+        Ok(Self {
+            driver,
+            address,
+            stop,
+            serving,
+            driving,
+        })
     }
 
     /// Where it listens.
@@ -117,11 +125,13 @@ impl Coordinator {
 }
 
 async fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
-    TcpListener::bind(address).await.map_err(|error| match error.kind() {
-        io::ErrorKind::AddrInUse => anyhow::anyhow!(
-            "{address} is already in use\n\
+    TcpListener::bind(address)
+        .await
+        .map_err(|error| match error.kind() {
+            io::ErrorKind::AddrInUse => anyhow::anyhow!(
+                "{address} is already in use\n\
              hint: another coordinator may be running there; choose another with --listen"
-        ),
-        _ => anyhow::Error::new(error).context(format!("cannot listen on {address}")),
-    })
+            ),
+            _ => anyhow::Error::new(error).context(format!("cannot listen on {address}")),
+        })
 }

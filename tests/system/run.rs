@@ -22,7 +22,7 @@ fn run_trains_the_sweep_and_ends_with_the_table() {
     assert_eq!(finished.code, 0, "{}", finished.stderr);
     assert!(finished.stdout.contains("lambda_p"), "{}", finished.stdout);
     assert!(
-        finished.stdout.contains("8 expected, 8 accepted"),
+        finished.stdout.contains("8 trials expected: 8 accepted"),
         "{}",
         finished.stdout
     );

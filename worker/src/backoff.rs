@@ -23,14 +23,22 @@ impl Backoff {
     /// Delays for a caller known by `name`.
     #[must_use]
     pub fn new(name: &str) -> Self {
-        Self { salt: hash(name), repetition: 0 }
+        Self {
+            salt: hash(name),
+            repetition: 0,
+        }
     }
 
     /// The next delay: between a half and the whole of a doubling bound.
     pub fn next_delay(&mut self) -> Duration {
-        let bound = FIRST.saturating_mul(1 << self.repetition.min(10)).min(LONGEST);
+        let bound = FIRST
+            .saturating_mul(1 << self.repetition.min(10))
+            .min(LONGEST);
         self.repetition += 1;
-        #[expect(clippy::cast_precision_loss, reason = "a share needs no more than 53 bits")]
+        #[expect(
+            clippy::cast_precision_loss,
+            reason = "a share needs no more than 53 bits"
+        )]
         let share = hash((self.salt, self.repetition)) as f64 / u64::MAX as f64;
         bound.mul_f64(0.5 + share / 2.0)
     }
@@ -54,7 +62,11 @@ mod tests {
         };
         let first = delays("a");
         assert!(first[0] <= FIRST);
-        assert!(first.iter().all(|&delay| delay >= FIRST / 2 && delay <= LONGEST));
+        assert!(
+            first
+                .iter()
+                .all(|&delay| delay >= FIRST / 2 && delay <= LONGEST)
+        );
         assert!(first[11] >= LONGEST / 2);
         assert_ne!(first, delays("b"));
     }

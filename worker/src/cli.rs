@@ -44,7 +44,12 @@ pub struct WorkerArgs {
     #[arg(long)]
     exit_when_idle: bool,
     /// How long the coordinator may take to appear, in seconds
-    #[arg(long, env = "PONDERSWEEP_CONNECT_TIMEOUT", default_value = "60", value_name = "SECONDS")]
+    #[arg(
+        long,
+        env = "PONDERSWEEP_CONNECT_TIMEOUT",
+        default_value = "60",
+        value_name = "SECONDS"
+    )]
     connect_timeout: u64,
     /// Stop when standard input closes, so that the worker never outlives whoever started it
     #[arg(long, hide = true)]

@@ -84,7 +84,11 @@ impl Client {
             .connect_lazy();
         let service = wire::leases_client::LeasesClient::new(channel)
             .max_decoding_message_size(MAX_WIRE_MESSAGE_BYTES);
-        Ok(Self { service, worker: Arc::new(worker), worker_id })
+        Ok(Self {
+            service,
+            worker: Arc::new(worker),
+            worker_id,
+        })
     }
 
     /// Makes the worker known and learns the term of its leases. Tried once.
@@ -92,7 +96,9 @@ impl Client {
     /// # Errors
     /// The coordinator refused, or cannot be reached.
     pub async fn register_once(&self) -> Result<Duration, LeaseError> {
-        let request = wire::RegisterRequest { worker: Some((*self.worker).clone()) };
+        let request = wire::RegisterRequest {
+            worker: Some((*self.worker).clone()),
+        };
         let answer = self.service.clone().register(request).await?.into_inner();
         Ok(Duration::from_millis(answer.lease_duration_ms))
     }
@@ -109,7 +115,12 @@ impl Client {
     ) -> Result<Acquired, LeaseError> {
         let sweep_id = sweep.map(|sweep| sweep.to_string()).unwrap_or_default();
         let worker_id = self.worker_id.to_string();
-        let request = wire::AcquireRequest { worker_id, request_id, max_lanes, sweep_id };
+        let request = wire::AcquireRequest {
+            worker_id,
+            request_id,
+            max_lanes,
+            sweep_id,
+        };
         let answer = self
             .persist("acquire", || {
                 let (mut service, request) = (self.service.clone(), request.clone());
@@ -141,7 +152,10 @@ impl Client {
                 updates_done,
             })
             .collect();
-        let request = wire::RenewRequest { worker_id: self.worker_id.to_string(), leases };
+        let request = wire::RenewRequest {
+            worker_id: self.worker_id.to_string(),
+            leases,
+        };
         let answer = self.service.clone().renew(request).await?.into_inner();
         Ok(answer.lost.into_iter().map(LeaseToken::from).collect())
     }
@@ -205,8 +219,16 @@ impl Client {
     /// # Errors
     /// The coordinator refused, or cannot be reached; the leases then lapse by themselves.
     pub async fn drain_once(&self) -> Result<u32, LeaseError> {
-        let request = wire::DrainRequest { worker_id: self.worker_id.to_string() };
-        Ok(self.service.clone().drain(request).await?.into_inner().returned)
+        let request = wire::DrainRequest {
+            worker_id: self.worker_id.to_string(),
+        };
+        Ok(self
+            .service
+            .clone()
+            .drain(request)
+            .await?
+            .into_inner()
+            .returned)
     }
 
     /// Repeats a call until it is answered: registers again when the coordinator does not know the
@@ -231,7 +253,9 @@ impl Client {
                 }
                 Err(status) => LeaseError::from(status),
             };
-            let LeaseError::Unavailable(reason) = error else { return Err(error) };
+            let LeaseError::Unavailable(reason) = error else {
+                return Err(error);
+            };
             let delay = backoff.next_delay();
             tracing::warn!(what, %reason, ?delay, "coordinator unavailable, will repeat the call");
             tokio::time::sleep(delay).await;
@@ -241,8 +265,15 @@ impl Client {
 
 fn lease(lease: wire::Lease) -> Result<Lease, LeaseError> {
     let malformed = |what: String| LeaseError::Malformed(what);
-    let token = lease.token.ok_or_else(|| malformed("a lease without a token".into()))?;
-    let spec = lease.spec.ok_or_else(|| malformed("a lease without a specification".into()))?;
+    let token = lease
+        .token
+        .ok_or_else(|| malformed("a lease without a token".into()))?;
+    let spec = lease
+        .spec
+        .ok_or_else(|| malformed("a lease without a specification".into()))?;
     let spec = TrialSpec::try_from(spec).map_err(|error| malformed(error.to_string()))?;
-    Ok(Lease { token: token.into(), spec })
+    Ok(Lease {
+        token: token.into(),
+        spec,
+    })
 }

@@ -60,7 +60,10 @@ impl FromStr for DeviceName {
     type Err = UnknownDevice;
 
     fn from_str(text: &str) -> Result<Self, UnknownDevice> {
-        let found = Self::ALL.iter().copied().find(|device| device.name() == text);
+        let found = Self::ALL
+            .iter()
+            .copied()
+            .find(|device| device.name() == text);
         found.ok_or_else(|| UnknownDevice(text.chars().take(40).collect()))
     }
 }
@@ -72,7 +75,10 @@ mod tests {
     #[test]
     fn an_unknown_device_is_refused_with_what_there_is() {
         let message = "cuda:0".parse::<DeviceName>().unwrap_err().to_string();
-        assert_eq!(message, "no device \"cuda:0\" in this build; hint: available: cpu");
+        assert_eq!(
+            message,
+            "no device \"cuda:0\" in this build; hint: available: cpu"
+        );
         assert_eq!("cpu".parse(), Ok(DeviceName::Cpu));
     }
 }

@@ -13,7 +13,10 @@ use crate::device::DeviceName;
 /// # Errors
 /// The program's own file cannot be read.
 pub fn identify(device: DeviceName, slots: u32) -> io::Result<(WorkerId, wire::WorkerInfo)> {
-    let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    let host = rustix::system::uname()
+        .nodename()
+        .to_string_lossy()
+        .into_owned();
     let worker_id = worker_id(&host)?;
     let info = wire::WorkerInfo {
         worker_id: worker_id.to_string(),
@@ -31,15 +34,27 @@ pub fn identify(device: DeviceName, slots: u32) -> io::Result<(WorkerId, wire::W
 /// A name no other worker has: host, process id and when this process looked at the clock. The
 /// process id alone comes back after a reboot, the host alone is shared by every slot of a machine.
 fn worker_id(host: &str) -> io::Result<WorkerId> {
-    #[expect(clippy::disallowed_methods, reason = "an edge: only makes the name unique")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "an edge: only makes the name unique"
+    )]
     let now = std::time::SystemTime::now();
-    let nanos = now.duration_since(std::time::UNIX_EPOCH).map_or(0, |since| since.as_nanos());
-    let host: String = host.chars().filter(char::is_ascii_alphanumeric).take(24).collect();
+    let nanos = now
+        .duration_since(std::time::UNIX_EPOCH)
+        .map_or(0, |since| since.as_nanos());
+    let host: String = host
+        .chars()
+        .filter(char::is_ascii_alphanumeric)
+        .take(24)
+        .collect();
     let text = format!("{host}-{}-{:x}", process::id(), nanos & 0xffff_ffff_ffff);
     text.parse().map_err(io::Error::other)
 }
 
 fn binary_sha256() -> io::Result<String> {
     let program = fs::read(std::env::current_exe()?)?;
-    Ok(Sha256::digest(program).iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(Sha256::digest(program)
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect())
 }

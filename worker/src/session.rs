@@ -71,7 +71,9 @@ pub async fn run(options: SessionOptions, stop: CancellationToken) -> Result<(),
     let (worker_id, info) = identify(options.device, options.slots)?;
     let client = Client::new(&options.coordinator, worker_id.clone(), info)
         .map_err(|_| SessionError::BadAddress(options.coordinator.clone()))?;
-    let Some(lease_duration) = register(&client, &options, &stop).await? else { return Ok(()) };
+    let Some(lease_duration) = register(&client, &options, &stop).await? else {
+        return Ok(());
+    };
     tracing::info!(%worker_id, device = %options.device, slots = options.slots, "registered");
 
     let held = Held::default();
@@ -97,7 +99,10 @@ async fn register(
             Err(error) => return Err(error.into()),
         };
         if tokio::time::Instant::now() >= give_up_at {
-            return Err(SessionError::Unreachable { url: options.coordinator.clone(), reason });
+            return Err(SessionError::Unreachable {
+                url: options.coordinator.clone(),
+                reason,
+            });
         }
         tokio::select! {
             () = tokio::time::sleep(backoff.next_delay()) => {}

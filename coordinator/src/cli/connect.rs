@@ -46,7 +46,10 @@ impl ControlArgs {
     pub(super) async fn open(&self) -> anyhow::Result<Control> {
         match &self.db {
             Some(path) => Control::local(path).await,
-            None => Ok(Control { sweeps: Sweeps::connect(&self.coordinator).await?, local: None }),
+            None => Ok(Control {
+                sweeps: Sweeps::connect(&self.coordinator).await?,
+                local: None,
+            }),
         }
     }
 }
@@ -62,7 +65,10 @@ impl Control {
     async fn local(path: &Path) -> anyhow::Result<Self> {
         let coordinator = Coordinator::start(CoordinatorOptions::loopback(path)).await?;
         let sweeps = Sweeps::connect(&coordinator.url()).await?;
-        Ok(Self { sweeps, local: Some(coordinator) })
+        Ok(Self {
+            sweeps,
+            local: Some(coordinator),
+        })
     }
 
     /// Ends what this command started.
@@ -93,13 +99,16 @@ impl Sweeps {
                  hint: start one with `pondersweep serve`, or name another with --coordinator URL"
             ))
         };
-        let endpoint = Endpoint::from_shared(url.to_owned()).map_err(|error| away(chain(&error)))?;
+        let endpoint =
+            Endpoint::from_shared(url.to_owned()).map_err(|error| away(chain(&error)))?;
         let channel = endpoint
             .connect_timeout(std::time::Duration::from_secs(5))
             .connect()
             .await
             .map_err(|error| away(chain(&error)))?;
-        Ok(Self(SweepsClient::new(channel).max_decoding_message_size(MAX_WIRE_MESSAGE_BYTES)))
+        Ok(Self(
+            SweepsClient::new(channel).max_decoding_message_size(MAX_WIRE_MESSAGE_BYTES),
+        ))
     }
 
     pub(super) async fn create(
@@ -107,12 +116,21 @@ impl Sweeps {
         spec: wire::SweepSpec,
         accept_large: bool,
     ) -> Result<wire::CreateSweepResponse, SweepError> {
-        let request = wire::CreateSweepRequest { spec: Some(spec), accept_large };
+        let request = wire::CreateSweepRequest {
+            spec: Some(spec),
+            accept_large,
+        };
         unwrap(self.0.create_sweep(Request::new(request)).await)
     }
 
     pub(super) async fn get(&mut self, sweep: &str) -> Result<wire::Sweep, SweepError> {
-        unwrap(self.0.get_sweep(wire::GetSweepRequest { sweep: sweep.into() }).await)
+        unwrap(
+            self.0
+                .get_sweep(wire::GetSweepRequest {
+                    sweep: sweep.into(),
+                })
+                .await,
+        )
     }
 
     pub(super) async fn list(&mut self) -> Result<Vec<wire::Sweep>, SweepError> {
@@ -120,15 +138,33 @@ impl Sweeps {
     }
 
     pub(super) async fn pause(&mut self, sweep: &str) -> Result<wire::Sweep, SweepError> {
-        unwrap(self.0.pause_sweep(wire::PauseSweepRequest { sweep: sweep.into() }).await)
+        unwrap(
+            self.0
+                .pause_sweep(wire::PauseSweepRequest {
+                    sweep: sweep.into(),
+                })
+                .await,
+        )
     }
 
     pub(super) async fn resume(&mut self, sweep: &str) -> Result<wire::Sweep, SweepError> {
-        unwrap(self.0.resume_sweep(wire::ResumeSweepRequest { sweep: sweep.into() }).await)
+        unwrap(
+            self.0
+                .resume_sweep(wire::ResumeSweepRequest {
+                    sweep: sweep.into(),
+                })
+                .await,
+        )
     }
 
     pub(super) async fn cancel(&mut self, sweep: &str) -> Result<wire::Sweep, SweepError> {
-        unwrap(self.0.cancel_sweep(wire::CancelSweepRequest { sweep: sweep.into() }).await)
+        unwrap(
+            self.0
+                .cancel_sweep(wire::CancelSweepRequest {
+                    sweep: sweep.into(),
+                })
+                .await,
+        )
     }
 
     pub(super) async fn retry(
@@ -137,14 +173,27 @@ impl Sweeps {
         states: Vec<wire::TrialState>,
     ) -> Result<wire::RetryTrialsResponse, SweepError> {
         let states = states.into_iter().map(Into::into).collect();
-        unwrap(self.0.retry_trials(wire::RetryTrialsRequest { sweep: sweep.into(), states }).await)
+        unwrap(
+            self.0
+                .retry_trials(wire::RetryTrialsRequest {
+                    sweep: sweep.into(),
+                    states,
+                })
+                .await,
+        )
     }
 
     pub(super) async fn watch(
         &mut self,
         sweep: &str,
     ) -> Result<tonic::Streaming<wire::SweepProgress>, SweepError> {
-        unwrap(self.0.watch_sweep(wire::WatchSweepRequest { sweep: sweep.into() }).await)
+        unwrap(
+            self.0
+                .watch_sweep(wire::WatchSweepRequest {
+                    sweep: sweep.into(),
+                })
+                .await,
+        )
     }
 }
 

@@ -53,10 +53,18 @@ fn code_of_cause(cause: &(dyn std::error::Error + 'static)) -> Option<u8> {
             _ => None,
         };
     }
-    matches!(cause.downcast_ref::<ReadError>(), Some(ReadError::NotFound { .. })).then_some(NOT_FOUND)
+    matches!(
+        cause.downcast_ref::<ReadError>(),
+        Some(ReadError::NotFound { .. })
+    )
+    .then_some(NOT_FOUND)
 }
 
 /// The code of a sweep that has ended.
 pub(super) fn of_ended(counts: &crate::scheduler::TrialCounts) -> ExitCode {
-    if counts.failed > 0 { ExitCode::from(FAILED_TRIALS) } else { ExitCode::SUCCESS }
+    if counts.failed > 0 {
+        ExitCode::from(FAILED_TRIALS)
+    } else {
+        ExitCode::SUCCESS
+    }
 }

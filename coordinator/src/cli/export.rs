@@ -51,9 +51,9 @@ impl ExportRows {
             Self::Trials => format!(
                 "select * from trial_result where sweep_id = '{sweep_id}' order by trial_id"
             ),
-            Self::Cells => format!(
-                "select * from cell_result where sweep_id = '{sweep_id}' order by position"
-            ),
+            Self::Cells => {
+                format!("select * from cell_result where sweep_id = '{sweep_id}' order by position")
+            }
             Self::Observations => format!(
                 "select observation.* from observation join trial using (trial_id)
                  where sweep_id = '{sweep_id}' order by trial_id, observation.attempt, step, metric"
@@ -65,7 +65,9 @@ impl ExportRows {
 pub(super) async fn run(args: ExportArgs) -> anyhow::Result<ExitCode> {
     let mut reader = Reader::open(&args.database.db).await?;
     let sweep_id = reader.find_sweep(&args.sweep).await?;
-    let rows = reader.query(&args.rows.sql(&sweep_id.to_string()), None).await?;
+    let rows = reader
+        .query(&args.rows.sql(&sweep_id.to_string()), None)
+        .await?;
     match args.format {
         ExportFormat::Csv => write_csv(rows).await?,
         ExportFormat::Jsonl => write_json_lines(rows).await?,
@@ -77,7 +79,10 @@ async fn write_csv(mut rows: Rows<'_>) -> anyhow::Result<()> {
     let mut writer = csv::Writer::from_writer(io::stdout().lock());
     writer.write_record(rows.columns())?;
     while let Some(row) = rows.next().await? {
-        writer.write_record(row.iter().map(|value| output::text(&output::json_of(value))))?;
+        writer.write_record(
+            row.iter()
+                .map(|value| output::text(&output::json_of(value))),
+        )?;
     }
     Ok(writer.flush()?)
 }

@@ -24,7 +24,13 @@ pub(super) enum Format {
 #[derive(Clone, Debug, Args)]
 pub(super) struct OutputArgs {
     /// Form of the data on standard output
-    #[arg(long, short, env = "PONDERSWEEP_OUTPUT", value_enum, default_value = "table")]
+    #[arg(
+        long,
+        short,
+        env = "PONDERSWEEP_OUTPUT",
+        value_enum,
+        default_value = "table"
+    )]
     pub(super) output: Format,
 }
 
@@ -39,7 +45,10 @@ impl Rows {
     /// Rows with these columns.
     pub(super) fn of(columns: &[&str], rows: impl Iterator<Item = Vec<Value>>) -> Self {
         let columns = columns.iter().map(ToString::to_string).collect();
-        Self { columns, rows: rows.collect() }
+        Self {
+            columns,
+            rows: rows.collect(),
+        }
     }
 
     /// Prints the rows.
@@ -57,7 +66,11 @@ impl Rows {
     /// The rows as an array of objects.
     pub(super) fn to_json(&self) -> Value {
         let object = |row: &Vec<Value>| -> Value {
-            self.columns.iter().cloned().zip(row.iter().cloned()).collect()
+            self.columns
+                .iter()
+                .cloned()
+                .zip(row.iter().cloned())
+                .collect()
         };
         self.rows.iter().map(object).collect()
     }
@@ -108,7 +121,12 @@ pub(super) fn json_of(value: &store::Value) -> Value {
         store::Value::Real(number) => json!(number),
         store::Value::Text(text) => json!(text),
         store::Value::Blob(bytes) => {
-            json!(bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>())
+            json!(
+                bytes
+                    .iter()
+                    .map(|byte| format!("{byte:02x}"))
+                    .collect::<String>()
+            )
         }
     }
 }

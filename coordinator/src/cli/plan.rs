@@ -60,7 +60,13 @@ fn summary(plan: &Plan) -> String {
 }
 
 fn shapes(plan: &Plan) -> Rows {
-    let columns = ["shape", "trials", "updates", "MFLOP_per_update", "core_hours"];
+    let columns = [
+        "shape",
+        "trials",
+        "updates",
+        "MFLOP_per_update",
+        "core_hours",
+    ];
     let row = |shape: &crate::sweep::ShapePlan| {
         vec![
             json!(shape.shape),

@@ -32,7 +32,10 @@ pub(super) async fn run(args: QueryArgs) -> anyhow::Result<ExitCode> {
     }
     let mut reader = Reader::open(&args.database.db).await?;
     let mut found = reader.query(&sql, args.limit).await?;
-    let mut rows = Rows { columns: found.columns().to_vec(), rows: Vec::new() };
+    let mut rows = Rows {
+        columns: found.columns().to_vec(),
+        rows: Vec::new(),
+    };
     while let Some(row) = found.next().await? {
         rows.rows.push(row.iter().map(json_of).collect());
     }

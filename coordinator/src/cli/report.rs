@@ -85,7 +85,9 @@ fn width() -> u16 {
     if !io::stdout().is_terminal() {
         return WIDTH_WITHOUT_TERMINAL;
     }
-    comfy_table::Table::new().width().unwrap_or(WIDTH_WITHOUT_TERMINAL)
+    comfy_table::Table::new()
+        .width()
+        .unwrap_or(WIDTH_WITHOUT_TERMINAL)
 }
 
 async fn read(database: &Path, sweep: &str) -> anyhow::Result<ReportInput> {
@@ -93,9 +95,17 @@ async fn read(database: &Path, sweep: &str) -> anyhow::Result<ReportInput> {
     let sweep_id = reader.find_sweep(sweep).await?;
     let terms = reader.spec(sweep_id).await?.terms().clone();
     let results = reader.trial_results(sweep_id).await?;
-    let trials = results.iter().map(|result| trial_row(result, &terms)).collect();
+    let trials = results
+        .iter()
+        .map(|result| trial_row(result, &terms))
+        .collect();
     let completeness = completeness(&reader.completeness(sweep_id).await?);
-    Ok(ReportInput { sweep_id, terms, trials, completeness })
+    Ok(ReportInput {
+        sweep_id,
+        terms,
+        trials,
+        completeness,
+    })
 }
 
 fn trial_row(result: &store::TrialResult, terms: &SweepTerms) -> TrialRow {
@@ -107,7 +117,10 @@ fn trial_row(result: &store::TrialResult, terms: &SweepTerms) -> TrialRow {
         values: terms.axes.iter().map(value).collect(),
         replicate: result.replicate,
         outcome: result.outcome,
-        metrics: result.metrics.iter().collect::<std::collections::BTreeMap<Metric, f64>>(),
+        metrics: result
+            .metrics
+            .iter()
+            .collect::<std::collections::BTreeMap<Metric, f64>>(),
         seconds: result.seconds.unwrap_or_default(),
         attempts: result.attempts.0,
     }

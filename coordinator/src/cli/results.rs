@@ -53,12 +53,18 @@ impl Source {
     /// The source cannot be read.
     pub(super) async fn sweeps(&mut self) -> anyhow::Result<Vec<SweepStatus>> {
         Ok(match self {
-            Self::Database(reader) => {
-                reader.sweeps().await?.into_iter().map(SweepStatus::from).collect()
-            }
-            Self::Coordinator(sweeps) => {
-                sweeps.list().await?.into_iter().map(SweepStatus::from).collect()
-            }
+            Self::Database(reader) => reader
+                .sweeps()
+                .await?
+                .into_iter()
+                .map(SweepStatus::from)
+                .collect(),
+            Self::Coordinator(sweeps) => sweeps
+                .list()
+                .await?
+                .into_iter()
+                .map(SweepStatus::from)
+                .collect(),
         })
     }
 
@@ -97,7 +103,14 @@ impl SweepStatus {
 
     /// One line for people.
     pub(super) fn line(&self) -> String {
-        let TrialCounts { pending, leased, succeeded, infeasible, failed, cancelled } = self.counts;
+        let TrialCounts {
+            pending,
+            leased,
+            succeeded,
+            infeasible,
+            failed,
+            cancelled,
+        } = self.counts;
         format!(
             "{} {} {}: {succeeded} succeeded, {infeasible} infeasible, {failed} failed, \
              {leased} running, {pending} pending, {cancelled} cancelled",
@@ -109,12 +122,28 @@ impl SweepStatus {
 
     /// The columns of [`rows`].
     const COLUMNS: [&'static str; 11] = [
-        "sweep_id", "name", "state", "trials", "pending", "running", "succeeded", "infeasible",
-        "failed", "cancelled", "created_at",
+        "sweep_id",
+        "name",
+        "state",
+        "trials",
+        "pending",
+        "running",
+        "succeeded",
+        "infeasible",
+        "failed",
+        "cancelled",
+        "created_at",
     ];
 
     fn cells(&self) -> Vec<Value> {
-        let TrialCounts { pending, leased, succeeded, infeasible, failed, cancelled } = self.counts;
+        let TrialCounts {
+            pending,
+            leased,
+            succeeded,
+            infeasible,
+            failed,
+            cancelled,
+        } = self.counts;
         vec![
             json!(self.sweep_id),
             json!(self.name),
@@ -156,13 +185,26 @@ impl From<wire::Sweep> for SweepStatus {
             wire::SweepState::Finished => SweepState::Finished,
             wire::SweepState::Active | wire::SweepState::Unspecified => SweepState::Active,
         };
-        let wire::TrialCounts { pending, leased, succeeded, infeasible, failed, cancelled } =
-            sweep.trials.unwrap_or_default();
+        let wire::TrialCounts {
+            pending,
+            leased,
+            succeeded,
+            infeasible,
+            failed,
+            cancelled,
+        } = sweep.trials.unwrap_or_default();
         Self {
             sweep_id: sweep.sweep_id,
             name: sweep.spec.map(|spec| spec.name).unwrap_or_default(),
             state,
-            counts: TrialCounts { pending, leased, succeeded, infeasible, failed, cancelled },
+            counts: TrialCounts {
+                pending,
+                leased,
+                succeeded,
+                infeasible,
+                failed,
+                cancelled,
+            },
             created_at_ms: sweep.created_at_ms,
         }
     }

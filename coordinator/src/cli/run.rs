@@ -54,8 +54,7 @@ pub(super) async fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
     sweep_file::confirm_size(&spec, &args.file, args.yes)?;
     let sweep_id = spec.id();
     let interrupted = on_interrupt()?;
-    let coordinator =
-        Coordinator::start(CoordinatorOptions::loopback(&args.database.db)).await?;
+    let coordinator = Coordinator::start(CoordinatorOptions::loopback(&args.database.db)).await?;
     let outcome = run_trials(&coordinator, spec, &args, &interrupted).await;
     let stopped = coordinator.stop().await;
     let counts = outcome?;
@@ -64,7 +63,9 @@ pub(super) async fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
         eprintln!("stopped; give the same command again to go on");
         return Ok(ExitCode::from(exit::INTERRUPTED));
     }
-    args.report.print(&args.database.db, &sweep_id.to_string()).await?;
+    args.report
+        .print(&args.database.db, &sweep_id.to_string())
+        .await?;
     if counts.failed > 0 {
         eprintln!(
             "{} trials failed\nhint: `pondersweep retry --db {} {sweep_id}`, then run this again",
@@ -92,7 +93,9 @@ async fn run_trials(
         coordinator: coordinator.url(),
         sweep_id: sweep.sweep_id,
         device: args.device.clone(),
-        count: args.workers.map_or_else(cores, |workers| workers.get() as usize),
+        count: args
+            .workers
+            .map_or_else(cores, |workers| workers.get() as usize),
     })?;
     let mut bar = Bar::new(&sweep.spec.terms().name);
     let ended = tokio::select! {
@@ -129,7 +132,10 @@ fn opening_line(sweep: &SweepView, created: bool, args: &RunArgs) -> String {
         (true, _) => "running".to_owned(),
         (false, done) => format!("going on with {done} of {trials} trials done:"),
     };
-    format!("{verb} {name} ({}), {trials} trials, results in {database}", sweep.sweep_id)
+    format!(
+        "{verb} {name} ({}), {trials} trials, results in {database}",
+        sweep.sweep_id
+    )
 }
 
 /// Shows progress and keeps the workers alive until the sweep has ended.
@@ -152,7 +158,10 @@ async fn follow(
             workers: Some(progress.workers),
             updates: Some((progress.updates_done, progress.updates_total)),
         });
-        if matches!(progress.sweep.state, SweepState::Finished | SweepState::Cancelled) {
+        if matches!(
+            progress.sweep.state,
+            SweepState::Finished | SweepState::Cancelled
+        ) {
             return Ok(counts);
         }
         tokio::select! {

@@ -13,13 +13,23 @@ pub(super) struct ServeArgs {
     #[command(flatten)]
     database: DatabaseArgs,
     /// Where to listen. There is no authentication yet, so only loopback unless --insecure is said
-    #[arg(long, env = "PONDERSWEEP_LISTEN", default_value = "127.0.0.1:7878", value_name = "ADDRESS")]
+    #[arg(
+        long,
+        env = "PONDERSWEEP_LISTEN",
+        default_value = "127.0.0.1:7878",
+        value_name = "ADDRESS"
+    )]
     listen: SocketAddr,
     /// Accept anybody who can reach an address off loopback, without encryption
     #[arg(long)]
     insecure: bool,
     /// Seconds after which a lease that is not renewed goes to another worker
-    #[arg(long, env = "PONDERSWEEP_LEASE", default_value = "30", value_name = "SECONDS")]
+    #[arg(
+        long,
+        env = "PONDERSWEEP_LEASE",
+        default_value = "30",
+        value_name = "SECONDS"
+    )]
     lease: NonZeroU64,
 }
 

@@ -58,11 +58,17 @@ impl From<RetryState> for wire::TrialState {
 }
 
 pub(super) async fn pause(args: SteerArgs) -> anyhow::Result<ExitCode> {
-    steer(&args, async |control| control.sweeps.pause(&args.sweep).await).await
+    steer(&args, async |control| {
+        control.sweeps.pause(&args.sweep).await
+    })
+    .await
 }
 
 pub(super) async fn resume(args: SteerArgs) -> anyhow::Result<ExitCode> {
-    steer(&args, async |control| control.sweeps.resume(&args.sweep).await).await
+    steer(&args, async |control| {
+        control.sweeps.resume(&args.sweep).await
+    })
+    .await
 }
 
 pub(super) async fn cancel(args: CancelArgs) -> anyhow::Result<ExitCode> {
@@ -71,7 +77,10 @@ pub(super) async fn cancel(args: CancelArgs) -> anyhow::Result<ExitCode> {
         "cancelling ends every trial of {:?} that has not ended\nhint: confirm with --yes",
         args.steer.sweep
     );
-    steer(&args.steer, async |control| control.sweeps.cancel(&args.steer.sweep).await).await
+    steer(&args.steer, async |control| {
+        control.sweeps.cancel(&args.steer.sweep).await
+    })
+    .await
 }
 
 pub(super) async fn retry(args: RetryArgs) -> anyhow::Result<ExitCode> {

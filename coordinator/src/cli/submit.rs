@@ -35,9 +35,16 @@ pub(super) async fn run(args: SubmitArgs) -> anyhow::Result<ExitCode> {
     let created = answer?.created;
     let sweep_id = spec.id().to_string();
     if created {
-        eprintln!("submitted {} with {} trials", spec.terms().name, spec.trials());
+        eprintln!(
+            "submitted {} with {} trials",
+            spec.terms().name,
+            spec.trials()
+        );
     } else {
-        eprintln!("{} was submitted before; nothing changed", spec.terms().name);
+        eprintln!(
+            "{} was submitted before; nothing changed",
+            spec.terms().name
+        );
     }
     match args.output.output {
         Format::Json => print_json(&json!({ "sweep_id": sweep_id, "created": created }))?,

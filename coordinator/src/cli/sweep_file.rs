@@ -16,8 +16,13 @@ const MAX_FILE_BYTES: u64 = 16 * 1_024 * 1_024;
 /// It cannot be read, or is no sweep file; the message points at the place.
 pub(super) fn read(path: &Path) -> anyhow::Result<SweepSpec> {
     let shown = path.display().to_string();
-    let size = std::fs::metadata(path).with_context(|| unreadable(&shown))?.len();
-    anyhow::ensure!(size <= MAX_FILE_BYTES, "{shown} is too large for a sweep file");
+    let size = std::fs::metadata(path)
+        .with_context(|| unreadable(&shown))?
+        .len();
+    anyhow::ensure!(
+        size <= MAX_FILE_BYTES,
+        "{shown} is too large for a sweep file"
+    );
     let bytes = std::fs::read(path).with_context(|| unreadable(&shown))?;
     Ok(SweepFile::parse_bytes(&bytes, &shown)?)
 }

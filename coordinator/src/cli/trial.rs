@@ -31,7 +31,10 @@ pub(super) struct ShowArgs {
 
 pub(super) async fn run(command: TrialCommand) -> anyhow::Result<ExitCode> {
     let TrialCommand::Show(args) = command;
-    let trial = Reader::open(&args.database.db).await?.trial(&args.trial).await?;
+    let trial = Reader::open(&args.database.db)
+        .await?
+        .trial(&args.trial)
+        .await?;
     let parts = [
         ("attempts", attempts(&trial)),
         ("observations", observations(&trial)),
@@ -71,8 +74,13 @@ fn summary(trial: &TrialDetail) -> Vec<(String, Value)> {
 }
 
 fn heading(trial: &TrialDetail) -> String {
-    let line = |(name, value): (String, Value)| format!("{name:<14} {}", super::output::text(&value));
-    summary(trial).into_iter().map(line).collect::<Vec<_>>().join("\n")
+    let line =
+        |(name, value): (String, Value)| format!("{name:<14} {}", super::output::text(&value));
+    summary(trial)
+        .into_iter()
+        .map(line)
+        .collect::<Vec<_>>()
+        .join("\n")
 }
 
 fn whole(trial: &TrialDetail, parts: &[(&str, Rows)]) -> Value {
@@ -85,12 +93,24 @@ fn whole(trial: &TrialDetail, parts: &[(&str, Rows)]) -> Value {
 
 fn attempts(trial: &TrialDetail) -> Rows {
     let columns = [
-        "attempt", "worker_id", "host", "device", "backend", "started_at", "ended_at", "ending",
-        "message", "seconds",
+        "attempt",
+        "worker_id",
+        "host",
+        "device",
+        "backend",
+        "started_at",
+        "ended_at",
+        "ending",
+        "message",
+        "seconds",
     ];
     let row = |attempt: &AttemptDetail| {
         let (ended_at, ending, message) = match &attempt.ended {
-            Some((at_ms, ending)) => (iso_time(*at_ms), json!(ending.name()), json!(ending.message())),
+            Some((at_ms, ending)) => (
+                iso_time(*at_ms),
+                json!(ending.name()),
+                json!(ending.message()),
+            ),
             None => (Value::Null, Value::Null, Value::Null),
         };
         vec![

@@ -25,7 +25,10 @@ pub(super) struct WaitArgs {
 pub(super) async fn run(args: WaitArgs) -> anyhow::Result<ExitCode> {
     let timeout = args.timeout.map_or(Duration::MAX, Duration::from_secs);
     let Ok(ended) = tokio::time::timeout(timeout, ended(&args)).await else {
-        eprintln!("error: the sweep has not ended after {} seconds", timeout.as_secs());
+        eprintln!(
+            "error: the sweep has not ended after {} seconds",
+            timeout.as_secs()
+        );
         return Ok(ExitCode::from(exit::TIMED_OUT));
     };
     ended

@@ -66,7 +66,11 @@ async fn poll(
     mut latest: SweepStatus,
 ) -> anyhow::Result<SweepStatus> {
     while !latest.has_ended() {
-        bar.show(&Snapshot { counts: latest.counts, workers: None, updates: None });
+        bar.show(&Snapshot {
+            counts: latest.counts,
+            workers: None,
+            updates: None,
+        });
         tokio::time::sleep(INTERVAL).await;
         latest = source.sweep(&latest.sweep_id).await?;
     }

@@ -8,9 +8,7 @@ use pondersweep_proto::{
 };
 use tokio::sync::{mpsc, oneshot, watch};
 
-use super::command::{
-    Command, Grant, LeaseRequest, SweepChange, SweepProgress, SweepView,
-};
+use super::command::{Command, Grant, LeaseRequest, SweepChange, SweepProgress, SweepView};
 use crate::{scheduler::TrialState, store::WorkerRecord, sweep::SweepSpec};
 
 /// The driver has stopped; it says why where it was run.
@@ -43,7 +41,11 @@ impl DriverHandle {
         version: watch::Receiver<u64>,
         lease_duration: Duration,
     ) -> Self {
-        Self { commands, version, lease_duration }
+        Self {
+            commands,
+            version,
+            lease_duration,
+        }
     }
 
     /// How long a lease lasts without renewal.
@@ -63,7 +65,12 @@ impl DriverHandle {
     /// # Errors
     /// The coordinator is stopping.
     pub async fn create_sweep(&self, spec: SweepSpec) -> Result<(SweepView, bool), SweepError> {
-        Ok(self.ask(|reply| Command::CreateSweep { spec: Box::new(spec), reply }).await?)
+        Ok(self
+            .ask(|reply| Command::CreateSweep {
+                spec: Box::new(spec),
+                reply,
+            })
+            .await?)
     }
 
     /// A sweep as it stands.
@@ -132,7 +139,9 @@ impl DriverHandle {
     /// # Errors
     /// The coordinator is stopping.
     pub async fn register(&self, worker: WorkerRecord) -> Result<(), LeaseError> {
-        Ok(self.ask(|reply| Command::Register { worker, reply }).await?)
+        Ok(self
+            .ask(|reply| Command::Register { worker, reply })
+            .await?)
     }
 
     /// Serves a worker.
@@ -145,7 +154,12 @@ impl DriverHandle {
         worker_id: WorkerId,
         request: LeaseRequest,
     ) -> Result<Grant, LeaseError> {
-        self.ask(|reply| Command::Lease { worker_id, request, reply }).await?
+        self.ask(|reply| Command::Lease {
+            worker_id,
+            request,
+            reply,
+        })
+        .await?
     }
 
     async fn change(
@@ -154,7 +168,12 @@ impl DriverHandle {
         change: SweepChange,
     ) -> Result<(SweepView, u64), SweepError> {
         let name = name.to_owned();
-        self.ask(|reply| Command::Sweep { name, change, reply }).await?
+        self.ask(|reply| Command::Sweep {
+            name,
+            change,
+            reply,
+        })
+        .await?
     }
 
     async fn ask<T>(
@@ -162,7 +181,10 @@ impl DriverHandle {
         command: impl FnOnce(oneshot::Sender<T>) -> Command,
     ) -> Result<T, Stopped> {
         let (reply, answer) = oneshot::channel();
-        self.commands.send(command(reply)).await.map_err(|_| Stopped)?;
+        self.commands
+            .send(command(reply))
+            .await
+            .map_err(|_| Stopped)?;
         answer.await.map_err(|_| Stopped)
     }
 }

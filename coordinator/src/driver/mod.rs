@@ -35,7 +35,9 @@ const MAX_WAITING_COMMANDS: usize = 4_096;
 #[derive(Debug, thiserror::Error)]
 pub enum DriverError {
     /// The database could not be written.
-    #[error("the database cannot be written, stopping so that nothing is acknowledged in vain: {0}")]
+    #[error(
+        "the database cannot be written, stopping so that nothing is acknowledged in vain: {0}"
+    )]
     Commit(#[from] CommitError),
     /// The database could not be read back at the start.
     #[error("the database cannot be read back: {0}")]
@@ -79,8 +81,18 @@ impl Driver {
         let roster = Roster::restore(restored.workers, limits.lease_duration);
         let (sender, commands) = mpsc::channel(MAX_WAITING_COMMANDS);
         let (version, watcher) = watch::channel(0);
-        let driver = Self { scheduler, store, sweeps, roster, commands, version };
-        Ok((driver, DriverHandle::new(sender, watcher, limits.lease_duration)))
+        let driver = Self {
+            scheduler,
+            store,
+            sweeps,
+            roster,
+            commands,
+            version,
+        };
+        Ok((
+            driver,
+            DriverHandle::new(sender, watcher, limits.lease_duration),
+        ))
     }
 
     /// Runs until told to stop or until every handle is gone.
@@ -105,7 +117,13 @@ impl Driver {
     /// One round: timers, then commands as far as they are already there, then one commit, then
     /// every answer.
     async fn round(&mut self, first: Option<Command>) -> Result<(), DriverError> {
-        let mut round = Round { batch: Batch { at_ms: clock::now_ms(), ..Batch::default() }, ..Round::default() };
+        let mut round = Round {
+            batch: Batch {
+                at_ms: clock::now_ms(),
+                ..Batch::default()
+            },
+            ..Round::default()
+        };
         let now = clock::now();
         self.scheduler.handle_timeout(now);
         let mut next = first;
@@ -138,7 +156,11 @@ impl Driver {
                 let created = self.create_sweep(*spec, round.batch.at_ms).await?;
                 round.replies.add(reply, created);
             }
-            Command::Sweep { name, change, reply } => {
+            Command::Sweep {
+                name,
+                change,
+                reply,
+            } => {
                 let answer = self.change_sweep(&name, change);
                 round.replies.add(reply, answer);
             }
@@ -154,7 +176,11 @@ impl Driver {
                 round.batch.workers.push(worker);
                 round.replies.add(reply, ());
             }
-            Command::Lease { worker_id, request, reply } => {
+            Command::Lease {
+                worker_id,
+                request,
+                reply,
+            } => {
                 let answer = match self.roster.heard_from(&worker_id, now) {
                     Ok(()) => self.serve_worker(&worker_id, request, now, &mut round.batch),
                     Err(unknown) => Err(unknown),

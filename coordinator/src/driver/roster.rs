@@ -25,8 +25,15 @@ pub(super) struct Roster {
 impl Roster {
     /// The workers a database knows.
     pub(super) fn restore(workers: Vec<WorkerRecord>, lease_duration: Duration) -> Self {
-        let last_heard = workers.into_iter().map(|worker| (worker.worker_id, None)).collect();
-        Self { last_heard, updates_done: HashMap::new(), lease_duration }
+        let last_heard = workers
+            .into_iter()
+            .map(|worker| (worker.worker_id, None))
+            .collect();
+        Self {
+            last_heard,
+            updates_done: HashMap::new(),
+            lease_duration,
+        }
     }
 
     /// Makes a worker known.
@@ -60,7 +67,10 @@ impl Roster {
 
     /// Updates done by the live attempts of trials in a range of ids.
     pub(super) fn updates_done(&self, trials: std::ops::Range<u64>) -> u64 {
-        let inside = self.updates_done.iter().filter(|(trial, _)| trials.contains(&trial.0));
+        let inside = self
+            .updates_done
+            .iter()
+            .filter(|(trial, _)| trials.contains(&trial.0));
         inside.map(|(_, updates)| updates).sum()
     }
 

@@ -56,7 +56,10 @@ impl Driver {
             SweepChange::Resume => self.scheduler.resume(sweep_id).map_err(wrong_state)?,
             SweepChange::Cancel => self.scheduler.cancel(sweep_id).map_err(wrong_state)?,
             SweepChange::Retry(states) => {
-                retried = self.scheduler.retry(sweep_id, &states).map_err(wrong_state)?;
+                retried = self
+                    .scheduler
+                    .retry(sweep_id, &states)
+                    .map_err(wrong_state)?;
             }
         }
         Ok((self.view(&entry), retried))
@@ -70,7 +73,9 @@ impl Driver {
         let entry = self.sweeps.named(name)?;
         let sweep = self.view(entry);
         let ended = entry.updates_ended(&sweep.counts, |trial| {
-            self.scheduler.trial_state(trial).expect("every stored trial is enqueued")
+            self.scheduler
+                .trial_state(trial)
+                .expect("every stored trial is enqueued")
         });
         Ok(SweepProgress {
             workers: self.roster.alive(now),
@@ -99,15 +104,35 @@ impl Driver {
         batch: &mut Batch,
     ) -> Result<Grant, LeaseError> {
         match request {
-            LeaseRequest::Acquire { request_id, max_lanes, only } => {
-                let tokens = self.scheduler.acquire(worker_id, &request_id, max_lanes, only, now);
-                let leases = tokens.into_iter().map(|token| (token, self.spec_of(token))).collect();
-                Ok(Grant::Leases { leases, idle: self.scheduler.is_idle(only) })
+            LeaseRequest::Acquire {
+                request_id,
+                max_lanes,
+                only,
+            } => {
+                let tokens = self
+                    .scheduler
+                    .acquire(worker_id, &request_id, max_lanes, only, now);
+                let leases = tokens
+                    .into_iter()
+                    .map(|token| (token, self.spec_of(token)))
+                    .collect();
+                Ok(Grant::Leases {
+                    leases,
+                    idle: self.scheduler.is_idle(only),
+                })
             }
             LeaseRequest::Renew(leases) => Ok(Grant::Lost(self.renew(worker_id, leases, now))),
-            LeaseRequest::Report { token, observations } => {
-                self.scheduler.check(worker_id, token, "report").map_err(superseded)?;
-                batch.reports.push(AttemptReport { token, observations });
+            LeaseRequest::Report {
+                token,
+                observations,
+            } => {
+                self.scheduler
+                    .check(worker_id, token, "report")
+                    .map_err(superseded)?;
+                batch.reports.push(AttemptReport {
+                    token,
+                    observations,
+                });
                 Ok(Grant::Done)
             }
             LeaseRequest::Finish(report) => self.finish(worker_id, report, batch),
@@ -141,17 +166,31 @@ impl Driver {
         report: FinishReport,
         batch: &mut Batch,
     ) -> Result<Grant, LeaseError> {
-        let FinishReport { token, finish, observations, seconds } = report;
-        let finished = self.scheduler.finish(worker_id, token, finish).map_err(superseded)?;
+        let FinishReport {
+            token,
+            finish,
+            observations,
+            seconds,
+        } = report;
+        let finished = self
+            .scheduler
+            .finish(worker_id, token, finish)
+            .map_err(superseded)?;
         if finished == Finished::Now {
-            batch.reports.push(AttemptReport { token, observations });
+            batch.reports.push(AttemptReport {
+                token,
+                observations,
+            });
             batch.seconds.push((token, seconds));
         }
         Ok(Grant::Done)
     }
 
     fn spec_of(&self, token: LeaseToken) -> TrialSpec {
-        let entry = self.sweeps.of_trial(token.trial_id).expect("leased trials belong to a sweep");
+        let entry = self
+            .sweeps
+            .of_trial(token.trial_id)
+            .expect("leased trials belong to a sweep");
         entry.spec.trial(token.trial_id.0 - entry.first_trial_id.0)
     }
 }
@@ -161,5 +200,7 @@ fn superseded(Superseded(token): Superseded) -> LeaseError {
 }
 
 fn wrong_state(error: WrongState) -> SweepError {
-    SweepError::WrongState(format!("{error}\nhint: `pondersweep status` shows how it stands"))
+    SweepError::WrongState(format!(
+        "{error}\nhint: `pondersweep status` shows how it stands"
+    ))
 }

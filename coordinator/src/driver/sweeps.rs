@@ -57,9 +57,15 @@ impl SweepEntry {
             return updates * (counts.succeeded + counts.infeasible);
         }
         let ended = |trial: &u64| {
-            matches!(state_of(TrialId(*trial)), TrialState::Succeeded | TrialState::Infeasible)
+            matches!(
+                state_of(TrialId(*trial)),
+                TrialState::Succeeded | TrialState::Infeasible
+            )
         };
-        self.trials().filter(ended).map(|trial| self.updates(trial)).sum()
+        self.trials()
+            .filter(ended)
+            .map(|trial| self.updates(trial))
+            .sum()
     }
 
     /// Updates of every trial.
@@ -73,12 +79,19 @@ impl SweepEntry {
     /// Updates of each trial, where they do not vary: then nothing needs to be counted.
     fn uniform_updates(&self) -> Option<u64> {
         let terms = self.spec.terms();
-        let varies = terms.axes.iter().any(|axis| axis.parameter == Parameter::Updates);
+        let varies = terms
+            .axes
+            .iter()
+            .any(|axis| axis.parameter == Parameter::Updates);
         (!varies).then_some(terms.template.training.updates)
     }
 
     fn updates(&self, trial: u64) -> u64 {
-        self.spec.trial(trial - self.first_trial_id.0).configuration.training.updates
+        self.spec
+            .trial(trial - self.first_trial_id.0)
+            .configuration
+            .training
+            .updates
     }
 }
 
@@ -89,7 +102,9 @@ fn shapes(spec: &SweepSpec) -> Vec<u32> {
         let next = u32::try_from(numbers.len()).expect("MAX_TRIALS fits");
         *numbers.entry(ShapeKey::of(&configuration)).or_insert(next)
     };
-    (0..spec.configurations()).map(|index| number(spec.configuration(index))).collect()
+    (0..spec.configurations())
+        .map(|index| number(spec.configuration(index)))
+        .collect()
 }
 
 /// Every sweep of the database.

@@ -46,7 +46,10 @@ impl Leases for LeaseService {
         &self,
         request: Request<wire::RegisterRequest>,
     ) -> Result<Response<wire::RegisterResponse>, Status> {
-        let worker = request.into_inner().worker.ok_or_else(|| malformed("no worker"))?;
+        let worker = request
+            .into_inner()
+            .worker
+            .ok_or_else(|| malformed("no worker"))?;
         self.driver.register(worker_record(worker)?).await?;
         Ok(Response::new(wire::RegisterResponse {
             lease_duration_ms: milliseconds(self.driver.lease_duration()),
@@ -58,14 +61,22 @@ impl Leases for LeaseService {
         &self,
         request: Request<wire::AcquireRequest>,
     ) -> Result<Response<wire::AcquireResponse>, Status> {
-        let wire::AcquireRequest { worker_id, request_id, max_lanes, sweep_id } =
-            request.into_inner();
+        let wire::AcquireRequest {
+            worker_id,
+            request_id,
+            max_lanes,
+            sweep_id,
+        } = request.into_inner();
         if request_id.is_empty() || request_id.len() > MAX_REQUEST_ID_BYTES {
             return Err(malformed("a request id has 1 to 64 bytes"));
         }
         let max_lanes = max_lanes.clamp(1, MAX_LANES);
         let only = parse_sweep_id(&sweep_id)?;
-        let request = LeaseRequest::Acquire { request_id, max_lanes, only };
+        let request = LeaseRequest::Acquire {
+            request_id,
+            max_lanes,
+            only,
+        };
         let Grant::Leases { leases, idle } = self.ask(&worker_id, request).await? else {
             unreachable!("an acquisition is answered with leases")
         };
@@ -77,7 +88,11 @@ impl Leases for LeaseService {
             })
             .collect();
         let retry_after_ms = milliseconds(RETRY_AFTER);
-        Ok(Response::new(wire::AcquireResponse { leases, retry_after_ms, idle }))
+        Ok(Response::new(wire::AcquireResponse {
+            leases,
+            retry_after_ms,
+            idle,
+        }))
     }
 
     async fn renew(
@@ -127,7 +142,8 @@ impl Leases for LeaseService {
             observations: observations(request.observations)?,
             seconds: request.seconds,
         };
-        self.ask(&request.worker_id, LeaseRequest::Finish(report)).await?;
+        self.ask(&request.worker_id, LeaseRequest::Finish(report))
+            .await?;
         Ok(Response::new(wire::FinishResponse {}))
     }
 
@@ -158,14 +174,19 @@ fn parse_sweep_id(text: &str) -> Result<Option<SweepId>, Status> {
 }
 
 fn token(token: Option<wire::LeaseToken>) -> Result<LeaseToken, Status> {
-    token.map(Into::into).ok_or_else(|| malformed("no lease token"))
+    token
+        .map(Into::into)
+        .ok_or_else(|| malformed("no lease token"))
 }
 
 fn observations(observations: Vec<wire::Observation>) -> Result<Vec<Observation>, Status> {
     if observations.len() > MAX_OBSERVATIONS {
         return Err(malformed("too many observations in one call"));
     }
-    let observations: Result<_, _> = observations.into_iter().map(Observation::try_from).collect();
+    let observations: Result<_, _> = observations
+        .into_iter()
+        .map(Observation::try_from)
+        .collect();
     observations.map_err(|error| malformed(error.to_string()))
 }
 
@@ -180,7 +201,12 @@ fn finish(outcome: wire::Outcome, message: String) -> Result<Finish, Status> {
 }
 
 fn worker_record(worker: wire::WorkerInfo) -> Result<WorkerRecord, Status> {
-    let wire::WorkerInfo { worker_id, process_id, slots, .. } = &worker;
+    let wire::WorkerInfo {
+        worker_id,
+        process_id,
+        slots,
+        ..
+    } = &worker;
     Ok(WorkerRecord {
         worker_id: parse_worker_id(worker_id)?,
         process_id: *process_id,

@@ -9,9 +9,7 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use pondersweep_proto::{
     limit::MAX_WIRE_MESSAGE_BYTES,
-    wire::{
-        FILE_DESCRIPTOR_SET, leases_server::LeasesServer, sweeps_server::SweepsServer,
-    },
+    wire::{FILE_DESCRIPTOR_SET, leases_server::LeasesServer, sweeps_server::SweepsServer},
 };
 use tokio::net::TcpListener;
 use tokio_stream::wrappers::TcpListenerStream;
@@ -21,7 +19,6 @@ use tonic::transport::Server;
 use crate::driver::DriverHandle;
 use leases::LeaseService;
 use sweeps::SweepService;
-
 
 /// A silent connection is probed this often and dropped if nobody answers; it is not the lease.
 const KEEPALIVE: Duration = Duration::from_secs(20);
@@ -39,8 +36,12 @@ pub async fn serve(
     stop: CancellationToken,
 ) -> anyhow::Result<()> {
     let (health_reporter, health) = tonic_health::server::health_reporter();
-    health_reporter.set_serving::<SweepsServer<SweepService>>().await;
-    health_reporter.set_serving::<LeasesServer<LeaseService>>().await;
+    health_reporter
+        .set_serving::<SweepsServer<SweepService>>()
+        .await;
+    health_reporter
+        .set_serving::<LeasesServer<LeaseService>>()
+        .await;
     let reflection = tonic_reflection::server::Builder::configure()
         .register_encoded_file_descriptor_set(FILE_DESCRIPTOR_SET)
         .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
@@ -48,8 +49,12 @@ pub async fn serve(
     let stopping = stop.clone();
     let not_serving = async move {
         stopping.cancelled().await;
-        health_reporter.set_not_serving::<SweepsServer<SweepService>>().await;
-        health_reporter.set_not_serving::<LeasesServer<LeaseService>>().await;
+        health_reporter
+            .set_not_serving::<SweepsServer<SweepService>>()
+            .await;
+        health_reporter
+            .set_not_serving::<LeasesServer<LeaseService>>()
+            .await;
     };
     let sweeps = SweepService::new(driver.clone(), Arc::new(database), stop);
     Server::builder()
@@ -57,9 +62,7 @@ pub async fn serve(
         .concurrency_limit_per_connection(MAX_CONCURRENT_CALLS)
         .add_service(health)
         .add_service(reflection)
-        .add_service(
-            SweepsServer::new(sweeps).max_decoding_message_size(MAX_WIRE_MESSAGE_BYTES),
-        )
+        .add_service(SweepsServer::new(sweeps).max_decoding_message_size(MAX_WIRE_MESSAGE_BYTES))
         .add_service(
             LeasesServer::new(LeaseService::new(driver))
                 .max_decoding_message_size(MAX_WIRE_MESSAGE_BYTES),

@@ -40,7 +40,11 @@ impl SweepService {
         database: Arc<PathBuf>,
         stop: CancellationToken,
     ) -> Self {
-        Self { driver, database, stop }
+        Self {
+            driver,
+            database,
+            stop,
+        }
     }
 }
 
@@ -80,7 +84,13 @@ impl Sweeps for SweepService {
         &self,
         _: Request<wire::ListSweepsRequest>,
     ) -> Result<Response<wire::ListSweepsResponse>, Status> {
-        let sweeps = self.driver.sweeps().await?.iter().map(view::sweep).collect();
+        let sweeps = self
+            .driver
+            .sweeps()
+            .await?
+            .iter()
+            .map(view::sweep)
+            .collect();
         Ok(Response::new(wire::ListSweepsResponse { sweeps }))
     }
 
@@ -122,7 +132,11 @@ impl Sweeps for SweepService {
     ) -> Result<Response<ProgressStream>, Status> {
         let driver = self.driver.clone();
         // The id, since `last` and prefixes may mean another sweep tomorrow.
-        let sweep_id = driver.sweep(&request.into_inner().sweep).await?.sweep_id.to_string();
+        let sweep_id = driver
+            .sweep(&request.into_inner().sweep)
+            .await?
+            .sweep_id
+            .to_string();
         let (sender, receiver) = mpsc::channel(1);
         let stop = self.stop.clone();
         tokio::spawn(async move {
@@ -138,19 +152,33 @@ impl Sweeps for SweepService {
         &self,
         request: Request<wire::ListResultsRequest>,
     ) -> Result<Response<wire::ListResultsResponse>, Status> {
-        let wire::ListResultsRequest { sweep, page_size, page_token } = request.into_inner();
+        let wire::ListResultsRequest {
+            sweep,
+            page_size,
+            page_token,
+        } = request.into_inner();
         let sweep = self.driver.sweep(&sweep).await?;
         let after = parse_page_token(&page_token)?;
-        let limit = if page_size == 0 { DEFAULT_PAGE_SIZE } else { page_size.min(MAX_PAGE_SIZE) };
+        let limit = if page_size == 0 {
+            DEFAULT_PAGE_SIZE
+        } else {
+            page_size.min(MAX_PAGE_SIZE)
+        };
         let unreadable = |error| SweepError::Unavailable(format!("{error}"));
         let mut reader = Reader::open(&self.database).await.map_err(unreadable)?;
         let page = reader.results_page(sweep.sweep_id, after, limit).await;
         let page = page.map_err(|error| SweepError::Unavailable(error.to_string()))?;
         let seed = sweep.spec.terms().seed;
         let full = page.len() == limit as usize;
-        let last = page.last().filter(|_| full).map(|result| result.trial_id.to_string());
+        let last = page
+            .last()
+            .filter(|_| full)
+            .map(|result| result.trial_id.to_string());
         Ok(Response::new(wire::ListResultsResponse {
-            results: page.iter().map(|result| view::result(result, seed)).collect(),
+            results: page
+                .iter()
+                .map(|result| view::result(result, seed))
+                .collect(),
             next_page_token: last.unwrap_or_default(),
         }))
     }
@@ -175,7 +203,10 @@ fn states_to_retry(
     for state in states {
         let state = view::trial_state_of(state);
         let ended = state.filter(|state| {
-            matches!(state, TrialState::Failed | TrialState::Infeasible | TrialState::Cancelled)
+            matches!(
+                state,
+                TrialState::Failed | TrialState::Infeasible | TrialState::Cancelled
+            )
         });
         retried.push(ended.ok_or_else(|| {
             SweepError::Invalid("only failed, infeasible or cancelled trials are retried".into())
@@ -192,7 +223,9 @@ fn parse_page_token(token: &str) -> Result<TrialId, SweepError> {
     if token.is_empty() {
         return Ok(TrialId(0));
     }
-    let after = token.parse().map_err(|_| SweepError::Invalid("not a page token".into()))?;
+    let after = token
+        .parse()
+        .map_err(|_| SweepError::Invalid("not a page token".into()))?;
     Ok(TrialId(after))
 }
 
@@ -206,9 +239,14 @@ async fn send_progress(
     loop {
         let progress = driver.progress(&sweep_id).await;
         let ended = progress.as_ref().map_or(true, |progress| {
-            matches!(progress.sweep.state, SweepState::Finished | SweepState::Cancelled)
+            matches!(
+                progress.sweep.state,
+                SweepState::Finished | SweepState::Cancelled
+            )
         });
-        let message = progress.map(|progress| view::progress(&progress)).map_err(Status::from);
+        let message = progress
+            .map(|progress| view::progress(&progress))
+            .map_err(Status::from);
         if sender.send(message).await.is_err() || ended {
             return;
         }

@@ -36,15 +36,38 @@ pub(super) fn result(result: &TrialResult, seed: u64) -> wire::TrialResult {
         spec: Some((&result.spec(seed)).into()),
         state: trial_state(result.outcome).into(),
         attempt: result.attempts.0,
-        metrics: metrics.map(|(metric, value)| Observation { step, metric, value }.into()).collect(),
+        metrics: metrics
+            .map(|(metric, value)| {
+                Observation {
+                    step,
+                    metric,
+                    value,
+                }
+                .into()
+            })
+            .collect(),
         seconds: result.seconds.unwrap_or_default(),
         worker_id: result.worker_id.clone(),
     }
 }
 
 fn trial_counts(counts: &TrialCounts) -> wire::TrialCounts {
-    let &TrialCounts { pending, leased, succeeded, infeasible, failed, cancelled } = counts;
-    wire::TrialCounts { pending, leased, succeeded, infeasible, failed, cancelled }
+    let &TrialCounts {
+        pending,
+        leased,
+        succeeded,
+        infeasible,
+        failed,
+        cancelled,
+    } = counts;
+    wire::TrialCounts {
+        pending,
+        leased,
+        succeeded,
+        infeasible,
+        failed,
+        cancelled,
+    }
 }
 
 const fn sweep_state(state: SweepState) -> wire::SweepState {

@@ -27,10 +27,7 @@ pub use read::{
     AttemptDetail, CellResult, Completeness, Configuration, Event, Metrics, Reader, Rows,
     SweepSummary, TrialDetail, TrialResult, Value,
 };
-pub use record::{
-    AttemptReport, Batch, Restored, RestoredSweep, StoredSweep,
-    WorkerRecord,
-};
+pub use record::{AttemptReport, Batch, Restored, RestoredSweep, StoredSweep, WorkerRecord};
 
 use lock::WriterLock;
 

@@ -10,7 +10,9 @@ pub struct UnknownName(String, &'static str);
 /// The sweep state with this name.
 pub(super) fn sweep_state(name: &str) -> Result<SweepState, UnknownName> {
     use SweepState::{Active, Cancelled, Finished, Paused};
-    let found = [Active, Paused, Cancelled, Finished].into_iter().find(|state| state.name() == name);
+    let found = [Active, Paused, Cancelled, Finished]
+        .into_iter()
+        .find(|state| state.name() == name);
     found.ok_or_else(|| UnknownName(name.into(), "sweep state"))
 }
 
@@ -50,10 +52,7 @@ mod tests {
             Ending::Cancelled,
         ] {
             let name = before.name();
-            assert_eq!(
-                ending(name, before.message().into()).unwrap(),
-                before
-            );
+            assert_eq!(ending(name, before.message().into()).unwrap(), before);
         }
         assert!(ending("lost", String::new()).is_err());
     }

@@ -88,8 +88,14 @@ impl Plan {
             configurations: spec.configurations(),
             replicates: terms.replicates,
             trials: spec.trials(),
-            bundles: shapes.iter().map(|shape| shape.trials.div_ceil(LANES_PER_BUNDLE)).sum(),
-            updates: shapes.iter().map(|shape| shape.trials * shape.updates).sum(),
+            bundles: shapes
+                .iter()
+                .map(|shape| shape.trials.div_ceil(LANES_PER_BUNDLE))
+                .sum(),
+            updates: shapes
+                .iter()
+                .map(|shape| shape.trials * shape.updates)
+                .sum(),
             floating_point_operations: operations,
             core_hours: hours(operations, gflops_per_core),
             gflops_per_core,
@@ -103,7 +109,11 @@ impl ShapePlan {
         let training = &configuration.training;
         let updates = float(training.updates);
         let evaluations = float(training.updates.div_ceil(configuration.evaluation.every));
-        let ranges = if configuration.evaluation.extrapolate { 2.0 } else { 1.0 };
+        let ranges = if configuration.evaluation.extrapolate {
+            2.0
+        } else {
+            1.0
+        };
         let examples = f64::from(configuration.evaluation.examples);
         let evaluation = evaluations * ranges * examples * Forward::of(configuration).total();
         Self {
@@ -175,7 +185,10 @@ fn hours(operations: f64, gflops_per_core: f64) -> f64 {
     operations / (gflops_per_core * 1e9) / 3_600.0
 }
 
-#[expect(clippy::cast_precision_loss, reason = "a cost needs no more than 53 bits")]
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "a cost needs no more than 53 bits"
+)]
 const fn float(count: u64) -> f64 {
     count as f64
 }

@@ -44,13 +44,25 @@ impl TryFrom<wire::SweepSpec> for SweepSpec {
 
     fn try_from(spec: wire::SweepSpec) -> Result<Self, SpecError> {
         let template = spec.template.ok_or_else(|| {
-            SpecError::new("template", "missing", "a sweep has a template of its configurations")
+            SpecError::new(
+                "template",
+                "missing",
+                "a sweep has a template of its configurations",
+            )
         })?;
         Self::new(SweepTerms {
             name: spec.name,
             template: template.try_into()?,
-            axes: spec.axes.into_iter().map(axis_of).collect::<Result<_, _>>()?,
-            exclusions: spec.exclusions.into_iter().map(exclusion_of).collect::<Result<_, _>>()?,
+            axes: spec
+                .axes
+                .into_iter()
+                .map(axis_of)
+                .collect::<Result<_, _>>()?,
+            exclusions: spec
+                .exclusions
+                .into_iter()
+                .map(exclusion_of)
+                .collect::<Result<_, _>>()?,
             replicates: spec.replicates,
             seed: spec.seed,
             solved_threshold: spec.solved_threshold,
@@ -72,7 +84,9 @@ fn exclusion_of(rule: wire::Exclusion) -> Result<Exclusion, SpecError> {
     };
     let conditions: Result<Vec<Condition>, SpecError> =
         rule.conditions.into_iter().map(condition_of).collect();
-    Ok(Exclusion { conditions: conditions? })
+    Ok(Exclusion {
+        conditions: conditions?,
+    })
 }
 
 fn values_of(

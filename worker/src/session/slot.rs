@@ -46,7 +46,12 @@ impl Slot {
         held: Held,
         options: SessionOptions,
     ) -> Self {
-        Self { number, client, held, options }
+        Self {
+            number,
+            client,
+            held,
+            options,
+        }
     }
 
     /// Works until told to stop, or until there is nothing to do if so asked.
@@ -80,7 +85,10 @@ impl Slot {
     async fn work(&self, leases: Vec<Lease>, stop: &CancellationToken) -> Result<(), LeaseError> {
         let lanes: Vec<Lane> = leases
             .into_iter()
-            .map(|lease| Lane { control: self.held.insert(lease.token), lease })
+            .map(|lease| Lane {
+                control: self.held.insert(lease.token),
+                lease,
+            })
             .collect();
         let tokens: Vec<LeaseToken> = lanes.iter().map(|lane| lane.lease.token).collect();
         let delivered = tokio::select! {
@@ -100,7 +108,11 @@ impl Slot {
         let training = compute::spawn(&lanes, self.options.device, sender, stop.clone());
         let mut waiting = Vec::new();
         // The channel closes when the compute thread ends, whichever way it ends.
-        while observations.recv_many(&mut waiting, OBSERVATIONS_PER_REPORT).await > 0 {
+        while observations
+            .recv_many(&mut waiting, OBSERVATIONS_PER_REPORT)
+            .await
+            > 0
+        {
             for (index, lane) in lanes.iter().enumerate() {
                 let mine = of_lane(&waiting, index);
                 if !mine.is_empty() {
@@ -111,11 +123,15 @@ impl Slot {
         }
         let trained = training.await.expect("the compute thread always answers");
         for (lane, outcome) in lanes.iter().zip(trained.outcomes) {
-            let Some(outcome) = outcome.filter(|_| !lane.control.is_lost()) else { continue };
+            let Some(outcome) = outcome.filter(|_| !lane.control.is_lost()) else {
+                continue;
+            };
             let token = lane.lease.token;
             tracing::info!(%token, ?outcome, seconds = trained.seconds_per_lane, "trained");
-            let finished =
-                self.client.finish(token, outcome, &[], trained.seconds_per_lane).await;
+            let finished = self
+                .client
+                .finish(token, outcome, &[], trained.seconds_per_lane)
+                .await;
             self.still_mine(lane, finished)?;
         }
         Ok(())
@@ -138,15 +154,19 @@ impl Slot {
 fn outcome(end: LaneEnd) -> Option<Outcome> {
     match end {
         LaneEnd::Succeeded => Some(Outcome::Succeeded),
-        LaneEnd::Infeasible { step, reason } => {
-            Some(Outcome::Infeasible(format!("diverged at update {step}: {reason}")))
-        }
+        LaneEnd::Infeasible { step, reason } => Some(Outcome::Infeasible(format!(
+            "diverged at update {step}: {reason}"
+        ))),
         LaneEnd::Stopped => None,
     }
 }
 
 fn of_lane(waiting: &[(usize, Observation)], index: usize) -> Vec<Observation> {
-    waiting.iter().filter(|(lane, _)| *lane == index).map(|&(_, observation)| observation).collect()
+    waiting
+        .iter()
+        .filter(|(lane, _)| *lane == index)
+        .map(|&(_, observation)| observation)
+        .collect()
 }
 
 async fn wait(duration: Duration, stop: &CancellationToken) {

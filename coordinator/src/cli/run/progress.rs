@@ -38,7 +38,12 @@ impl Bar {
         let bar = ProgressBar::with_draw_target(Some(1), ProgressDrawTarget::stderr());
         let style = ProgressStyle::with_template("{bar:30} {percent:>3}% {msg}");
         bar.set_style(style.expect("the template is well formed"));
-        Self { bar, rate: Rate::default(), last_line: None, name: name.to_owned() }
+        Self {
+            bar,
+            rate: Rate::default(),
+            last_line: None,
+            name: name.to_owned(),
+        }
     }
 
     /// Shows how far it is.
@@ -52,14 +57,23 @@ impl Bar {
         let text = self.text(snapshot, done, total);
         if io::stderr().is_terminal() {
             self.bar.set_message(text);
-        } else if self.last_line.is_none_or(|last| now - last >= LINE_INTERVAL) {
+        } else if self
+            .last_line
+            .is_none_or(|last| now - last >= LINE_INTERVAL)
+        {
             self.last_line = Some(now);
             eprintln!("{}: {text}", self.name);
         }
     }
 
     fn text(&self, snapshot: &Snapshot, done: u64, total: u64) -> String {
-        let TrialCounts { leased, succeeded, infeasible, failed, .. } = snapshot.counts;
+        let TrialCounts {
+            leased,
+            succeeded,
+            infeasible,
+            failed,
+            ..
+        } = snapshot.counts;
         let ended = succeeded + infeasible;
         let mut text = format!("{ended} done, {leased} running, {failed} failed");
         if let (Some(per_second), Some(_)) = (self.rate.per_second(), snapshot.updates) {

@@ -49,7 +49,12 @@ impl Workers {
     /// Starts the children.
     pub(super) fn start(options: WorkersOptions) -> anyhow::Result<Self> {
         let children = JoinSet::new();
-        let mut workers = Self { options, children, stops: Vec::new(), crashes: 0 };
+        let mut workers = Self {
+            options,
+            children,
+            stops: Vec::new(),
+            crashes: 0,
+        };
         for _ in 0..workers.options.count {
             workers.start_one()?;
         }
@@ -83,7 +88,9 @@ impl Workers {
     /// # Errors
     /// Workers crash so often that going on makes no sense.
     pub(super) async fn supervise(&mut self) -> anyhow::Result<String> {
-        let Some(ended) = self.children.join_next().await else { std::future::pending().await };
+        let Some(ended) = self.children.join_next().await else {
+            std::future::pending().await
+        };
         let ended = ended.context("the task of a worker panicked")?;
         self.crashes += 1;
         anyhow::ensure!(
@@ -126,9 +133,15 @@ async fn attend(mut child: Child, mut stopped: mpsc::Receiver<()>) -> Ended {
             }
         }
     }
-    let status = child.wait().await.map_or_else(|error| error.to_string(), |s| s.to_string());
+    let status = child
+        .wait()
+        .await
+        .map_or_else(|error| error.to_string(), |s| s.to_string());
     let talk = Vec::from(last).join("\n");
-    Ended { wanted: false, how: format!("{status}\n{talk}").trim().to_owned() }
+    Ended {
+        wanted: false,
+        how: format!("{status}\n{talk}").trim().to_owned(),
+    }
 }
 
 fn keep(last: &mut VecDeque<String>, line: String) {
@@ -140,11 +153,20 @@ fn keep(last: &mut VecDeque<String>, line: String) {
 
 async fn stop(mut child: Child) -> Ended {
     match timeout(STOP_WITHIN, child.wait()).await {
-        Ok(Ok(status)) => Ended { wanted: status.success(), how: status.to_string() },
-        Ok(Err(error)) => Ended { wanted: false, how: error.to_string() },
+        Ok(Ok(status)) => Ended {
+            wanted: status.success(),
+            how: status.to_string(),
+        },
+        Ok(Err(error)) => Ended {
+            wanted: false,
+            how: error.to_string(),
+        },
         Err(_) => {
             let _ = child.kill().await;
-            Ended { wanted: false, how: "killed: it did not stop".into() }
+            Ended {
+                wanted: false,
+                how: "killed: it did not stop".into(),
+            }
         }
     }
 }

@@ -22,7 +22,15 @@ impl std::error::Error for SweepFileError {}
 
 impl fmt::Display for SweepFileError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { file, line, column, source_line, marked, problem, hint } = self;
+        let Self {
+            file,
+            line,
+            column,
+            source_line,
+            marked,
+            problem,
+            hint,
+        } = self;
         let number = line.to_string();
         let margin = " ".repeat(number.len());
         let before: String = source_line
@@ -53,7 +61,11 @@ impl Fault {
         problem: impl Into<String>,
         hint: impl Into<String>,
     ) -> Self {
-        Self { span, problem: problem.into(), hint: hint.into() }
+        Self {
+            span,
+            problem: problem.into(),
+            hint: hint.into(),
+        }
     }
 
     /// The text is not TOML.
@@ -96,7 +108,10 @@ impl Fault {
 /// Serde's message in this program's words, and what to do about it.
 fn explain(message: &str, table: &str) -> (String, String) {
     let quoted: Vec<&str> = message.split('`').skip(1).step_by(2).collect();
-    match (message.split('`').next().unwrap_or_default().trim(), quoted.as_slice()) {
+    match (
+        message.split('`').next().unwrap_or_default().trim(),
+        quoted.as_slice(),
+    ) {
         ("unknown field", [unknown, known @ ..]) => {
             let hint = match nearest(unknown, known.iter().copied()) {
                 Some(meant) => format!("did you mean {meant}?"),
@@ -105,13 +120,18 @@ fn explain(message: &str, table: &str) -> (String, String) {
             (format!("unknown key {unknown:?}"), hint)
         }
         ("missing field", [missing, ..]) => {
-            let place = if table.is_empty() { "its table".into() } else { format!("[{table}]") };
+            let place = if table.is_empty() {
+                "its table".into()
+            } else {
+                format!("[{table}]")
+            };
             let hint = format!("add {missing} = ... to {place}; a parameter may stand in [space]");
             (format!("{missing} is missing"), hint)
         }
-        ("unknown variant", [unknown, known @ ..]) => {
-            (format!("unknown {unknown:?}"), format!("one of {}", known.join(", ")))
-        }
+        ("unknown variant", [unknown, known @ ..]) => (
+            format!("unknown {unknown:?}"),
+            format!("one of {}", known.join(", ")),
+        ),
         _ => {
             let hint = "numbers stand without quotes, texts in double quotes";
             (message.replace('\n', ", "), hint.to_owned())

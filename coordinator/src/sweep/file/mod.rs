@@ -23,8 +23,16 @@ use self::{error::Fault, place::nearest};
 use super::{SweepSpec, SweepTerms};
 
 /// The tables a sweep file may have.
-const TABLES: [&str; 8] =
-    ["sweep", "task", "model", "space", "replicates", "training", "evaluation", "limits"];
+const TABLES: [&str; 8] = [
+    "sweep",
+    "task",
+    "model",
+    "space",
+    "replicates",
+    "training",
+    "evaluation",
+    "limits",
+];
 /// Those that hold settings of a configuration.
 const SETTINGS: [&str; 4] = ["task", "model", "training", "evaluation"];
 
@@ -67,7 +75,10 @@ impl Default for LimitsTable {
     fn default() -> Self {
         // A trial that fails three times will fail again; losing five machines under one trial
         // points at the trial.
-        Self { max_failures: 3, max_worker_losses: 5 }
+        Self {
+            max_failures: 3,
+            max_worker_losses: 5,
+        }
     }
 }
 
@@ -133,7 +144,11 @@ fn check_tables(document: &DeTable<'_>) -> Result<(), Fault> {
         }
         if !value.get_ref().is_table() {
             let hint = format!("write it as a table: [{name}]");
-            return Err(Fault::new(value.span(), format!("{name} is not a table"), hint));
+            return Err(Fault::new(
+                value.span(),
+                format!("{name} is not a table"),
+                hint,
+            ));
         }
     }
     Ok(())
@@ -148,7 +163,11 @@ fn table<T: DeserializeOwned>(
     let Some(value) = document.get(name) else {
         return default.ok_or_else(|| missing_table(name));
     };
-    let value = value.get_ref().as_table().expect("checked by `check_tables`").clone();
+    let value = value
+        .get_ref()
+        .as_table()
+        .expect("checked by `check_tables`")
+        .clone();
     let span = document[name].span();
     T::deserialize(Deserializer::from(Spanned::new(span, value)))
         .map_err(|error| Fault::of_table(&error, name))
@@ -175,7 +194,9 @@ fn template(document: &DeTable<'_>, space: &space::Space) -> Result<Configuratio
         let span = space.span_of(*parameter);
         let section = settings.get_mut(parameter.section());
         let section = section.ok_or_else(|| missing_table(parameter.section()))?;
-        let DeValue::Table(section) = section.get_mut() else { continue };
+        let DeValue::Table(section) = section.get_mut() else {
+            continue;
+        };
         if let Some((fixed, _)) = section.get_key_value(parameter.name()) {
             return Err(fixed_and_swept(*parameter, fixed.span()));
         }
@@ -197,5 +218,9 @@ fn fixed_and_swept(parameter: Parameter, span: Range<usize>) -> Fault {
 /// A specification's error at its place in the file.
 fn fault_of(document: &DeTable<'_>, error: SpecError) -> Fault {
     let span = place::find(document, &error);
-    Fault::new(span, format!("{}: {}", error.path, error.problem), error.hint)
+    Fault::new(
+        span,
+        format!("{}: {}", error.path, error.problem),
+        error.hint,
+    )
 }

@@ -21,7 +21,11 @@ pub(super) fn find(document: &DeTable<'_>, error: &SpecError) -> Range<usize> {
         let text = text_of(element.get_ref());
         error.problem.split(' ').any(|word| same_value(word, &text))
     };
-    let elements = value.get_ref().as_array().into_iter().flat_map(|array| array.iter());
+    let elements = value
+        .get_ref()
+        .as_array()
+        .into_iter()
+        .flat_map(|array| array.iter());
     elements.filter(named).last().unwrap_or(value).span()
 }
 
@@ -47,7 +51,9 @@ pub(super) fn nearest<'a>(
     unknown: &str,
     known: impl IntoIterator<Item = &'a str>,
 ) -> Option<&'a str> {
-    let near = known.into_iter().map(|word| (distance(unknown, word), word));
+    let near = known
+        .into_iter()
+        .map(|word| (distance(unknown, word), word));
     let (distance, word) = near.min()?;
     (distance <= 1 + unknown.len() / 4).then_some(word)
 }

@@ -52,7 +52,10 @@ impl Space {
 /// Reads `[space]`; a file without one has a single configuration.
 pub(super) fn read(document: &DeTable<'_>) -> Result<Space, Fault> {
     let mut space = Space::default();
-    let Some(table) = document.get("space").and_then(|value| value.get_ref().as_table()) else {
+    let Some(table) = document
+        .get("space")
+        .and_then(|value| value.get_ref().as_table())
+    else {
         return Ok(space);
     };
     for (key, value) in table {
@@ -83,22 +86,30 @@ fn values(
     match value.get_ref() {
         DeValue::Array(list) if list.is_empty() => {
             let problem = format!("{parameter} has no values");
-            Err(Fault::new(value.span(), problem, "a list needs at least one value"))
+            Err(Fault::new(
+                value.span(),
+                problem,
+                "a list needs at least one value",
+            ))
         }
-        DeValue::Array(list) => list.iter().map(|element| scalar(parameter, element)).collect(),
+        DeValue::Array(list) => list
+            .iter()
+            .map(|element| scalar(parameter, element))
+            .collect(),
         DeValue::Table(table) => spaced(parameter, table, value.span()),
         _ => Ok(vec![scalar(parameter, value)?]),
     }
 }
 
 /// One value of a parameter.
-fn scalar(
-    parameter: Parameter,
-    value: &Spanned<DeValue<'_>>,
-) -> Result<ParameterValue, Fault> {
+fn scalar(parameter: Parameter, value: &Spanned<DeValue<'_>>) -> Result<ParameterValue, Fault> {
     let wrong = |hint: String| {
         let kind = value.get_ref().type_str();
-        Fault::new(value.span(), format!("{parameter} cannot be a TOML {kind}"), hint)
+        Fault::new(
+            value.span(),
+            format!("{parameter} cannot be a TOML {kind}"),
+            hint,
+        )
     };
     let expected = || match parameter.kind() {
         ParameterKind::Number => "a number, without quotes".to_owned(),
@@ -113,7 +124,9 @@ fn scalar(
         DeValue::String(text) => ParameterValue::Choice(text.to_string()),
         _ => return Err(wrong(expected())),
     };
-    parameter.admit(plain).map_err(|error| Fault::new(value.span(), error.problem, error.hint))
+    parameter
+        .admit(plain)
+        .map_err(|error| Fault::new(value.span(), error.problem, error.hint))
 }
 
 fn number(value: &Spanned<DeValue<'_>>) -> Option<f64> {
@@ -140,11 +153,19 @@ fn spaced(
     let (Some((key, value)), 1) = (table.iter().next(), table.len()) else {
         return Err(wrong(span));
     };
-    let ends = value.get_ref().as_array().and_then(ends).ok_or_else(|| wrong(value.span()))?;
+    let ends = value
+        .get_ref()
+        .as_array()
+        .and_then(ends)
+        .ok_or_else(|| wrong(value.span()))?;
     let (first, last, count) = ends;
     if !(1..=MAX_AXIS_VALUES as u64).contains(&count) {
         let hint = format!("the third number counts the values, from 1 to {MAX_AXIS_VALUES}");
-        return Err(Fault::new(value.span(), format!("{count} values of {parameter}"), hint));
+        return Err(Fault::new(
+            value.span(),
+            format!("{count} values of {parameter}"),
+            hint,
+        ));
     }
     let at = |share: f64| match key.get_ref().as_ref() {
         "linspace" => Some(first + (last - first) * share),
@@ -183,11 +204,17 @@ fn admit_number(
 ) -> Result<ParameterValue, Fault> {
     let is_whole = number.fract() == 0.0 && (0.0..1e15).contains(&number);
     let value = match parameter.kind() {
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked")]
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "checked"
+        )]
         ParameterKind::Integer if is_whole => ParameterValue::Integer(number as u64),
         _ => ParameterValue::Number(number),
     };
-    parameter.admit(value).map_err(|error| Fault::new(span, error.problem, error.hint))
+    parameter
+        .admit(value)
+        .map_err(|error| Fault::new(span, error.problem, error.hint))
 }
 
 fn exclusions(value: &Spanned<DeValue<'_>>) -> Result<Vec<Exclusion>, Fault> {
@@ -195,17 +222,28 @@ fn exclusions(value: &Spanned<DeValue<'_>>) -> Result<Vec<Exclusion>, Fault> {
         let hint = "write each rule as [[space.exclude]] and lines such as beta = 0.1 below it";
         Fault::new(span, "exclude is not a list of rules", hint)
     };
-    let rules = value.get_ref().as_array().ok_or_else(|| wrong(value.span()))?;
+    let rules = value
+        .get_ref()
+        .as_array()
+        .ok_or_else(|| wrong(value.span()))?;
     let rule = |rule: &Spanned<DeValue<'_>>| {
-        let table = rule.get_ref().as_table().ok_or_else(|| wrong(rule.span()))?;
+        let table = rule
+            .get_ref()
+            .as_table()
+            .ok_or_else(|| wrong(rule.span()))?;
         let conditions: Result<Vec<Condition>, Fault> = table
             .iter()
             .map(|(key, value)| {
                 let parameter = parameter(key.get_ref(), key.span())?;
-                Ok(Condition { parameter, values: values(parameter, value)? })
+                Ok(Condition {
+                    parameter,
+                    values: values(parameter, value)?,
+                })
             })
             .collect();
-        Ok(Exclusion { conditions: conditions? })
+        Ok(Exclusion {
+            conditions: conditions?,
+        })
     };
     rules.iter().map(rule).collect()
 }

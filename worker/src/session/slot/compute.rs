@@ -36,10 +36,16 @@ pub(super) fn spawn(
 ) -> oneshot::Receiver<Trained> {
     let bundle: Vec<TrialSpec> = lanes.iter().map(|lane| lane.lease.spec.clone()).collect();
     let controls = lanes.iter().map(|lane| Arc::clone(&lane.control)).collect();
-    let mut observer = Bridge { controls, observations, stop };
+    let mut observer = Bridge {
+        controls,
+        observations,
+        stop,
+    };
     let (sender, receiver) = oneshot::channel();
     let run = move || {
-        let trained = timed(bundle.len(), || train_caught(&bundle, device, &mut observer));
+        let trained = timed(bundle.len(), || {
+            train_caught(&bundle, device, &mut observer)
+        });
         // The slot may have left already, on a stop; then nobody needs the answer.
         let _ = sender.send(trained);
     };
@@ -49,13 +55,19 @@ pub(super) fn spawn(
 }
 
 fn timed(lanes: usize, train: impl FnOnce() -> Vec<Option<Outcome>>) -> Trained {
-    #[expect(clippy::disallowed_methods, reason = "an edge: measures compute time for people")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "an edge: measures compute time for people"
+    )]
     let now = std::time::Instant::now;
     let started = now();
     let outcomes = train();
     #[expect(clippy::cast_precision_loss, reason = "a bundle has few lanes")]
     let seconds_per_lane = (now() - started).as_secs_f64() / lanes as f64;
-    Trained { outcomes, seconds_per_lane }
+    Trained {
+        outcomes,
+        seconds_per_lane,
+    }
 }
 
 /// Trains; a panic becomes a failure of every lane, since nobody knows whose it was.
@@ -64,8 +76,9 @@ fn train_caught(
     device: DeviceName,
     observer: &mut Bridge,
 ) -> Vec<Option<Outcome>> {
-    let ends: thread::Result<Vec<LaneEnd>> =
-        catch_unwind(AssertUnwindSafe(|| train::train(bundle, &device.open(), observer)));
+    let ends: thread::Result<Vec<LaneEnd>> = catch_unwind(AssertUnwindSafe(|| {
+        train::train(bundle, &device.open(), observer)
+    }));
     match ends {
         Ok(ends) => ends.into_iter().map(outcome).collect(),
         Err(panic) => {
@@ -77,7 +90,8 @@ fn train_caught(
 
 fn text_of(panic: &(dyn Any + Send)) -> &str {
     let text = panic.downcast_ref::<&str>().copied();
-    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no message")
+    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("no message")
 }
 
 /// Carries what training observes to the slot, and the slot's wishes to training.
@@ -104,6 +118,10 @@ impl Observer for Bridge {
                 lost.push(lane);
             }
         }
-        if lost.is_empty() { Stop::Nothing } else { Stop::Lanes(lost) }
+        if lost.is_empty() {
+            Stop::Nothing
+        } else {
+            Stop::Lanes(lost)
+        }
     }
 }
