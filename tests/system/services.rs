@@ -14,6 +14,11 @@ struct Scene {
     sweeps: SweepsClient<Channel>,
 }
 
+async fn connect(url: &str) -> Channel {
+    let endpoint = Channel::from_shared(url.to_owned()).unwrap();
+    endpoint.connect().await.unwrap()
+}
+
 impl Scene {
     async fn new() -> Self {
         let sandbox = Sandbox::new();
@@ -21,8 +26,8 @@ impl Scene {
         let serve = Serve::start(&sandbox);
         let submitted = sandbox.run(&["submit", "tiny.toml", "--coordinator", &serve.url]);
         assert_eq!(submitted.code, 0, "{}", submitted.stderr);
-        let leases = LeasesClient::connect(serve.url.clone()).await.unwrap();
-        let sweeps = SweepsClient::connect(serve.url.clone()).await.unwrap();
+        let leases = LeasesClient::new(connect(&serve.url).await);
+        let sweeps = SweepsClient::new(connect(&serve.url).await);
         Self {
             sandbox,
             serve,
@@ -84,11 +89,7 @@ impl Scene {
 #[tokio::test]
 async fn both_services_are_healthy_and_can_be_reflected() {
     let scene = Scene::new().await;
-    let channel = Channel::from_shared(scene.serve.url.clone())
-        .unwrap()
-        .connect()
-        .await
-        .unwrap();
+    let channel = connect(&scene.serve.url).await;
     let mut health = HealthClient::new(channel.clone());
     for service in ["pondersweep.v1.Sweeps", "pondersweep.v1.Leases"] {
         let request = HealthCheckRequest {
@@ -179,9 +180,7 @@ async fn a_repeated_acquisition_gets_the_same_lease_after_a_restart() {
 
     scene.serve.kill();
     scene.serve = Serve::start_at(&scene.sandbox, &address);
-    scene.leases = LeasesClient::connect(scene.serve.url.clone())
-        .await
-        .unwrap();
+    scene.leases = LeasesClient::new(connect(&scene.serve.url).await);
 
     assert_eq!(scene.acquire("a", "1").await, first);
     scene.finish("a", first[0]).await.unwrap();

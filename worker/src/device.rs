@@ -4,6 +4,8 @@ use std::{fmt, str::FromStr};
 
 use burn::tensor::Device;
 
+use crate::train::Engine;
+
 /// Where training computes: the name of a device this build has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DeviceName {
@@ -28,6 +30,14 @@ impl DeviceName {
     pub const fn backend(self) -> &'static str {
         match self {
             Self::Cpu => "flex",
+        }
+    }
+
+    /// The program that trains on it.
+    #[must_use]
+    pub const fn engine(self) -> Engine {
+        match self {
+            Self::Cpu => Engine::Kernels,
         }
     }
 

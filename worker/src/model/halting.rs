@@ -52,7 +52,9 @@ impl StepLimit {
         self.max_steps
     }
 
-    fn is_cumulative(&self) -> bool {
+    /// Whether a sample may end before `max_steps`.
+    #[must_use]
+    pub fn is_cumulative(&self) -> bool {
         self.log_epsilon > f64::NEG_INFINITY
     }
 }
@@ -124,7 +126,7 @@ impl HaltingDistribution {
         let log_p = log_p.mask_fill(outside, LOG_ZERO);
         let log_p = match residual {
             Residual::Remainder => log_p,
-            Residual::Normalise => log_p.clone() - log_sum_exp(log_p),
+            Residual::Normalise => normalised(log_p),
         };
         Self { log_p }
     }
@@ -153,9 +155,11 @@ fn last_steps(log_survival_after: Tensor<3>, limit: StepLimit) -> Tensor<3, Bool
     done.slice_fill(s![.., -1.., ..], true)
 }
 
-/// `log sum_n exp(terms_n)`, `[lanes, 1, batch]`.
-fn log_sum_exp(terms: Tensor<3>) -> Tensor<3> {
-    // Any constant gives the same sum and gradient; the largest term keeps it finite.
-    let largest = terms.clone().inner().max_dim(1);
-    (terms - largest.clone()).exp().sum_dim(1).log() + largest
+/// Divides by the sum over the steps, in log space.
+fn normalised(log_p: Tensor<3>) -> Tensor<3> {
+    // The quotient does not depend on the shift, nor does its gradient; with the largest term at
+    // zero the sum lies between 1 and N, and rounds to what it is even where every p_n is tiny.
+    let largest = log_p.clone().inner().max_dim(1);
+    let shifted = log_p - largest;
+    shifted.clone() - shifted.exp().sum_dim(1).log()
 }

@@ -9,6 +9,8 @@ pub mod loss;
 pub mod parameters;
 pub mod ponder_net;
 pub mod step_function;
+#[cfg(test)]
+mod tests;
 
 pub use halting::{HaltingDistribution, StepLimit};
 pub use loss::Objective;

@@ -186,7 +186,7 @@ mod tests {
     use burn::tensor::TensorData;
 
     use super::*;
-    use crate::device;
+    use crate::test_support::{device, trial};
 
     fn layout(step_function: StepFunction) -> Layout {
         Layout {
@@ -198,11 +198,10 @@ mod tests {
 
     #[test]
     fn the_named_tensors_cover_every_parameter_once_and_in_order() {
-        let device = device::open("cpu").unwrap();
         for layout in [layout(StepFunction::Rnn), layout(StepFunction::Gru)] {
             let numbers: Vec<f32> = (0..2 * layout.size()).map(|index| index as f32).collect();
             let data = TensorData::new(numbers, [2, layout.size()]);
-            let flat: Tensor<2> = Tensor::from_data(data.clone(), &device);
+            let flat: Tensor<2> = Tensor::from_data(data.clone(), &device());
             let rows = Weights::constant(&flat, &layout);
             let rows = Tensor::cat(rows.leaves().cloned().map(as_rows).collect(), 1);
             assert_eq!(rows.into_data(), data);
@@ -211,7 +210,7 @@ mod tests {
 
     #[test]
     fn initial_parameters_stay_within_their_bound_and_the_halting_bias_is_as_stated() {
-        let seeds = Seeds::of(&crate::test_support::trial(|_| {}));
+        let seeds = Seeds::of(&trial(|_| {}));
         let row = layout(StepFunction::Gru).initial(&seeds, -1.5);
         let (halting_bias, others) = row.split_last().unwrap();
         assert_eq!(*halting_bias, -1.5);

@@ -9,29 +9,15 @@ use super::parameters::{Gate, Weights};
 
 /// A step function with its input projected; states are `[lanes, batch, hidden]`.
 #[derive(Clone, Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "one lives at a time, for one update"
+)]
 pub enum Step {
     /// `h' = tanh(W x + b_i + U h + b_r)`, the paper's.
     Rnn(Projected),
     /// A gated recurrent unit with the formulas of PyTorch's `GRUCell`.
-    Gru {
-        /// `r = sigmoid(W_r x + b_ir + U_r h + b_rr)`.
-        reset: Projected,
-        /// `z = sigmoid(W_z x + b_iz + U_z h + b_rz)`.
-        update: Projected,
-        /// `n = tanh(W_n x + b_in + r * (U_n h + b_rn))`; its recurrent bias is kept apart.
-        candidate: Projected,
-        /// `b_rn`, `[lanes, 1, hidden]`.
-        candidate_bias: Tensor<3>,
-    },
-}
-
-/// What one gate takes from the input, and the weights it applies to the state.
-#[derive(Clone, Debug)]
-pub struct Projected {
-    /// `[lanes, batch, hidden]`, the biases added.
-    input: Tensor<3>,
-    /// `[lanes, hidden, hidden]`.
-    recurrent_weights: Tensor<3>,
+    Gru(Gru),
 }
 
 impl Step {
@@ -43,13 +29,13 @@ impl Step {
     #[must_use]
     pub fn new(x: &Tensor<3>, weights: &Weights) -> Self {
         match weights.gates.as_slice() {
-            [gate] => Self::Rnn(Projected::both_biases(x, gate)),
-            [reset, update, candidate] => Self::Gru {
-                reset: Projected::both_biases(x, reset),
-                update: Projected::both_biases(x, update),
-                candidate: Projected::input_bias(x, candidate),
+            [gate] => Self::Rnn(Projected::with_both_biases(x, gate)),
+            [reset, update, candidate] => Self::Gru(Gru {
+                reset: Projected::with_both_biases(x, reset),
+                update: Projected::with_both_biases(x, update),
+                candidate: Projected::with_input_bias(x, candidate),
                 candidate_bias: candidate.recurrent_bias.clone(),
-            },
+            }),
             gates => unreachable!("no step function has {} gates", gates.len()),
         }
     }
@@ -58,19 +44,8 @@ impl Step {
     #[must_use]
     pub fn first(&self) -> Tensor<3> {
         match self {
-            Self::Rnn(state) => state.input.clone().tanh(),
-            Self::Gru {
-                reset,
-                update,
-                candidate,
-                candidate_bias,
-            } => {
-                let reset = sigmoid(reset.input.clone());
-                let update = sigmoid(update.input.clone());
-                let candidate = candidate.input.clone() + reset * candidate_bias.clone();
-                let candidate = candidate.tanh();
-                candidate.clone() - update * candidate
-            }
+            Self::Rnn(gate) => gate.input.clone().tanh(),
+            Self::Gru(gru) => gru.first(),
         }
     }
 
@@ -78,33 +53,60 @@ impl Step {
     #[must_use]
     pub fn next(&self, state: &Tensor<3>) -> Tensor<3> {
         match self {
-            Self::Rnn(gate) => gate.with(state).tanh(),
-            Self::Gru {
-                reset,
-                update,
-                candidate,
-                candidate_bias,
-            } => {
-                let reset = sigmoid(reset.with(state));
-                let update = sigmoid(update.with(state));
-                let recurrent = state.clone().matmul(candidate.recurrent_weights.clone());
-                let recurrent = recurrent + candidate_bias.clone();
-                let candidate = (candidate.input.clone() + reset * recurrent).tanh();
-                // h' = (1 - z) n + z h.
-                candidate.clone() + update * (state.clone() - candidate)
-            }
+            Self::Rnn(gate) => gate.at(state).tanh(),
+            Self::Gru(gru) => gru.next(state),
         }
     }
 }
 
+/// The three gates of a gated recurrent unit: `h' = (1 - z) n + z h`.
+#[derive(Clone, Debug)]
+pub struct Gru {
+    /// `r = sigmoid(W_r x + b_ir + U_r h + b_rr)`.
+    reset: Projected,
+    /// `z = sigmoid(W_z x + b_iz + U_z h + b_rz)`.
+    update: Projected,
+    /// `n = tanh(W_n x + b_in + r * (U_n h + b_rn))`.
+    candidate: Projected,
+    /// `b_rn`, `[lanes, 1, hidden]`: kept apart, since the reset gate multiplies it.
+    candidate_bias: Tensor<3>,
+}
+
+impl Gru {
+    fn first(&self) -> Tensor<3> {
+        let reset = sigmoid(self.reset.input.clone());
+        let update = sigmoid(self.update.input.clone());
+        let recurrent = reset * self.candidate_bias.clone();
+        let candidate = (self.candidate.input.clone() + recurrent).tanh();
+        candidate.clone() - update * candidate
+    }
+
+    fn next(&self, state: &Tensor<3>) -> Tensor<3> {
+        let reset = sigmoid(self.reset.at(state));
+        let update = sigmoid(self.update.at(state));
+        let recurrent = self.candidate.recurrent(state) + self.candidate_bias.clone();
+        let candidate = (self.candidate.input.clone() + reset * recurrent).tanh();
+        candidate.clone() + update * (state.clone() - candidate)
+    }
+}
+
+/// What one gate takes from the input, and the weights it applies to the state.
+#[derive(Clone, Debug)]
+pub struct Projected {
+    /// `[lanes, batch, hidden]`, biases added.
+    input: Tensor<3>,
+    /// `[lanes, hidden, hidden]`.
+    recurrent_weights: Tensor<3>,
+}
+
 impl Projected {
     /// The two biases only ever act as their sum.
-    fn both_biases(x: &Tensor<3>, gate: &Gate) -> Self {
+    fn with_both_biases(x: &Tensor<3>, gate: &Gate) -> Self {
         let bias = gate.input_bias.clone() + gate.recurrent_bias.clone();
         Self::new(x, gate, bias)
     }
 
-    fn input_bias(x: &Tensor<3>, gate: &Gate) -> Self {
+    fn with_input_bias(x: &Tensor<3>, gate: &Gate) -> Self {
         Self::new(x, gate, gate.input_bias.clone())
     }
 
@@ -115,8 +117,12 @@ impl Projected {
         }
     }
 
+    fn recurrent(&self, state: &Tensor<3>) -> Tensor<3> {
+        state.clone().matmul(self.recurrent_weights.clone())
+    }
+
     /// The gate before its activation.
-    fn with(&self, state: &Tensor<3>) -> Tensor<3> {
-        self.input.clone() + state.clone().matmul(self.recurrent_weights.clone())
+    fn at(&self, state: &Tensor<3>) -> Tensor<3> {
+        self.input.clone() + self.recurrent(state)
     }
 }

@@ -4,6 +4,9 @@
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use pondersweep_proto::spec::TrainingSettings;
 
+/// The largest norm of a lane that is not clipped, beside lanes that are: larger ones diverge.
+const UNCLIPPED: f64 = f32::MAX as f64;
+
 /// The optimizer's settings and moments. Rows are lanes, columns parameters.
 #[derive(Clone, Debug)]
 pub struct Adam {
@@ -26,20 +29,16 @@ impl Adam {
     #[must_use]
     pub fn new(lanes: &[&TrainingSettings], device: &Device) -> Self {
         let shared = lanes[0];
-        let column = |numbers: Vec<f64>| {
-            let size = [numbers.len(), 1];
-            Tensor::from_data(TensorData::new(numbers, size), device)
+        let column = |number: fn(&TrainingSettings) -> f64| {
+            let numbers: Vec<f64> = lanes.iter().map(|lane| number(lane)).collect();
+            Tensor::from_data(TensorData::new(numbers, [lanes.len(), 1]), device)
         };
-        let clips = lanes.iter().map(|lane| lane.gradient_clip);
-        let unclipped = f64::from(f32::MAX);
+        let clips = lanes.iter().any(|lane| lane.gradient_clip.is_some());
         Self {
             decay: [shared.adam_beta_1, shared.adam_beta_2],
             epsilon: shared.adam_epsilon,
-            learning_rate: column(lanes.iter().map(|lane| lane.learning_rate).collect()),
-            clip: clips
-                .clone()
-                .any(|clip| clip.is_some())
-                .then(|| column(clips.map(|clip| clip.unwrap_or(unclipped)).collect())),
+            learning_rate: column(|lane| lane.learning_rate),
+            clip: clips.then(|| column(|lane| lane.gradient_clip.unwrap_or(UNCLIPPED))),
             moments: None,
             updates_done: 0,
         }
@@ -82,7 +81,7 @@ impl Adam {
     /// Keeps only the lanes with these indices.
     pub fn select(&mut self, lanes: &Tensor<1, Int>) {
         let keep = |tensor: Tensor<2>| tensor.select(0, lanes.clone());
-        self.learning_rate = keep(self.learning_rate.clone());
+        self.learning_rate.inplace(keep);
         self.clip = self.clip.take().map(keep);
         self.moments = self.moments.take().map(|moments| moments.map(keep));
     }
@@ -128,10 +127,9 @@ mod tests {
     /// The formulas of the paper's Algorithm 1 for one parameter.
     fn by_hand(learning_rate: f64, gradients: &[f64]) -> f64 {
         let (mut parameter, mut first, mut second) = (0.0, 0.0, 0.0);
-        for (index, gradient) in gradients.iter().enumerate() {
+        for (updates, gradient) in (1..).zip(gradients) {
             first = 0.9 * first + 0.1 * gradient;
             second = 0.999 * second + 0.001 * gradient * gradient;
-            let updates = index as i32 + 1;
             let first_hat = first / (1.0 - 0.9_f64.powi(updates));
             let second_hat = second / (1.0 - 0.999_f64.powi(updates));
             parameter -= learning_rate * first_hat / (second_hat.sqrt() + 1e-8);

@@ -7,9 +7,13 @@ use pondersweep_proto::{
     spec::{ConfigurationSpec, EvaluationSettings, Residual, TrialSpec},
 };
 
-use super::{adam::Adam, lane::Lane};
+use super::{
+    adam::Adam,
+    fused::{self, Engine, Fused},
+    lane::Lane,
+};
 use crate::{
-    model::{HaltingDistribution, Layout, Logits, Objective, StepLimit},
+    model::{HaltingDistribution, Layout, Logits, Objective, StepLimit, Weights, unroll},
     seed::Seeds,
     task::Parity,
 };
@@ -59,6 +63,9 @@ pub(super) struct Bundle {
     pub(super) parameters: Tensor<2>,
     pub(super) objective: Objective,
     pub(super) adam: Adam,
+    /// The kernels, where they compute the updates.
+    pub(super) fused: Option<Fused>,
+    pub(super) engine: Engine,
     pub(super) device: Device,
 }
 
@@ -67,7 +74,7 @@ impl Bundle {
     ///
     /// # Panics
     /// There is no trial, or the trials differ in shape.
-    pub(super) fn new(trials: &[TrialSpec], device: &Device) -> Self {
+    pub(super) fn new(trials: &[TrialSpec], device: &Device, engine: Engine) -> Self {
         let configuration = &trials[0].configuration;
         let shape = ShapeKey::of(configuration);
         let same = |trial: &TrialSpec| ShapeKey::of(&trial.configuration) == shape;
@@ -83,9 +90,25 @@ impl Bundle {
             parameters: initial_parameters(&program.layout, &lanes, device),
             objective: objective(&program, &lanes, device),
             adam: Adam::new(&settings, device),
+            fused: (engine == Engine::Kernels)
+                .then(|| Fused::of(&program))
+                .flatten(),
+            engine,
             device: device.clone(),
             program,
             lanes,
+        }
+    }
+
+    /// The logits of all steps for inputs `[lanes, batch, elements]`, without gradients.
+    pub(super) fn logits(&self, x: &Tensor<3>, steps: usize) -> Logits {
+        let layout = &self.program.layout;
+        match self.engine {
+            Engine::Kernels => fused::logits(layout, &self.parameters, x, steps),
+            Engine::Tensors => {
+                let weights = Weights::constant(&self.parameters, layout);
+                unroll(x, &weights, StepLimit::fixed(steps))
+            }
         }
     }
 

@@ -5,12 +5,10 @@
 //! N. Expected values use the same distribution, whatever residual rule training has; the loss is
 //! the training objective.
 
-use burn::tensor::Tensor;
 use pondersweep_proto::metric::Metric;
 
-use super::bundle::Bundle;
+use super::{bundle::Bundle, read};
 use crate::{
-    model::{StepLimit, Weights, unroll},
     seed::{Draws, Purpose, Seeds},
     task::{Batch, Range},
 };
@@ -71,10 +69,9 @@ impl Outputs {
         let major = range as u64;
         let device = &bundle.device;
         let batch = Batch::generate(task, range, seeds, purpose, major, numbers.clone(), device);
-        let weights = Weights::constant(&bundle.parameters, &program.layout);
         // All N steps: a sample may halt later than a cumulative unroll would have computed.
         let steps = program.limit.max_steps();
-        let logits = unroll(&batch.x, &weights, StepLimit::fixed(steps));
+        let logits = bundle.logits(&batch.x, steps);
         let losses = program.losses(&bundle.objective, &logits, &batch.targets);
         Self {
             range,
@@ -107,12 +104,6 @@ impl Outputs {
             }
         }
     }
-}
-
-fn read<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
-    tensor
-        .try_into_vec_as::<f32>()
-        .expect("a float tensor reads as numbers")
 }
 
 /// Sums over the samples of one lane.
@@ -193,4 +184,55 @@ impl Tally {
 
 fn sigmoid(logit: f64) -> f64 {
     1.0 / (1.0 + (-logit).exp())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::test_support::trial;
+
+    fn logit(probability: f64) -> f64 {
+        (probability / (1.0 - probability)).ln()
+    }
+
+    #[test]
+    fn expected_values_weigh_every_step_and_the_last_takes_the_rest() {
+        let mut tally = Tally::default();
+        let mut draws = Seeds::of(&trial(|_| {})).draws(Purpose::Halting, [0, 0]);
+        // Right, wrong, right; p = 1/4, 3/8, 3/8.
+        let halting = [logit(0.25), logit(0.5), logit(0.01)];
+        tally.add_sample(true, &[2.0, -1.0, 0.5], &halting, &mut draws);
+        assert!((tally.correct_expected - 0.625).abs() < 1e-12);
+        assert!((tally.steps_expected - (0.25 + 0.75 + 1.125)).abs() < 1e-12);
+    }
+
+    #[test]
+    fn with_a_fixed_lambda_sampled_steps_average_to_the_expected_ones() {
+        let seeds = Seeds::of(&trial(|_| {}));
+        for lambda in [0.05, 0.3, 0.9] {
+            let mut tally = Tally::default();
+            for number in 0..20_000 {
+                let mut draws = seeds.draws(Purpose::Halting, [0, number]);
+                let answers = [1.0, -1.0, 1.0, -1.0, 1.0];
+                tally.add_sample(false, &answers, &[logit(lambda); 5], &mut draws);
+            }
+            // Five standard deviations of a mean of 20,000 numbers within 1..=5 or 0..=1.
+            let steps = (tally.steps - tally.steps_expected) / 2e4;
+            let accuracy = (tally.correct - tally.correct_expected) / 2e4;
+            assert!(steps.abs() < 0.071, "{lambda}: {steps}");
+            assert!(accuracy.abs() < 0.018, "{lambda}: {accuracy}");
+        }
+    }
+
+    #[test]
+    fn a_saturated_lambda_halts_at_once_or_at_the_last_step() {
+        let seeds = Seeds::of(&trial(|_| {}));
+        for (halting_logit, steps) in [(1e4, 1.0), (-1e4, 4.0)] {
+            let mut tally = Tally::default();
+            let mut draws = seeds.draws(Purpose::Halting, [0, 0]);
+            tally.add_sample(true, &[1.0; 4], &[halting_logit; 4], &mut draws);
+            assert_eq!((tally.steps, tally.steps_expected), (steps, steps));
+            assert_eq!((tally.correct, tally.correct_expected), (1.0, 1.0));
+        }
+    }
 }

@@ -6,7 +6,10 @@
 pub mod adam;
 mod bundle;
 mod evaluation;
+mod fused;
 mod lane;
+#[cfg(test)]
+mod tests;
 
 use burn::tensor::{Device, Tensor};
 use pondersweep_proto::{
@@ -20,6 +23,7 @@ use crate::{
     task::{Batch, Range},
 };
 use bundle::Bundle;
+pub use fused::Engine;
 
 /// How a lane ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,15 +41,13 @@ pub enum LaneEnd {
     Stopped,
 }
 
-/// Which lanes to stop.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Stop {
-    /// None: go on.
-    Nothing,
-    /// These, by their index in the bundle; the others go on undisturbed.
-    Lanes(Vec<usize>),
-    /// All of them, now.
-    Everything,
+/// Whether a lane goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Continue {
+    /// It goes on.
+    Yes,
+    /// It ends here; the lanes beside it go on undisturbed.
+    Stop,
 }
 
 /// Who hears what happens while a bundle is trained. Lanes are named by their index in the bundle.
@@ -53,14 +55,9 @@ pub trait Observer {
     /// A lane was measured.
     fn observe(&mut self, lane: usize, observation: Observation);
 
-    /// An update is done, its observations included; the answer may stop lanes.
-    fn after_update(&mut self, updates_done: u64) -> Stop;
-
-    /// A lane ended; no observation of it follows. Told at once, so that a diverged lane need not
-    /// wait for the others.
-    fn ended(&mut self, lane: usize, end: &LaneEnd) {
-        let _ = (lane, end);
-    }
+    /// A lane's update is done, its observations included. Asked of every lane that still runs,
+    /// also after the last update.
+    fn after_update(&mut self, lane: usize, updates_done: u64) -> Continue;
 }
 
 /// Trains the trials, which all have one shape, and says how each ended, in their order.
@@ -69,25 +66,21 @@ pub trait Observer {
 ///
 /// # Panics
 /// The trials differ in shape: check [`ShapeKey`](pondersweep_proto::shape::ShapeKey) first.
-pub fn train(trials: &[TrialSpec], device: &Device, observer: &mut dyn Observer) -> Vec<LaneEnd> {
+pub fn train(
+    trials: &[TrialSpec],
+    device: &Device,
+    engine: Engine,
+    observer: &mut dyn Observer,
+) -> Vec<LaneEnd> {
     if trials.is_empty() {
         return Vec::new();
     }
-    let mut bundle = Bundle::new(trials, device);
-    let mut ends = Ends::new(trials.len(), observer);
+    let mut bundle = Bundle::new(trials, device, engine);
+    let mut ends: Ends = vec![None; trials.len()];
     let updates = bundle.program.updates;
     for update in 0..updates {
         let batch = training_batch(&bundle, update);
-        let weights = Weights::tracked(&bundle.parameters, &bundle.program.layout);
-        let logits = unroll(&batch.x, &weights, bundle.program.limit);
-        let losses = bundle
-            .program
-            .losses(&bundle.objective, &logits, &batch.targets);
-        let losses = loss::per_lane(losses);
-        // The lanes' losses are added only to differentiate them all at once: the sum has the
-        // gradient of each in its own parameters.
-        let mut gradients = losses.clone().sum().backward();
-        let gradient = weights.gradient(&mut gradients);
+        let (losses, gradient) = losses_and_gradients(&mut bundle, &batch);
         let Some((gradient, norm)) =
             drop_diverged(&mut bundle, &mut ends, update, losses, gradient)
         else {
@@ -95,41 +88,39 @@ pub fn train(trials: &[TrialSpec], device: &Device, observer: &mut dyn Observer)
         };
         let parameters = bundle.parameters.clone();
         bundle.parameters = bundle.adam.step(parameters, gradient, norm);
-        observe(&mut bundle, &mut ends, update + 1);
-        stop(&mut bundle, &mut ends, update + 1);
+        observe(&mut bundle, &mut ends, update + 1, observer);
+        stop_lanes(&mut bundle, &mut ends, update + 1, observer);
         if bundle.lanes.is_empty() {
             break;
         }
     }
-    for lane in &bundle.lanes {
-        ends.set(lane.index, LaneEnd::Succeeded);
-    }
-    ends.into_vec()
+    let succeeded = |end: Option<LaneEnd>| end.unwrap_or(LaneEnd::Succeeded);
+    ends.into_iter().map(succeeded).collect()
 }
 
-/// The ends of the lanes so far, and who is told of them.
-struct Ends<'a> {
-    ends: Vec<Option<LaneEnd>>,
-    observer: &'a mut dyn Observer,
-}
+/// How lanes ended, by their index in the bundle; `None` for those that still run.
+type Ends = Vec<Option<LaneEnd>>;
 
-impl<'a> Ends<'a> {
-    fn new(lanes: usize, observer: &'a mut dyn Observer) -> Self {
-        Self {
-            ends: vec![None; lanes],
-            observer,
-        }
+/// The loss of every lane, and the gradients `[lanes, parameters]`.
+fn losses_and_gradients(bundle: &mut Bundle, batch: &Batch) -> (Vec<f32>, Tensor<2>) {
+    let Bundle {
+        program,
+        lanes,
+        parameters,
+        objective,
+        fused,
+        ..
+    } = bundle;
+    if let Some(fused) = fused {
+        return fused.losses_and_gradients(program, lanes, parameters, batch);
     }
-
-    fn set(&mut self, lane: usize, end: LaneEnd) {
-        self.observer.ended(lane, &end);
-        self.ends[lane] = Some(end);
-    }
-
-    fn into_vec(self) -> Vec<LaneEnd> {
-        let end = |end: Option<LaneEnd>| end.expect("every lane ends by the end of the loop");
-        self.ends.into_iter().map(end).collect()
-    }
+    let weights = Weights::tracked(parameters, &program.layout);
+    let logits = unroll(&batch.x, &weights, program.limit);
+    let losses = loss::per_lane(program.losses(objective, &logits, &batch.targets));
+    // The lanes' losses are added only to differentiate them all at once: the sum has the gradient
+    // of each in its own parameters.
+    let mut gradients = losses.clone().sum().backward();
+    (read(losses.inner()), weights.gradient(&mut gradients))
 }
 
 fn training_batch(bundle: &Bundle, update: u64) -> Batch {
@@ -149,13 +140,13 @@ fn training_batch(bundle: &Bundle, update: u64) -> Batch {
 /// the losses of the others. Returns their gradients and norms; `None` when no lane is left.
 fn drop_diverged(
     bundle: &mut Bundle,
-    ends: &mut Ends<'_>,
+    ends: &mut Ends,
     update: u64,
-    losses: Tensor<1>,
+    losses: Vec<f32>,
     gradient: Tensor<2>,
 ) -> Option<(Tensor<2>, Tensor<2>)> {
     let norm = adam::norm(&gradient);
-    let measured = read(losses.inner()).into_iter().zip(read(norm.clone()));
+    let measured = losses.into_iter().zip(read(norm.clone()));
     let mut kept = Vec::with_capacity(bundle.lanes.len());
     for (position, (loss, norm)) in measured.enumerate() {
         let lane = &mut bundle.lanes[position];
@@ -166,7 +157,7 @@ fn drop_diverged(
             }
             Some(reason) => {
                 let step = update + 1;
-                ends.set(lane.index, LaneEnd::Infeasible { step, reason });
+                ends[lane.index] = Some(LaneEnd::Infeasible { step, reason });
             }
         }
     }
@@ -189,7 +180,7 @@ fn not_finite(loss: f32, norm: f32) -> Option<String> {
 }
 
 /// Measures every lane when it is time: every `evaluation.every` updates and after the last.
-fn observe(bundle: &mut Bundle, ends: &mut Ends<'_>, updates_done: u64) {
+fn observe(bundle: &mut Bundle, ends: &mut Ends, updates_done: u64, observer: &mut dyn Observer) {
     let program = &bundle.program;
     let last = updates_done == program.updates;
     if !last && !updates_done.is_multiple_of(program.evaluation.every) {
@@ -202,7 +193,7 @@ fn observe(bundle: &mut Bundle, ends: &mut Ends<'_>, updates_done: u64) {
         if let Some((metric, value)) = metrics.iter().find(|(_, value)| !value.is_finite()) {
             let step = updates_done;
             let reason = format!("{metric} is {value}");
-            ends.set(lane.index, LaneEnd::Infeasible { step, reason });
+            ends[lane.index] = Some(LaneEnd::Infeasible { step, reason });
             continue;
         }
         for (metric, value) in metrics {
@@ -212,27 +203,25 @@ fn observe(bundle: &mut Bundle, ends: &mut Ends<'_>, updates_done: u64) {
                 metric,
                 value,
             };
-            ends.observer.observe(lane.index, observation);
+            observer.observe(lane.index, observation);
         }
         kept.push(position);
     }
     keep(bundle, &kept);
 }
 
-/// Asks the observer which lanes to stop, and stops them.
-fn stop(bundle: &mut Bundle, ends: &mut Ends<'_>, updates_done: u64) {
-    let stop = ends.observer.after_update(updates_done);
-    let stops = |lane: usize| match &stop {
-        Stop::Nothing => false,
-        Stop::Lanes(lanes) => lanes.contains(&lane),
-        Stop::Everything => true,
-    };
+/// Asks the observer of every lane whether it goes on, and ends those that do not.
+fn stop_lanes(
+    bundle: &mut Bundle,
+    ends: &mut Ends,
+    updates_done: u64,
+    observer: &mut dyn Observer,
+) {
     let mut kept = Vec::with_capacity(bundle.lanes.len());
     for (position, lane) in bundle.lanes.iter().enumerate() {
-        if stops(lane.index) {
-            ends.set(lane.index, LaneEnd::Stopped);
-        } else {
-            kept.push(position);
+        match observer.after_update(lane.index, updates_done) {
+            Continue::Yes => kept.push(position),
+            Continue::Stop => ends[lane.index] = Some(LaneEnd::Stopped),
         }
     }
     keep(bundle, &kept);
@@ -244,6 +233,7 @@ fn keep(bundle: &mut Bundle, positions: &[usize]) {
     }
 }
 
+/// The numbers of a tensor, on the host.
 fn read<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
     tensor
         .try_into_vec_as::<f32>()

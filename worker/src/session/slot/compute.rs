@@ -16,7 +16,7 @@ use super::{Lane, LaneControl, outcome};
 use crate::{
     client::Outcome,
     device::DeviceName,
-    train::{self, LaneEnd, Observer, Stop},
+    train::{self, Continue, LaneEnd, Observer},
 };
 
 /// How a bundle's training ended.
@@ -77,7 +77,7 @@ fn train_caught(
     observer: &mut Bridge,
 ) -> Vec<Option<Outcome>> {
     let ends: thread::Result<Vec<LaneEnd>> = catch_unwind(AssertUnwindSafe(|| {
-        train::train(bundle, &device.open(), observer)
+        train::train(bundle, &device.open(), device.engine(), observer)
     }));
     match ends {
         Ok(ends) => ends.into_iter().map(outcome).collect(),
@@ -107,21 +107,13 @@ impl Observer for Bridge {
         let _ = self.observations.blocking_send((lane, observation));
     }
 
-    fn after_update(&mut self, updates_done: u64) -> Stop {
-        if self.stop.is_cancelled() {
-            return Stop::Everything;
-        }
-        let mut lost = Vec::new();
-        for (lane, control) in self.controls.iter().enumerate() {
-            control.set_updates_done(updates_done);
-            if control.is_lost() {
-                lost.push(lane);
-            }
-        }
-        if lost.is_empty() {
-            Stop::Nothing
+    fn after_update(&mut self, lane: usize, updates_done: u64) -> Continue {
+        let control = &self.controls[lane];
+        control.set_updates_done(updates_done);
+        if self.stop.is_cancelled() || control.is_lost() {
+            Continue::Stop
         } else {
-            Stop::Lanes(lost)
+            Continue::Yes
         }
     }
 }

@@ -1,0 +1,185 @@
+"""Writes fixtures/*.json: PonderNet's loss and gradient in float64, from plain formulas.
+
+An implementation of its own, to check the one in worker/src/model against: probabilities are
+multiplied, not added in log space; samples are looped over; there is no automatic differentiation.
+The gradient is by complex steps: Im f(w + ih) / h is f'(w) to machine precision for analytic f, as
+nothing is subtracted (Squire and Trapp 1998).
+
+Needs numpy. Run from anywhere: python3 tests/reference/reference.py
+The flat order of the parameters is the one documented in worker/src/model/parameters.rs.
+"""
+
+import itertools
+import json
+from pathlib import Path
+
+import numpy as np
+
+FIXTURES = Path(__file__).parent / "fixtures"
+ELEMENTS, HIDDEN, BATCH, MAX_STEPS = 3, 4, 5, 6
+LAMBDA_P, BETA, EPSILON = 0.35, 0.4, 0.25
+STEP = 1e-30
+
+
+class Unfit(Exception):
+    """The drawn numbers do not try what the case is there to try."""
+
+
+def cut(flat, step_function):
+    """The named parameters of a flat row."""
+    flat = list(flat)
+
+    def take(*shape):
+        size = int(np.prod(shape))
+        part = np.array(flat[:size]).reshape(shape)
+        del flat[:size]
+        return part
+
+    gates = [
+        {
+            "W": take(ELEMENTS, HIDDEN),
+            "b": take(HIDDEN),
+            "U": take(HIDDEN, HIDDEN),
+            "c": take(HIDDEN),
+        }
+        for _ in range({"rnn": 1, "gru": 3}[step_function])
+    ]
+    heads = [(take(HIDDEN), take(1)[0]) for _ in ("answer", "halting")]
+    assert not flat
+    return gates, heads
+
+
+def sigmoid(value):
+    return 1 / (1 + np.exp(-value))
+
+
+def next_state(gates, x, h):
+    """The paper's tanh layer, or the formulas of torch.nn.GRUCell."""
+    if len(gates) == 1:
+        (g,) = gates
+        return np.tanh(x @ g["W"] + g["b"] + h @ g["U"] + g["c"])
+    r, z, n = gates
+    reset = sigmoid(x @ r["W"] + r["b"] + h @ r["U"] + r["c"])
+    update = sigmoid(x @ z["W"] + z["b"] + h @ z["U"] + z["c"])
+    candidate = np.tanh(x @ n["W"] + n["b"] + reset * (h @ n["U"] + n["c"]))
+    return (1 - update) * candidate + update * h
+
+
+def halting_distribution(lambdas, unroll, residual):
+    """p_n for n = 1..N, where N is MAX_STEPS or the smallest n with sum_{j<=n} p_j > 1 - epsilon."""
+    p, survival = [], 1.0
+    for lambda_n in lambdas:
+        p.append(lambda_n * survival)
+        survival = survival * (1 - lambda_n)
+        halted = sum(p).real
+        if unroll == "cumulative":
+            # Too close to call in single precision would make a poor fixture.
+            if abs(halted - (1 - EPSILON)) < 1e-3:
+                raise Unfit
+            if halted > 1 - EPSILON:
+                break
+    if residual == "remainder":
+        p[-1] = 1 - sum(p[:-1])
+    else:
+        total = sum(p)
+        p = [p_n / total for p_n in p]
+    return p
+
+
+def prior():
+    """The geometric prior, truncated at MAX_STEPS and renormalised."""
+    p = [LAMBDA_P * (1 - LAMBDA_P) ** n for n in range(MAX_STEPS)]
+    return [p_n / sum(p) for p_n in p]
+
+
+def sample_terms(flat, case, x, label):
+    """Everything about one sample."""
+    gates, ((w_y, b_y), (w_l, b_l)) = cut(flat, case["step_function"])
+    h = np.zeros(HIDDEN)
+    y, z = [], []
+    for _ in range(MAX_STEPS):
+        h = next_state(gates, x, h)
+        y.append(h @ w_y + b_y)
+        z.append(h @ w_l + b_l)
+    p = halting_distribution([sigmoid(z_n) for z_n in z], case["unroll"], case["residual"])
+    prediction = 0
+    for p_n, y_n in zip(p, y):
+        probability = sigmoid(y_n) if label else 1 - sigmoid(y_n)
+        prediction += p_n * -np.log(probability)
+    divergence = sum(p_n * np.log(p_n / q_n) for p_n, q_n in zip(p, prior()))
+    return {"answer": y, "halting": z, "p": p, "prediction": prediction, "divergence": divergence}
+
+
+def loss(flat, case, xs, labels):
+    samples = [sample_terms(flat, case, x, label) for x, label in zip(xs, labels)]
+    return sum(s["prediction"] + BETA * s["divergence"] for s in samples) / len(samples)
+
+
+def gradient(flat, case, xs, labels):
+    result = []
+    for index in range(len(flat)):
+        shifted = flat.astype(complex)
+        shifted[index] += 1j * STEP
+        result.append(loss(shifted, case, xs, labels).imag / STEP)
+    return result
+
+
+def make(number, case):
+    random = np.random.default_rng(number)
+    gates = {"rnn": 1, "gru": 3}[case["step_function"]]
+    size = gates * (ELEMENTS + HIDDEN + 2) * HIDDEN + 2 * (HIDDEN + 1)
+    flat = random.uniform(-1, 1, size)
+    # Strong halting weights, so that samples of one batch halt at different steps.
+    flat[-HIDDEN - 1 : -1] *= 4
+    flat[-1] = -0.5
+    flat = flat.round(4)
+    xs = random.choice([-1.0, 0.0, 1.0], (BATCH, ELEMENTS))
+    labels = [bool(sum(x == 1) % 2) for x in xs]
+    samples = [sample_terms(flat, case, x, label) for x, label in zip(xs, labels)]
+    if case["unroll"] == "cumulative":
+        taken = {len(s["p"]) for s in samples}
+        if MAX_STEPS not in taken or len(taken) < 2:
+            raise Unfit
+    return case | {
+        "elements": ELEMENTS,
+        "hidden": HIDDEN,
+        "max_steps": MAX_STEPS,
+        "lambda_p": LAMBDA_P,
+        "beta": BETA,
+        "epsilon": EPSILON,
+        "parameters": flat.tolist(),
+        "x": xs.tolist(),
+        "labels": labels,
+        "answer_logits": [[float(v) for v in s["answer"]] for s in samples],
+        "halting_logits": [[float(v) for v in s["halting"]] for s in samples],
+        "p": [[float(v) for v in s["p"]] for s in samples],
+        "prediction": [float(s["prediction"]) for s in samples],
+        "divergence": [float(s["divergence"]) for s in samples],
+        "loss": float(loss(flat, case, xs, labels)),
+        "gradient": [float(v) for v in gradient(flat, case, xs, labels)],
+    }
+
+
+def first_fit(case):
+    """The fixture of the first seed that fits the case."""
+    for number in itertools.count():
+        try:
+            return make(number, case)
+        except Unfit:
+            continue
+
+
+def main():
+    FIXTURES.mkdir(exist_ok=True)
+    choices = itertools.product(
+        ("rnn", "gru"), ("fixed", "cumulative"), ("remainder", "normalise")
+    )
+    for step_function, unroll, residual in choices:
+        case = {"step_function": step_function, "unroll": unroll, "residual": residual}
+        path = FIXTURES / f"{step_function}_{unroll}_{residual}.json"
+        path.write_text(json.dumps(first_fit(case)) + "\n")
+        print(path.name)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,107 @@
+//! Gradients of the whole loss against central differences, in `f64`.
+
+use burn::tensor::{Tensor, TensorData};
+use pondersweep_proto::spec::{Residual, StepFunction};
+
+use super::{in_f64, numbers};
+use crate::{
+    model::{HaltingDistribution, Layout, Objective, StepLimit, Weights, loss, unroll},
+    seed::Seeds,
+    test_support::trial,
+};
+
+const LANES: usize = 2;
+/// Central differences of this width are exact to about 1e-10 in `f64`.
+const WIDTH: f64 = 1e-5;
+
+/// Two lanes with different priors and weights.
+struct Case {
+    layout: Layout,
+    limit: StepLimit,
+    residual: Residual,
+}
+
+impl Case {
+    /// `[LANES, parameters]`.
+    fn parameters(&self) -> Vec<f64> {
+        let seeds = Seeds::of(&trial(|_| {}));
+        let row = self.layout.initial(&seeds, 0.3);
+        let wide = |scale: f64| row.iter().map(move |value| f64::from(*value) * scale);
+        wide(1.0).chain(wide(-1.5)).collect()
+    }
+
+    /// Each lane's loss, `[LANES]`.
+    fn losses(&self, weights: &Weights) -> Tensor<1> {
+        let batch = 3;
+        let x: Vec<f64> = (0..LANES * batch * self.layout.elements)
+            .map(|index| f64::from([1, -1, 0, 1, 0, 0, -1][index % 7]))
+            .collect();
+        let x = TensorData::new(x, [LANES, batch, self.layout.elements]);
+        let logits = unroll(&Tensor::from_data(x, in_f64()), weights, self.limit);
+        let halting = HaltingDistribution::new(logits.halting.clone(), self.limit, self.residual);
+        let targets = Tensor::from_data([[1.0, -1.0, 1.0], [-1.0, -1.0, 1.0]], in_f64());
+        let max_steps = self.limit.max_steps();
+        let objective = Objective::new(&[0.2, 0.7], &[0.3, 0.05], max_steps, in_f64());
+        loss::per_lane(objective.per_sample(&logits, &halting, &targets))
+    }
+
+    fn flat(&self, parameters: Vec<f64>) -> Tensor<2> {
+        let size = [LANES, self.layout.size()];
+        Tensor::from_data(TensorData::new(parameters, size), in_f64())
+    }
+
+    fn losses_of(&self, parameters: Vec<f64>) -> Vec<f64> {
+        let weights = Weights::constant(&self.flat(parameters), &self.layout);
+        numbers(self.losses(&weights))
+    }
+
+    fn check(&self) {
+        let parameters = self.parameters();
+        let weights = Weights::tracked(&self.flat(parameters.clone()), &self.layout);
+        let mut gradients = self.losses(&weights).sum().backward();
+        let gradient = numbers(weights.gradient(&mut gradients));
+        for index in 0..parameters.len() {
+            let shifted = |by: f64| {
+                let mut parameters = parameters.clone();
+                parameters[index] += by;
+                self.losses_of(parameters)
+            };
+            let (above, below) = (shifted(WIDTH), shifted(-WIDTH));
+            let own = index / self.layout.size();
+            let expected = (above[own] - below[own]) / (2.0 * WIDTH);
+            let error = (gradient[index] - expected).abs();
+            assert!(
+                error < 1e-8,
+                "[{index}]: {} not {expected}",
+                gradient[index]
+            );
+            // A parameter of one lane does not reach the loss of the other.
+            assert_eq!(above[1 - own], below[1 - own]);
+        }
+    }
+}
+
+#[test]
+fn gradients_are_those_of_finite_differences() {
+    for step_function in [StepFunction::Rnn, StepFunction::Gru] {
+        for residual in [Residual::Remainder, Residual::Normalise] {
+            for limit in [
+                StepLimit::fixed(1),
+                StepLimit::fixed(4),
+                StepLimit::cumulative(4, 0.2),
+            ] {
+                let layout = Layout {
+                    step_function,
+                    elements: 3,
+                    hidden: 2,
+                };
+                let case = Case {
+                    layout,
+                    limit,
+                    residual,
+                };
+                case.check();
+            }
+        }
+    }
+}
