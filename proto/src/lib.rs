@@ -10,6 +10,7 @@ pub mod id;
 pub mod limit;
 pub mod metric;
 pub mod parameter;
+pub mod shape;
 pub mod spec;
 mod wire_conversion;
 
