@@ -1,0 +1,288 @@
+//! What a sweep will cost before it runs: its trials, the shapes they can be bundled by, and the
+//! floating-point operations of each, counted from the equations. It measures nothing; how fast a
+//! core is comes in as an argument.
+
+mod operations;
+
+use std::collections::HashMap;
+
+use pondersweep_proto::{
+    shape::ShapeKey,
+    spec::{ConfigurationSpec, StepFunction, Unroll},
+};
+use serde::Serialize;
+
+use self::operations::Operations;
+use super::SweepSpec;
+
+/// How the trials are run.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Cost {
+    /// What one core achieves on this work, in 10^9 floating-point operations a second.
+    pub gigaflops_per_core: f64,
+    /// The most trials of one shape that are trained together, from 1.
+    pub lanes: u32,
+}
+
+/// A sweep's size and cost.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Plan {
+    /// Points of the search space.
+    pub configurations: u64,
+    /// Configurations times replicates.
+    pub trials: u64,
+    /// Groups of trials trained together.
+    pub bundles: u64,
+    /// Parameter updates of all trials together.
+    pub updates: u64,
+    /// Operations of all updates.
+    pub training_operations: f64,
+    /// Operations of all evaluations.
+    pub evaluation_operations: f64,
+    /// Time of one core for all of it, in hours.
+    pub core_hours: f64,
+    /// True when some trials stop pondering early in training (`unroll = "cumulative"`): then all
+    /// operations and hours are upper bounds.
+    pub is_upper_bound: bool,
+    /// The same for each shape, in the order in which the search space meets them.
+    pub shapes: Vec<ShapePlan>,
+}
+
+/// The part of a plan whose trials share one shape.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ShapePlan {
+    /// The shape's identity.
+    pub shape: String,
+    /// The iterated function.
+    pub step_function: StepFunction,
+    /// Units of the hidden state.
+    pub hidden: u32,
+    /// Length of the input vector.
+    pub elements: u32,
+    /// The most ponder steps of a sample.
+    pub max_steps: u32,
+    /// Samples of one update.
+    pub batch: u32,
+    /// How many steps training computes.
+    pub unroll: Unroll,
+    /// Points of the search space.
+    pub configurations: u64,
+    /// Configurations times replicates.
+    pub trials: u64,
+    /// Groups of trials trained together.
+    pub bundles: u64,
+    /// Parameter updates of one trial.
+    pub updates_per_trial: u64,
+    /// Operations of one update.
+    pub operations_per_update: f64,
+    /// Evaluations of one trial.
+    pub evaluations_per_trial: u64,
+    /// Operations of one evaluation.
+    pub operations_per_evaluation: f64,
+    /// Time of one core for all of its trials, in hours.
+    pub core_hours: f64,
+}
+
+impl Plan {
+    /// Prices a sweep.
+    ///
+    /// # Panics
+    /// The cost has no lanes, or no speed above 0.
+    #[must_use]
+    pub fn of(spec: &SweepSpec, cost: &Cost) -> Self {
+        assert!(cost.lanes > 0 && cost.gigaflops_per_core > 0.0, "{cost:?}");
+        let replicates = u64::from(spec.terms().replicates);
+        let shapes: Vec<_> = group(spec)
+            .iter()
+            .map(|group| group.price(replicates, cost))
+            .collect();
+        let total = |part: fn(&ShapePlan) -> f64| shapes.iter().map(part).sum();
+        Self {
+            configurations: spec.configurations(),
+            trials: spec.trials(),
+            bundles: shapes.iter().map(|shape| shape.bundles).sum(),
+            updates: shapes
+                .iter()
+                .map(ShapePlan::updates)
+                .fold(0, u64::saturating_add),
+            training_operations: total(ShapePlan::training_operations),
+            evaluation_operations: total(ShapePlan::evaluation_operations),
+            core_hours: total(|shape| shape.core_hours),
+            is_upper_bound: shapes
+                .iter()
+                .any(|shape| shape.unroll == Unroll::Cumulative),
+            shapes,
+        }
+    }
+}
+
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "estimates, shown to a few digits"
+)]
+impl ShapePlan {
+    fn updates(&self) -> u64 {
+        self.updates_per_trial.saturating_mul(self.trials)
+    }
+
+    fn training_operations(&self) -> f64 {
+        self.operations_per_update * self.updates_per_trial as f64 * self.trials as f64
+    }
+
+    fn evaluation_operations(&self) -> f64 {
+        let evaluations = self.evaluations_per_trial as f64 * self.trials as f64;
+        self.operations_per_evaluation * evaluations
+    }
+}
+
+/// Configurations of one shape.
+struct Group {
+    shape: ShapeKey,
+    example: ConfigurationSpec,
+    configurations: u64,
+}
+
+impl Group {
+    fn price(&self, replicates: u64, cost: &Cost) -> ShapePlan {
+        let operations = Operations::of(&self.example);
+        let trials = self.configurations * replicates;
+        let (task, model) = (&self.example.task, &self.example.model);
+        let training = &self.example.training;
+        let mut plan = ShapePlan {
+            shape: self.shape.to_string(),
+            step_function: model.step_function,
+            hidden: model.hidden,
+            elements: task.elements,
+            max_steps: model.max_steps,
+            batch: training.batch,
+            unroll: model.unroll,
+            configurations: self.configurations,
+            trials,
+            bundles: trials.div_ceil(cost.lanes.into()),
+            updates_per_trial: training.updates,
+            operations_per_update: operations.per_update(),
+            evaluations_per_trial: training.updates.div_ceil(self.example.evaluation.every),
+            operations_per_evaluation: operations.per_evaluation(),
+            core_hours: 0.0,
+        };
+        let operations = plan.training_operations() + plan.evaluation_operations();
+        plan.core_hours = operations / (cost.gigaflops_per_core * 1e9) / 3600.0;
+        plan
+    }
+}
+
+/// Counts the configurations of each shape. Hashing a shape is dear, so it is done once for each
+/// combination of those axes that make a difference to it, not for every configuration.
+fn group(spec: &SweepSpec) -> Vec<Group> {
+    let axes = shape_axes(spec);
+    let mut groups: Vec<Group> = Vec::new();
+    let mut by_shape = HashMap::new();
+    let mut by_positions: HashMap<Vec<usize>, usize> = HashMap::new();
+    for index in 0..spec.configurations() {
+        let positions = spec.positions(index);
+        let key: Vec<usize> = axes.iter().map(|&axis| positions[axis]).collect();
+        let group = *by_positions.entry(key).or_insert_with(|| {
+            let example = spec.configuration(index);
+            let shape = ShapeKey::of(&example);
+            *by_shape.entry(shape).or_insert_with(|| {
+                groups.push(Group {
+                    shape,
+                    example,
+                    configurations: 0,
+                });
+                groups.len() - 1
+            })
+        });
+        groups[group].configurations += 1;
+    }
+    groups
+}
+
+/// The axes whose values may change the shape.
+fn shape_axes(spec: &SweepSpec) -> Vec<usize> {
+    let template = &spec.terms().template;
+    let base = ShapeKey::of(template);
+    let axes = spec.terms().axes.iter().enumerate();
+    let changes = axes.filter(|(_, axis)| {
+        axis.values.iter().any(|value| {
+            let mut settings = template.to_settings();
+            let set = axis.parameter.set(&mut settings, value);
+            let other = set.and_then(|()| ConfigurationSpec::try_from(settings));
+            // A value that is only valid together with others is taken to change the shape.
+            other.map_or(true, |other| ShapeKey::of(&other) != base)
+        })
+    });
+    changes.map(|(index, _)| index).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use pondersweep_proto::parameter::{Parameter, ParameterValue};
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::sweep::{
+        Axis,
+        test_support::{any_terms, terms},
+    };
+
+    const COST: Cost = Cost {
+        gigaflops_per_core: 50.0,
+        lanes: 4,
+    };
+
+    proptest! {
+        #[test]
+        fn the_shapes_of_a_plan_are_those_of_its_configurations(terms in any_terms()) {
+            let Ok(spec) = SweepSpec::new(terms) else {
+                return Err(TestCaseError::reject("the rules exclude everything"));
+            };
+            let plan = Plan::of(&spec, &COST);
+            let keys: Vec<_> = (0..spec.configurations())
+                .map(|index| ShapeKey::of(&spec.configuration(index)).to_string())
+                .collect();
+            for shape in &plan.shapes {
+                let count = keys.iter().filter(|key| **key == shape.shape).count();
+                prop_assert_eq!(shape.configurations, count as u64);
+            }
+            let distinct: HashSet<_> = keys.iter().collect();
+            prop_assert_eq!(plan.shapes.len(), distinct.len());
+            let trials: u64 = plan.shapes.iter().map(|shape| shape.trials).sum();
+            prop_assert_eq!(trials, spec.trials());
+        }
+    }
+
+    #[test]
+    fn a_plan_adds_up_its_trials_updates_evaluations_and_hours() {
+        let mut terms = terms();
+        terms.axes.push(Axis {
+            parameter: Parameter::MaxSteps,
+            values: [5, 20].map(ParameterValue::Integer).into(),
+        });
+        let mut settings = terms.template.to_settings();
+        settings.evaluation.every = 300;
+        terms.template = settings.try_into().unwrap();
+        let plan = Plan::of(&SweepSpec::new(terms).unwrap(), &COST);
+        assert_eq!((plan.configurations, plan.trials), (4, 12));
+        // Two shapes of six trials each, four at a time.
+        assert_eq!((plan.shapes.len(), plan.bundles), (2, 4));
+        assert_eq!(plan.updates, 12_000);
+        // After 300, 600 and 900 updates, and after the last.
+        assert_eq!(plan.shapes[0].evaluations_per_trial, 4);
+        let operations = plan.training_operations + plan.evaluation_operations;
+        assert!((plan.core_hours * 50e9 * 3600.0 / operations - 1.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn an_early_stop_in_training_makes_the_plan_an_upper_bound() {
+        let mut terms = terms();
+        let is_bound = |terms| Plan::of(&SweepSpec::new(terms).unwrap(), &COST).is_upper_bound;
+        assert!(!is_bound(terms.clone()));
+        let mut settings = terms.template.to_settings();
+        settings.model.unroll = Unroll::Cumulative;
+        terms.template = settings.try_into().unwrap();
+        assert!(is_bound(terms));
+    }
+}
