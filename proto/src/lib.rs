@@ -20,7 +20,12 @@ mod wire_conversion;
     reason = "generated; the .proto files carry the documentation"
 )]
 pub mod wire {
-    #![allow(clippy::all, unreachable_pub, reason = "generated code")]
+    #![allow(
+        clippy::all,
+        clippy::allow_attributes_without_reason,
+        unreachable_pub,
+        reason = "generated code"
+    )]
     tonic::include_proto!("pondersweep.v1");
 
     /// The encoded file descriptors, for gRPC reflection.

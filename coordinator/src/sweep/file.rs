@@ -98,7 +98,7 @@ fn read(text: &str, root: &DeTable<'_>) -> Result<SweepSpec, Vec<Problem>> {
         }
         Value::from(read)
     };
-    let (settings, sweep) = (read_all(SETTINGS), read_all(SWEEP));
+    let (sweep, settings) = (read_all(SWEEP), read_all(SETTINGS));
     if !problems.is_empty() {
         return Err(problems);
     }

@@ -1,5 +1,7 @@
 //! The `[[space.exclude]]` rules of a sweep file.
 
+use std::borrow::Cow;
+
 use toml::{
     Spanned,
     de::{DeTable, DeValue},
@@ -68,7 +70,7 @@ fn read_rule(
 
 fn read_condition(
     text: &str,
-    key: &Spanned<std::borrow::Cow<'_, str>>,
+    key: &Spanned<Cow<'_, str>>,
     value: &Spanned<DeValue<'_>>,
     axes: &[Axis],
 ) -> Result<Condition, Vec<Problem>> {

@@ -6,6 +6,8 @@ use super::Span;
 
 /// The most characters of a source line that are shown; generated files have very long lines.
 const MAX_SHOWN: usize = 120;
+/// The most errors that are shown; a generated list can have any number of them.
+const MAX_PARAGRAPHS: usize = 10;
 
 /// A sweep file that cannot be run. It displays as the whole message, one paragraph for each
 /// thing that is wrong, each beginning with `error: `.
@@ -19,15 +21,15 @@ impl SweepFileError {
         // In the order of the file, which is the order in which they will be corrected.
         problems.sort_by_key(|problem| problem.span.as_ref().map_or(0, |span| span.start));
         let render = |problem: &Problem| problem.render(source, file_name);
-        Self {
-            paragraphs: problems.iter().map(render).collect(),
+        let mut paragraphs: Vec<_> = problems.iter().take(MAX_PARAGRAPHS).map(render).collect();
+        if let Some(more) = problems.len().checked_sub(MAX_PARAGRAPHS + 1) {
+            let hint = "correct these first";
+            paragraphs.push(format!(
+                "error: {file_name}: {} more\nhint: {hint}",
+                more + 1
+            ));
         }
-    }
-
-    /// How many things are wrong.
-    #[must_use]
-    pub fn count(&self) -> usize {
-        self.paragraphs.len()
+        Self { paragraphs }
     }
 }
 

@@ -26,6 +26,11 @@ pub(super) fn read(
     typed: &Typed<'_, '_>,
     table: &DeTable<'_>,
 ) -> Result<Vec<(ParameterValue, Span)>, Problem> {
+    if let ValueKind::Choice(names) = kind_of(parameter) {
+        let what = format!("{parameter} cannot be a range");
+        let hint = format!("a list of {}", names.join(", "));
+        return Err(Problem::at(&typed.span(), what, hint));
+    }
     let is_one = table.len() == 1;
     let (form, ends) = table.iter().next().filter(|_| is_one).ok_or_else(|| {
         let what = format!("the range of {parameter} has not exactly one form");
@@ -84,7 +89,10 @@ impl Ends {
         let range = Self {
             first: element(first).number()?,
             last: element(last).number()?,
-            count: count_of(&element(count))?,
+            count: count_of(&Typed {
+                key: "count",
+                ..element(count)
+            })?,
             span: typed.span(),
             first_span: first.span(),
             last_span: last.span(),
@@ -138,16 +146,8 @@ fn round(value: f64, scale: f64) -> f64 {
 
 fn of_kind(parameter: Parameter, number: f64, span: &Span) -> Result<ParameterValue, Problem> {
     match kind_of(parameter) {
-        ValueKind::Number => Ok(ParameterValue::Number(number)),
         ValueKind::Whole(most) => whole(parameter, number, most, span),
-        kind => {
-            let names = match kind {
-                ValueKind::Choice(names) => names.join(", "),
-                _ => String::new(),
-            };
-            let what = format!("{parameter} cannot be a range");
-            Err(Problem::at(span, what, format!("a list of {names}")))
-        }
+        _ => Ok(ParameterValue::Number(number)),
     }
 }
 
@@ -166,7 +166,7 @@ fn whole(
     }
     if !fits {
         let what = format!("{parameter} = {number} is out of range");
-        let hint = format!("a whole number from 0 to {most}");
+        let hint = format!("whole numbers from 0 to {most}");
         return Err(Problem::at(span, what, hint));
     }
     #[expect(

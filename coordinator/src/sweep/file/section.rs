@@ -1,8 +1,9 @@
 //! The tables of a sweep file against the layout: unknown and missing ones, unknown and missing
 //! keys, values of the wrong kind.
 
-use std::collections::BTreeMap;
+use std::{borrow::Cow, collections::BTreeMap};
 
+use pondersweep_proto::parameter::Parameter;
 use serde_json::{Map, Value};
 use toml::{
     Spanned,
@@ -11,7 +12,7 @@ use toml::{
 
 use super::{
     Span,
-    layout::{Key, SectionLayout, section_with, table_names},
+    layout::{Key, SectionLayout, ValueKind, section_with, table_names},
     nearest,
     problem::Problem,
     space::SpaceAxis,
@@ -24,7 +25,7 @@ pub(super) type Places = BTreeMap<String, Span>;
 /// A table of the file.
 #[derive(Clone, Copy)]
 pub(super) struct Table<'a, 'i> {
-    pub(super) header: &'a Spanned<std::borrow::Cow<'i, str>>,
+    pub(super) header: &'a Spanned<Cow<'i, str>>,
     pub(super) keys: &'a DeTable<'i>,
 }
 
@@ -118,7 +119,7 @@ impl<'a, 'i> Section<'a, 'i> {
 
     fn read_key<'k>(
         &self,
-        key: &'k Spanned<std::borrow::Cow<'_, str>>,
+        key: &'k Spanned<Cow<'_, str>>,
         value: &Spanned<DeValue<'_>>,
     ) -> Result<(&'k str, Value), Problem> {
         let name = key.get_ref().as_ref();
@@ -161,10 +162,8 @@ impl<'a, 'i> Section<'a, 'i> {
     /// Lets the first value of an axis stand for a setting that is left out, and asks for the
     /// required ones that nothing stands for.
     fn stand_in(&self, values: &mut Map<String, Value>, problems: &mut Vec<Problem>) {
-        for key in self.layout.keys {
-            if self.states(key) {
-                continue;
-            }
+        let mut missing = Vec::new();
+        for key in self.layout.keys.iter().filter(|key| !self.states(key)) {
             match self.axis(key) {
                 Some(axis) => {
                     if let Some((value, _)) = axis.values.first() {
@@ -172,9 +171,17 @@ impl<'a, 'i> Section<'a, 'i> {
                         values.insert(key.name.into(), value);
                     }
                 }
-                None if key.required => problems.push(self.missing(key)),
+                None if key.required => missing.push(key),
                 None => {}
             }
+        }
+        match &self.table {
+            Some(table) => {
+                let span = table.header.span();
+                problems.extend(missing.iter().map(|key| self.missing_key(key, &span)));
+            }
+            None if missing.is_empty() => {}
+            None => problems.push(self.missing_table(&missing)),
         }
     }
 
@@ -190,21 +197,24 @@ impl<'a, 'i> Section<'a, 'i> {
         self.axes.iter().find(here)
     }
 
-    fn missing(&self, key: &Key) -> Problem {
+    fn missing_key(&self, key: &Key, header: &Span) -> Problem {
         let (name, table) = (key.name, self.layout.name);
-        let may_be_swept = pondersweep_proto::parameter::Parameter::ALL
-            .iter()
-            .any(|parameter| parameter.name() == name);
+        let may_be_swept = name.parse::<Parameter>().is_ok();
         let hint = match key.kind {
-            super::layout::ValueKind::Choice(names) => format!("{name} = {:?}", names[0]),
-            super::layout::ValueKind::Text => format!("{name} = \"...\""),
-            _ if may_be_swept => format!("give {name} in [{table}], or its values in [space]"),
-            _ => format!("give {name} in [{table}]"),
+            ValueKind::Choice(names) => format!("add {name} = {:?}", names[0]),
+            _ if may_be_swept => format!("add {name} to [{table}], or its values to [space]"),
+            _ => format!("add {name} = ..."),
         };
+        Problem::at(header, format!("{name} is missing from [{table}]"), hint)
+    }
+
+    fn missing_table(&self, missing: &[&Key]) -> Problem {
+        let table = self.layout.name;
+        let names: Vec<_> = missing.iter().map(|key| key.name).collect();
         Problem {
-            span: self.table.as_ref().map(|table| table.header.span()),
-            what: format!("{name} is missing from [{table}]"),
-            hint,
+            span: None,
+            what: format!("the table [{table}] is missing"),
+            hint: format!("add [{table}] with {}", names.join(" and ")),
         }
     }
 }

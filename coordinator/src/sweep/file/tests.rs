@@ -288,6 +288,20 @@ fn a_long_line_is_shown_around_its_error_and_wide_characters_take_one_column() {
 }
 
 #[test]
+fn of_very_many_errors_the_first_are_shown() {
+    let list = format!(
+        "[{}]",
+        (1..=12).map(|i| format!("{i}, ")).collect::<String>()
+    );
+    let message = message(edited("[0.1, 0.5]", &list));
+    assert_eq!(message.matches("is out of range").count(), 10);
+    assert!(
+        message.ends_with("error: sweeps/bad.toml: 2 more\nhint: correct these first"),
+        "{message}"
+    );
+}
+
+#[test]
 fn windows_line_ends_change_nothing() {
     let unix = SweepFile::parse(GOOD, "good.toml").unwrap();
     let windows = SweepFile::parse(GOOD.replace('\n', "\r\n"), "good.toml").unwrap();

@@ -72,14 +72,12 @@ impl Typed<'_, '_> {
                 return Err(self.wrong("is not a whole number", hint));
             }
         }
-        let whole = self.integer().and_then(|whole| u64::try_from(whole).ok());
-        whole.filter(|whole| *whole <= most).ok_or_else(|| {
-            let hint = match most {
-                u64::MAX => "a whole number, 0 or above".into(),
-                most => format!("a whole number from 0 to {most}"),
-            };
-            self.wrong("is out of range", hint)
-        })
+        let whole = self.integer().unwrap_or(i128::MAX);
+        if whole < 0 {
+            return Err(self.wrong("is out of range", "a whole number, 0 or above"));
+        }
+        let whole = u64::try_from(whole).ok().filter(|whole| *whole <= most);
+        whole.ok_or_else(|| self.wrong("is out of range", "a smaller whole number"))
     }
 
     fn integer(&self) -> Option<i128> {
@@ -108,11 +106,16 @@ impl Typed<'_, '_> {
         words.ok_or_else(|| self.wrong("is not a text", "put it in quotes"))
     }
 
-    /// A list where a single value belongs is most often a wish to sweep.
+    /// A list where a single value belongs is most often a wish to sweep; a number in quotes, a
+    /// habit from elsewhere.
     fn kind_hint(&self, wanted: &str) -> String {
         let listed = self.value.get_ref().is_array() || self.value.get_ref().is_table();
         if listed && self.key.parse::<Parameter>().is_ok() {
             return format!("{wanted}; several values belong in [space]");
+        }
+        let quoted = self.value.get_ref().as_str();
+        if let Some(number) = quoted.filter(|quoted| quoted.parse::<f64>().is_ok()) {
+            return format!("write {number} without quotes");
         }
         wanted.into()
     }
