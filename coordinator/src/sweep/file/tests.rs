@@ -101,6 +101,11 @@ const BAD: &[(&str, &str, &str)] = &[
         "\"ponder_net\"",
         "\"ponder_net\"\nbeta = [0.1, 0.2]",
     ),
+    (
+        "value_over_several_lines",
+        "elements = 8",
+        "elements = [\n  8,\n  9,\n]",
+    ),
     ("missing_key", "elements = 8", ""),
     ("missing_kind", "kind = \"ponder_net\"", ""),
     (
