@@ -2,6 +2,11 @@
 //!
 //! Pure rooms decide, edge rooms act; ARCHITECTURE.md has the map.
 
+pub mod cli;
+mod clock;
+pub mod coordinator;
+pub mod driver;
+mod grpc;
 pub mod report;
 pub mod scheduler;
 pub mod statistics;

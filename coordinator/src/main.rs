@@ -1,3 +1,7 @@
-//! The binary `pondersweep`.
+//! The binary `pondersweep`: everything is in the library, so that tests can start the same program.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    pondersweep::cli::main()
+}

@@ -16,7 +16,13 @@ impl ContentKey {
     /// The key of a value's canonical JSON form.
     #[must_use]
     pub fn of(value: &impl Serialize) -> Self {
-        let digest = Sha256::digest(canonical_json(value).as_bytes());
+        Self::of_canonical_json(&canonical_json(value))
+    }
+
+    /// The key of the value whose canonical JSON form this is.
+    #[must_use]
+    pub fn of_canonical_json(text: &str) -> Self {
+        let digest = Sha256::digest(text.as_bytes());
         let head: [u8; 8] = digest[..8].try_into().expect("a SHA-256 has 32 bytes");
         Self(u64::from_be_bytes(head))
     }
@@ -140,6 +146,20 @@ impl FromStr for WorkerId {
     }
 }
 
+/// The SHA-256 of a value's canonical JSON form, as 64 hexadecimal digits; the first sixteen are its
+/// [`ContentKey`].
+#[must_use]
+pub fn content_sha256(value: &impl Serialize) -> String {
+    use std::fmt::Write;
+    let digest = Sha256::digest(canonical_json(value).as_bytes());
+    digest
+        .iter()
+        .fold(String::with_capacity(64), |mut text, byte| {
+            write!(text, "{byte:02x}").expect("a String takes every write");
+            text
+        })
+}
+
 /// The canonical JSON form: keys sorted, no white space, numbers in shortest round-trip form.
 /// Equal values have equal texts on every machine.
 #[must_use]
@@ -157,6 +177,7 @@ mod tests {
     fn a_content_key_survives_its_text_form() {
         let key = ContentKey::of(&("lambda_p", 0.1));
         assert_eq!(key.to_string().parse::<ContentKey>().unwrap(), key);
+        assert!(content_sha256(&("lambda_p", 0.1)).starts_with(&key.to_string()));
         assert!("12".parse::<ContentKey>().is_err());
         assert!("+123456789abcdef".parse::<ContentKey>().is_err());
     }

@@ -40,7 +40,7 @@ impl fmt::Display for ParameterValue {
 }
 
 /// A setting that a search space may vary.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[expect(
     missing_docs,

@@ -284,8 +284,8 @@ mod default {
 }
 
 /// One valid point of a search space: everything about a trial but its replicate and seed.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-#[serde(transparent)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "Settings")]
 pub struct ConfigurationSpec(Settings);
 
 impl Deref for ConfigurationSpec {
@@ -486,6 +486,15 @@ impl TrialSpec {
     pub fn key(&self) -> ContentKey {
         ContentKey::of(self)
     }
+
+    /// As [`Self::key`], from the canonical JSON form of the configuration: a sweep has many trials
+    /// for each configuration, and writing it out is nearly all of the work.
+    #[must_use]
+    pub fn key_of(configuration_json: &str, seed: u64, replicate: u32) -> ContentKey {
+        ContentKey::of_canonical_json(&format!(
+            r#"{{"configuration":{configuration_json},"replicate":{replicate},"seed":{seed}}}"#
+        ))
+    }
 }
 
 #[cfg(test)]
@@ -573,6 +582,8 @@ mod tests {
             replicate: 0,
         };
         assert_eq!(trial.key(), trial.clone().key());
+        let json = crate::id::canonical_json(&trial.configuration);
+        assert_eq!(trial.key(), TrialSpec::key_of(&json, 0, 0));
         assert_ne!(
             trial.key(),
             TrialSpec {

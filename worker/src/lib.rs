@@ -1,1 +1,18 @@
-//! Trains the trials a coordinator leases out.
+//! Trains the trials a coordinator leases out: an edge that talks to the coordinator (`session`,
+//! `client`), pure rooms that compute (`model`, `task`, `train`, `kernel`) and the one file that
+//! names a burn backend (`device`).
+
+pub mod backoff;
+pub mod cli;
+pub mod client;
+pub mod device;
+pub mod identity;
+pub mod kernel;
+pub mod model;
+pub mod seed;
+pub mod session;
+pub mod task;
+pub mod train;
+
+#[cfg(test)]
+mod test_support;

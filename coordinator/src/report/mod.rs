@@ -1,1 +1,118 @@
-//! Tables and figures as data, then as text and pictures.
+//! From the trials of a sweep to its sensitivity table and figures: data first, then text and
+//! pictures. Everything is a pure function of the rows and a seed; [`write_all`] alone touches the
+//! disk. Nothing here reads a database or a clock.
+
+pub mod csv;
+mod estimate;
+pub mod figure;
+mod input;
+pub mod json;
+pub mod markdown;
+mod number;
+mod placement;
+mod table;
+pub mod terminal;
+mod text;
+mod warning;
+mod write;
+
+#[cfg(test)]
+mod simulated;
+#[cfg(test)]
+mod tests;
+
+use pondersweep_proto::parameter::{Parameter, ParameterValue};
+use serde::Serialize;
+
+pub use self::{
+    estimate::{Estimate, Sensitivity},
+    input::{Completeness, ReportInput, TrialRow},
+    table::{CellRow, ParameterRow, ParameterTable},
+    warning::Warning,
+    write::{WriteError, write_all},
+};
+use self::{figure::Figures, input::swept_axes};
+use crate::{statistics::CONFIDENCE, sweep::Axis};
+
+/// Everything a reader is told about a sweep.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Report {
+    /// What was swept and how it was judged.
+    pub sweep: Header,
+    /// What became of the trials.
+    pub completeness: Completeness,
+    /// Why to read the tables with care, the gravest first.
+    pub warnings: Vec<Warning>,
+    /// The table of each swept parameter, over all others.
+    pub parameters: Vec<ParameterTable>,
+    /// The table of all cells with a trial that has ended.
+    pub cells: Vec<CellRow>,
+    /// The same trials as figures; the rows behind them are exported as trials, not here.
+    #[serde(skip)]
+    pub figures: Figures,
+}
+
+/// What was swept, and the conventions of every number in the report.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Header {
+    /// The sweep's identifier.
+    pub sweep_id: String,
+    /// Its name.
+    pub name: String,
+    /// The axes of its space.
+    pub axes: Vec<Axis>,
+    /// Repetitions of every configuration.
+    pub replicates: u32,
+    /// A trial is solved when `accuracy_interpolation` reaches this share.
+    pub solved_threshold: f64,
+    /// Confidence of every interval.
+    pub confidence: f64,
+    /// Seed of every bootstrap interval.
+    pub bootstrap_seed: u64,
+}
+
+impl Report {
+    /// Makes the report. The same rows, in whatever order, and the same seed make the same report.
+    ///
+    /// # Panics
+    /// If a trial's values are not on the sweep's axes.
+    #[must_use]
+    pub fn new(input: &ReportInput, bootstrap_seed: u64) -> Self {
+        let trials = placement::place(input);
+        Self {
+            sweep: Header::new(input, bootstrap_seed),
+            completeness: input.completeness,
+            warnings: warning::warnings(&input.completeness),
+            parameters: table::parameter_tables(input, &trials, bootstrap_seed),
+            cells: table::cell_rows(input, &trials, bootstrap_seed),
+            figures: Figures::new(input, &trials),
+        }
+    }
+
+    /// The positions of the axes the report compares along.
+    fn swept_axes(&self) -> Vec<usize> {
+        swept_axes(&self.sweep.axes)
+    }
+
+    /// Axes that have one value only, with it.
+    fn constants(&self) -> Vec<(Parameter, &ParameterValue)> {
+        let single = self.sweep.axes.iter().filter(|axis| axis.values.len() == 1);
+        single
+            .map(|axis| (axis.parameter, &axis.values[0]))
+            .collect()
+    }
+}
+
+impl Header {
+    fn new(input: &ReportInput, bootstrap_seed: u64) -> Self {
+        Self {
+            sweep_id: input.sweep_id.to_string(),
+            name: input.terms.name.clone(),
+            axes: input.terms.axes.clone(),
+            replicates: input.terms.replicates,
+            solved_threshold: input.terms.solved_threshold,
+            confidence: CONFIDENCE,
+            bootstrap_seed,
+        }
+    }
+}

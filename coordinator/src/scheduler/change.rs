@@ -33,6 +33,34 @@ pub enum TrialState {
     Cancelled,
 }
 
+impl SweepState {
+    /// The state's name in SQL and in tables.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Paused => "paused",
+            Self::Cancelled => "cancelled",
+            Self::Finished => "finished",
+        }
+    }
+}
+
+impl TrialState {
+    /// The state's name in SQL and in tables.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Leased => "leased",
+            Self::Succeeded => "succeeded",
+            Self::Infeasible => "infeasible",
+            Self::Failed => "failed",
+            Self::Cancelled => "cancelled",
+        }
+    }
+}
+
 /// How an attempt ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Ending {
@@ -48,6 +76,30 @@ pub enum Ending {
     Returned,
     /// A person cancelled the sweep.
     Cancelled,
+}
+
+impl Ending {
+    /// The ending's name in SQL and in tables.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Succeeded => "succeeded",
+            Self::Infeasible(_) => "infeasible",
+            Self::Failed(_) => "failed",
+            Self::Lapsed => "lapsed",
+            Self::Returned => "returned",
+            Self::Cancelled => "cancelled",
+        }
+    }
+
+    /// Why, for people; empty where the name says it all.
+    #[must_use]
+    pub fn message(&self) -> &str {
+        match self {
+            Self::Infeasible(why) | Self::Failed(why) => why,
+            Self::Succeeded | Self::Lapsed | Self::Returned | Self::Cancelled => "",
+        }
+    }
 }
 
 /// One decision.

@@ -3,5 +3,18 @@
 //! touches no file, socket or database.
 
 mod change;
+mod lease;
+mod queue;
+mod restore;
+mod scheduling;
+#[cfg(test)]
+mod simulation;
+mod sweep;
+#[cfg(test)]
+mod tests;
+mod trial;
 
 pub use change::{Change, Ending, SweepState, TrialState};
+pub use restore::{RestoredLease, RestoredSweep, RestoredTrial};
+pub use scheduling::{Finish, Finished, Scheduler, SchedulerLimits, Superseded, WrongState};
+pub use sweep::{SweepEntry, TrialCounts};

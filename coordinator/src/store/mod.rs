@@ -1,1 +1,68 @@
-//! The one SQLite database: open, migrate, commit, restore, read.
+//! The one SQLite database: open, migrate, commit, restore, read. The only room with SQL, and the
+//! only one that touches the database file.
+//!
+//! [`Store`] is the coordinator's: one connection that writes, in one process. [`Reader`] is
+//! everybody's: it can change nothing. Neither decides anything about trials; that is the
+//! scheduler's, and the schema in `migrations/` states the same rules again as constraints.
+
+mod commit;
+mod create;
+mod error;
+mod lock;
+mod mount;
+mod name;
+mod open;
+mod read;
+mod record;
+mod restore;
+mod statement;
+
+use std::path::Path;
+
+use sqlx::{Connection, SqliteConnection};
+
+pub use error::{CommitError, DatabaseError, OpenError, ReadError, RestoreError};
+pub use name::UnknownName;
+pub use read::{
+    AttemptDetail, CellResult, Completeness, Configuration, Event, Metrics, Reader, Rows,
+    SweepSummary, TrialDetail, TrialResult, Value,
+};
+pub use record::{AttemptReport, Batch, Restored, RestoredSweep, StoredSweep, WorkerRecord};
+
+use lock::WriterLock;
+
+/// The coordinator's database: the only writer of its file.
+#[derive(Debug)]
+pub struct Store {
+    connection: SqliteConnection,
+    /// Declared after the connection, so it is released after the last write.
+    _lock: WriterLock,
+}
+
+impl Store {
+    /// Opens the database, making it if there is none and migrating it if it is older.
+    ///
+    /// # Errors
+    /// The file is another program's, from a newer version, in use by another coordinator, on a
+    /// network file system, not accessible, or damaged. See [`OpenError`].
+    pub async fn open(path: &Path) -> Result<Self, OpenError> {
+        let (connection, lock) = open::open_writer(path).await?;
+        Ok(Self {
+            connection,
+            _lock: lock,
+        })
+    }
+
+    /// Closes the database and folds its log into the file. Not closing loses nothing.
+    ///
+    /// # Errors
+    /// The disk failed; everything committed is still in the log.
+    pub async fn close(self) -> Result<(), DatabaseError> {
+        Ok(self.connection.close().await?)
+    }
+}
+
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;

@@ -5,6 +5,7 @@ mod check;
 mod file;
 mod grid;
 mod plan;
+mod select;
 mod spec;
 mod terms;
 #[cfg(test)]
@@ -13,6 +14,7 @@ mod wire;
 
 pub use file::{SweepFile, SweepFileError};
 pub use plan::{Cost, Plan, ShapePlan};
+pub use select::select;
 pub use spec::SweepSpec;
 pub use terms::{Axis, Condition, Exclusion, SweepTerms};
 

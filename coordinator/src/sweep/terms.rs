@@ -5,10 +5,11 @@ use pondersweep_proto::{
     parameter::{Parameter, ParameterValue},
     spec::ConfigurationSpec,
 };
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// The parts of a sweep, unchecked.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct SweepTerms {
     /// For people.
     pub name: String,
@@ -31,7 +32,8 @@ pub struct SweepTerms {
 }
 
 /// One parameter and the values it takes.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Axis {
     /// What varies.
     pub parameter: Parameter,
@@ -40,14 +42,16 @@ pub struct Axis {
 }
 
 /// Configurations for which every condition holds are left out.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Exclusion {
     /// All must hold.
     pub conditions: Vec<Condition>,
 }
 
 /// Holds when the parameter has one of the values.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Condition {
     /// An axis of the space.
     pub parameter: Parameter,

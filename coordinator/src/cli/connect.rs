@@ -1,0 +1,213 @@
+//! Where a command finds its sweeps: a running coordinator, or a database that none holds.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use pondersweep_proto::{
+    error::SweepError,
+    limit::MAX_WIRE_MESSAGE_BYTES,
+    wire::{self, sweeps_client::SweepsClient},
+};
+use pondersweep_worker::cli::DEFAULT_COORDINATOR;
+use tonic::{
+    Request, Response, Status,
+    transport::{Channel, Endpoint},
+};
+
+use crate::coordinator::{Coordinator, CoordinatorOptions};
+
+/// The database unless another is named.
+pub(super) const DEFAULT_DATABASE: &str = "results.db";
+
+/// Names the database a command reads.
+#[derive(Clone, Debug, Args)]
+pub(super) struct DatabaseArgs {
+    /// The results database
+    #[arg(long, env = "PONDERSWEEP_DB", default_value = DEFAULT_DATABASE, value_name = "PATH")]
+    pub(super) db: PathBuf,
+}
+
+/// Names where a command changes sweeps.
+#[derive(Clone, Debug, Args)]
+pub(super) struct ControlArgs {
+    /// Address of the running coordinator
+    #[arg(long, env = "PONDERSWEEP_COORDINATOR", default_value = DEFAULT_COORDINATOR, value_name = "URL")]
+    coordinator: String,
+    /// Change this database instead, while no coordinator holds it
+    #[arg(long, value_name = "PATH", conflicts_with = "coordinator")]
+    db: Option<PathBuf>,
+}
+
+impl ControlArgs {
+    /// Reaches the coordinator, or becomes one for a moment.
+    ///
+    /// # Errors
+    /// Nobody answers, or the database cannot be opened.
+    pub(super) async fn open(&self) -> anyhow::Result<Control> {
+        match &self.db {
+            Some(path) => Control::local(path).await,
+            None => Ok(Control {
+                sweeps: Sweeps::connect(&self.coordinator).await?,
+                local: None,
+            }),
+        }
+    }
+}
+
+/// The sweeps of a coordinator that is running, or of one that runs for this command only.
+pub(super) struct Control {
+    /// The service.
+    pub(super) sweeps: Sweeps,
+    local: Option<Coordinator>,
+}
+
+impl Control {
+    async fn local(path: &Path) -> anyhow::Result<Self> {
+        let coordinator = Coordinator::start(CoordinatorOptions::loopback(path)).await?;
+        let sweeps = Sweeps::connect(&coordinator.url()).await?;
+        Ok(Self {
+            sweeps,
+            local: Some(coordinator),
+        })
+    }
+
+    /// Ends what this command started.
+    ///
+    /// # Errors
+    /// The database could not be written.
+    pub(super) async fn close(self) -> anyhow::Result<()> {
+        match self.local {
+            Some(coordinator) => coordinator.stop().await,
+            None => Ok(()),
+        }
+    }
+}
+
+/// The service `Sweeps` of a coordinator, with its refusals as [`SweepError`].
+#[derive(Clone)]
+pub(super) struct Sweeps(SweepsClient<Channel>);
+
+impl Sweeps {
+    /// Connects to the coordinator at a URL.
+    ///
+    /// # Errors
+    /// Nobody answers there.
+    pub(super) async fn connect(url: &str) -> Result<Self, SweepError> {
+        let away = |what: String| {
+            SweepError::Unavailable(format!(
+                "no coordinator at {url}: {what}\n\
+                 hint: start one with `pondersweep serve`, or name another with --coordinator URL"
+            ))
+        };
+        let endpoint =
+            Endpoint::from_shared(url.to_owned()).map_err(|error| away(chain(&error)))?;
+        let channel = endpoint
+            .connect_timeout(std::time::Duration::from_secs(5))
+            .connect()
+            .await
+            .map_err(|error| away(chain(&error)))?;
+        Ok(Self(
+            SweepsClient::new(channel).max_decoding_message_size(MAX_WIRE_MESSAGE_BYTES),
+        ))
+    }
+
+    pub(super) async fn create(
+        &mut self,
+        spec: wire::SweepSpec,
+        accept_large: bool,
+    ) -> Result<wire::CreateSweepResponse, SweepError> {
+        let request = wire::CreateSweepRequest {
+            spec: Some(spec),
+            accept_large,
+        };
+        unwrap(self.0.create_sweep(Request::new(request)).await)
+    }
+
+    pub(super) async fn get(&mut self, sweep: &str) -> Result<wire::Sweep, SweepError> {
+        unwrap(
+            self.0
+                .get_sweep(wire::GetSweepRequest {
+                    sweep: sweep.into(),
+                })
+                .await,
+        )
+    }
+
+    pub(super) async fn list(&mut self) -> Result<Vec<wire::Sweep>, SweepError> {
+        Ok(unwrap(self.0.list_sweeps(wire::ListSweepsRequest {}).await)?.sweeps)
+    }
+
+    pub(super) async fn pause(&mut self, sweep: &str) -> Result<wire::Sweep, SweepError> {
+        unwrap(
+            self.0
+                .pause_sweep(wire::PauseSweepRequest {
+                    sweep: sweep.into(),
+                })
+                .await,
+        )
+    }
+
+    pub(super) async fn resume(&mut self, sweep: &str) -> Result<wire::Sweep, SweepError> {
+        unwrap(
+            self.0
+                .resume_sweep(wire::ResumeSweepRequest {
+                    sweep: sweep.into(),
+                })
+                .await,
+        )
+    }
+
+    pub(super) async fn cancel(&mut self, sweep: &str) -> Result<wire::Sweep, SweepError> {
+        unwrap(
+            self.0
+                .cancel_sweep(wire::CancelSweepRequest {
+                    sweep: sweep.into(),
+                })
+                .await,
+        )
+    }
+
+    pub(super) async fn retry(
+        &mut self,
+        sweep: &str,
+        states: Vec<wire::TrialState>,
+    ) -> Result<wire::RetryTrialsResponse, SweepError> {
+        let states = states.into_iter().map(Into::into).collect();
+        unwrap(
+            self.0
+                .retry_trials(wire::RetryTrialsRequest {
+                    sweep: sweep.into(),
+                    states,
+                })
+                .await,
+        )
+    }
+
+    pub(super) async fn watch(
+        &mut self,
+        sweep: &str,
+    ) -> Result<tonic::Streaming<wire::SweepProgress>, SweepError> {
+        unwrap(
+            self.0
+                .watch_sweep(wire::WatchSweepRequest {
+                    sweep: sweep.into(),
+                })
+                .await,
+        )
+    }
+}
+
+fn unwrap<T>(answer: Result<Response<T>, Status>) -> Result<T, SweepError> {
+    Ok(answer?.into_inner())
+}
+
+/// An error with its causes in one line: transport errors keep the telling one inside.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        text = format!("{text}: {inner}");
+        cause = inner.source();
+    }
+    text
+}

@@ -1,0 +1,74 @@
+//! Exit codes, documented in README.md and the same for every command.
+
+use std::process::ExitCode;
+
+use pondersweep_proto::error::SweepError;
+
+use crate::{
+    store::{OpenError, ReadError},
+    sweep::SweepFileError,
+};
+
+/// The sweep finished, but some of its trials failed.
+pub(super) const FAILED_TRIALS: u8 = 3;
+/// What was named does not exist.
+const NOT_FOUND: u8 = 5;
+/// The coordinator cannot be reached.
+const UNREACHABLE: u8 = 69;
+/// Somebody else holds the database; try again later.
+const TEMPORARY: u8 = 75;
+/// The sweep file, or the specification in it, cannot be run.
+const BAD_SWEEP: u8 = 78;
+/// A wait took longer than allowed.
+pub(super) const TIMED_OUT: u8 = 124;
+/// Stopped by Ctrl-C.
+pub(super) const INTERRUPTED: u8 = 130;
+
+/// Says what went wrong on standard error and returns its code.
+pub(super) fn fail(error: &anyhow::Error) -> ExitCode {
+    // A sweep file's errors, of which there may be several, each begin with their own "error: ".
+    match error.downcast_ref::<SweepFileError>() {
+        Some(errors) => eprintln!("{errors}"),
+        None => eprintln!("error: {error:#}"),
+    }
+    ExitCode::from(code(error))
+}
+
+fn code(error: &anyhow::Error) -> u8 {
+    error.chain().find_map(code_of_cause).unwrap_or(1)
+}
+
+fn code_of_cause(cause: &(dyn std::error::Error + 'static)) -> Option<u8> {
+    if cause.is::<SweepFileError>() {
+        return Some(BAD_SWEEP);
+    }
+    if let Some(error) = cause.downcast_ref::<SweepError>() {
+        return Some(match error {
+            SweepError::NotFound(_) | SweepError::Ambiguous(_) => NOT_FOUND,
+            SweepError::Invalid(_) => BAD_SWEEP,
+            SweepError::WrongState(_) => 1,
+            SweepError::Unavailable(_) => UNREACHABLE,
+        });
+    }
+    if let Some(error) = cause.downcast_ref::<OpenError>() {
+        return match error {
+            OpenError::Missing { .. } => Some(NOT_FOUND),
+            OpenError::InUse { .. } => Some(TEMPORARY),
+            _ => None,
+        };
+    }
+    matches!(
+        cause.downcast_ref::<ReadError>(),
+        Some(ReadError::NotFound { .. })
+    )
+    .then_some(NOT_FOUND)
+}
+
+/// The code of a sweep that has ended.
+pub(super) fn of_ended(counts: &crate::scheduler::TrialCounts) -> ExitCode {
+    if counts.failed > 0 {
+        ExitCode::from(FAILED_TRIALS)
+    } else {
+        ExitCode::SUCCESS
+    }
+}

@@ -1,0 +1,100 @@
+//! `pondersweep export`: a view of the database as CSV or JSON lines, row by row, so that a million
+//! trials need no more memory than one.
+
+use std::{
+    io::{self, BufWriter, Write as _},
+    process::ExitCode,
+};
+
+use clap::{Args, ValueEnum};
+use serde_json::{Map, Value};
+
+use super::{connect::DatabaseArgs, output};
+use crate::store::{Reader, Rows};
+
+/// Write results as CSV or JSON lines to standard output
+#[derive(Debug, Args)]
+pub(super) struct ExportArgs {
+    /// The sweep: its id, a prefix of it, its name, or `last`
+    #[arg(default_value = "last")]
+    sweep: String,
+    #[command(flatten)]
+    database: DatabaseArgs,
+    /// Form of the rows
+    #[arg(long, value_enum, default_value = "csv")]
+    format: ExportFormat,
+    /// What a row is
+    #[arg(long, value_enum, default_value = "trials")]
+    rows: ExportRows,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum ExportFormat {
+    Csv,
+    Jsonl,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum ExportRows {
+    /// A finished trial with its last evaluation (view trial_result)
+    Trials,
+    /// A configuration over its replicates (view cell_result)
+    Cells,
+    /// One measured number (table observation)
+    Observations,
+}
+
+impl ExportRows {
+    /// The rows of one sweep. The id is sixteen hexadecimal digits: nothing to escape.
+    fn sql(self, sweep_id: &str) -> String {
+        match self {
+            Self::Trials => format!(
+                "select * from trial_result where sweep_id = '{sweep_id}' order by trial_id"
+            ),
+            Self::Cells => {
+                format!("select * from cell_result where sweep_id = '{sweep_id}' order by position")
+            }
+            Self::Observations => format!(
+                "select observation.* from observation join trial using (trial_id)
+                 where sweep_id = '{sweep_id}' order by trial_id, observation.attempt, step, metric"
+            ),
+        }
+    }
+}
+
+pub(super) async fn run(args: ExportArgs) -> anyhow::Result<ExitCode> {
+    let mut reader = Reader::open(&args.database.db).await?;
+    let sweep_id = reader.find_sweep(&args.sweep).await?;
+    let rows = reader
+        .query(&args.rows.sql(&sweep_id.to_string()), None)
+        .await?;
+    match args.format {
+        ExportFormat::Csv => write_csv(rows).await?,
+        ExportFormat::Jsonl => write_json_lines(rows).await?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn write_csv(mut rows: Rows<'_>) -> anyhow::Result<()> {
+    let mut writer = csv::Writer::from_writer(io::stdout().lock());
+    writer.write_record(rows.columns())?;
+    while let Some(row) = rows.next().await? {
+        writer.write_record(
+            row.iter()
+                .map(|value| output::text(&output::json_of(value))),
+        )?;
+    }
+    Ok(writer.flush()?)
+}
+
+async fn write_json_lines(mut rows: Rows<'_>) -> anyhow::Result<()> {
+    let mut writer = BufWriter::new(io::stdout().lock());
+    let columns = rows.columns().to_vec();
+    while let Some(row) = rows.next().await? {
+        let values = row.iter().map(output::json_of);
+        let object: Map<String, Value> = columns.iter().cloned().zip(values).collect();
+        serde_json::to_writer(&mut writer, &object)?;
+        writer.write_all(b"\n")?;
+    }
+    Ok(writer.flush()?)
+}

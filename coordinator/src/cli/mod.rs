@@ -1,0 +1,103 @@
+//! The command line. Each command is one file: its arguments and what it does. Flags only parse;
+//! data goes to standard output, talk to standard error, and every failure has its exit code.
+
+mod connect;
+mod exit;
+mod export;
+mod interrupt;
+mod list;
+mod output;
+mod plan;
+mod query;
+mod report;
+mod results;
+mod run;
+mod serve;
+mod steer;
+mod submit;
+mod sweep_file;
+mod trial;
+mod wait;
+mod watch;
+mod worker;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use tracing_subscriber::EnvFilter;
+
+/// Distributed hyperparameter sweeps whose sensitivity tables can be trusted
+#[derive(Debug, Parser)]
+#[command(name = "pondersweep", version, max_term_width = 100)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Run(run::RunArgs),
+    Plan(plan::PlanArgs),
+    Serve(serve::ServeArgs),
+    /// Train trials for a coordinator
+    Worker(pondersweep_worker::cli::WorkerArgs),
+    Submit(submit::SubmitArgs),
+    Ls(list::LsArgs),
+    Status(list::StatusArgs),
+    Watch(watch::WatchArgs),
+    /// Stop dispatching a sweep; leased trials go on
+    Pause(steer::SteerArgs),
+    /// Dispatch a paused sweep again
+    Resume(steer::SteerArgs),
+    Cancel(steer::CancelArgs),
+    Retry(steer::RetryArgs),
+    Wait(wait::WaitArgs),
+    Query(query::QueryArgs),
+    Export(export::ExportArgs),
+    Report(report::ReportArgs),
+    #[command(subcommand)]
+    Trial(trial::TrialCommand),
+}
+
+/// Runs the program with the process's arguments.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let filter = EnvFilter::try_from_env("PONDERSWEEP_LOG").unwrap_or_else(|_| "warn".into());
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .init();
+    let runtime = match tokio::runtime::Runtime::new() {
+        Ok(runtime) => runtime,
+        Err(error) => return exit::fail(&error.into()),
+    };
+    let code = match runtime.block_on(dispatch(cli.command)) {
+        Ok(code) => code,
+        Err(error) => exit::fail(&error),
+    };
+    // Standard input may still be read by a thread that nobody can wake.
+    runtime.shutdown_background();
+    code
+}
+
+async fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
+    match command {
+        Command::Run(args) => run::run(args).await,
+        Command::Plan(args) => plan::run(&args),
+        Command::Serve(args) => serve::run(args).await,
+        Command::Worker(args) => worker::run(args).await,
+        Command::Submit(args) => submit::run(args).await,
+        Command::Ls(args) => list::ls(args).await,
+        Command::Status(args) => list::status(args).await,
+        Command::Watch(args) => watch::run(args).await,
+        Command::Pause(args) => steer::pause(args).await,
+        Command::Resume(args) => steer::resume(args).await,
+        Command::Cancel(args) => steer::cancel(args).await,
+        Command::Retry(args) => steer::retry(args).await,
+        Command::Wait(args) => wait::run(args).await,
+        Command::Query(args) => query::run(args).await,
+        Command::Export(args) => export::run(args).await,
+        Command::Report(args) => report::run(args).await,
+        Command::Trial(command) => trial::run(command).await,
+    }
+}

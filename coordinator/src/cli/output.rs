@@ -1,0 +1,153 @@
+//! How commands print data: a table for people, JSON or CSV for programs. Only standard output;
+//! only data.
+
+use std::io::{self, IsTerminal as _, Write as _};
+
+use clap::{Args, ValueEnum};
+use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
+use serde_json::{Value, json};
+
+use crate::store;
+
+/// The form of a command's data.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Format {
+    /// For people.
+    Table,
+    /// One JSON value.
+    Json,
+    /// Comma-separated, with a header.
+    Csv,
+}
+
+/// Chooses the form of a command's data.
+#[derive(Clone, Debug, Args)]
+pub(super) struct OutputArgs {
+    /// Form of the data on standard output
+    #[arg(
+        long,
+        short,
+        env = "PONDERSWEEP_OUTPUT",
+        value_enum,
+        default_value = "table"
+    )]
+    pub(super) output: Format,
+}
+
+/// Rows with named columns.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Rows {
+    pub(super) columns: Vec<String>,
+    pub(super) rows: Vec<Vec<Value>>,
+}
+
+impl Rows {
+    /// Rows with these columns.
+    pub(super) fn of(columns: &[&str], rows: impl Iterator<Item = Vec<Value>>) -> Self {
+        let columns = columns.iter().map(ToString::to_string).collect();
+        Self {
+            columns,
+            rows: rows.collect(),
+        }
+    }
+
+    /// Prints the rows.
+    ///
+    /// # Errors
+    /// Standard output is closed.
+    pub(super) fn print(&self, format: Format) -> io::Result<()> {
+        match format {
+            Format::Table => print_text(&self.to_table()),
+            Format::Json => print_json(&self.to_json()),
+            Format::Csv => self.print_csv(),
+        }
+    }
+
+    /// The rows as an array of objects.
+    pub(super) fn to_json(&self) -> Value {
+        let object = |row: &Vec<Value>| -> Value {
+            self.columns
+                .iter()
+                .cloned()
+                .zip(row.iter().cloned())
+                .collect()
+        };
+        self.rows.iter().map(object).collect()
+    }
+
+    fn print_csv(&self) -> io::Result<()> {
+        let mut writer = csv::Writer::from_writer(io::stdout().lock());
+        writer.write_record(&self.columns)?;
+        for row in &self.rows {
+            writer.write_record(row.iter().map(text))?;
+        }
+        writer.flush()
+    }
+
+    fn to_table(&self) -> String {
+        let mut table = Table::new();
+        table.load_style(presets::UTF8_HORIZONTAL_ONLY);
+        if io::stdout().is_terminal() {
+            table.set_content_arrangement(ContentArrangement::Dynamic);
+        }
+        table.set_header(&self.columns);
+        for row in &self.rows {
+            table.add_row(row.iter().map(text));
+        }
+        for (index, column) in table.column_iter_mut().enumerate() {
+            let numeric = |row: &Vec<Value>| row[index].is_number() || row[index].is_null();
+            if !self.rows.is_empty() && self.rows.iter().all(numeric) {
+                column.set_cell_alignment(CellAlignment::Right);
+            }
+        }
+        table.to_string()
+    }
+}
+
+/// A value as a cell: text without quotes, nothing for null.
+pub(super) fn text(value: &Value) -> String {
+    match value {
+        Value::Null => String::new(),
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    }
+}
+
+/// A stored value as JSON; bytes as hexadecimal digits.
+pub(super) fn json_of(value: &store::Value) -> Value {
+    match value {
+        store::Value::Null => Value::Null,
+        store::Value::Integer(whole) => json!(whole),
+        store::Value::Real(number) => json!(number),
+        store::Value::Text(text) => json!(text),
+        store::Value::Blob(bytes) => {
+            json!(
+                bytes
+                    .iter()
+                    .map(|byte| format!("{byte:02x}"))
+                    .collect::<String>()
+            )
+        }
+    }
+}
+
+/// Prints a text and a line end.
+///
+/// # Errors
+/// Standard output is closed.
+pub(super) fn print_text(text: &str) -> io::Result<()> {
+    writeln!(io::stdout().lock(), "{}", text.trim_end())
+}
+
+/// Prints one JSON value.
+///
+/// # Errors
+/// Standard output is closed.
+pub(super) fn print_json(value: &Value) -> io::Result<()> {
+    writeln!(io::stdout().lock(), "{value:#}")
+}
+
+/// A point in time as ISO 8601 in UTC.
+pub(super) fn iso_time(at_ms: i64) -> Value {
+    jiff::Timestamp::from_millisecond(at_ms).map_or(Value::Null, |time| json!(time.to_string()))
+}

@@ -1,0 +1,87 @@
+//! `pondersweep plan`: what a sweep file would run, and what that costs. It runs nothing.
+
+use std::{num::NonZeroU32, path::PathBuf, process::ExitCode};
+
+use clap::Args;
+use serde_json::json;
+
+use super::{
+    output::{Format, OutputArgs, Rows, print_json, print_text},
+    sweep_file,
+};
+use crate::sweep::{Cost, Plan, ShapePlan, SweepSpec};
+
+/// Show what a sweep file would run, and its estimated cost
+#[derive(Debug, Args)]
+pub(super) struct PlanArgs {
+    /// The sweep file
+    file: PathBuf,
+    /// What one core achieves in training, in 10^9 floating-point operations a second
+    #[arg(long, default_value_t = DEFAULT_GIGAFLOPS, value_name = "GFLOPS")]
+    gigaflops_per_core: f64,
+    /// The most trials of one shape that are trained together
+    #[arg(long, env = "PONDERSWEEP_LANES", default_value = "1", value_name = "N")]
+    lanes: NonZeroU32,
+    #[command(flatten)]
+    output: OutputArgs,
+}
+
+/// What the fused kernels achieve on one server core of 2023 with AVX-512, rounded down.
+const DEFAULT_GIGAFLOPS: f64 = 80.0;
+
+pub(super) fn run(args: &PlanArgs) -> anyhow::Result<ExitCode> {
+    anyhow::ensure!(
+        args.gigaflops_per_core > 0.0 && args.gigaflops_per_core.is_finite(),
+        "--gigaflops-per-core is a finite number above 0"
+    );
+    let spec = sweep_file::read(&args.file)?;
+    let cost = Cost { gigaflops_per_core: args.gigaflops_per_core, lanes: args.lanes.get() };
+    let plan = Plan::of(&spec, &cost);
+    match args.output.output {
+        Format::Json => print_json(&serde_json::to_value(&plan)?)?,
+        Format::Csv => shapes(&plan).print(Format::Csv)?,
+        Format::Table => {
+            print_text(&summary(&spec, &plan, &cost))?;
+            shapes(&plan).print(Format::Table)?;
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn summary(spec: &SweepSpec, plan: &Plan, cost: &Cost) -> String {
+    format!(
+        "{} ({}): {} configurations x {} replicates = {} trials in {} bundles\n\
+         {} updates, {} {:.2} core-hours at {} GFLOP/s a core",
+        spec.terms().name,
+        spec.id(),
+        plan.configurations,
+        spec.terms().replicates,
+        plan.trials,
+        plan.bundles,
+        plan.updates,
+        if plan.is_upper_bound { "at most" } else { "about" },
+        plan.core_hours,
+        cost.gigaflops_per_core
+    )
+}
+
+fn shapes(plan: &Plan) -> Rows {
+    let columns = [
+        "elements", "step_function", "hidden", "max_steps", "batch", "trials", "updates",
+        "MFLOP_per_update", "core_hours",
+    ];
+    let row = |shape: &ShapePlan| {
+        vec![
+            json!(shape.elements),
+            json!(shape.step_function),
+            json!(shape.hidden),
+            json!(shape.max_steps),
+            json!(shape.batch),
+            json!(shape.trials),
+            json!(shape.updates_per_trial),
+            json!((shape.operations_per_update / 1e5).round() / 10.0),
+            json!((shape.core_hours * 1e3).round() / 1e3),
+        ]
+    };
+    Rows::of(&columns, plan.shapes.iter().map(row))
+}

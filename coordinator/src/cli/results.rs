@@ -1,0 +1,215 @@
+//! Sweeps as commands show them, from a database or from a coordinator.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use pondersweep_proto::wire;
+use serde_json::{Value, json};
+
+use super::{
+    connect::{DEFAULT_DATABASE, Sweeps},
+    output::{Rows, iso_time},
+};
+use crate::{
+    scheduler::{SweepState, TrialCounts},
+    store::{Reader, SweepSummary},
+};
+
+/// Names where a command looks at sweeps: the database, which is always there, unless a coordinator
+/// is named.
+#[derive(Clone, Debug, Args)]
+pub(super) struct SourceArgs {
+    /// The results database
+    #[arg(long, env = "PONDERSWEEP_DB", default_value = DEFAULT_DATABASE, value_name = "PATH")]
+    db: PathBuf,
+    /// Ask this coordinator instead
+    #[arg(long, env = "PONDERSWEEP_COORDINATOR", value_name = "URL")]
+    coordinator: Option<String>,
+}
+
+/// An open source of sweeps.
+pub(super) enum Source {
+    Database(Reader),
+    Coordinator(Sweeps),
+}
+
+impl SourceArgs {
+    /// Opens the source.
+    ///
+    /// # Errors
+    /// The database is not there or not ours, or the coordinator does not answer.
+    pub(super) async fn open(&self) -> anyhow::Result<Source> {
+        Ok(match &self.coordinator {
+            Some(url) => Source::Coordinator(Sweeps::connect(url).await?),
+            None => Source::Database(Reader::open(Path::new(&self.db)).await?),
+        })
+    }
+}
+
+impl Source {
+    /// Every sweep, oldest first.
+    ///
+    /// # Errors
+    /// The source cannot be read.
+    pub(super) async fn sweeps(&mut self) -> anyhow::Result<Vec<SweepStatus>> {
+        Ok(match self {
+            Self::Database(reader) => reader
+                .sweeps()
+                .await?
+                .into_iter()
+                .map(SweepStatus::from)
+                .collect(),
+            Self::Coordinator(sweeps) => sweeps
+                .list()
+                .await?
+                .into_iter()
+                .map(SweepStatus::from)
+                .collect(),
+        })
+    }
+
+    /// One sweep.
+    ///
+    /// # Errors
+    /// There is none of that name, or the source cannot be read.
+    pub(super) async fn sweep(&mut self, name: &str) -> anyhow::Result<SweepStatus> {
+        Ok(match self {
+            Self::Database(reader) => {
+                let sweep_id = reader.find_sweep(name).await?;
+                let sweeps = reader.sweeps().await?;
+                let found = sweeps.into_iter().find(|sweep| sweep.sweep_id == sweep_id);
+                found.expect("a sweep is never deleted").into()
+            }
+            Self::Coordinator(sweeps) => sweeps.get(name).await?.into(),
+        })
+    }
+}
+
+/// A sweep and how far it is.
+#[derive(Clone, Debug)]
+pub(super) struct SweepStatus {
+    pub(super) sweep_id: String,
+    pub(super) name: String,
+    pub(super) state: SweepState,
+    pub(super) counts: TrialCounts,
+    created_at_ms: i64,
+}
+
+impl SweepStatus {
+    /// Whether nothing more will happen by itself.
+    pub(super) const fn has_ended(&self) -> bool {
+        matches!(self.state, SweepState::Finished | SweepState::Cancelled)
+    }
+
+    /// One line for people.
+    pub(super) fn line(&self) -> String {
+        let TrialCounts {
+            pending,
+            leased,
+            succeeded,
+            infeasible,
+            failed,
+            cancelled,
+        } = self.counts;
+        format!(
+            "{} {} {}: {succeeded} succeeded, {infeasible} infeasible, {failed} failed, \
+             {leased} running, {pending} pending, {cancelled} cancelled",
+            self.sweep_id,
+            self.name,
+            state_name(self.state)
+        )
+    }
+
+    /// The columns of [`rows`].
+    const COLUMNS: [&'static str; 11] = [
+        "sweep_id",
+        "name",
+        "state",
+        "trials",
+        "pending",
+        "running",
+        "succeeded",
+        "infeasible",
+        "failed",
+        "cancelled",
+        "created_at",
+    ];
+
+    fn cells(&self) -> Vec<Value> {
+        let TrialCounts {
+            pending,
+            leased,
+            succeeded,
+            infeasible,
+            failed,
+            cancelled,
+        } = self.counts;
+        vec![
+            json!(self.sweep_id),
+            json!(self.name),
+            json!(state_name(self.state)),
+            json!(self.counts.total()),
+            json!(pending),
+            json!(leased),
+            json!(succeeded),
+            json!(infeasible),
+            json!(failed),
+            json!(cancelled),
+            iso_time(self.created_at_ms),
+        ]
+    }
+}
+
+/// Sweeps as rows.
+pub(super) fn rows(sweeps: &[SweepStatus]) -> Rows {
+    Rows::of(&SweepStatus::COLUMNS, sweeps.iter().map(SweepStatus::cells))
+}
+
+impl From<SweepSummary> for SweepStatus {
+    fn from(sweep: SweepSummary) -> Self {
+        Self {
+            sweep_id: sweep.sweep_id.to_string(),
+            name: sweep.name,
+            state: sweep.state,
+            counts: sweep.trials,
+            created_at_ms: sweep.created_at_ms,
+        }
+    }
+}
+
+impl From<wire::Sweep> for SweepStatus {
+    fn from(sweep: wire::Sweep) -> Self {
+        let state = match sweep.state() {
+            wire::SweepState::Paused => SweepState::Paused,
+            wire::SweepState::Cancelled => SweepState::Cancelled,
+            wire::SweepState::Finished => SweepState::Finished,
+            wire::SweepState::Active | wire::SweepState::Unspecified => SweepState::Active,
+        };
+        let wire::TrialCounts {
+            pending,
+            leased,
+            succeeded,
+            infeasible,
+            failed,
+            cancelled,
+        } = sweep.trials.unwrap_or_default();
+        Self {
+            sweep_id: sweep.sweep_id,
+            name: sweep.spec.map(|spec| spec.name).unwrap_or_default(),
+            state,
+            counts: TrialCounts {
+                pending,
+                leased,
+                succeeded,
+                infeasible,
+                failed,
+                cancelled,
+            },
+            created_at_ms: sweep.created_at_ms,
+        }
+    }
+}
+
+const fn state_name(state: SweepState) -> &'static str {
+    state.name()
+}

@@ -1,0 +1,176 @@
+//! `pondersweep run`: a whole sweep on this machine by one command. It starts a coordinator on a
+//! loopback port and workers as child processes, so that a crashing trial never takes the
+//! coordinator down, and ends with the sensitivity table. Given again, it goes on where it stopped.
+
+pub(super) mod progress;
+mod workers;
+
+use std::{num::NonZeroU32, path::PathBuf, process::ExitCode, time::Duration};
+
+use anyhow::Context as _;
+use clap::Args;
+use pondersweep_proto::id::SweepId;
+use tokio_util::sync::CancellationToken;
+
+use self::{
+    progress::{Bar, Snapshot},
+    workers::{Workers, WorkersOptions},
+};
+use super::{
+    connect::DatabaseArgs, exit, interrupt::on_interrupt, report::ReportOptions, sweep_file,
+};
+use crate::{
+    coordinator::{Coordinator, CoordinatorOptions},
+    driver::{DriverHandle, SweepView},
+    scheduler::{SweepState, TrialCounts},
+    sweep::SweepSpec,
+};
+
+/// How often progress is looked at.
+const PROGRESS_INTERVAL: Duration = Duration::from_millis(500);
+
+/// Run a sweep file on this machine, or go on with it
+#[derive(Debug, Args)]
+pub(super) struct RunArgs {
+    /// The sweep file
+    file: PathBuf,
+    #[command(flatten)]
+    database: DatabaseArgs,
+    /// Worker processes, each with one compute thread [default: one per core]
+    #[arg(long, env = "PONDERSWEEP_WORKERS", value_name = "N")]
+    workers: Option<NonZeroU32>,
+    /// Where the workers compute
+    #[arg(long, env = "PONDERSWEEP_DEVICE", default_value = "cpu")]
+    device: String,
+    /// Accept more than a million trials
+    #[arg(long)]
+    yes: bool,
+    #[command(flatten)]
+    report: ReportOptions,
+}
+
+pub(super) async fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
+    let spec = sweep_file::read(&args.file)?;
+    sweep_file::confirm_size(&spec, &args.file, args.yes)?;
+    let sweep_id = spec.id();
+    let interrupted = on_interrupt()?;
+    let coordinator = Coordinator::start(CoordinatorOptions::loopback(&args.database.db)).await?;
+    let outcome = run_trials(&coordinator, spec, &args, &interrupted).await;
+    let stopped = coordinator.stop().await;
+    let counts = outcome?;
+    stopped?;
+    if interrupted.is_cancelled() {
+        eprintln!("stopped; give the same command again to go on");
+        return Ok(ExitCode::from(exit::INTERRUPTED));
+    }
+    args.report
+        .print(&args.database.db, &sweep_id.to_string())
+        .await?;
+    if counts.failed > 0 {
+        eprintln!(
+            "{} trials failed\nhint: `pondersweep retry --db {} {sweep_id}`, then run this again",
+            counts.failed,
+            args.database.db.display()
+        );
+    }
+    Ok(exit::of_ended(&counts))
+}
+
+/// Submits the sweep and works on it until it has ended or the user interrupts.
+async fn run_trials(
+    coordinator: &Coordinator,
+    spec: SweepSpec,
+    args: &RunArgs,
+    interrupted: &CancellationToken,
+) -> anyhow::Result<TrialCounts> {
+    let (sweep, created) = coordinator.driver.create_sweep(spec).await?;
+    let sweep = ready_to_run(&coordinator.driver, sweep).await?;
+    eprintln!("{}", opening_line(&sweep, created, args));
+    if sweep.state == SweepState::Finished {
+        return Ok(sweep.counts);
+    }
+    let mut workers = Workers::start(WorkersOptions {
+        coordinator: coordinator.url(),
+        sweep_id: sweep.sweep_id,
+        device: args.device.clone(),
+        count: args
+            .workers
+            .map_or_else(cores, |workers| workers.get() as usize),
+    })?;
+    let mut bar = Bar::new(&sweep.spec.terms().name);
+    let ended = tokio::select! {
+        ended = follow(coordinator, sweep.sweep_id, &mut workers, &mut bar) => ended,
+        () = interrupted.cancelled() => {
+            bar.note("stopping the workers");
+            Ok(sweep.counts)
+        }
+    };
+    workers.stop().await;
+    bar.finish();
+    ended
+}
+
+/// A paused sweep is resumed: whoever runs it wants it to run.
+async fn ready_to_run(driver: &DriverHandle, sweep: SweepView) -> anyhow::Result<SweepView> {
+    let sweep_id = sweep.sweep_id.to_string();
+    match sweep.state {
+        SweepState::Active | SweepState::Finished => Ok(sweep),
+        SweepState::Paused => Ok(driver.resume(&sweep_id).await?),
+        SweepState::Cancelled => anyhow::bail!(
+            "this sweep was cancelled\n\
+             hint: `pondersweep retry --state cancelled --db PATH {sweep_id}` brings it back"
+        ),
+    }
+}
+
+fn opening_line(sweep: &SweepView, created: bool, args: &RunArgs) -> String {
+    let trials = sweep.spec.trials();
+    let done = sweep.counts.ended();
+    let name = &sweep.spec.terms().name;
+    let database = args.database.db.display();
+    let verb = match (created, done) {
+        (true, _) => "running".to_owned(),
+        (false, done) => format!("going on with {done} of {trials} trials done:"),
+    };
+    format!(
+        "{verb} {name} ({}), {trials} trials, results in {database}",
+        sweep.sweep_id
+    )
+}
+
+/// Shows progress and keeps the workers alive until the sweep has ended.
+async fn follow(
+    coordinator: &Coordinator,
+    sweep_id: SweepId,
+    workers: &mut Workers,
+    bar: &mut Bar,
+) -> anyhow::Result<TrialCounts> {
+    let name = sweep_id.to_string();
+    loop {
+        let progress = coordinator
+            .driver
+            .progress(&name)
+            .await
+            .context("the coordinator of this run ended early")?;
+        let counts = progress.sweep.counts;
+        bar.show(&Snapshot {
+            counts,
+            workers: Some(progress.workers),
+            updates: Some((progress.updates_done, progress.updates_total)),
+        });
+        if matches!(
+            progress.sweep.state,
+            SweepState::Finished | SweepState::Cancelled
+        ) {
+            return Ok(counts);
+        }
+        tokio::select! {
+            () = tokio::time::sleep(PROGRESS_INTERVAL) => {}
+            message = workers.supervise() => bar.note(&message?),
+        }
+    }
+}
+
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}

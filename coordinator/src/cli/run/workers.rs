@@ -1,0 +1,172 @@
+//! The worker processes of `run`: started as children, restarted when they crash, and never left
+//! behind. Each stops when its standard input closes, which even a SIGKILL of this process does.
+
+use std::{collections::VecDeque, process::Stdio, time::Duration};
+
+use anyhow::Context as _;
+use pondersweep_proto::id::SweepId;
+use tokio::{
+    io::{AsyncBufReadExt as _, BufReader},
+    process::{Child, Command},
+    sync::mpsc,
+    task::JoinSet,
+    time::timeout,
+};
+
+/// Crashes of all workers together after which `run` gives up: something is wrong with the
+/// machine, not with a trial, whose own attempts are limited much sooner.
+const MAX_CRASHES: usize = 50;
+/// How long a worker may take to stop before it is killed.
+const STOP_WITHIN: Duration = Duration::from_secs(8);
+/// Lines of a worker that are shown when it crashes.
+const LAST_LINES: usize = 5;
+
+/// What the workers are started with.
+#[derive(Clone, Debug)]
+pub(super) struct WorkersOptions {
+    pub(super) coordinator: String,
+    pub(super) sweep_id: SweepId,
+    pub(super) device: String,
+    pub(super) count: usize,
+}
+
+/// The children.
+pub(super) struct Workers {
+    options: WorkersOptions,
+    children: JoinSet<Ended>,
+    /// Closing it closes the children's standard inputs.
+    stops: Vec<mpsc::Sender<()>>,
+    crashes: usize,
+}
+
+/// How a child ended.
+struct Ended {
+    wanted: bool,
+    how: String,
+}
+
+impl Workers {
+    /// Starts the children.
+    pub(super) fn start(options: WorkersOptions) -> anyhow::Result<Self> {
+        let children = JoinSet::new();
+        let mut workers = Self {
+            options,
+            children,
+            stops: Vec::new(),
+            crashes: 0,
+        };
+        for _ in 0..workers.options.count {
+            workers.start_one()?;
+        }
+        Ok(workers)
+    }
+
+    fn start_one(&mut self) -> anyhow::Result<()> {
+        let program = std::env::current_exe().context("cannot find this program")?;
+        let child = Command::new(program)
+            .arg("worker")
+            .args(["--coordinator", &self.options.coordinator])
+            .args(["--device", &self.options.device])
+            .args(["--sweep", &self.options.sweep_id.to_string()])
+            .args(["--slots", "1", "--stop-with-stdin"])
+            // One compute thread each: the workers share the cores, not each core its workers.
+            .env("RAYON_NUM_THREADS", "1")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .context("cannot start a worker process")?;
+        let (stop, stopped) = mpsc::channel(1);
+        self.stops.push(stop);
+        self.children.spawn(attend(child, stopped));
+        Ok(())
+    }
+
+    /// Waits for a worker that ends unasked, starts another and returns what to tell the user.
+    ///
+    /// # Errors
+    /// Workers crash so often that going on makes no sense.
+    pub(super) async fn supervise(&mut self) -> anyhow::Result<String> {
+        let Some(ended) = self.children.join_next().await else {
+            std::future::pending().await
+        };
+        let ended = ended.context("the task of a worker panicked")?;
+        self.crashes += 1;
+        anyhow::ensure!(
+            self.crashes <= MAX_CRASHES,
+            "workers ended {MAX_CRASHES} times; the last one: {}",
+            ended.how
+        );
+        // No waiting here: whoever calls this may drop it at any await, and the worker with it.
+        self.start_one()?;
+        Ok(format!("a worker ended ({}); started another", ended.how))
+    }
+
+    /// Stops every child in order.
+    pub(super) async fn stop(mut self) {
+        self.stops.clear();
+        while let Some(ended) = self.children.join_next().await {
+            if let Ok(Ended { wanted: false, how }) = ended {
+                tracing::warn!(how, "a worker did not stop in order");
+            }
+        }
+    }
+}
+
+/// Reads a child's talk and waits for its end, until told to stop it.
+async fn attend(mut child: Child, mut stopped: mpsc::Receiver<()>) -> Ended {
+    let stdin = child.stdin.take();
+    let stderr = child.stderr.take().expect("standard error is piped");
+    let mut lines = BufReader::new(stderr).lines();
+    let mut last = VecDeque::new();
+    loop {
+        tokio::select! {
+            line = lines.next_line() => match line {
+                Ok(Some(line)) => keep(&mut last, line),
+                Ok(None) | Err(_) => break,
+            },
+            // Nothing is ever sent: the channel closes when the child shall stop.
+            _ = stopped.recv() => {
+                drop(stdin);
+                return stop(child).await;
+            }
+        }
+    }
+    let status = child
+        .wait()
+        .await
+        .map_or_else(|error| error.to_string(), |s| s.to_string());
+    let talk = Vec::from(last).join("\n");
+    Ended {
+        wanted: false,
+        how: format!("{status}\n{talk}").trim().to_owned(),
+    }
+}
+
+fn keep(last: &mut VecDeque<String>, line: String) {
+    if last.len() == LAST_LINES {
+        last.pop_front();
+    }
+    last.push_back(line);
+}
+
+async fn stop(mut child: Child) -> Ended {
+    match timeout(STOP_WITHIN, child.wait()).await {
+        Ok(Ok(status)) => Ended {
+            wanted: status.success(),
+            how: status.to_string(),
+        },
+        Ok(Err(error)) => Ended {
+            wanted: false,
+            how: error.to_string(),
+        },
+        Err(_) => {
+            let _ = child.kill().await;
+            Ended {
+                wanted: false,
+                how: "killed: it did not stop".into(),
+            }
+        }
+    }
+}

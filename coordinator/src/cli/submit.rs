@@ -1,0 +1,54 @@
+//! `pondersweep submit`: hands a sweep file to a coordinator. Submitting a file again finds the
+//! sweep that is there.
+
+use std::{path::PathBuf, process::ExitCode};
+
+use clap::Args;
+use serde_json::json;
+
+use super::{
+    connect::ControlArgs,
+    output::{Format, OutputArgs, print_json, print_text},
+    sweep_file,
+};
+
+/// Submit a sweep file to a coordinator
+#[derive(Debug, Args)]
+pub(super) struct SubmitArgs {
+    /// The sweep file
+    file: PathBuf,
+    #[command(flatten)]
+    control: ControlArgs,
+    /// Accept more than a million trials
+    #[arg(long)]
+    yes: bool,
+    #[command(flatten)]
+    output: OutputArgs,
+}
+
+pub(super) async fn run(args: SubmitArgs) -> anyhow::Result<ExitCode> {
+    let spec = sweep_file::read(&args.file)?;
+    sweep_file::confirm_size(&spec, &args.file, args.yes)?;
+    let mut control = args.control.open().await?;
+    let answer = control.sweeps.create((&spec).into(), args.yes).await;
+    control.close().await?;
+    let created = answer?.created;
+    let sweep_id = spec.id().to_string();
+    if created {
+        eprintln!(
+            "submitted {} with {} trials",
+            spec.terms().name,
+            spec.trials()
+        );
+    } else {
+        eprintln!(
+            "{} was submitted before; nothing changed",
+            spec.terms().name
+        );
+    }
+    match args.output.output {
+        Format::Json => print_json(&json!({ "sweep_id": sweep_id, "created": created }))?,
+        Format::Table | Format::Csv => print_text(&sweep_id)?,
+    }
+    Ok(ExitCode::SUCCESS)
+}

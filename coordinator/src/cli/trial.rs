@@ -1,0 +1,157 @@
+//! `pondersweep trial show`: everything that is known about one trial.
+
+use std::process::ExitCode;
+
+use clap::{Args, Subcommand};
+use pondersweep_proto::parameter::Parameter;
+use serde_json::{Value, json};
+
+use super::{
+    connect::DatabaseArgs,
+    output::{Format, OutputArgs, Rows, iso_time, print_json, print_text},
+};
+use crate::store::{AttemptDetail, Event, Reader, TrialDetail};
+
+/// Look at single trials
+#[derive(Debug, Subcommand)]
+pub(super) enum TrialCommand {
+    Show(ShowArgs),
+}
+
+/// Show a trial: its settings, attempts, observations and events
+#[derive(Debug, Args)]
+pub(super) struct ShowArgs {
+    /// The trial: its number, or a prefix of its key
+    trial: String,
+    #[command(flatten)]
+    database: DatabaseArgs,
+    #[command(flatten)]
+    output: OutputArgs,
+}
+
+pub(super) async fn run(command: TrialCommand) -> anyhow::Result<ExitCode> {
+    let TrialCommand::Show(args) = command;
+    let trial = Reader::open(&args.database.db)
+        .await?
+        .trial(&args.trial)
+        .await?;
+    let parts = [
+        ("attempts", attempts(&trial)),
+        ("observations", observations(&trial)),
+        ("events", events(&trial)),
+    ];
+    match args.output.output {
+        Format::Json => print_json(&whole(&trial, &parts))?,
+        Format::Csv => observations(&trial).print(Format::Csv)?,
+        Format::Table => {
+            print_text(&heading(&trial))?;
+            for (name, rows) in parts.iter().filter(|(_, rows)| !rows.rows.is_empty()) {
+                print_text(&format!("\n{name}"))?;
+                rows.print(Format::Table)?;
+            }
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// What identifies the trial and how it stands, by name.
+fn summary(trial: &TrialDetail) -> Vec<(String, Value)> {
+    let mut summary = vec![
+        ("trial_id".into(), json!(trial.trial_id.0)),
+        ("trial_key".into(), json!(trial.trial_key.to_string())),
+        ("sweep_id".into(), json!(trial.sweep_id.to_string())),
+        ("state".into(), json!(trial.state.name())),
+        ("replicate".into(), json!(trial.replicate)),
+        ("failures".into(), json!(trial.failures)),
+        ("worker_losses".into(), json!(trial.worker_losses)),
+    ];
+    let parameters = Parameter::ALL.iter().map(|&parameter| {
+        let value = trial.configuration.parameter(parameter);
+        (parameter.name().to_owned(), json!(value))
+    });
+    summary.extend(parameters);
+    summary
+}
+
+fn heading(trial: &TrialDetail) -> String {
+    let line =
+        |(name, value): (String, Value)| format!("{name:<14} {}", super::output::text(&value));
+    summary(trial)
+        .into_iter()
+        .map(line)
+        .collect::<Vec<_>>()
+        .join("\n")
+}
+
+fn whole(trial: &TrialDetail, parts: &[(&str, Rows)]) -> Value {
+    let mut whole: serde_json::Map<String, Value> = summary(trial).into_iter().collect();
+    for (name, rows) in parts {
+        whole.insert((*name).to_owned(), rows.to_json());
+    }
+    Value::Object(whole)
+}
+
+fn attempts(trial: &TrialDetail) -> Rows {
+    let columns = [
+        "attempt",
+        "worker_id",
+        "host",
+        "device",
+        "backend",
+        "started_at",
+        "ended_at",
+        "ending",
+        "message",
+        "seconds",
+    ];
+    let row = |attempt: &AttemptDetail| {
+        let (ended_at, ending, message) = match &attempt.ended {
+            Some((at_ms, ending)) => (
+                iso_time(*at_ms),
+                json!(ending.name()),
+                json!(ending.message()),
+            ),
+            None => (Value::Null, Value::Null, Value::Null),
+        };
+        vec![
+            json!(attempt.attempt.0),
+            json!(attempt.worker_id),
+            json!(attempt.host),
+            json!(attempt.device),
+            json!(attempt.backend),
+            iso_time(attempt.started_at_ms),
+            ended_at,
+            ending,
+            message,
+            json!(attempt.seconds),
+        ]
+    };
+    Rows::of(&columns, trial.attempts.iter().map(row))
+}
+
+fn observations(trial: &TrialDetail) -> Rows {
+    let rows = trial.observations.iter().map(|(attempt, observation)| {
+        vec![
+            json!(attempt.0),
+            json!(observation.step),
+            json!(observation.metric.name()),
+            json!(observation.value),
+        ]
+    });
+    Rows::of(&["attempt", "step", "metric", "value"], rows)
+}
+
+fn events(trial: &TrialDetail) -> Rows {
+    let row = |event: &Event| {
+        vec![
+            iso_time(event.at_ms),
+            json!(event.kind),
+            json!(event.attempt.map(|attempt| attempt.0)),
+            json!(event.worker_id),
+            json!(event.state),
+            json!(event.detail),
+        ]
+    };
+    let columns = ["at", "event", "attempt", "worker_id", "state", "detail"];
+    Rows::of(&columns, trial.events.iter().map(row))
+}

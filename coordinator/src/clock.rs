@@ -1,0 +1,21 @@
+//! The coordinator's two clocks. Leases are measured on the monotonic one, which no administrator
+//! can turn back; events are dated on the wall clock. Pure rooms get the time as an argument.
+
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+/// Now, on the monotonic clock. It is tokio's, so that tests may stop it.
+pub(crate) fn now() -> Instant {
+    tokio::time::Instant::now().into_std()
+}
+
+/// Now, in milliseconds since 1970-01-01 UTC.
+pub(crate) fn now_ms() -> i64 {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the one place that reads the wall clock"
+    )]
+    let since_epoch = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
+    i64::try_from(since_epoch.as_millis()).unwrap_or(i64::MAX)
+}

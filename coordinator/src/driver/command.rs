@@ -1,0 +1,162 @@
+//! What may be asked of the driver, and the answers that wait for a commit.
+
+use std::sync::Arc;
+
+use pondersweep_proto::{
+    error::{LeaseError, SweepError},
+    id::{LeaseToken, SweepId, WorkerId},
+    metric::Observation,
+    spec::TrialSpec,
+};
+use tokio::sync::oneshot;
+
+use crate::{
+    scheduler::{Finish, SweepState, TrialCounts, TrialState},
+    store::WorkerRecord,
+    sweep::SweepSpec,
+};
+
+/// A sweep as it stands.
+#[derive(Clone, Debug)]
+pub struct SweepView {
+    /// Its identity.
+    pub sweep_id: SweepId,
+    /// What it runs.
+    pub spec: Arc<SweepSpec>,
+    /// Whether it runs.
+    pub state: SweepState,
+    /// Its trials by state.
+    pub counts: TrialCounts,
+    /// When it was submitted, in milliseconds since 1970-01-01 UTC.
+    pub created_at_ms: i64,
+}
+
+/// How far a sweep is.
+#[derive(Clone, Debug)]
+pub struct SweepProgress {
+    /// The sweep.
+    pub sweep: SweepView,
+    /// Workers heard of within one lease term.
+    pub workers: u32,
+    /// Parameter updates of ended trials and, as last reported, of leased ones.
+    pub updates_done: u64,
+    /// Parameter updates of the whole sweep.
+    pub updates_total: u64,
+}
+
+/// A change a person makes to a sweep.
+#[derive(Clone, Debug)]
+pub(super) enum SweepChange {
+    /// Look only.
+    None,
+    Pause,
+    Resume,
+    Cancel,
+    /// Make ended trials of these states pending again.
+    Retry(Vec<TrialState>),
+}
+
+/// What a worker asks.
+#[derive(Clone, Debug)]
+pub enum LeaseRequest {
+    /// Up to so many trials of one shape.
+    Acquire {
+        /// Unique for each acquisition; a repeated one gets the same leases.
+        request_id: String,
+        /// The most trials wanted.
+        max_lanes: u32,
+        /// Only trials of this sweep.
+        only: Option<SweepId>,
+    },
+    /// A fresh term for each, and how many updates each has done.
+    Renew(Vec<(LeaseToken, u64)>),
+    /// Observations of a running attempt.
+    Report {
+        /// Whose.
+        token: LeaseToken,
+        /// What was measured.
+        observations: Vec<Observation>,
+    },
+    /// The end of an attempt.
+    Finish(FinishReport),
+    /// Hand back everything.
+    Drain,
+}
+
+/// The end of an attempt, as its worker reports it.
+#[derive(Clone, Debug)]
+pub struct FinishReport {
+    /// Which attempt.
+    pub token: LeaseToken,
+    /// How it ended.
+    pub finish: Finish,
+    /// Observations not yet reported.
+    pub observations: Vec<Observation>,
+    /// Compute time.
+    pub seconds: f64,
+}
+
+/// What a worker is granted.
+#[derive(Clone, Debug)]
+pub enum Grant {
+    /// Leases, and whether there is nothing left to do anywhere.
+    Leases {
+        /// Trials of one shape; empty when nothing can be dispatched.
+        leases: Vec<(LeaseToken, TrialSpec)>,
+        /// Nothing is pending and nothing is leased.
+        idle: bool,
+    },
+    /// Leases the worker no longer holds.
+    Lost(Vec<LeaseToken>),
+    /// Done.
+    Done,
+    /// So many leases were handed back.
+    Returned(u32),
+}
+
+/// A command and where its answer goes.
+pub(super) enum Command {
+    CreateSweep {
+        spec: Box<SweepSpec>,
+        reply: oneshot::Sender<(SweepView, bool)>,
+    },
+    Sweep {
+        name: String,
+        change: SweepChange,
+        /// The sweep, and how many trials were made pending again.
+        reply: oneshot::Sender<Result<(SweepView, u64), SweepError>>,
+    },
+    ListSweeps {
+        reply: oneshot::Sender<Vec<SweepView>>,
+    },
+    Progress {
+        name: String,
+        reply: oneshot::Sender<Result<SweepProgress, SweepError>>,
+    },
+    Register {
+        worker: WorkerRecord,
+        reply: oneshot::Sender<()>,
+    },
+    Lease {
+        worker_id: WorkerId,
+        request: LeaseRequest,
+        reply: oneshot::Sender<Result<Grant, LeaseError>>,
+    },
+}
+
+/// Answers that wait until what they promise is durable.
+#[derive(Default)]
+pub(super) struct Replies(Vec<Box<dyn FnOnce() + Send>>);
+
+impl Replies {
+    /// Keeps an answer for after the commit.
+    pub(super) fn add<T: Send + 'static>(&mut self, to: oneshot::Sender<T>, answer: T) {
+        // An asker that has gone away repeats its call and gets the same answer then.
+        self.0.push(Box::new(move || drop(to.send(answer))));
+    }
+
+    /// Sends every answer.
+    pub(super) fn send(self) {
+        self.0.into_iter().for_each(|reply| reply());
+    }
+}

@@ -1,0 +1,190 @@
+//! How the rest of the coordinator talks to the driver: messages, each answered after its commit.
+
+use std::time::Duration;
+
+use pondersweep_proto::{
+    error::{LeaseError, SweepError},
+    id::WorkerId,
+};
+use tokio::sync::{mpsc, oneshot, watch};
+
+use super::command::{Command, Grant, LeaseRequest, SweepChange, SweepProgress, SweepView};
+use crate::{scheduler::TrialState, store::WorkerRecord, sweep::SweepSpec};
+
+/// The driver has stopped; it says why where it was run.
+#[derive(Debug)]
+struct Stopped;
+
+impl From<Stopped> for SweepError {
+    fn from(Stopped: Stopped) -> Self {
+        Self::Unavailable("the coordinator is stopping".into())
+    }
+}
+
+impl From<Stopped> for LeaseError {
+    fn from(Stopped: Stopped) -> Self {
+        Self::Unavailable("the coordinator is stopping".into())
+    }
+}
+
+/// Asks the driver. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct DriverHandle {
+    commands: mpsc::Sender<Command>,
+    version: watch::Receiver<u64>,
+    lease_duration: Duration,
+}
+
+impl DriverHandle {
+    pub(super) const fn new(
+        commands: mpsc::Sender<Command>,
+        version: watch::Receiver<u64>,
+        lease_duration: Duration,
+    ) -> Self {
+        Self {
+            commands,
+            version,
+            lease_duration,
+        }
+    }
+
+    /// How long a lease lasts without renewal.
+    #[must_use]
+    pub const fn lease_duration(&self) -> Duration {
+        self.lease_duration
+    }
+
+    /// Changes whenever something was committed.
+    #[must_use]
+    pub fn version(&self) -> watch::Receiver<u64> {
+        self.version.clone()
+    }
+
+    /// Creates a sweep, or finds the one with the same specification; true if it is new.
+    ///
+    /// # Errors
+    /// The coordinator is stopping.
+    pub async fn create_sweep(&self, spec: SweepSpec) -> Result<(SweepView, bool), SweepError> {
+        Ok(self
+            .ask(|reply| Command::CreateSweep {
+                spec: Box::new(spec),
+                reply,
+            })
+            .await?)
+    }
+
+    /// A sweep as it stands.
+    ///
+    /// # Errors
+    /// No such sweep, or the coordinator is stopping.
+    pub async fn sweep(&self, name: &str) -> Result<SweepView, SweepError> {
+        Ok(self.change(name, SweepChange::None).await?.0)
+    }
+
+    /// Every sweep, oldest first.
+    ///
+    /// # Errors
+    /// The coordinator is stopping.
+    pub async fn sweeps(&self) -> Result<Vec<SweepView>, SweepError> {
+        Ok(self.ask(|reply| Command::ListSweeps { reply }).await?)
+    }
+
+    /// Stops dispatching a sweep.
+    ///
+    /// # Errors
+    /// No such sweep, its state does not allow it, or the coordinator is stopping.
+    pub async fn pause(&self, name: &str) -> Result<SweepView, SweepError> {
+        Ok(self.change(name, SweepChange::Pause).await?.0)
+    }
+
+    /// Dispatches a paused sweep again.
+    ///
+    /// # Errors
+    /// As [`Self::pause`].
+    pub async fn resume(&self, name: &str) -> Result<SweepView, SweepError> {
+        Ok(self.change(name, SweepChange::Resume).await?.0)
+    }
+
+    /// Ends a sweep.
+    ///
+    /// # Errors
+    /// As [`Self::pause`].
+    pub async fn cancel(&self, name: &str) -> Result<SweepView, SweepError> {
+        Ok(self.change(name, SweepChange::Cancel).await?.0)
+    }
+
+    /// Makes ended trials pending again and says how many.
+    ///
+    /// # Errors
+    /// As [`Self::pause`].
+    pub async fn retry(
+        &self,
+        name: &str,
+        states: Vec<TrialState>,
+    ) -> Result<(SweepView, u64), SweepError> {
+        self.change(name, SweepChange::Retry(states)).await
+    }
+
+    /// How far a sweep is.
+    ///
+    /// # Errors
+    /// No such sweep, or the coordinator is stopping.
+    pub async fn progress(&self, name: &str) -> Result<SweepProgress, SweepError> {
+        let name = name.to_owned();
+        self.ask(|reply| Command::Progress { name, reply }).await?
+    }
+
+    /// Makes a worker known.
+    ///
+    /// # Errors
+    /// The coordinator is stopping.
+    pub async fn register(&self, worker: WorkerRecord) -> Result<(), LeaseError> {
+        Ok(self
+            .ask(|reply| Command::Register { worker, reply })
+            .await?)
+    }
+
+    /// Serves a worker.
+    ///
+    /// # Errors
+    /// The worker is not known, speaks for a lease it does not hold, or the coordinator is
+    /// stopping.
+    pub async fn lease(
+        &self,
+        worker_id: WorkerId,
+        request: LeaseRequest,
+    ) -> Result<Grant, LeaseError> {
+        self.ask(|reply| Command::Lease {
+            worker_id,
+            request,
+            reply,
+        })
+        .await?
+    }
+
+    async fn change(
+        &self,
+        name: &str,
+        change: SweepChange,
+    ) -> Result<(SweepView, u64), SweepError> {
+        let name = name.to_owned();
+        self.ask(|reply| Command::Sweep {
+            name,
+            change,
+            reply,
+        })
+        .await?
+    }
+
+    async fn ask<T>(
+        &self,
+        command: impl FnOnce(oneshot::Sender<T>) -> Command,
+    ) -> Result<T, Stopped> {
+        let (reply, answer) = oneshot::channel();
+        self.commands
+            .send(command(reply))
+            .await
+            .map_err(|_| Stopped)?;
+        answer.await.map_err(|_| Stopped)
+    }
+}

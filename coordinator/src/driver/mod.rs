@@ -1,0 +1,200 @@
+//! The one loop, and the only place where scheduler and store meet. It drains commands, lets the
+//! scheduler decide, commits everything decided in one transaction, and only then answers: nothing
+//! is acknowledged that is not durable. If a commit fails the loop ends with the error, and a
+//! restart goes on from the database. It decides nothing about trials itself.
+
+mod command;
+mod handle;
+mod roster;
+mod serve;
+mod sweeps;
+
+use std::time::Instant;
+
+use tokio::sync::{mpsc, watch};
+use tokio_util::sync::CancellationToken;
+
+pub use command::{FinishReport, Grant, LeaseRequest, SweepProgress, SweepView};
+pub use handle::DriverHandle;
+
+use crate::{
+    clock,
+    scheduler::{Scheduler, SchedulerLimits},
+    store::{Batch, CommitError, DatabaseError, RestoreError, Store},
+};
+use command::{Command, Replies};
+use roster::Roster;
+use sweeps::Sweeps;
+
+/// Commands committed together. More would delay the first answer without saving another flush.
+const MAX_COMMANDS_PER_COMMIT: usize = 1_024;
+/// Commands that may wait; senders beyond it wait themselves.
+const MAX_WAITING_COMMANDS: usize = 4_096;
+
+/// Why the driver had to stop. The database holds everything that was acknowledged.
+#[derive(Debug, thiserror::Error)]
+pub enum DriverError {
+    /// The database could not be written.
+    #[error(
+        "the database cannot be written, stopping so that nothing is acknowledged in vain: {0}"
+    )]
+    Commit(#[from] CommitError),
+    /// The database could not be read back at the start.
+    #[error("the database cannot be read back: {0}")]
+    Restore(#[from] RestoreError),
+    /// The database could not be closed.
+    #[error("the database cannot be closed: {0}")]
+    Close(#[from] DatabaseError),
+}
+
+/// The loop's state.
+pub struct Driver {
+    scheduler: Scheduler,
+    store: Store,
+    sweeps: Sweeps,
+    roster: Roster,
+    commands: mpsc::Receiver<Command>,
+    /// Counts commits, so that watchers know when to look again.
+    version: watch::Sender<u64>,
+}
+
+/// What one round of the loop has decided and not yet committed.
+#[derive(Default)]
+struct Round {
+    batch: Batch,
+    replies: Replies,
+}
+
+impl Driver {
+    /// A driver that goes on where the database stopped: every live lease gets one fresh term.
+    ///
+    /// # Errors
+    /// The database cannot be read back.
+    pub async fn restore(
+        mut store: Store,
+        limits: SchedulerLimits,
+    ) -> Result<(Self, DriverHandle), DriverError> {
+        let restored = store.restore().await?;
+        let now = clock::now();
+        let (sweeps, scheduler_sweeps) = Sweeps::restore(restored.sweeps);
+        let scheduler = Scheduler::restore(limits, scheduler_sweeps, now);
+        let roster = Roster::restore(restored.workers, limits.lease_duration);
+        let (sender, commands) = mpsc::channel(MAX_WAITING_COMMANDS);
+        let (version, watcher) = watch::channel(0);
+        let driver = Self {
+            scheduler,
+            store,
+            sweeps,
+            roster,
+            commands,
+            version,
+        };
+        Ok((
+            driver,
+            DriverHandle::new(sender, watcher, limits.lease_duration),
+        ))
+    }
+
+    /// Runs until told to stop or until every handle is gone.
+    ///
+    /// # Errors
+    /// The database could not be written.
+    pub async fn run(mut self, stop: CancellationToken) -> Result<(), DriverError> {
+        loop {
+            let command = tokio::select! {
+                command = self.commands.recv() => match command {
+                    Some(command) => Some(command),
+                    None => break,
+                },
+                () = sleep_until(self.scheduler.poll_timeout()) => None,
+                () = stop.cancelled() => break,
+            };
+            self.round(command).await?;
+        }
+        Ok(self.store.close().await?)
+    }
+
+    /// One round: timers, then commands as far as they are already there, then one commit, then
+    /// every answer.
+    async fn round(&mut self, first: Option<Command>) -> Result<(), DriverError> {
+        let mut round = Round {
+            batch: Batch {
+                at_ms: clock::now_ms(),
+                ..Batch::default()
+            },
+            ..Round::default()
+        };
+        let now = clock::now();
+        self.scheduler.handle_timeout(now);
+        let mut next = first;
+        for _ in 0..MAX_COMMANDS_PER_COMMIT {
+            let Some(command) = next else { break };
+            self.apply(command, now, &mut round).await?;
+            next = self.commands.try_recv().ok();
+        }
+        if let Some(command) = next {
+            self.apply(command, now, &mut round).await?;
+        }
+        round.batch.changes = self.scheduler.take_changes();
+        if !round.batch.is_empty() {
+            self.store.commit(&round.batch).await?;
+            self.roster.forget_ended(&round.batch.changes);
+            self.version.send_modify(|version| *version += 1);
+        }
+        round.replies.send();
+        Ok(())
+    }
+
+    async fn apply(
+        &mut self,
+        command: Command,
+        now: Instant,
+        round: &mut Round,
+    ) -> Result<(), DriverError> {
+        match command {
+            Command::CreateSweep { spec, reply } => {
+                let created = self.create_sweep(*spec, round.batch.at_ms).await?;
+                round.replies.add(reply, created);
+            }
+            Command::Sweep {
+                name,
+                change,
+                reply,
+            } => {
+                let answer = self.change_sweep(&name, change);
+                round.replies.add(reply, answer);
+            }
+            Command::ListSweeps { reply } => {
+                round.replies.add(reply, self.views());
+            }
+            Command::Progress { name, reply } => {
+                let answer = self.progress(&name, now);
+                round.replies.add(reply, answer);
+            }
+            Command::Register { worker, reply } => {
+                self.roster.register(&worker, now);
+                round.batch.workers.push(worker);
+                round.replies.add(reply, ());
+            }
+            Command::Lease {
+                worker_id,
+                request,
+                reply,
+            } => {
+                let answer = match self.roster.heard_from(&worker_id, now) {
+                    Ok(()) => self.serve_worker(&worker_id, request, now, &mut round.batch),
+                    Err(unknown) => Err(unknown),
+                };
+                round.replies.add(reply, answer);
+            }
+        }
+        Ok(())
+    }
+}
+
+async fn sleep_until(deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => tokio::time::sleep_until(deadline.into()).await,
+        None => std::future::pending().await,
+    }
+}

@@ -1,0 +1,206 @@
+//! Commands to scheduler verbs. Each function asks the scheduler and collects what the commit must
+//! carry besides the scheduler's own changes; none of them answers anybody.
+
+use std::{sync::Arc, time::Instant};
+
+use pondersweep_proto::{
+    error::{LeaseError, SweepError},
+    id::{LeaseToken, WorkerId},
+    spec::TrialSpec,
+};
+
+use super::{
+    Driver, DriverError,
+    command::{FinishReport, Grant, LeaseRequest, SweepChange, SweepProgress, SweepView},
+    sweeps::SweepEntry,
+};
+use crate::{
+    scheduler::{Finished, Superseded, WrongState},
+    store::{AttemptReport, Batch},
+    sweep::SweepSpec,
+};
+
+impl Driver {
+    /// Creates the sweep unless one with the same content is there already.
+    pub(super) async fn create_sweep(
+        &mut self,
+        spec: SweepSpec,
+        at_ms: i64,
+    ) -> Result<(SweepView, bool), DriverError> {
+        if let Some(entry) = self.sweeps.get(spec.id()) {
+            return Ok((self.view(entry), false));
+        }
+        let stored = self.store.create_sweep(&spec, at_ms).await?;
+        let entry = SweepEntry {
+            sweep_id: stored.sweep_id,
+            spec: Arc::new(spec),
+            first_trial_id: stored.first_trial_id,
+            created_at_ms: stored.created_at_ms,
+        };
+        self.scheduler.enqueue(entry.for_scheduler());
+        self.sweeps.insert(entry.clone());
+        Ok((self.view(&entry), true))
+    }
+
+    pub(super) fn change_sweep(
+        &mut self,
+        name: &str,
+        change: SweepChange,
+    ) -> Result<(SweepView, u64), SweepError> {
+        let entry = self.sweeps.named(name)?.clone();
+        let sweep_id = entry.sweep_id;
+        let mut retried = 0;
+        match change {
+            SweepChange::None => {}
+            SweepChange::Pause => self.scheduler.pause(sweep_id).map_err(wrong_state)?,
+            SweepChange::Resume => self.scheduler.resume(sweep_id).map_err(wrong_state)?,
+            SweepChange::Cancel => self.scheduler.cancel(sweep_id).map_err(wrong_state)?,
+            SweepChange::Retry(states) => {
+                retried = self
+                    .scheduler
+                    .retry(sweep_id, &states)
+                    .map_err(wrong_state)?;
+            }
+        }
+        Ok((self.view(&entry), retried))
+    }
+
+    pub(super) fn views(&self) -> Vec<SweepView> {
+        self.sweeps.iter().map(|entry| self.view(entry)).collect()
+    }
+
+    pub(super) fn progress(&self, name: &str, now: Instant) -> Result<SweepProgress, SweepError> {
+        let entry = self.sweeps.named(name)?;
+        let sweep = self.view(entry);
+        let ended = entry.updates_ended(&sweep.counts, |trial| {
+            self.scheduler
+                .trial_state(trial)
+                .expect("every stored trial is enqueued")
+        });
+        Ok(SweepProgress {
+            workers: self.roster.alive(now),
+            updates_done: ended + self.roster.updates_done(entry.trials()),
+            updates_total: entry.updates_total(),
+            sweep,
+        })
+    }
+
+    fn view(&self, entry: &SweepEntry) -> SweepView {
+        let unknown = "every stored sweep is enqueued";
+        SweepView {
+            sweep_id: entry.sweep_id,
+            spec: Arc::clone(&entry.spec),
+            state: self.scheduler.sweep_state(entry.sweep_id).expect(unknown),
+            counts: self.scheduler.counts(entry.sweep_id).expect(unknown),
+            created_at_ms: entry.created_at_ms,
+        }
+    }
+
+    pub(super) fn serve_worker(
+        &mut self,
+        worker_id: &WorkerId,
+        request: LeaseRequest,
+        now: Instant,
+        batch: &mut Batch,
+    ) -> Result<Grant, LeaseError> {
+        match request {
+            LeaseRequest::Acquire {
+                request_id,
+                max_lanes,
+                only,
+            } => {
+                let tokens = self
+                    .scheduler
+                    .acquire(worker_id, &request_id, max_lanes, only, now);
+                let leases = tokens
+                    .into_iter()
+                    .map(|token| (token, self.spec_of(token)))
+                    .collect();
+                Ok(Grant::Leases {
+                    leases,
+                    idle: self.scheduler.is_idle(only),
+                })
+            }
+            LeaseRequest::Renew(leases) => Ok(Grant::Lost(self.renew(worker_id, leases, now))),
+            LeaseRequest::Report {
+                token,
+                observations,
+            } => {
+                self.scheduler
+                    .check(worker_id, token, "report")
+                    .map_err(superseded)?;
+                batch.reports.push(AttemptReport {
+                    token,
+                    observations,
+                });
+                Ok(Grant::Done)
+            }
+            LeaseRequest::Finish(report) => self.finish(worker_id, report, batch),
+            LeaseRequest::Drain => {
+                let returned = self.scheduler.drain(worker_id).len();
+                Ok(Grant::Returned(u32::try_from(returned).unwrap_or(u32::MAX)))
+            }
+        }
+    }
+
+    /// Renews what the worker still holds and returns the rest.
+    fn renew(
+        &mut self,
+        worker_id: &WorkerId,
+        leases: Vec<(LeaseToken, u64)>,
+        now: Instant,
+    ) -> Vec<LeaseToken> {
+        let mut lost = Vec::new();
+        for (token, updates_done) in leases {
+            match self.scheduler.renew(worker_id, token, now) {
+                Ok(()) => self.roster.note_progress(token, updates_done),
+                Err(_) => lost.push(token),
+            }
+        }
+        lost
+    }
+
+    fn finish(
+        &mut self,
+        worker_id: &WorkerId,
+        report: FinishReport,
+        batch: &mut Batch,
+    ) -> Result<Grant, LeaseError> {
+        let FinishReport {
+            token,
+            finish,
+            observations,
+            seconds,
+        } = report;
+        let finished = self
+            .scheduler
+            .finish(worker_id, token, finish)
+            .map_err(superseded)?;
+        if finished == Finished::Now {
+            batch.reports.push(AttemptReport {
+                token,
+                observations,
+            });
+            batch.seconds.push((token, seconds));
+        }
+        Ok(Grant::Done)
+    }
+
+    fn spec_of(&self, token: LeaseToken) -> TrialSpec {
+        let entry = self
+            .sweeps
+            .of_trial(token.trial_id)
+            .expect("leased trials belong to a sweep");
+        entry.spec.trial(token.trial_id.0 - entry.first_trial_id.0)
+    }
+}
+
+fn superseded(Superseded(token): Superseded) -> LeaseError {
+    LeaseError::superseded(token)
+}
+
+fn wrong_state(error: WrongState) -> SweepError {
+    SweepError::WrongState(format!(
+        "{error}\nhint: `pondersweep status` shows how it stands"
+    ))
+}

@@ -1,0 +1,167 @@
+//! The sweeps by id, and how people name them: by id, by a unique prefix of it, by `last`.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    ops::Range,
+    sync::Arc,
+};
+
+use pondersweep_proto::{
+    error::SweepError,
+    id::{SweepId, TrialId},
+    parameter::Parameter,
+    shape::ShapeKey,
+};
+
+use crate::{
+    scheduler::{self, RestoredSweep, TrialCounts, TrialState},
+    store,
+    sweep::{SweepSpec, select},
+};
+
+/// A sweep and the numbers of its trials.
+#[derive(Clone, Debug)]
+pub(super) struct SweepEntry {
+    pub(super) sweep_id: SweepId,
+    pub(super) spec: Arc<SweepSpec>,
+    pub(super) first_trial_id: TrialId,
+    pub(super) created_at_ms: i64,
+}
+
+impl SweepEntry {
+    /// What the scheduler needs of it.
+    pub(super) fn for_scheduler(&self) -> scheduler::SweepEntry {
+        let terms = self.spec.terms();
+        scheduler::SweepEntry {
+            sweep_id: self.sweep_id,
+            first_trial_id: self.first_trial_id,
+            shape_of_configuration: shapes(&self.spec),
+            replicates: terms.replicates,
+            max_failures: terms.max_failures,
+            max_worker_losses: terms.max_worker_losses,
+        }
+    }
+
+    pub(super) fn trials(&self) -> Range<u64> {
+        let first = self.first_trial_id.0;
+        first..first + self.spec.trials()
+    }
+
+    /// Updates of the trials that ended with a result.
+    pub(super) fn updates_ended(
+        &self,
+        counts: &TrialCounts,
+        state_of: impl Fn(TrialId) -> TrialState,
+    ) -> u64 {
+        if let Some(updates) = self.uniform_updates() {
+            return updates * (counts.succeeded + counts.infeasible);
+        }
+        let ended = |trial: &u64| {
+            matches!(
+                state_of(TrialId(*trial)),
+                TrialState::Succeeded | TrialState::Infeasible
+            )
+        };
+        self.trials()
+            .filter(ended)
+            .map(|trial| self.updates(trial))
+            .sum()
+    }
+
+    /// Updates of every trial.
+    pub(super) fn updates_total(&self) -> u64 {
+        match self.uniform_updates() {
+            Some(updates) => updates * self.spec.trials(),
+            None => self.trials().map(|trial| self.updates(trial)).sum(),
+        }
+    }
+
+    /// Updates of each trial, where they do not vary: then nothing needs to be counted.
+    fn uniform_updates(&self) -> Option<u64> {
+        let terms = self.spec.terms();
+        let varies = terms
+            .axes
+            .iter()
+            .any(|axis| axis.parameter == Parameter::Updates);
+        (!varies).then_some(terms.template.training.updates)
+    }
+
+    fn updates(&self, trial: u64) -> u64 {
+        self.spec
+            .trial(trial - self.first_trial_id.0)
+            .configuration
+            .training
+            .updates
+    }
+}
+
+/// The shape of every configuration, numbered as they come.
+fn shapes(spec: &SweepSpec) -> Vec<u32> {
+    let mut numbers = HashMap::new();
+    let mut number = |configuration| {
+        let next = u32::try_from(numbers.len()).expect("MAX_TRIALS fits");
+        *numbers.entry(ShapeKey::of(&configuration)).or_insert(next)
+    };
+    (0..spec.configurations())
+        .map(|index| number(spec.configuration(index)))
+        .collect()
+}
+
+/// Every sweep of the database.
+#[derive(Default)]
+pub(super) struct Sweeps {
+    /// By their first trial, which is the order of submission.
+    by_first_trial: BTreeMap<TrialId, SweepEntry>,
+}
+
+impl Sweeps {
+    /// Takes a stored sweep up.
+    pub(super) fn insert(&mut self, entry: SweepEntry) {
+        self.by_first_trial.insert(entry.first_trial_id, entry);
+    }
+
+    /// The sweeps of a database, and what the scheduler needs of them.
+    pub(super) fn restore(stored: Vec<store::RestoredSweep>) -> (Self, Vec<RestoredSweep>) {
+        let mut sweeps = Self::default();
+        let mut for_scheduler = Vec::with_capacity(stored.len());
+        for sweep in stored {
+            let entry = SweepEntry {
+                sweep_id: sweep.spec.id(),
+                spec: Arc::new(sweep.spec),
+                first_trial_id: sweep.first_trial_id,
+                created_at_ms: sweep.created_at_ms,
+            };
+            for_scheduler.push(RestoredSweep {
+                entry: entry.for_scheduler(),
+                state: sweep.state,
+                trials: sweep.trials,
+            });
+            sweeps.insert(entry);
+        }
+        (sweeps, for_scheduler)
+    }
+
+    /// Every sweep, oldest first.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &SweepEntry> {
+        self.by_first_trial.values()
+    }
+
+    /// The sweep with this id.
+    pub(super) fn get(&self, sweep_id: SweepId) -> Option<&SweepEntry> {
+        self.iter().find(|entry| entry.sweep_id == sweep_id)
+    }
+
+    /// The sweep a trial belongs to.
+    pub(super) fn of_trial(&self, trial_id: TrialId) -> Option<&SweepEntry> {
+        let (_, entry) = self.by_first_trial.range(..=trial_id).next_back()?;
+        entry.trials().contains(&trial_id.0).then_some(entry)
+    }
+
+    /// The sweep a person means.
+    pub(super) fn named(&self, text: &str) -> Result<&SweepEntry, SweepError> {
+        let named = |entry: &SweepEntry| (entry.sweep_id, entry.spec.terms().name.clone());
+        let sweeps: Vec<_> = self.iter().map(named).collect();
+        let sweep_id = select(text, &sweeps)?;
+        Ok(self.get(sweep_id).expect("the selection is one of the ids"))
+    }
+}

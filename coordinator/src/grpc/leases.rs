@@ -1,0 +1,230 @@
+//! The service `Leases`: what workers call.
+
+use std::time::Duration;
+
+use pondersweep_proto::{
+    error::LeaseError,
+    id::{LeaseToken, SweepId, WorkerId},
+    limit::{
+        MAX_LANES, MAX_MESSAGE_BYTES, MAX_OBSERVATIONS, MAX_RENEWALS, MAX_REQUEST_ID_BYTES,
+        MAX_WORKER_FIELD_BYTES,
+    },
+    metric::Observation,
+    wire::{self, leases_server::Leases},
+};
+use tonic::{Request, Response, Status};
+
+use crate::{
+    driver::{DriverHandle, FinishReport, Grant, LeaseRequest},
+    scheduler::Finish,
+    store::WorkerRecord,
+};
+
+/// A worker that got nothing asks again after this: short enough that a new sweep starts at once,
+/// long enough that a thousand idle workers are no load.
+const RETRY_AFTER: Duration = Duration::from_millis(250);
+
+/// Serves workers by asking the driver.
+pub(super) struct LeaseService {
+    driver: DriverHandle,
+}
+
+impl LeaseService {
+    pub(super) const fn new(driver: DriverHandle) -> Self {
+        Self { driver }
+    }
+
+    async fn ask(&self, worker_id: &str, request: LeaseRequest) -> Result<Grant, Status> {
+        let worker_id = parse_worker_id(worker_id)?;
+        Ok(self.driver.lease(worker_id, request).await?)
+    }
+}
+
+#[tonic::async_trait]
+impl Leases for LeaseService {
+    async fn register(
+        &self,
+        request: Request<wire::RegisterRequest>,
+    ) -> Result<Response<wire::RegisterResponse>, Status> {
+        let worker = request
+            .into_inner()
+            .worker
+            .ok_or_else(|| malformed("no worker"))?;
+        self.driver.register(worker_record(worker)?).await?;
+        Ok(Response::new(wire::RegisterResponse {
+            lease_duration_ms: milliseconds(self.driver.lease_duration()),
+            coordinator_version: env!("CARGO_PKG_VERSION").to_owned(),
+        }))
+    }
+
+    async fn acquire(
+        &self,
+        request: Request<wire::AcquireRequest>,
+    ) -> Result<Response<wire::AcquireResponse>, Status> {
+        let wire::AcquireRequest {
+            worker_id,
+            request_id,
+            max_lanes,
+            sweep_id,
+        } = request.into_inner();
+        if request_id.is_empty() || request_id.len() > MAX_REQUEST_ID_BYTES {
+            return Err(malformed("a request id has 1 to 64 bytes"));
+        }
+        let max_lanes = max_lanes.clamp(1, MAX_LANES);
+        let only = parse_sweep_id(&sweep_id)?;
+        let request = LeaseRequest::Acquire {
+            request_id,
+            max_lanes,
+            only,
+        };
+        let Grant::Leases { leases, idle } = self.ask(&worker_id, request).await? else {
+            unreachable!("an acquisition is answered with leases")
+        };
+        let leases = leases
+            .iter()
+            .map(|(token, spec)| wire::Lease {
+                token: Some((*token).into()),
+                spec: Some(spec.into()),
+            })
+            .collect();
+        let retry_after_ms = milliseconds(RETRY_AFTER);
+        Ok(Response::new(wire::AcquireResponse {
+            leases,
+            retry_after_ms,
+            idle,
+        }))
+    }
+
+    async fn renew(
+        &self,
+        request: Request<wire::RenewRequest>,
+    ) -> Result<Response<wire::RenewResponse>, Status> {
+        let wire::RenewRequest { worker_id, leases } = request.into_inner();
+        if leases.len() > MAX_RENEWALS {
+            return Err(malformed("too many leases in one renewal"));
+        }
+        let leases: Result<Vec<_>, Status> = leases
+            .into_iter()
+            .map(|lease| Ok((token(lease.token)?, lease.updates_done)))
+            .collect();
+        let Grant::Lost(lost) = self.ask(&worker_id, LeaseRequest::Renew(leases?)).await? else {
+            unreachable!("a renewal is answered with what is lost")
+        };
+        let lost = lost.into_iter().map(Into::into).collect();
+        Ok(Response::new(wire::RenewResponse { lost }))
+    }
+
+    async fn report(
+        &self,
+        request: Request<wire::ReportRequest>,
+    ) -> Result<Response<wire::ReportResponse>, Status> {
+        let request = request.into_inner();
+        let report = LeaseRequest::Report {
+            token: token(request.token)?,
+            observations: observations(request.observations)?,
+        };
+        self.ask(&request.worker_id, report).await?;
+        Ok(Response::new(wire::ReportResponse {}))
+    }
+
+    async fn finish(
+        &self,
+        request: Request<wire::FinishRequest>,
+    ) -> Result<Response<wire::FinishResponse>, Status> {
+        let request = request.into_inner();
+        let finish = finish(request.outcome(), request.message)?;
+        if !(request.seconds >= 0.0 && request.seconds.is_finite()) {
+            return Err(malformed("seconds are a finite number, 0 or above"));
+        }
+        let report = FinishReport {
+            token: token(request.token)?,
+            finish,
+            observations: observations(request.observations)?,
+            seconds: request.seconds,
+        };
+        self.ask(&request.worker_id, LeaseRequest::Finish(report))
+            .await?;
+        Ok(Response::new(wire::FinishResponse {}))
+    }
+
+    async fn drain(
+        &self,
+        request: Request<wire::DrainRequest>,
+    ) -> Result<Response<wire::DrainResponse>, Status> {
+        let worker_id = request.into_inner().worker_id;
+        let Grant::Returned(returned) = self.ask(&worker_id, LeaseRequest::Drain).await? else {
+            unreachable!("a drain is answered with a count")
+        };
+        Ok(Response::new(wire::DrainResponse { returned }))
+    }
+}
+
+fn malformed(what: impl Into<String>) -> Status {
+    LeaseError::Malformed(what.into()).into()
+}
+
+fn parse_worker_id(text: &str) -> Result<WorkerId, Status> {
+    text.parse().map_err(|error| malformed(format!("{error}")))
+}
+
+/// The one sweep a worker wants to work for; empty means any.
+fn parse_sweep_id(text: &str) -> Result<Option<SweepId>, Status> {
+    let sweep_id = (!text.is_empty()).then(|| text.parse()).transpose();
+    sweep_id.map_err(|error| malformed(format!("{error}")))
+}
+
+fn token(token: Option<wire::LeaseToken>) -> Result<LeaseToken, Status> {
+    token
+        .map(Into::into)
+        .ok_or_else(|| malformed("no lease token"))
+}
+
+fn observations(observations: Vec<wire::Observation>) -> Result<Vec<Observation>, Status> {
+    if observations.len() > MAX_OBSERVATIONS {
+        return Err(malformed("too many observations in one call"));
+    }
+    let observations: Result<_, _> = observations
+        .into_iter()
+        .map(Observation::try_from)
+        .collect();
+    observations.map_err(|error| malformed(error.to_string()))
+}
+
+fn finish(outcome: wire::Outcome, message: String) -> Result<Finish, Status> {
+    let message = cut(message, MAX_MESSAGE_BYTES);
+    match outcome {
+        wire::Outcome::Succeeded => Ok(Finish::Succeeded),
+        wire::Outcome::Infeasible => Ok(Finish::Infeasible(message)),
+        wire::Outcome::Failed => Ok(Finish::Failed(message)),
+        wire::Outcome::Unspecified => Err(malformed("no outcome")),
+    }
+}
+
+fn worker_record(worker: wire::WorkerInfo) -> Result<WorkerRecord, Status> {
+    let wire::WorkerInfo {
+        worker_id,
+        process_id,
+        slots,
+        ..
+    } = &worker;
+    Ok(WorkerRecord {
+        worker_id: parse_worker_id(worker_id)?,
+        process_id: *process_id,
+        slots: *slots,
+        host: cut(worker.host, MAX_WORKER_FIELD_BYTES),
+        device: cut(worker.device, MAX_WORKER_FIELD_BYTES),
+        backend: cut(worker.backend, MAX_WORKER_FIELD_BYTES),
+        version: cut(worker.version, MAX_WORKER_FIELD_BYTES),
+        binary_sha256: cut(worker.binary_sha256, MAX_WORKER_FIELD_BYTES),
+    })
+}
+
+/// The text, cut to so many bytes at the end of a character.
+fn cut(mut text: String, bytes: usize) -> String {
+    text.truncate(text.floor_char_boundary(bytes));
+    text
+}
+
+fn milliseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,73 @@
+//! The services over the network: wire messages to commands and answers back. It bounds what it
+//! reads and decides nothing else.
+
+mod leases;
+mod sweeps;
+mod view;
+
+use std::{path::PathBuf, sync::Arc, time::Duration};
+
+use pondersweep_proto::{
+    limit::MAX_WIRE_MESSAGE_BYTES,
+    wire::{FILE_DESCRIPTOR_SET, leases_server::LeasesServer, sweeps_server::SweepsServer},
+};
+use tokio::net::TcpListener;
+use tokio_stream::wrappers::TcpListenerStream;
+use tokio_util::sync::CancellationToken;
+use tonic::transport::Server;
+
+use crate::driver::DriverHandle;
+use leases::LeaseService;
+use sweeps::SweepService;
+
+/// A silent connection is probed this often and dropped if nobody answers; it is not the lease.
+const KEEPALIVE: Duration = Duration::from_secs(20);
+/// Calls one connection may have under way.
+const MAX_CONCURRENT_CALLS: usize = 256;
+
+/// Serves both services, health and reflection on a listener until told to stop.
+///
+/// # Errors
+/// The listener broke, or the descriptors cannot be served.
+pub async fn serve(
+    listener: TcpListener,
+    driver: DriverHandle,
+    database: PathBuf,
+    stop: CancellationToken,
+) -> anyhow::Result<()> {
+    let (health_reporter, health) = tonic_health::server::health_reporter();
+    health_reporter
+        .set_serving::<SweepsServer<SweepService>>()
+        .await;
+    health_reporter
+        .set_serving::<LeasesServer<LeaseService>>()
+        .await;
+    let reflection = tonic_reflection::server::Builder::configure()
+        .register_encoded_file_descriptor_set(FILE_DESCRIPTOR_SET)
+        .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+        .build_v1()?;
+    let stopping = stop.clone();
+    let not_serving = async move {
+        stopping.cancelled().await;
+        health_reporter
+            .set_not_serving::<SweepsServer<SweepService>>()
+            .await;
+        health_reporter
+            .set_not_serving::<LeasesServer<LeaseService>>()
+            .await;
+    };
+    let sweeps = SweepService::new(driver.clone(), Arc::new(database), stop);
+    Server::builder()
+        .http2_keepalive_interval(Some(KEEPALIVE))
+        .concurrency_limit_per_connection(MAX_CONCURRENT_CALLS)
+        .add_service(health)
+        .add_service(reflection)
+        .add_service(SweepsServer::new(sweeps).max_decoding_message_size(MAX_WIRE_MESSAGE_BYTES))
+        .add_service(
+            LeasesServer::new(LeaseService::new(driver))
+                .max_decoding_message_size(MAX_WIRE_MESSAGE_BYTES),
+        )
+        .serve_with_incoming_shutdown(TcpListenerStream::new(listener), not_serving)
+        .await?;
+    Ok(())
+}

@@ -1,0 +1,257 @@
+//! The service `Sweeps`: what people call. Results are read from the database, read-only, so that
+//! no reader ever makes the driver wait.
+
+use std::{path::PathBuf, pin::Pin, sync::Arc, time::Duration};
+
+use pondersweep_proto::{
+    error::SweepError,
+    id::TrialId,
+    limit::{MAX_PAGE_SIZE, MAX_TRIALS_UNCONFIRMED},
+    wire::{self, sweeps_server::Sweeps},
+};
+use tokio::sync::mpsc;
+use tokio_stream::{Stream, wrappers::ReceiverStream};
+use tokio_util::sync::CancellationToken;
+use tonic::{Request, Response, Status};
+
+use super::view;
+use crate::{
+    driver::{DriverHandle, SweepView},
+    scheduler::{SweepState, TrialState},
+    store::Reader,
+    sweep::SweepSpec,
+};
+
+/// Progress is sent at most this often: people cannot read faster.
+const PROGRESS_INTERVAL: Duration = Duration::from_millis(200);
+/// Results of a page when the caller does not say.
+const DEFAULT_PAGE_SIZE: u32 = 100;
+
+/// Serves people by asking the driver.
+pub(super) struct SweepService {
+    driver: DriverHandle,
+    database: Arc<PathBuf>,
+    stop: CancellationToken,
+}
+
+impl SweepService {
+    pub(super) const fn new(
+        driver: DriverHandle,
+        database: Arc<PathBuf>,
+        stop: CancellationToken,
+    ) -> Self {
+        Self {
+            driver,
+            database,
+            stop,
+        }
+    }
+}
+
+type ProgressStream = Pin<Box<dyn Stream<Item = Result<wire::SweepProgress, Status>> + Send>>;
+
+#[tonic::async_trait]
+impl Sweeps for SweepService {
+    type WatchSweepStream = ProgressStream;
+
+    async fn create_sweep(
+        &self,
+        request: Request<wire::CreateSweepRequest>,
+    ) -> Result<Response<wire::CreateSweepResponse>, Status> {
+        let wire::CreateSweepRequest { spec, accept_large } = request.into_inner();
+        let spec = spec.ok_or_else(|| SweepError::Invalid("no specification".into()))?;
+        // Checking every configuration of a large space takes a moment; the services go on.
+        let spec = tokio::task::spawn_blocking(move || SweepSpec::try_from(spec))
+            .await
+            .map_err(|_| SweepError::Invalid("the specification could not be checked".into()))?
+            .map_err(SweepError::from)?;
+        if spec.trials() > MAX_TRIALS_UNCONFIRMED && !accept_large {
+            return Err(too_large(&spec).into());
+        }
+        let (sweep, created) = self.driver.create_sweep(spec).await?;
+        let sweep = Some(view::sweep(&sweep));
+        Ok(Response::new(wire::CreateSweepResponse { sweep, created }))
+    }
+
+    async fn get_sweep(
+        &self,
+        request: Request<wire::GetSweepRequest>,
+    ) -> Result<Response<wire::Sweep>, Status> {
+        answer(self.driver.sweep(&request.into_inner().sweep).await)
+    }
+
+    async fn list_sweeps(
+        &self,
+        _: Request<wire::ListSweepsRequest>,
+    ) -> Result<Response<wire::ListSweepsResponse>, Status> {
+        let sweeps = self
+            .driver
+            .sweeps()
+            .await?
+            .iter()
+            .map(view::sweep)
+            .collect();
+        Ok(Response::new(wire::ListSweepsResponse { sweeps }))
+    }
+
+    async fn pause_sweep(
+        &self,
+        request: Request<wire::PauseSweepRequest>,
+    ) -> Result<Response<wire::Sweep>, Status> {
+        answer(self.driver.pause(&request.into_inner().sweep).await)
+    }
+
+    async fn resume_sweep(
+        &self,
+        request: Request<wire::ResumeSweepRequest>,
+    ) -> Result<Response<wire::Sweep>, Status> {
+        answer(self.driver.resume(&request.into_inner().sweep).await)
+    }
+
+    async fn cancel_sweep(
+        &self,
+        request: Request<wire::CancelSweepRequest>,
+    ) -> Result<Response<wire::Sweep>, Status> {
+        answer(self.driver.cancel(&request.into_inner().sweep).await)
+    }
+
+    async fn retry_trials(
+        &self,
+        request: Request<wire::RetryTrialsRequest>,
+    ) -> Result<Response<wire::RetryTrialsResponse>, Status> {
+        let request = request.into_inner();
+        let states = states_to_retry(request.states())?;
+        let (sweep, retried) = self.driver.retry(&request.sweep, states).await?;
+        let sweep = Some(view::sweep(&sweep));
+        Ok(Response::new(wire::RetryTrialsResponse { retried, sweep }))
+    }
+
+    async fn watch_sweep(
+        &self,
+        request: Request<wire::WatchSweepRequest>,
+    ) -> Result<Response<ProgressStream>, Status> {
+        let driver = self.driver.clone();
+        // The id, since `last` and prefixes may mean another sweep tomorrow.
+        let sweep_id = driver
+            .sweep(&request.into_inner().sweep)
+            .await?
+            .sweep_id
+            .to_string();
+        let (sender, receiver) = mpsc::channel(1);
+        let stop = self.stop.clone();
+        tokio::spawn(async move {
+            tokio::select! {
+                () = send_progress(driver, sweep_id, sender) => {}
+                () = stop.cancelled() => {}
+            }
+        });
+        Ok(Response::new(Box::pin(ReceiverStream::new(receiver))))
+    }
+
+    async fn list_results(
+        &self,
+        request: Request<wire::ListResultsRequest>,
+    ) -> Result<Response<wire::ListResultsResponse>, Status> {
+        let wire::ListResultsRequest {
+            sweep,
+            page_size,
+            page_token,
+        } = request.into_inner();
+        let sweep = self.driver.sweep(&sweep).await?;
+        let after = parse_page_token(&page_token)?;
+        let limit = if page_size == 0 {
+            DEFAULT_PAGE_SIZE
+        } else {
+            page_size.min(MAX_PAGE_SIZE)
+        };
+        let unreadable = |error| SweepError::Unavailable(format!("{error}"));
+        let mut reader = Reader::open(&self.database).await.map_err(unreadable)?;
+        let page = reader.results_page(sweep.sweep_id, after, limit).await;
+        let page = page.map_err(|error| SweepError::Unavailable(error.to_string()))?;
+        let seed = sweep.spec.terms().seed;
+        let full = page.len() == limit as usize;
+        let last = page
+            .last()
+            .filter(|_| full)
+            .map(|result| result.trial_id.to_string());
+        Ok(Response::new(wire::ListResultsResponse {
+            results: page
+                .iter()
+                .map(|result| view::result(result, seed))
+                .collect(),
+            next_page_token: last.unwrap_or_default(),
+        }))
+    }
+}
+
+fn answer(sweep: Result<SweepView, SweepError>) -> Result<Response<wire::Sweep>, Status> {
+    Ok(Response::new(view::sweep(&sweep?)))
+}
+
+fn too_large(spec: &SweepSpec) -> SweepError {
+    SweepError::Invalid(format!(
+        "{} trials are more than {MAX_TRIALS_UNCONFIRMED}\n\
+         hint: if that is what you want, submit again with --yes",
+        spec.trials()
+    ))
+}
+
+fn states_to_retry(
+    states: impl Iterator<Item = wire::TrialState>,
+) -> Result<Vec<TrialState>, SweepError> {
+    let mut retried = Vec::new();
+    for state in states {
+        let state = view::trial_state_of(state);
+        let ended = state.filter(|state| {
+            matches!(
+                state,
+                TrialState::Failed | TrialState::Infeasible | TrialState::Cancelled
+            )
+        });
+        retried.push(ended.ok_or_else(|| {
+            SweepError::Invalid("only failed, infeasible or cancelled trials are retried".into())
+        })?);
+    }
+    if retried.is_empty() {
+        retried.push(TrialState::Failed);
+    }
+    Ok(retried)
+}
+
+/// The trial a page comes after; trials are numbered from 1.
+fn parse_page_token(token: &str) -> Result<TrialId, SweepError> {
+    if token.is_empty() {
+        return Ok(TrialId(0));
+    }
+    let after = token
+        .parse()
+        .map_err(|_| SweepError::Invalid("not a page token".into()))?;
+    Ok(TrialId(after))
+}
+
+/// Sends progress whenever it changes, until the sweep has ended or nobody listens.
+async fn send_progress(
+    driver: DriverHandle,
+    sweep_id: String,
+    sender: mpsc::Sender<Result<wire::SweepProgress, Status>>,
+) {
+    let mut version = driver.version();
+    loop {
+        let progress = driver.progress(&sweep_id).await;
+        let ended = progress.as_ref().map_or(true, |progress| {
+            matches!(
+                progress.sweep.state,
+                SweepState::Finished | SweepState::Cancelled
+            )
+        });
+        let message = progress
+            .map(|progress| view::progress(&progress))
+            .map_err(Status::from);
+        if sender.send(message).await.is_err() || ended {
+            return;
+        }
+        tokio::time::sleep(PROGRESS_INTERVAL).await;
+        // Renewals change how far trials are without a commit, so look again after a while anyway.
+        let _ = tokio::time::timeout(5 * PROGRESS_INTERVAL, version.changed()).await;
+    }
+}

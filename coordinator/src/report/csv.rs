@@ -1,0 +1,140 @@
+//! The tables as CSV, in full precision, one row per value or cell. A field without a number is
+//! empty.
+
+use csv::Writer;
+
+use super::{
+    Report,
+    estimate::{Estimate, Sensitivity},
+};
+use crate::statistics::Interval;
+
+/// The columns of every estimate, after the name of its metric.
+const ESTIMATE_COLUMNS: [&str; 11] = [
+    "count",
+    "mean",
+    "mean_lower",
+    "mean_upper",
+    "standard_deviation",
+    "minimum",
+    "lower_quartile",
+    "median",
+    "upper_quartile",
+    "maximum",
+    "interquartile_mean",
+];
+
+/// A row per cell: its value on every axis, then what came out.
+#[must_use]
+pub fn cells(report: &Report) -> String {
+    let axes = report
+        .sweep
+        .axes
+        .iter()
+        .map(|axis| axis.parameter.to_string());
+    let rows = report.cells.iter().map(|cell| {
+        let values = cell.values.iter().map(ToString::to_string);
+        (values.collect(), &cell.sensitivity)
+    });
+    render(axes.collect(), rows)
+}
+
+/// A row per value of every swept parameter, over all others.
+#[must_use]
+pub fn parameters(report: &Report) -> String {
+    let rows = report.parameters.iter().flat_map(|table| {
+        table.rows.iter().map(|row| {
+            let place = vec![table.parameter.to_string(), row.value.to_string()];
+            (place, &row.sensitivity)
+        })
+    });
+    render(vec!["parameter".into(), "value".into()], rows)
+}
+
+fn render<'a>(
+    mut header: Vec<String>,
+    rows: impl Iterator<Item = (Vec<String>, &'a Sensitivity)>,
+) -> String {
+    const IN_MEMORY: &str = "writing to memory cannot fail";
+    let mut writer = Writer::from_writer(Vec::new());
+    header.extend(columns(&Sensitivity::of(&[], 1.0, 0)));
+    writer.write_record(&header).expect(IN_MEMORY);
+    for (mut fields, sensitivity) in rows {
+        fields.extend(self::fields(sensitivity));
+        writer.write_record(&fields).expect(IN_MEMORY);
+    }
+    let bytes = writer.into_inner().expect(IN_MEMORY);
+    String::from_utf8(bytes).expect("every field is text")
+}
+
+fn columns(row: &Sensitivity) -> Vec<String> {
+    let counts = [
+        "n",
+        "solved",
+        "share_solved",
+        "share_solved_lower",
+        "share_solved_upper",
+        "infeasible",
+        "failed",
+    ];
+    let mut columns: Vec<String> = counts.map(String::from).into();
+    for (metric, _) in row.estimates() {
+        columns.extend(ESTIMATE_COLUMNS.map(|column| format!("{metric}_{column}")));
+    }
+    columns
+}
+
+fn fields(row: &Sensitivity) -> Vec<String> {
+    let [lower, upper] = ends(row.share_solved_interval);
+    let mut fields = vec![
+        row.n.to_string(),
+        row.solved.to_string(),
+        number(row.share_solved),
+        lower,
+        upper,
+        row.infeasible.to_string(),
+        row.failed.to_string(),
+    ];
+    for (_, estimate) in row.estimates() {
+        fields.extend(estimate_fields(estimate));
+    }
+    fields
+}
+
+fn estimate_fields(estimate: Option<&Estimate>) -> [String; ESTIMATE_COLUMNS.len()] {
+    let Some(Estimate {
+        summary,
+        mean_interval,
+    }) = estimate
+    else {
+        let mut fields = <[String; ESTIMATE_COLUMNS.len()]>::default();
+        fields[0] = "0".to_owned();
+        return fields;
+    };
+    let [lower, upper] = ends(*mean_interval);
+    [
+        summary.count.to_string(),
+        summary.mean.to_string(),
+        lower,
+        upper,
+        number(summary.standard_deviation),
+        summary.minimum.to_string(),
+        summary.lower_quartile.to_string(),
+        summary.median.to_string(),
+        summary.upper_quartile.to_string(),
+        summary.maximum.to_string(),
+        summary.interquartile_mean.to_string(),
+    ]
+}
+
+fn ends(interval: Option<Interval>) -> [String; 2] {
+    [
+        number(interval.map(|interval| interval.lower)),
+        number(interval.map(|interval| interval.upper)),
+    ]
+}
+
+/// The shortest text that reads back as the same number.
+fn number(number: Option<f64>) -> String {
+    number.map_or_else(String::new, |number| number.to_string())
+}

@@ -1,0 +1,120 @@
+//! What is said about a group of trials: how many solved the task, and each metric's location with
+//! its interval.
+
+use pondersweep_proto::metric::Metric;
+use serde::Serialize;
+
+use super::placement::PlacedTrial;
+use crate::{
+    scheduler::TrialState,
+    statistics::{Interval, Summary, bootstrap_mean_interval, wilson_interval},
+};
+
+/// The sensitivity of one group of trials: a cell, or all trials with one value of a parameter.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Sensitivity {
+    /// Trials with a result: succeeded and infeasible ones, never failed ones.
+    pub n: u64,
+    /// Of them, those that reached the solved threshold.
+    pub solved: u64,
+    /// `solved / n`; `None` without a result.
+    pub share_solved: Option<f64>,
+    /// Wilson's interval of the share.
+    pub share_solved_interval: Option<Interval>,
+    /// Of `n`, those whose training diverged: not solved, and without any metric.
+    pub infeasible: u64,
+    /// Trials the machinery failed on; not in `n`.
+    pub failed: u64,
+    /// On as many non-zeros as in training, sampled halting: the headline.
+    pub accuracy_interpolation: Option<Estimate>,
+    /// On more non-zeros than training showed; `None` where that was not evaluated.
+    pub accuracy_extrapolation: Option<Estimate>,
+    /// Mean ponder steps of a trial, sampled halting.
+    pub ponder_steps_interpolation: Option<Estimate>,
+    /// The same on more non-zeros than training showed.
+    pub ponder_steps_extrapolation: Option<Estimate>,
+}
+
+/// A metric over the trials that measured it.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Estimate {
+    /// Location and spread over trials.
+    #[serde(flatten)]
+    pub summary: Summary,
+    /// Seeded percentile bootstrap of the mean; `None` for a single trial.
+    pub mean_interval: Option<Interval>,
+}
+
+impl Sensitivity {
+    /// Of trials that have ended.
+    pub(super) fn of(trials: &[&PlacedTrial<'_>], threshold: f64, bootstrap_seed: u64) -> Self {
+        let count = |outcome| {
+            let matching = trials.iter().filter(|trial| trial.row.outcome == outcome);
+            matching.count() as u64
+        };
+        let infeasible = count(TrialState::Infeasible);
+        let n = count(TrialState::Succeeded) + infeasible;
+        let solved = trials.iter().filter(|trial| trial.row.is_solved(threshold));
+        let solved = solved.count() as u64;
+        let estimate = |metric| Estimate::of(&values(trials, metric), bootstrap_seed);
+        Self {
+            n,
+            solved,
+            share_solved: share(solved, n),
+            share_solved_interval: wilson_interval(solved, n),
+            infeasible,
+            failed: count(TrialState::Failed),
+            accuracy_interpolation: estimate(Metric::AccuracyInterpolation),
+            accuracy_extrapolation: estimate(Metric::AccuracyExtrapolation),
+            ponder_steps_interpolation: estimate(Metric::PonderStepsInterpolation),
+            ponder_steps_extrapolation: estimate(Metric::PonderStepsExtrapolation),
+        }
+    }
+
+    /// Every estimate with its metric, in the order of the exported columns.
+    pub(super) fn estimates(&self) -> [(Metric, Option<&Estimate>); 4] {
+        [
+            (
+                Metric::AccuracyInterpolation,
+                self.accuracy_interpolation.as_ref(),
+            ),
+            (
+                Metric::AccuracyExtrapolation,
+                self.accuracy_extrapolation.as_ref(),
+            ),
+            (
+                Metric::PonderStepsInterpolation,
+                self.ponder_steps_interpolation.as_ref(),
+            ),
+            (
+                Metric::PonderStepsExtrapolation,
+                self.ponder_steps_extrapolation.as_ref(),
+            ),
+        ]
+    }
+}
+
+impl Estimate {
+    fn of(values: &[f64], bootstrap_seed: u64) -> Option<Self> {
+        Some(Self {
+            summary: Summary::of(values)?,
+            mean_interval: bootstrap_mean_interval(values, bootstrap_seed),
+        })
+    }
+}
+
+/// The metric of every trial that succeeded and measured it. What a diverged trial reported before
+/// it diverged is not a result.
+pub(super) fn values(trials: &[&PlacedTrial<'_>], metric: Metric) -> Vec<f64> {
+    let succeeded = trials
+        .iter()
+        .filter(|trial| trial.row.outcome == TrialState::Succeeded);
+    succeeded
+        .filter_map(|trial| trial.row.metric(metric))
+        .collect()
+}
+
+#[expect(clippy::cast_precision_loss, reason = "trials are far fewer than 2^53")]
+pub(super) fn share(part: u64, whole: u64) -> Option<f64> {
+    (whole > 0).then(|| part as f64 / whole as f64)
+}

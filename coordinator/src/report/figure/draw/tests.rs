@@ -1,0 +1,147 @@
+//! Every sweep can be drawn: no label is cut off by the picture's edge or lies on another.
+
+use pondersweep_proto::parameter::Parameter;
+
+use super::{
+    scene::{HEIGHT, WIDTH},
+    *,
+};
+use crate::{
+    report::{
+        Report,
+        simulated::{SimulatedSweep, robustness},
+    },
+    scheduler::TrialState,
+};
+
+fn scenes(sweep: SimulatedSweep) -> Vec<Scene> {
+    let figures = Report::new(&sweep.input(), 0).figures;
+    let accuracy = figures.accuracy.iter().map(draw_box_plot);
+    let steps = figures.ponder_steps.iter().map(draw_ponder_steps);
+    let heat_maps = figures.heat_maps.iter().map(draw_heat_map);
+    accuracy.chain(steps).chain(heat_maps).collect()
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a few dozen values")]
+fn even(count: usize) -> Vec<f64> {
+    (1..=count)
+        .map(|index| index as f64 / (count + 1) as f64)
+        .collect()
+}
+
+/// Sweeps that are hard to draw, by name.
+fn sweeps() -> Vec<(&'static str, SimulatedSweep)> {
+    let lambda = |count: usize| SimulatedSweep::new(10).numbers(Parameter::LambdaP, &even(count));
+    let long_name = "a very long name of a sweep that says everything about it ".repeat(3);
+    vec![
+        ("robustness", robustness()),
+        ("one cell", lambda(1)),
+        (
+            "one replicate",
+            SimulatedSweep::new(1).numbers(Parameter::LambdaP, &even(9)),
+        ),
+        (
+            "nothing finished",
+            robustness().outcomes(|_| TrialState::Pending),
+        ),
+        (
+            "all infeasible",
+            robustness().outcomes(|_| TrialState::Infeasible),
+        ),
+        (
+            "half finished",
+            robustness().outcomes(|trial| {
+                if trial < 77 {
+                    TrialState::Succeeded
+                } else {
+                    TrialState::Pending
+                }
+            }),
+        ),
+        (
+            "choices",
+            lambda(5)
+                .choices(Parameter::StepFunction, &["rnn", "gru"])
+                .choices(Parameter::Residual, &["remainder", "normalise"]),
+        ),
+        (
+            "thirty values",
+            lambda(30).numbers(Parameter::Beta, &even(30)),
+        ),
+        (
+            "many trials",
+            SimulatedSweep::new(1_200).numbers(Parameter::LambdaP, &even(24)),
+        ),
+        ("sixty values", lambda(60).named(&long_name)),
+        (
+            "eight long colours",
+            lambda(9).numbers(
+                Parameter::LearningRate,
+                &[1e-5, 3e-5, 1e-4, 3e-4, 1e-3, 3e-3, 0.012_345, 0.1],
+            ),
+        ),
+    ]
+}
+
+#[test]
+fn no_label_is_cut_off_or_lies_on_another() {
+    for (name, sweep) in sweeps() {
+        for scene in scenes(sweep) {
+            let boxes = scene.text_boxes();
+            for (index, (text, [left, top, right, bottom])) in boxes.iter().enumerate() {
+                let inside =
+                    *left >= 4.0 && *top >= 4.0 && *right <= WIDTH - 4.0 && *bottom <= HEIGHT - 4.0;
+                assert!(inside, "{name}: {text:?} leaves the picture");
+                for (other, [other_left, other_top, other_right, other_bottom]) in &boxes[..index] {
+                    let apart = right <= other_left
+                        || other_right <= left
+                        || bottom <= other_top
+                        || other_bottom <= top;
+                    assert!(apart, "{name}: {text:?} lies on {other:?}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_picture_has_its_size_and_its_words_in_both_formats() {
+    let scene = &scenes(robustness())[0];
+    let svg = scene.to_svg();
+    assert!(svg.starts_with("<svg width=\"1200\" height=\"750\" viewBox=\"0 0 12000 7500\""));
+    assert!(svg.contains("Accuracy over seeds against lambda_p"));
+    let png = scene.to_png();
+    assert_eq!(&png[..8], b"\x89PNG\r\n\x1a\n");
+    let header = png::Decoder::new(std::io::Cursor::new(png))
+        .read_info()
+        .unwrap()
+        .info()
+        .size();
+    assert_eq!(header, (1200, 750));
+}
+
+#[test]
+fn a_hostile_name_stays_text_in_svg() {
+    let svg = scenes(robustness().named("<script>alert(1)</script> & co"))[0].to_svg();
+    assert!(!svg.contains("<script"));
+}
+
+#[test]
+fn a_sweep_without_parameters_has_no_figure() {
+    assert!(scenes(SimulatedSweep::new(3)).is_empty());
+}
+
+/// For the eye: `PONDERSWEEP_FIGURES=folder cargo test -- --ignored every_simulated_figure`.
+#[test]
+#[ignore = "writes pictures for people to look at"]
+fn every_simulated_figure_is_written() {
+    let folder =
+        std::env::var_os("PONDERSWEEP_FIGURES").expect("PONDERSWEEP_FIGURES names a folder");
+    for (name, sweep) in sweeps() {
+        for (index, scene) in scenes(sweep).iter().enumerate() {
+            let path = std::path::Path::new(&folder).join(format!("{name} {index}.png"));
+            std::fs::write(path.with_extension("svg"), scene.to_svg()).unwrap();
+            std::fs::write(path, scene.to_png()).unwrap();
+        }
+    }
+}

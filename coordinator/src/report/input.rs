@@ -1,0 +1,115 @@
+//! What a report is made from: plain rows, as the results database holds them.
+
+use std::collections::BTreeMap;
+
+use pondersweep_proto::{
+    id::SweepId,
+    metric::Metric,
+    parameter::{Parameter, ParameterValue},
+};
+use serde::Serialize;
+
+use crate::{
+    scheduler::TrialState,
+    sweep::{Axis, SweepTerms},
+};
+
+/// A sweep and everything that is known about its trials.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ReportInput {
+    /// Which sweep.
+    pub sweep_id: SweepId,
+    /// What was swept, and when a trial counts as solved.
+    pub terms: SweepTerms,
+    /// At least every trial that has ended; others are left out of all tables.
+    pub trials: Vec<TrialRow>,
+    /// The trials and attempts of the sweep, counted by the database.
+    pub completeness: Completeness,
+}
+
+/// One trial.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TrialRow {
+    /// Its value on every axis of the space, in the order of the axes.
+    pub values: Vec<ParameterValue>,
+    /// Index among the repetitions of its configuration.
+    pub replicate: u32,
+    /// Its state.
+    pub outcome: TrialState,
+    /// The final value of every metric it reported.
+    pub metrics: BTreeMap<Metric, f64>,
+    /// Training time of its last attempt, in seconds.
+    pub seconds: f64,
+    /// Attempts it took.
+    pub attempts: u32,
+}
+
+/// What became of a sweep's trials and attempts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Completeness {
+    /// Trials of the sweep.
+    pub expected: u64,
+    /// Trials whose result was accepted, the infeasible ones included.
+    pub accepted: u64,
+    /// Accepted trials whose training diverged.
+    pub infeasible: u64,
+    /// Trials given up because the machinery failed too often.
+    pub failed: u64,
+    /// Trials ended by a person.
+    pub cancelled: u64,
+    /// Trials that wait for a worker.
+    pub pending: u64,
+    /// Trials a worker runs.
+    pub leased: u64,
+    /// Messages refused because they spoke for an attempt that was no longer current.
+    pub refused_stale: u64,
+    /// Attempts beyond the first of their trial.
+    pub retried: u64,
+    /// Different builds of the program among the accepted results.
+    pub distinct_binaries: u64,
+    /// Different devices among the accepted results.
+    pub distinct_devices: u64,
+}
+
+impl ReportInput {
+    /// The positions of the axes that the report compares along.
+    pub(super) fn swept_axes(&self) -> Vec<usize> {
+        swept_axes(&self.terms.axes)
+    }
+
+    /// The position of a parameter's axis; `None` if it is not an axis of the space.
+    pub(super) fn axis_of(&self, parameter: Parameter) -> Option<usize> {
+        let mut axes = self.terms.axes.iter();
+        axes.position(|axis| axis.parameter == parameter)
+    }
+}
+
+/// Axes with more than one value. Where there are none, the first axis, so that a sweep of one cell
+/// has something to be shown along.
+pub(super) fn swept_axes(axes: &[Axis]) -> Vec<usize> {
+    let indices = 0..axes.len();
+    let varying: Vec<usize> = indices
+        .filter(|&index| axes[index].values.len() > 1)
+        .collect();
+    if varying.is_empty() {
+        (0..axes.len().min(1)).collect()
+    } else {
+        varying
+    }
+}
+
+impl TrialRow {
+    /// A metric's final value; `None` where it was not measured or is not a number.
+    #[must_use]
+    pub fn metric(&self, metric: Metric) -> Option<f64> {
+        let value = self.metrics.get(&metric).copied();
+        value.filter(|value| value.is_finite())
+    }
+
+    /// Whether the trial reached the threshold on the samples it was trained for.
+    #[must_use]
+    pub fn is_solved(&self, threshold: f64) -> bool {
+        let accuracy = self.metric(Metric::AccuracyInterpolation);
+        self.outcome == TrialState::Succeeded && accuracy.is_some_and(|value| value >= threshold)
+    }
+}

@@ -1,0 +1,173 @@
+//! Simulated sweeps for tests. The numbers are drawn, not trained: they only look like results.
+
+use std::collections::BTreeMap;
+
+use pondersweep_proto::{
+    id::{ContentKey, SweepId},
+    metric::Metric,
+    parameter::{Parameter, ParameterValue},
+    spec::{ConfigurationSpec, Settings},
+};
+
+use super::input::{Completeness, ReportInput, TrialRow};
+use crate::{
+    scheduler::TrialState,
+    statistics::SplitMix64,
+    sweep::{Axis, SweepTerms},
+};
+
+/// Builds the input of a report, every trial of the grid succeeded unless said otherwise.
+pub(super) struct SimulatedSweep {
+    name: String,
+    axes: Vec<Axis>,
+    replicates: u32,
+    outcome: fn(u64) -> TrialState,
+}
+
+impl SimulatedSweep {
+    pub(super) fn new(replicates: u32) -> Self {
+        Self {
+            name: "simulated robustness".into(),
+            axes: Vec::new(),
+            replicates,
+            outcome: |_| TrialState::Succeeded,
+        }
+    }
+
+    pub(super) fn named(mut self, name: &str) -> Self {
+        self.name = name.into();
+        self
+    }
+
+    pub(super) fn numbers(self, parameter: Parameter, values: &[f64]) -> Self {
+        let values = values.iter().map(|&value| ParameterValue::Number(value));
+        self.axis(parameter, values.collect())
+    }
+
+    pub(super) fn integers(self, parameter: Parameter, values: &[u64]) -> Self {
+        let values = values.iter().map(|&value| ParameterValue::Integer(value));
+        self.axis(parameter, values.collect())
+    }
+
+    pub(super) fn choices(self, parameter: Parameter, values: &[&str]) -> Self {
+        let values = values
+            .iter()
+            .map(|&value| ParameterValue::Choice(value.into()));
+        self.axis(parameter, values.collect())
+    }
+
+    fn axis(mut self, parameter: Parameter, values: Vec<ParameterValue>) -> Self {
+        self.axes.push(Axis { parameter, values });
+        self
+    }
+
+    /// The state of each trial, by its number.
+    pub(super) fn outcomes(mut self, outcome: fn(u64) -> TrialState) -> Self {
+        self.outcome = outcome;
+        self
+    }
+
+    pub(super) fn input(self) -> ReportInput {
+        let mut trials = Vec::new();
+        for values in grid(&self.axes) {
+            for replicate in 0..self.replicates {
+                let outcome = (self.outcome)(trials.len() as u64);
+                trials.push(trial(trials.len() as u64, &values, replicate, outcome));
+            }
+        }
+        ReportInput {
+            sweep_id: SweepId(ContentKey::of(&self.name)),
+            completeness: completeness(&trials),
+            trials,
+            terms: SweepTerms {
+                name: self.name,
+                template: template(),
+                axes: self.axes,
+                exclusions: Vec::new(),
+                replicates: self.replicates,
+                seed: 0,
+                solved_threshold: 0.95,
+                max_failures: 3,
+                max_worker_losses: 10,
+            },
+        }
+    }
+}
+
+/// The sweep of the paper's Figure 2b with two more parameters.
+pub(super) fn robustness() -> SimulatedSweep {
+    let lambda_p: Vec<f64> = (1..=9).map(|tenths| f64::from(tenths) * 0.1).collect();
+    SimulatedSweep::new(5)
+        .numbers(Parameter::LambdaP, &lambda_p)
+        .numbers(Parameter::Beta, &[0.01, 0.1])
+        .integers(Parameter::MaxSteps, &[5, 20])
+}
+
+fn template() -> ConfigurationSpec {
+    let settings: Settings = serde_json::from_value(serde_json::json!({
+        "task": { "kind": "parity", "elements": 8 },
+        "model": { "kind": "ponder_net", "lambda_p": 0.3 },
+        "training": { "updates": 5000 },
+    }))
+    .unwrap();
+    settings.try_into().unwrap()
+}
+
+fn grid(axes: &[Axis]) -> Vec<Vec<ParameterValue>> {
+    axes.iter().fold(vec![Vec::new()], |points, axis| {
+        let extended = points.iter().flat_map(|point| {
+            axis.values.iter().map(|value| {
+                let mut longer = point.clone();
+                longer.push(value.clone());
+                longer
+            })
+        });
+        extended.collect()
+    })
+}
+
+/// The larger lambda_p, the likelier a trial stays at chance; ponder steps fall with it.
+fn trial(index: u64, values: &[ParameterValue], replicate: u32, outcome: TrialState) -> TrialRow {
+    let mut random = SplitMix64::new(index);
+    let lambda_p = match values.first() {
+        Some(ParameterValue::Number(number)) => number.clamp(0.0, 1.0),
+        _ => 0.3,
+    };
+    let stuck = random.unit() < 0.9 * lambda_p.powi(3);
+    let accuracy = if stuck {
+        0.5 + 0.15 * random.unit() * random.unit()
+    } else {
+        1.0 - 0.06 * (0.2 + lambda_p) * random.unit()
+    };
+    let steps = 1.0 + 2.0 * (1.0 - lambda_p) + 0.6 * random.unit();
+    let metrics = BTreeMap::from([
+        (Metric::AccuracyInterpolation, accuracy),
+        (Metric::PonderStepsInterpolation, steps),
+    ]);
+    TrialRow {
+        values: values.to_vec(),
+        replicate,
+        outcome,
+        metrics,
+        seconds: 12.5,
+        attempts: 1,
+    }
+}
+
+fn completeness(trials: &[TrialRow]) -> Completeness {
+    let count = |state| trials.iter().filter(|trial| trial.outcome == state).count() as u64;
+    let infeasible = count(TrialState::Infeasible);
+    Completeness {
+        expected: trials.len() as u64,
+        accepted: count(TrialState::Succeeded) + infeasible,
+        infeasible,
+        failed: count(TrialState::Failed),
+        cancelled: count(TrialState::Cancelled),
+        pending: count(TrialState::Pending),
+        leased: count(TrialState::Leased),
+        refused_stale: 1,
+        retried: 2,
+        distinct_binaries: 1,
+        distinct_devices: 1,
+    }
+}

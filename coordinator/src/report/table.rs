@@ -1,0 +1,86 @@
+//! The sensitivity table: one row per value of each swept parameter, and one per cell.
+
+use pondersweep_proto::parameter::{Parameter, ParameterValue};
+use serde::Serialize;
+
+use super::{estimate::Sensitivity, input::ReportInput, placement::PlacedTrial};
+
+/// How the outcome depends on one parameter, over all values of the others.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ParameterTable {
+    /// Which parameter.
+    pub parameter: Parameter,
+    /// A row for each of its values, in the order of the space.
+    pub rows: Vec<ParameterRow>,
+}
+
+/// The trials with one value of a parameter.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ParameterRow {
+    /// The value.
+    pub value: ParameterValue,
+    /// What came out.
+    pub sensitivity: Sensitivity,
+}
+
+/// The trials of one configuration.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct CellRow {
+    /// Its value on every axis of the space, in the order of the axes.
+    pub values: Vec<ParameterValue>,
+    /// What came out.
+    pub sensitivity: Sensitivity,
+}
+
+/// The table of every swept parameter, in the order of the space.
+pub(super) fn parameter_tables(
+    input: &ReportInput,
+    trials: &[PlacedTrial<'_>],
+    bootstrap_seed: u64,
+) -> Vec<ParameterTable> {
+    let axes = input.swept_axes().into_iter();
+    axes.map(|axis| parameter_table(input, trials, axis, bootstrap_seed))
+        .collect()
+}
+
+fn parameter_table(
+    input: &ReportInput,
+    trials: &[PlacedTrial<'_>],
+    axis: usize,
+    bootstrap_seed: u64,
+) -> ParameterTable {
+    let values = &input.terms.axes[axis].values;
+    let mut groups: Vec<Vec<&PlacedTrial<'_>>> = vec![Vec::new(); values.len()];
+    for trial in trials {
+        groups[trial.positions[axis]].push(trial);
+    }
+    let rows = values
+        .iter()
+        .zip(groups)
+        .map(|(value, group)| ParameterRow {
+            value: value.clone(),
+            sensitivity: Sensitivity::of(&group, input.terms.solved_threshold, bootstrap_seed),
+        });
+    ParameterTable {
+        parameter: input.terms.axes[axis].parameter,
+        rows: rows.collect(),
+    }
+}
+
+/// A row for every cell in which a trial has ended, in the order of the space.
+pub(super) fn cell_rows(
+    input: &ReportInput,
+    trials: &[PlacedTrial<'_>],
+    bootstrap_seed: u64,
+) -> Vec<CellRow> {
+    let cells = trials.chunk_by(|a, b| a.positions == b.positions);
+    cells
+        .map(|cell| {
+            let group: Vec<&PlacedTrial<'_>> = cell.iter().collect();
+            CellRow {
+                values: cell[0].row.values.clone(),
+                sensitivity: Sensitivity::of(&group, input.terms.solved_threshold, bootstrap_seed),
+            }
+        })
+        .collect()
+}

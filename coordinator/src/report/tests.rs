@@ -1,0 +1,230 @@
+//! The report as a whole: what its tables say, whatever the sweep.
+
+use pondersweep_proto::{metric::Metric, parameter::Parameter};
+
+use super::{
+    simulated::{SimulatedSweep, robustness},
+    *,
+};
+use crate::scheduler::TrialState::{
+    self, Cancelled, Failed, Infeasible, Leased, Pending, Succeeded,
+};
+
+fn small() -> SimulatedSweep {
+    SimulatedSweep::new(4)
+        .numbers(Parameter::LambdaP, &[0.1, 0.1 + 0.2, 0.9])
+        .numbers(Parameter::Beta, &[0.01, 0.1])
+}
+
+/// The third trial diverges, the sixth breaks the machinery.
+fn mixed(trial: u64) -> TrialState {
+    match trial {
+        2 => Infeasible,
+        5 => Failed,
+        _ => Succeeded,
+    }
+}
+
+fn unfinished(trial: u64) -> TrialState {
+    match trial {
+        0..8 => Succeeded,
+        8 => Leased,
+        9 => Cancelled,
+        _ => Pending,
+    }
+}
+
+fn with_extrapolation(mut input: ReportInput) -> ReportInput {
+    for trial in &mut input.trials {
+        let accuracy = trial.metrics[&Metric::AccuracyInterpolation];
+        trial
+            .metrics
+            .insert(Metric::AccuracyExtrapolation, 0.5 + accuracy / 3.0);
+    }
+    input
+}
+
+#[test]
+fn a_finished_sweep_reads_well_on_a_terminal() {
+    let input = with_extrapolation(small().outcomes(mixed).input());
+    insta::assert_snapshot!(terminal::render(&Report::new(&input, 0), 120));
+}
+
+#[test]
+fn a_narrow_terminal_wraps_and_rules_off_its_rows() {
+    let text = terminal::render(&Report::new(&small().input(), 0), 60);
+    insta::assert_snapshot!(text);
+    assert!(text.lines().all(|line| line.chars().count() <= 60));
+}
+
+#[test]
+fn an_unfinished_mixed_sweep_says_so_on_its_face() {
+    let mut input = small().outcomes(unfinished).input();
+    input.completeness.distinct_binaries = 2;
+    insta::assert_snapshot!(markdown::render(&Report::new(&input, 0)));
+}
+
+#[test]
+fn a_sweep_without_a_finished_trial_still_has_a_report() {
+    let report = Report::new(&small().outcomes(|_| Pending).input(), 0);
+    insta::assert_snapshot!(terminal::render(&report, 100));
+    assert!(report.cells.is_empty());
+}
+
+#[test]
+fn tables_for_programs_are_stable() {
+    let input = small().outcomes(mixed).input();
+    let report = Report::new(&input, 0);
+    insta::assert_snapshot!("cells_csv", csv::cells(&report));
+    insta::assert_snapshot!("parameters_csv", csv::parameters(&report));
+    let one_cell = SimulatedSweep::new(2).numbers(Parameter::LambdaP, &[0.2]);
+    insta::assert_snapshot!(
+        "report_json",
+        json::render(&Report::new(&one_cell.input(), 0))
+    );
+}
+
+#[test]
+fn an_infeasible_trial_counts_as_unsolved_and_a_failed_one_not_at_all() {
+    let report = Report::new(&small().outcomes(mixed).input(), 0);
+    let diverged = &report.cells[0].sensitivity;
+    assert_eq!(
+        (diverged.n, diverged.infeasible, diverged.failed),
+        (4, 1, 0)
+    );
+    assert_eq!((diverged.solved, diverged.share_solved), (3, Some(0.75)));
+    assert_eq!(diverged.accuracy_interpolation.unwrap().summary.count, 3);
+    let broken = &report.cells[1].sensitivity;
+    assert_eq!((broken.n, broken.infeasible, broken.failed), (3, 0, 1));
+}
+
+#[test]
+fn a_trial_at_the_threshold_is_solved() {
+    let mut input = SimulatedSweep::new(2)
+        .numbers(Parameter::LambdaP, &[0.1])
+        .input();
+    for (trial, accuracy) in input.trials.iter_mut().zip([0.95, 0.949_999]) {
+        trial
+            .metrics
+            .insert(Metric::AccuracyInterpolation, accuracy);
+    }
+    assert_eq!(Report::new(&input, 0).cells[0].sensitivity.solved, 1);
+}
+
+#[test]
+fn the_order_in_which_trials_ended_changes_nothing() {
+    let input = robustness().outcomes(mixed).input();
+    let mut shuffled = input.clone();
+    shuffled.trials.reverse();
+    shuffled.trials.swap(3, 90);
+    assert_eq!(Report::new(&input, 7), Report::new(&shuffled, 7));
+}
+
+#[test]
+fn the_bootstrap_seed_moves_intervals_and_nothing_else() {
+    let input = small().input();
+    let [mut first, second] = [1, 2].map(|seed| Report::new(&input, seed));
+    assert_ne!(first.cells, second.cells);
+    for (a, b) in first.cells.iter_mut().zip(&second.cells) {
+        let (a, b) = (&mut a.sensitivity, &b.sensitivity);
+        assert_eq!(
+            a.accuracy_interpolation.unwrap().summary,
+            b.accuracy_interpolation.unwrap().summary
+        );
+        assert_eq!(a.share_solved_interval, b.share_solved_interval);
+    }
+}
+
+#[test]
+fn every_row_of_a_marginal_table_pools_all_other_parameters() {
+    let report = Report::new(&robustness().input(), 0);
+    let by_beta = report
+        .parameters
+        .iter()
+        .find(|table| table.parameter == Parameter::Beta);
+    let counts: Vec<u64> = by_beta
+        .unwrap()
+        .rows
+        .iter()
+        .map(|row| row.sensitivity.n)
+        .collect();
+    assert_eq!(counts, [90, 90]);
+    let solved: u64 = report
+        .cells
+        .iter()
+        .map(|cell| cell.sensitivity.solved)
+        .sum();
+    for table in &report.parameters {
+        let pooled: u64 = table.rows.iter().map(|row| row.sensitivity.solved).sum();
+        assert_eq!(pooled, solved, "{}", table.parameter);
+    }
+}
+
+#[test]
+fn one_replicate_has_no_interval_of_its_mean() {
+    let sweep = SimulatedSweep::new(1).numbers(Parameter::LambdaP, &[0.1, 0.2]);
+    let report = Report::new(&sweep.input(), 0);
+    let accuracy = report.cells[0].sensitivity.accuracy_interpolation.unwrap();
+    assert_eq!(accuracy.mean_interval, None);
+    assert!(terminal::render(&report, 100).contains("0.98"));
+}
+
+#[test]
+fn a_number_survives_csv_and_json_exactly() {
+    let report = Report::new(&small().input(), 0);
+    let mean = report.cells[0]
+        .sensitivity
+        .accuracy_interpolation
+        .unwrap()
+        .summary
+        .mean;
+    let document: serde_json::Value = serde_json::from_str(&json::render(&report)).unwrap();
+    assert_eq!(document["schema"], "pondersweep.report/1");
+    let cell = &document["cells"][0]["sensitivity"];
+    assert_eq!(cell["accuracy_interpolation"]["mean"].as_f64(), Some(mean));
+    let table = csv::cells(&report);
+    let mut reader = ::csv::Reader::from_reader(table.as_bytes());
+    let column = reader
+        .headers()
+        .unwrap()
+        .iter()
+        .position(|name| name == "accuracy_interpolation_mean");
+    let row = reader.records().next().unwrap().unwrap();
+    assert_eq!(row[column.unwrap()].parse::<f64>().unwrap(), mean);
+}
+
+#[test]
+fn a_name_cannot_break_out_of_its_line_of_markdown() {
+    let report = Report::new(&small().named("<b>a|b</b> `x` # *y*").input(), 0);
+    let text = markdown::render(&report);
+    assert!(text.starts_with("# Sensitivity of \\<b\\>a\\|b\\</b\\> \\`x\\` \\# \\*y\\*\n"));
+}
+
+#[test]
+fn everything_is_written_and_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let report = Report::new(&small().input(), 0);
+    let written = write_all(&report, &folder.path().join("new/report")).unwrap();
+    let names: Vec<&str> = written
+        .iter()
+        .map(|path| path.file_name().unwrap().to_str().unwrap())
+        .collect();
+    insta::assert_snapshot!(names.join("\n"));
+    assert!(
+        written
+            .iter()
+            .all(|path| path.metadata().unwrap().len() > 100)
+    );
+}
+
+#[test]
+fn a_folder_that_cannot_be_made_is_named() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let report = Report::new(&small().input(), 0);
+    let error = write_all(&report, &file.path().join("report")).unwrap_err();
+    let text = error.to_string();
+    assert!(
+        text.starts_with("cannot write") && text.contains("hint:"),
+        "{text}"
+    );
+}

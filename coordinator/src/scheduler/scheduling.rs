@@ -1,0 +1,523 @@
+//! The scheduler: its verbs, each a decision that leaves [`Change`]s behind.
+
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
+
+use pondersweep_proto::id::{Attempt, LeaseToken, SweepId, TrialId, WorkerId};
+
+use super::{
+    change::{Change, Ending, SweepState, TrialState},
+    lease::{Lease, Leases},
+    restore::RestoredSweep,
+    sweep::{Sweep, SweepEntry, TrialCounts},
+    trial::{Event, Trial},
+};
+
+/// The scheduler's limits.
+#[derive(Clone, Copy, Debug)]
+pub struct SchedulerLimits {
+    /// How long a lease lasts without renewal.
+    pub lease_duration: Duration,
+}
+
+/// How a worker says an attempt ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Finish {
+    /// Trained and measured.
+    Succeeded,
+    /// Training diverged; the text says at which update.
+    Infeasible(String),
+    /// The attempt failed; the text says how.
+    Failed(String),
+}
+
+/// Whether an end is news.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Finished {
+    /// It was accepted by this call.
+    Now,
+    /// It had been accepted before; nothing changed.
+    Again,
+}
+
+/// The worker speaks for an attempt that is not the trial's current one, or not its own. Nothing
+/// was changed; the refusal was recorded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0} is not the worker's current lease")]
+pub struct Superseded(pub LeaseToken);
+
+/// The sweep's state does not allow what was asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("sweep {sweep_id} is {}", state.name())]
+pub struct WrongState {
+    /// Which sweep.
+    pub sweep_id: SweepId,
+    /// Its state, which does not change.
+    pub state: SweepState,
+}
+
+/// Decides who runs what, and when that ends.
+#[derive(Debug)]
+pub struct Scheduler {
+    limits: SchedulerLimits,
+    /// By their first trial, which is the order of submission.
+    sweeps: BTreeMap<TrialId, Sweep>,
+    leases: Leases,
+    changes: Vec<Change>,
+}
+
+impl Scheduler {
+    /// A scheduler with nothing to do.
+    #[must_use]
+    pub fn new(limits: SchedulerLimits) -> Self {
+        Self {
+            limits,
+            sweeps: BTreeMap::new(),
+            leases: Leases::default(),
+            changes: Vec::new(),
+        }
+    }
+
+    /// A scheduler that goes on from what was stored. Every live lease gets one fresh term, so a
+    /// restart re-runs nothing.
+    #[must_use]
+    pub fn restore(limits: SchedulerLimits, sweeps: Vec<RestoredSweep>, now: Instant) -> Self {
+        let mut scheduler = Self::new(limits);
+        for restored in sweeps {
+            let first = restored.entry.first_trial_id;
+            let trials = restored
+                .trials
+                .iter()
+                .map(|trial| trial.state_of())
+                .collect();
+            scheduler
+                .sweeps
+                .insert(first, Sweep::new(restored.entry, restored.state, trials));
+            for (offset, trial) in (0..).zip(restored.trials) {
+                let Some(holder) = trial.lease else { continue };
+                let lease = Lease {
+                    attempt: trial.attempt,
+                    worker_id: holder.worker_id,
+                    request_id: holder.request_id,
+                    deadline: now + limits.lease_duration,
+                };
+                scheduler.leases.insert(TrialId(first.0 + offset), lease);
+            }
+        }
+        scheduler
+    }
+
+    /// Adds a sweep; its trials are pending.
+    pub fn enqueue(&mut self, entry: SweepEntry) {
+        let trials = entry.shape_of_configuration.len() * entry.replicates as usize;
+        let sweep = Sweep::new(entry, SweepState::Active, vec![Trial::new(); trials]);
+        let former = self.sweeps.insert(sweep.entry.first_trial_id, sweep);
+        assert!(former.is_none(), "a sweep is enqueued once");
+    }
+
+    /// Leases up to `max_lanes` pending trials of one shape: of the oldest active sweep, or of the
+    /// one sweep named, in the order of their ids. The same request of the same worker gets the
+    /// same leases, as far as it still holds them.
+    pub fn acquire(
+        &mut self,
+        worker_id: &WorkerId,
+        request_id: &str,
+        max_lanes: u32,
+        only: Option<SweepId>,
+        now: Instant,
+    ) -> Vec<LeaseToken> {
+        let granted = self.leases.granted(worker_id, request_id);
+        if !granted.is_empty() {
+            return granted;
+        }
+        let dispatched = |sweep: &&mut Sweep| {
+            sweep.state == SweepState::Active
+                && sweep.counts.pending > 0
+                && only.is_none_or(|only| only == sweep.entry.sweep_id)
+        };
+        let Some(sweep) = self.sweeps.values_mut().find(dispatched) else {
+            return Vec::new();
+        };
+        let mut tokens = Vec::new();
+        for trial_id in sweep.next_bundle(max_lanes as usize) {
+            sweep.apply(trial_id, Event::Acquired);
+            let attempt = Attempt(sweep.trial(trial_id).attempt);
+            let token = LeaseToken { trial_id, attempt };
+            let lease = Lease {
+                attempt,
+                worker_id: worker_id.clone(),
+                request_id: request_id.to_owned(),
+                deadline: now + self.limits.lease_duration,
+            };
+            self.leases.insert(trial_id, lease);
+            self.changes.push(Change::Leased {
+                token,
+                worker_id: worker_id.clone(),
+                request_id: request_id.to_owned(),
+            });
+            tokens.push(token);
+        }
+        tokens
+    }
+
+    /// Gives a lease a fresh term.
+    ///
+    /// # Errors
+    /// The worker does not hold it. This is how a worker learns so, and is not recorded.
+    pub fn renew(
+        &mut self,
+        worker_id: &WorkerId,
+        token: LeaseToken,
+        now: Instant,
+    ) -> Result<(), Superseded> {
+        if !self.holds(worker_id, token) {
+            return Err(Superseded(token));
+        }
+        self.leases
+            .renew(token.trial_id, now + self.limits.lease_duration);
+        Ok(())
+    }
+
+    /// Whether a worker may speak for an attempt.
+    ///
+    /// # Errors
+    /// It may not; that it tried is recorded.
+    pub fn check(
+        &mut self,
+        worker_id: &WorkerId,
+        token: LeaseToken,
+        call: &'static str,
+    ) -> Result<(), Superseded> {
+        if self.holds(worker_id, token) {
+            return Ok(());
+        }
+        self.changes.push(Change::Refused {
+            token,
+            worker_id: worker_id.clone(),
+            call,
+        });
+        Err(Superseded(token))
+    }
+
+    /// Ends an attempt. The same end of the same attempt is accepted again without effect: its
+    /// first answer may have been lost.
+    ///
+    /// A lapsed attempt has ended, even while nobody else runs the trial yet: whoever was told that
+    /// a trial is pending must be able to rely on it.
+    ///
+    /// # Errors
+    /// The attempt is not the worker's current lease; that it tried is recorded.
+    pub fn finish(
+        &mut self,
+        worker_id: &WorkerId,
+        token: LeaseToken,
+        finish: Finish,
+    ) -> Result<Finished, Superseded> {
+        if !self.holds(worker_id, token) && self.has_ended_so(token, &finish) {
+            return Ok(Finished::Again);
+        }
+        self.check(worker_id, token, "finish")?;
+        let attempts_left = self.sweep_of(token.trial_id).may_fail_again(token.trial_id);
+        let (event, ending) = match finish {
+            Finish::Succeeded => (Event::Succeeded, Ending::Succeeded),
+            Finish::Infeasible(why) => (Event::Infeasible, Ending::Infeasible(why)),
+            Finish::Failed(why) => (Event::Failed { attempts_left }, Ending::Failed(why)),
+        };
+        self.end(token.trial_id, event, ending);
+        Ok(Finished::Now)
+    }
+
+    /// Takes back everything a worker holds. Nobody is to blame: it counts neither as a failure
+    /// nor as a loss.
+    pub fn drain(&mut self, worker_id: &WorkerId) -> Vec<LeaseToken> {
+        let held: Vec<TrialId> = self.leases.of_worker(worker_id).collect();
+        let give_back = |trial_id| self.end(trial_id, Event::Returned, Ending::Returned);
+        held.into_iter().map(give_back).collect()
+    }
+
+    /// When [`Self::handle_timeout`] has something to do.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        self.leases.first_deadline().map(|(deadline, _)| deadline)
+    }
+
+    /// Ends every lease that was not renewed in time.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        while let Some((deadline, trial_id)) = self.leases.first_deadline() {
+            if deadline > now {
+                break;
+            }
+            let attempts_left = self.sweep_of(trial_id).may_be_lost_again(trial_id);
+            self.end(trial_id, Event::Lapsed { attempts_left }, Ending::Lapsed);
+        }
+    }
+
+    /// Stops dispatching a sweep; leased trials go on. Pausing a paused sweep changes nothing.
+    ///
+    /// # Errors
+    /// The sweep has ended.
+    pub fn pause(&mut self, sweep_id: SweepId) -> Result<(), WrongState> {
+        self.switch(
+            sweep_id,
+            SweepState::Active,
+            SweepState::Paused,
+            "paused by a person",
+        )
+    }
+
+    /// Dispatches a paused sweep again. Resuming an active sweep changes nothing.
+    ///
+    /// # Errors
+    /// The sweep has ended.
+    pub fn resume(&mut self, sweep_id: SweepId) -> Result<(), WrongState> {
+        self.switch(
+            sweep_id,
+            SweepState::Paused,
+            SweepState::Active,
+            "resumed by a person",
+        )
+    }
+
+    /// Ends every trial of a sweep that has not ended. Cancelling again changes nothing.
+    ///
+    /// # Errors
+    /// The sweep is finished: there is nothing to cancel.
+    pub fn cancel(&mut self, sweep_id: SweepId) -> Result<(), WrongState> {
+        let sweep = self.sweep_mut(sweep_id);
+        match sweep.state {
+            SweepState::Cancelled => return Ok(()),
+            SweepState::Finished => {
+                return Err(WrongState {
+                    sweep_id,
+                    state: sweep.state,
+                });
+            }
+            SweepState::Active | SweepState::Paused => {}
+        }
+        sweep.state = SweepState::Cancelled;
+        self.note_sweep(sweep_id, "cancelled by a person");
+        for trial_id in self.sweep_mut(sweep_id).in_state(&[TrialState::Leased]) {
+            self.end(trial_id, Event::Cancelled, Ending::Cancelled);
+        }
+        for trial_id in self.sweep_mut(sweep_id).in_state(&[TrialState::Pending]) {
+            self.move_trial(sweep_id, trial_id, Event::Cancelled);
+        }
+        Ok(())
+    }
+
+    /// Makes ended trials in these states pending again, their failures forgiven, and says how many.
+    /// Attempts go on counting: an old attempt stays fenced out.
+    ///
+    /// # Errors
+    /// The states hold one that is not an end, or success, which is never run again.
+    pub fn retry(&mut self, sweep_id: SweepId, states: &[TrialState]) -> Result<u64, WrongState> {
+        let may_be_retried = [
+            TrialState::Failed,
+            TrialState::Infeasible,
+            TrialState::Cancelled,
+        ];
+        let sweep = self.sweep_mut(sweep_id);
+        if states.iter().any(|state| !may_be_retried.contains(state)) {
+            return Err(WrongState {
+                sweep_id,
+                state: sweep.state,
+            });
+        }
+        let trials = sweep.in_state(states);
+        if trials.is_empty() {
+            return Ok(0);
+        }
+        if matches!(sweep.state, SweepState::Finished | SweepState::Cancelled) {
+            sweep.state = SweepState::Active;
+            self.note_sweep(sweep_id, "trials are retried");
+        }
+        for &trial_id in &trials {
+            self.move_trial(sweep_id, trial_id, Event::Retried);
+        }
+        Ok(trials.len() as u64)
+    }
+
+    /// What was decided since the last call, in order.
+    pub fn take_changes(&mut self) -> Vec<Change> {
+        std::mem::take(&mut self.changes)
+    }
+
+    /// Whether nothing is leased and nothing can be: of one sweep, or of all.
+    #[must_use]
+    pub fn is_idle(&self, only: Option<SweepId>) -> bool {
+        self.sweeps
+            .values()
+            .filter(|sweep| only.is_none_or(|only| only == sweep.entry.sweep_id))
+            .all(|sweep| {
+                let dispatched = sweep.state == SweepState::Active && sweep.counts.pending > 0;
+                !dispatched && sweep.counts.leased == 0
+            })
+    }
+
+    /// A sweep's state; `None` if it was never enqueued.
+    #[must_use]
+    pub fn sweep_state(&self, sweep_id: SweepId) -> Option<SweepState> {
+        self.find(sweep_id).map(|sweep| sweep.state)
+    }
+
+    /// A sweep's trials by state; `None` if it was never enqueued.
+    #[must_use]
+    pub fn counts(&self, sweep_id: SweepId) -> Option<TrialCounts> {
+        self.find(sweep_id).map(|sweep| sweep.counts)
+    }
+
+    /// A trial's state; `None` if no sweep has it.
+    #[must_use]
+    pub fn trial_state(&self, trial_id: TrialId) -> Option<TrialState> {
+        Some(self.containing(trial_id)?.trial(trial_id).state)
+    }
+
+    /// Ends a live lease, and its sweep if that was the last trial.
+    fn end(&mut self, trial_id: TrialId, event: Event, ending: Ending) -> LeaseToken {
+        let lease = self.leases.remove(trial_id).expect("only live leases end");
+        let token = LeaseToken {
+            trial_id,
+            attempt: lease.attempt,
+        };
+        let sweep = self.sweep_of_mut(trial_id);
+        let sweep_id = sweep.entry.sweep_id;
+        let state = sweep.apply(trial_id, event);
+        self.changes.push(Change::Ended {
+            token,
+            ending,
+            state,
+        });
+        self.finish_sweep_if_ended(sweep_id);
+        token
+    }
+
+    /// Takes a trial without a lease to its next state.
+    fn move_trial(&mut self, sweep_id: SweepId, trial_id: TrialId, event: Event) {
+        let state = self.sweep_mut(sweep_id).apply(trial_id, event);
+        self.changes.push(Change::Trial { trial_id, state });
+    }
+
+    fn finish_sweep_if_ended(&mut self, sweep_id: SweepId) {
+        let sweep = self.sweep_mut(sweep_id);
+        if sweep.all_ended() && sweep.state != SweepState::Cancelled {
+            sweep.state = SweepState::Finished;
+            self.note_sweep(sweep_id, "every trial has ended");
+        }
+    }
+
+    fn switch(
+        &mut self,
+        sweep_id: SweepId,
+        from: SweepState,
+        to: SweepState,
+        reason: &str,
+    ) -> Result<(), WrongState> {
+        let sweep = self.sweep_mut(sweep_id);
+        if sweep.state == to {
+            return Ok(());
+        }
+        if sweep.state != from {
+            return Err(WrongState {
+                sweep_id,
+                state: sweep.state,
+            });
+        }
+        sweep.state = to;
+        self.note_sweep(sweep_id, reason);
+        Ok(())
+    }
+
+    fn note_sweep(&mut self, sweep_id: SweepId, reason: &str) {
+        let state = self.sweep_mut(sweep_id).state;
+        self.changes.push(Change::Sweep {
+            sweep_id,
+            state,
+            reason: reason.to_owned(),
+        });
+    }
+
+    /// Whether the token is the trial's live lease and the worker's own.
+    fn holds(&self, worker_id: &WorkerId, token: LeaseToken) -> bool {
+        self.leases
+            .get(token.trial_id)
+            .is_some_and(|lease| lease.attempt == token.attempt && lease.worker_id == *worker_id)
+    }
+
+    /// Whether the trial's last attempt is this one and ended as stated.
+    fn has_ended_so(&self, token: LeaseToken, finish: &Finish) -> bool {
+        let Some(sweep) = self.containing(token.trial_id) else {
+            return false;
+        };
+        let trial = sweep.trial(token.trial_id);
+        let expected = match finish {
+            Finish::Succeeded => TrialState::Succeeded,
+            Finish::Infeasible(_) => TrialState::Infeasible,
+            // After a failure the trial may be pending, and lapsed attempts end there as well, so
+            // a repeated failure cannot be told from a late one; it is refused, which loses nothing.
+            Finish::Failed(_) => return false,
+        };
+        trial.attempt == token.attempt.0 && trial.state == expected
+    }
+
+    fn find(&self, sweep_id: SweepId) -> Option<&Sweep> {
+        self.sweeps
+            .values()
+            .find(|sweep| sweep.entry.sweep_id == sweep_id)
+    }
+
+    fn sweep_mut(&mut self, sweep_id: SweepId) -> &mut Sweep {
+        let found = self
+            .sweeps
+            .values_mut()
+            .find(|sweep| sweep.entry.sweep_id == sweep_id);
+        found.expect("callers name sweeps that were enqueued")
+    }
+
+    fn containing(&self, trial_id: TrialId) -> Option<&Sweep> {
+        let (_, sweep) = self.sweeps.range(..=trial_id).next_back()?;
+        sweep.ids().contains(&trial_id.0).then_some(sweep)
+    }
+
+    fn sweep_of(&self, trial_id: TrialId) -> &Sweep {
+        self.containing(trial_id)
+            .expect("leased trials belong to a sweep")
+    }
+
+    fn sweep_of_mut(&mut self, trial_id: TrialId) -> &mut Sweep {
+        let (_, sweep) = self
+            .sweeps
+            .range_mut(..=trial_id)
+            .next_back()
+            .expect("as in sweep_of");
+        assert!(
+            sweep.ids().contains(&trial_id.0),
+            "leased trials belong to a sweep"
+        );
+        sweep
+    }
+
+    /// Walks every invariant.
+    #[cfg(test)]
+    pub(super) fn sanity_check(&self) {
+        self.leases.sanity_check();
+        let mut leased = 0;
+        for sweep in self.sweeps.values() {
+            sweep.sanity_check();
+            for trial_id in sweep.in_state(&[TrialState::Leased]) {
+                let lease = self
+                    .leases
+                    .get(trial_id)
+                    .expect("a leased trial has a live lease");
+                assert_eq!(lease.attempt.0, sweep.trial(trial_id).attempt);
+                leased += 1;
+            }
+        }
+        assert_eq!(
+            leased,
+            self.leases.trials().count(),
+            "a live lease is a leased trial's"
+        );
+    }
+}

@@ -1,0 +1,198 @@
+//! One sweep as the scheduler keeps it: its state, its trials and which of them are pending.
+
+use pondersweep_proto::id::{SweepId, TrialId};
+
+use super::{
+    change::{SweepState, TrialState},
+    queue::{Queue, ShapeIndex, TrialIndex},
+    trial::{Event, Trial},
+};
+
+/// A sweep to be scheduled.
+#[derive(Clone, Debug)]
+pub struct SweepEntry {
+    /// Its identity.
+    pub sweep_id: SweepId,
+    /// Its trials are this one and those that follow without a gap.
+    pub first_trial_id: TrialId,
+    /// For every configuration, which shape its trials have: only trials of one shape share a
+    /// bundle. Shapes are numbered as the caller likes.
+    pub shape_of_configuration: Vec<ShapeIndex>,
+    /// Repetitions of every configuration; all configurations come once before any comes again.
+    pub replicates: u32,
+    /// Attempts of a trial that may fail by its own doing.
+    pub max_failures: u32,
+    /// Attempts of a trial that may be lost with their worker.
+    pub max_worker_losses: u32,
+}
+
+/// Trials by state.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the states are documented at `TrialState`")]
+pub struct TrialCounts {
+    pub pending: u64,
+    pub leased: u64,
+    pub succeeded: u64,
+    pub infeasible: u64,
+    pub failed: u64,
+    pub cancelled: u64,
+}
+
+impl TrialCounts {
+    /// All trials.
+    #[must_use]
+    pub const fn total(&self) -> u64 {
+        self.pending + self.leased + self.ended()
+    }
+
+    /// Trials that are neither pending nor leased.
+    #[must_use]
+    pub const fn ended(&self) -> u64 {
+        self.succeeded + self.infeasible + self.failed + self.cancelled
+    }
+
+    /// The count of one state.
+    pub const fn of_mut(&mut self, state: TrialState) -> &mut u64 {
+        match state {
+            TrialState::Pending => &mut self.pending,
+            TrialState::Leased => &mut self.leased,
+            TrialState::Succeeded => &mut self.succeeded,
+            TrialState::Infeasible => &mut self.infeasible,
+            TrialState::Failed => &mut self.failed,
+            TrialState::Cancelled => &mut self.cancelled,
+        }
+    }
+}
+
+/// A sweep under way.
+#[derive(Debug)]
+pub(super) struct Sweep {
+    pub(super) entry: SweepEntry,
+    pub(super) state: SweepState,
+    pub(super) counts: TrialCounts,
+    trials: Vec<Trial>,
+    queue: Queue,
+}
+
+impl Sweep {
+    /// A sweep with trials in these states; none of them may be leased yet.
+    pub(super) fn new(entry: SweepEntry, state: SweepState, trials: Vec<Trial>) -> Self {
+        let expected = entry.shape_of_configuration.len() * entry.replicates as usize;
+        assert_eq!(
+            trials.len(),
+            expected,
+            "a sweep has one trial for each place"
+        );
+        let mut sweep = Self {
+            entry,
+            state,
+            counts: TrialCounts::default(),
+            trials,
+            queue: Queue::default(),
+        };
+        for index in 0..sweep.trials.len() {
+            let trial = sweep.trials[index];
+            *sweep.counts.of_mut(trial.state) += 1;
+            if trial.state == TrialState::Pending {
+                let index = as_trial_index(index);
+                sweep.queue.push(sweep.shape(index), index);
+            }
+        }
+        sweep
+    }
+
+    /// The range of its trials' ids.
+    pub(super) fn ids(&self) -> std::ops::Range<u64> {
+        let first = self.entry.first_trial_id.0;
+        first..first + self.trials.len() as u64
+    }
+
+    /// A trial of this sweep.
+    pub(super) fn trial(&self, trial_id: TrialId) -> &Trial {
+        &self.trials[self.index(trial_id) as usize]
+    }
+
+    /// Takes a trial to its next state and keeps counts and queue in step.
+    pub(super) fn apply(&mut self, trial_id: TrialId, event: Event) -> TrialState {
+        let index = self.index(trial_id);
+        let trial = &mut self.trials[index as usize];
+        let before = trial.state;
+        trial.apply(event);
+        let after = trial.state;
+        *self.counts.of_mut(before) -= 1;
+        *self.counts.of_mut(after) += 1;
+        if before == TrialState::Pending {
+            self.queue.remove(self.shape(index), index);
+        }
+        if after == TrialState::Pending {
+            self.queue.push(self.shape(index), index);
+        }
+        after
+    }
+
+    /// The next trials of one shape, in the order of their ids.
+    pub(super) fn next_bundle(&self, most: usize) -> Vec<TrialId> {
+        let first = self.entry.first_trial_id.0;
+        let id = |index: TrialIndex| TrialId(first + u64::from(index));
+        self.queue.next_bundle(most).into_iter().map(id).collect()
+    }
+
+    /// The trials in one of these states.
+    pub(super) fn in_state(&self, states: &[TrialState]) -> Vec<TrialId> {
+        let trials = self.ids().zip(&self.trials);
+        let wanted = trials.filter(|(_, trial)| states.contains(&trial.state));
+        wanted.map(|(id, _)| TrialId(id)).collect()
+    }
+
+    /// Whether the trial may fail, or be lost, once more after it has so far.
+    pub(super) fn may_fail_again(&self, trial_id: TrialId) -> bool {
+        u32::from(self.trial(trial_id).failures) + 1 < self.entry.max_failures
+    }
+
+    /// As [`Self::may_fail_again`], for losses with a worker.
+    pub(super) fn may_be_lost_again(&self, trial_id: TrialId) -> bool {
+        u32::from(self.trial(trial_id).worker_losses) + 1 < self.entry.max_worker_losses
+    }
+
+    /// Whether every trial has ended.
+    pub(super) const fn all_ended(&self) -> bool {
+        self.counts.pending == 0 && self.counts.leased == 0
+    }
+
+    fn index(&self, trial_id: TrialId) -> TrialIndex {
+        let index = trial_id.0.checked_sub(self.entry.first_trial_id.0);
+        let index = index.and_then(|index| TrialIndex::try_from(index).ok());
+        index.expect("the trial belongs to this sweep")
+    }
+
+    fn shape(&self, index: TrialIndex) -> ShapeIndex {
+        let configurations = self.entry.shape_of_configuration.len();
+        self.entry.shape_of_configuration[index as usize % configurations]
+    }
+
+    /// Checks counts and queue against the trials.
+    #[cfg(test)]
+    pub(super) fn sanity_check(&self) {
+        let mut counts = TrialCounts::default();
+        for (index, trial) in self.trials.iter().enumerate() {
+            *counts.of_mut(trial.state) += 1;
+            let index = as_trial_index(index);
+            let queued = self.queue.contains(self.shape(index), index);
+            assert_eq!(
+                queued,
+                trial.state == TrialState::Pending,
+                "trial index {index}"
+            );
+        }
+        assert_eq!(counts, self.counts);
+        assert_eq!(self.queue.len() as u64, self.counts.pending);
+        match self.state {
+            SweepState::Active | SweepState::Paused => assert!(!self.all_ended()),
+            SweepState::Finished | SweepState::Cancelled => assert!(self.all_ended()),
+        }
+    }
+}
+
+fn as_trial_index(index: usize) -> TrialIndex {
+    TrialIndex::try_from(index).expect("MAX_TRIALS fits")
+}

@@ -1,0 +1,315 @@
+//! What can go wrong with the database, and what to do about it. SQLite's result codes are
+//! understood here and nowhere else.
+
+use std::{io, path::PathBuf};
+
+use pondersweep_proto::spec::SpecError;
+
+use super::name::UnknownName;
+
+/// Why a database was not opened. Nothing was changed in the file.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// There is no such file, and only a coordinator makes one.
+    #[error(
+        "no database at {path}\nhint: `pondersweep run SWEEP.toml --db {path}` creates one; --db names another"
+    )]
+    Missing {
+        /// Where it was looked for.
+        path: PathBuf,
+    },
+    /// The folder that should hold it is not there.
+    #[error("no directory {path}\nhint: create it first: mkdir -p {path}")]
+    NoDirectory {
+        /// The missing folder.
+        path: PathBuf,
+    },
+    /// The path is a folder or a device.
+    #[error("{path} is not a file\nhint: --db names a file, for example results.db")]
+    NotAFile {
+        /// What was named.
+        path: PathBuf,
+    },
+    /// The operating system refuses to read or write it.
+    #[error(
+        "cannot {action} {path}: {source}\nhint: check the owner and permissions of the file and its directory"
+    )]
+    Denied {
+        /// "read" or "write".
+        action: &'static str,
+        /// The file concerned.
+        path: PathBuf,
+        /// The refusal.
+        source: io::Error,
+    },
+    /// SQLite's locks and shared memory do not work across machines.
+    #[error(
+        "{path} lies on a network file system ({kind} at {mount_point})\nhint: SQLite loses data there; put the database on a local disk"
+    )]
+    NetworkFileSystem {
+        /// The database.
+        path: PathBuf,
+        /// Such as "nfs4".
+        kind: String,
+        /// Where that file system is mounted.
+        mount_point: String,
+    },
+    /// Another process writes this database.
+    #[error(
+        "{path} is in use by another coordinator\nhint: `pondersweep status` talks to it; end it before starting another"
+    )]
+    InUse {
+        /// The database.
+        path: PathBuf,
+    },
+    /// The SQLite library of this program has a known corruption bug.
+    #[error(
+        "the SQLite library is {found}, older than {minimum}, which may damage databases in WAL mode\nhint: build with the bundled library"
+    )]
+    OldLibrary {
+        /// Its version.
+        found: String,
+        /// The least that is accepted.
+        minimum: String,
+    },
+    /// The file is something else.
+    #[error(
+        "{path} is not a SQLite database\nhint: --db names the results of a sweep; nothing was changed"
+    )]
+    NotADatabase {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A SQLite database of another program.
+    #[error(
+        "{path} is a SQLite database of another program\nhint: choose another --db; nothing was changed"
+    )]
+    Foreign {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Written by a later version of this program.
+    #[error(
+        "{path} has schema {found}, newer than this program's {known}\nhint: use the version of pondersweep that wrote it, or a later one"
+    )]
+    NewerSchema {
+        /// The file.
+        path: PathBuf,
+        /// Its schema's number.
+        found: i64,
+        /// The latest number this program knows.
+        known: i64,
+    },
+    /// Written by an earlier version; a coordinator brings it up to date, a reader does not.
+    #[error(
+        "{path} has schema {found}, older than this program's {known}\nhint: start a coordinator on it once: `pondersweep serve --db {path}`"
+    )]
+    OlderSchema {
+        /// The file.
+        path: PathBuf,
+        /// Its schema's number.
+        found: i64,
+        /// The number this program needs.
+        known: i64,
+    },
+    /// Its migrations are not the ones of this program.
+    #[error(
+        "{path} was made with other migrations: {problem}\nhint: use the build of pondersweep that wrote it"
+    )]
+    OtherSchema {
+        /// The file.
+        path: PathBuf,
+        /// Which migration, and how it differs.
+        problem: String,
+    },
+    /// The file is damaged, the disk full, or similar.
+    #[error("{path}: {source}")]
+    Database {
+        /// The file.
+        path: PathBuf,
+        /// What SQLite said.
+        source: DatabaseError,
+    },
+}
+
+/// What SQLite reported.
+#[derive(Debug, thiserror::Error)]
+pub enum DatabaseError {
+    /// Pages of the file contradict each other.
+    #[error(
+        "the database is damaged ({0})\nhint: restore a copy, or save what can be read with `sqlite3 FILE .recover`"
+    )]
+    Corrupt(String),
+    /// No space is left.
+    #[error(
+        "the disk is full ({0})\nhint: make space and start again; nothing that was acknowledged is lost"
+    )]
+    DiskFull(String),
+    /// Reading or writing the disk failed.
+    #[error(
+        "the disk failed ({0})\nhint: look into the system's log; nothing that was acknowledged is lost"
+    )]
+    DiskFailed(String),
+    /// Somebody else holds the write lock, such as an editor of databases.
+    #[error(
+        "another program holds the database locked ({0})\nhint: close it; reading is always possible, writing belongs to the coordinator"
+    )]
+    Locked(String),
+    /// Anything else.
+    #[error(transparent)]
+    Other(sqlx::Error),
+}
+
+impl From<sqlx::Error> for DatabaseError {
+    fn from(error: sqlx::Error) -> Self {
+        let text = error.to_string();
+        match primary_code(&error) {
+            Some(code::CORRUPT | code::NOT_A_DATABASE) => Self::Corrupt(text),
+            Some(code::FULL) => Self::DiskFull(text),
+            Some(code::IO) => Self::DiskFailed(text),
+            Some(code::BUSY | code::LOCKED) => Self::Locked(text),
+            _ => Self::Other(error),
+        }
+    }
+}
+
+/// SQLite's primary result codes that mean something to us (sqlite.org/rescode.html).
+pub(super) mod code {
+    /// A lock is held by another connection.
+    pub(in crate::store) const BUSY: i32 = 5;
+    /// A lock is held within this connection.
+    pub(in crate::store) const LOCKED: i32 = 6;
+    /// The operating system failed to read or write.
+    pub(in crate::store) const IO: i32 = 10;
+    /// The file is malformed.
+    pub(in crate::store) const CORRUPT: i32 = 11;
+    /// The disk is full.
+    pub(in crate::store) const FULL: i32 = 13;
+    /// A constraint bit.
+    pub(in crate::store) const CONSTRAINT: i32 = 19;
+    /// The file is not a database.
+    pub(in crate::store) const NOT_A_DATABASE: i32 = 26;
+}
+
+/// The primary part of SQLite's extended result code.
+pub(super) fn primary_code(error: &sqlx::Error) -> Option<i32> {
+    let extended: i32 = error.as_database_error()?.code()?.parse().ok()?;
+    Some(extended & 0xff)
+}
+
+/// Why a commit was not made. None of it was written; the process should stop and restart from the
+/// database, since its memory is ahead of it.
+#[derive(Debug, thiserror::Error)]
+pub enum CommitError {
+    /// The change does not fit what is stored: a bug in this program.
+    #[error(
+        "{change} contradicts the database: {problem}\nhint: this is a bug; restart the coordinator and report it"
+    )]
+    Contradiction {
+        /// What was to be written.
+        change: String,
+        /// The constraint that bit, or what is stored instead.
+        problem: String,
+    },
+    /// The disk or the file.
+    #[error(transparent)]
+    Database(#[from] DatabaseError),
+}
+
+impl CommitError {
+    /// An error of writing `change`: a constraint that bites is a contradiction.
+    pub(super) fn writing(change: impl FnOnce() -> String, error: sqlx::Error) -> Self {
+        if primary_code(&error) == Some(code::CONSTRAINT) {
+            let problem = error.to_string();
+            let change = change();
+            return Self::Contradiction { change, problem };
+        }
+        Self::Database(error.into())
+    }
+}
+
+/// Why what is stored could not be restored.
+#[derive(Debug, thiserror::Error)]
+pub enum RestoreError {
+    /// A stored sweep is not one this program can run.
+    #[error(
+        "sweep {sweep_id} cannot be read back: {problem}\nhint: use the version of pondersweep that created it"
+    )]
+    Sweep {
+        /// Which.
+        sweep_id: String,
+        /// Why.
+        problem: String,
+    },
+    /// The disk or the file.
+    #[error(transparent)]
+    Database(#[from] DatabaseError),
+}
+
+impl From<sqlx::Error> for RestoreError {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Database(error.into())
+    }
+}
+
+/// Why a question was not answered.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    /// Nothing has this name.
+    #[error("no {what} {text:?}\nhint: {hint}")]
+    NotFound {
+        /// "sweep" or "trial".
+        what: &'static str,
+        /// What was asked for.
+        text: String,
+        /// Where names are listed.
+        hint: &'static str,
+    },
+    /// Several things have this name.
+    #[error("{what} {text:?} may be {}\nhint: give more digits of the id", .candidates.join(", "))]
+    Ambiguous {
+        /// "sweep" or "trial".
+        what: &'static str,
+        /// What was asked for.
+        text: String,
+        /// Some of those it may be.
+        candidates: Vec<String>,
+    },
+    /// A person's SQL is wrong.
+    #[error(
+        "{problem}\nhint: `pondersweep query \"select name, sql from sqlite_schema\"` shows the tables and views"
+    )]
+    Sql {
+        /// What SQLite said.
+        problem: String,
+    },
+    /// A stored name or specification is not known to this program.
+    #[error("{problem}\nhint: use the version of pondersweep that wrote the database")]
+    Unreadable {
+        /// What and why.
+        problem: String,
+    },
+    /// The disk or the file.
+    #[error(transparent)]
+    Database(#[from] DatabaseError),
+}
+
+impl From<sqlx::Error> for ReadError {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Database(error.into())
+    }
+}
+
+impl From<UnknownName> for ReadError {
+    fn from(error: UnknownName) -> Self {
+        let problem = error.to_string();
+        Self::Unreadable { problem }
+    }
+}
+
+impl From<SpecError> for ReadError {
+    fn from(error: SpecError) -> Self {
+        let problem = error.to_string();
+        Self::Unreadable { problem }
+    }
+}

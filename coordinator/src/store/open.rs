@@ -1,0 +1,287 @@
+//! Opens the database file, for writing or for reading, after making sure that it is ours, whole
+//! enough to be read, and of a schema this program knows. A file that is refused is not changed.
+
+use std::{
+    fs::{self, File, OpenOptions},
+    io::{self, Read},
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use sqlx::{
+    ConnectOptions, Connection, SqliteConnection,
+    migrate::{MigrateError, Migrator},
+    sqlite::{SqliteConnectOptions, SqliteSynchronous},
+};
+
+use super::{
+    error::{OpenError, code, primary_code},
+    lock::WriterLock,
+    mount::network_mount,
+    statement::statements,
+};
+
+/// The migrations, embedded in the program.
+pub(super) static MIGRATOR: Migrator = sqlx::migrate!("../migrations");
+
+/// Marks the file as ours in its header: "pond" in ASCII.
+pub(super) const APPLICATION_ID: i32 = i32::from_be_bytes(*b"pond");
+
+/// Older libraries may corrupt a database in WAL mode when a checkpoint and a writer meet.
+const MINIMUM_LIBRARY: [u32; 3] = [3, 51, 3];
+
+/// How long a statement waits for a lock. Readers never wait in WAL mode and there is one writer,
+/// so only a foreign program can make it wait.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Pages kept in memory, in KiB (that is what the sign means): room for the indices of a million
+/// trials, whose keys arrive in no order. It is only taken when it is used.
+const CACHE_SIZE: &str = "-262144";
+
+/// Prepared statements kept. Some are made once for every number of rows up to a limit.
+const STATEMENT_CACHE: usize = 256;
+
+statements! {
+    LIBRARY_VERSION = "SELECT sqlite_version()";
+    SCHEMA_VERSION = "PRAGMA user_version";
+    /// 0x706f6e64 is [`APPLICATION_ID`].
+    MARK_AS_OURS = "PRAGMA application_id = 0x706f6e64";
+    WRITE_AHEAD = "PRAGMA journal_mode = WAL";
+}
+
+/// Opens the database for writing, making or migrating it as needed. The lock lives as long as the
+/// connection does.
+pub(super) async fn open_writer(path: &Path) -> Result<(SqliteConnection, WriterLock), OpenError> {
+    let path = resolve(path)?;
+    let found = inspect(&path)?;
+    let lock = WriterLock::take(&path)?;
+    if found == Found::Ours {
+        check_writable(&path)?;
+    }
+    let options = options(&path).create_if_missing(true);
+    let mut connection = connect(&path, &options).await?;
+    check_library(&mut connection, &path).await?;
+    if found == Found::Nothing {
+        // The first write of all: from here on the file is known as ours, even if this process
+        // ends before the tables are made.
+        execute(&mut connection, &path, MARK_AS_OURS).await?;
+    }
+    refuse_newer(&path, schema_version(&mut connection, &path).await?)?;
+    execute(&mut connection, &path, WRITE_AHEAD).await?;
+    migrate(&mut connection, &path).await?;
+    Ok((connection, lock))
+}
+
+/// Opens the database for reading only; whether a coordinator runs makes no difference.
+pub(super) async fn open_reader(path: &Path) -> Result<SqliteConnection, OpenError> {
+    let path = resolve(path)?;
+    if inspect(&path)? == Found::Nothing {
+        return Err(OpenError::Missing { path });
+    }
+    let options = options(&path).read_only(true).pragma("query_only", "ON");
+    let mut connection = match connect(&path, &options).await {
+        // In a directory that cannot be written, SQLite cannot make its shared memory. Without a
+        // log beside it the file is complete by itself and nobody writes it.
+        Err(OpenError::Database { .. }) if !has_log(&path) => {
+            connect(&path, &options.immutable(true)).await?
+        }
+        other => other?,
+    };
+    check_library(&mut connection, &path).await?;
+    let found = schema_version(&mut connection, &path).await?;
+    refuse_newer(&path, found)?;
+    refuse_older(&path, found)?;
+    Ok(connection)
+}
+
+/// The path without symbolic links and relative parts. The file itself need not exist.
+fn resolve(path: &Path) -> Result<PathBuf, OpenError> {
+    let Some(name) = path.file_name() else {
+        return Err(OpenError::NotAFile { path: path.into() });
+    };
+    let parent = match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    let parent = fs::canonicalize(parent).map_err(|source| match source.kind() {
+        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => OpenError::NoDirectory {
+            path: parent.into(),
+        },
+        _ => denied("read", parent, source),
+    })?;
+    let path = parent.join(name);
+    Ok(fs::canonicalize(&path).unwrap_or(path))
+}
+
+/// What stands at a path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Found {
+    /// No file, or an empty one: to SQLite they are the same.
+    Nothing,
+    /// A database of this program.
+    Ours,
+}
+
+/// Looks at the file without the help of SQLite, which might change it.
+fn inspect(path: &Path) -> Result<Found, OpenError> {
+    if let Some(mount) = network_mount(path) {
+        return Err(OpenError::NetworkFileSystem {
+            path: path.into(),
+            kind: mount.kind,
+            mount_point: mount.mount_point,
+        });
+    }
+    match fs::metadata(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Found::Nothing),
+        Err(source) => return Err(denied("read", path, source)),
+        Ok(metadata) if !metadata.is_file() => {
+            return Err(OpenError::NotAFile { path: path.into() });
+        }
+        Ok(_) => {}
+    }
+    let mut header = Vec::with_capacity(HEADER_BYTES);
+    File::open(path)
+        .and_then(|file| file.take(HEADER_BYTES as u64).read_to_end(&mut header))
+        .map_err(|source| denied("read", path, source))?;
+    judge_header(path, &header)
+}
+
+/// Length of the header of a SQLite file (sqlite.org/fileformat.html, section 1.3).
+const HEADER_BYTES: usize = 100;
+
+fn judge_header(path: &Path, header: &[u8]) -> Result<Found, OpenError> {
+    if header.is_empty() {
+        return Ok(Found::Nothing);
+    }
+    if header.len() < HEADER_BYTES || !header.starts_with(b"SQLite format 3\0") {
+        return Err(OpenError::NotADatabase { path: path.into() });
+    }
+    if header[68..72] != APPLICATION_ID.to_be_bytes() {
+        return Err(OpenError::Foreign { path: path.into() });
+    }
+    Ok(Found::Ours)
+}
+
+/// SQLite silently falls back to reading a file it may not write; we would rather know.
+fn check_writable(path: &Path) -> Result<(), OpenError> {
+    let opened = OpenOptions::new().write(true).open(path);
+    opened
+        .map(drop)
+        .map_err(|source| denied("write", path, source))
+}
+
+/// Whether a write-ahead log with content lies beside the file.
+fn has_log(path: &Path) -> bool {
+    let mut log = path.as_os_str().to_owned();
+    log.push("-wal");
+    fs::metadata(log).is_ok_and(|log| log.len() > 0)
+}
+
+fn options(path: &Path) -> SqliteConnectOptions {
+    SqliteConnectOptions::new()
+        .filename(path)
+        .foreign_keys(true)
+        // Every commit reaches the disk before it is answered.
+        .synchronous(SqliteSynchronous::Full)
+        .pragma("cache_size", CACHE_SIZE)
+        .busy_timeout(BUSY_TIMEOUT)
+        .statement_cache_capacity(STATEMENT_CACHE)
+        .disable_statement_logging()
+}
+
+async fn connect(
+    path: &Path,
+    options: &SqliteConnectOptions,
+) -> Result<SqliteConnection, OpenError> {
+    let mut connection = SqliteConnection::connect_with(options)
+        .await
+        .map_err(|error| failed(path, error))?;
+    // Connecting reads nothing yet; the first statement does.
+    schema_version(&mut connection, path).await?;
+    Ok(connection)
+}
+
+async fn schema_version(connection: &mut SqliteConnection, path: &Path) -> Result<i64, OpenError> {
+    let version = sqlx::query_scalar(SCHEMA_VERSION).fetch_one(connection);
+    version.await.map_err(|error| failed(path, error))
+}
+
+async fn execute(
+    connection: &mut SqliteConnection,
+    path: &Path,
+    statement: &'static str,
+) -> Result<(), OpenError> {
+    let done = sqlx::query(statement).execute(connection).await;
+    done.map(drop).map_err(|error| failed(path, error))
+}
+
+async fn check_library(connection: &mut SqliteConnection, path: &Path) -> Result<(), OpenError> {
+    let version: String = sqlx::query_scalar(LIBRARY_VERSION)
+        .fetch_one(connection)
+        .await
+        .map_err(|error| failed(path, error))?;
+    judge_library(version)
+}
+
+fn judge_library(found: String) -> Result<(), OpenError> {
+    let parts = found.split('.').map(|part| part.parse().unwrap_or(0));
+    if parts.take(3).collect::<Vec<u32>>().as_slice() >= MINIMUM_LIBRARY.as_slice() {
+        return Ok(());
+    }
+    let minimum = MINIMUM_LIBRARY.map(|part| part.to_string()).join(".");
+    Err(OpenError::OldLibrary { found, minimum })
+}
+
+/// The number of the latest migration.
+pub(super) fn known_version() -> i64 {
+    let versions = MIGRATOR.iter().map(|migration| migration.version);
+    versions.max().expect("there are migrations")
+}
+
+fn refuse_newer(path: &Path, found: i64) -> Result<(), OpenError> {
+    let (path, known) = (path.into(), known_version());
+    if found > known {
+        return Err(OpenError::NewerSchema { path, found, known });
+    }
+    Ok(())
+}
+
+fn refuse_older(path: &Path, found: i64) -> Result<(), OpenError> {
+    let (path, known) = (path.into(), known_version());
+    if found < known {
+        return Err(OpenError::OlderSchema { path, found, known });
+    }
+    Ok(())
+}
+
+async fn migrate(connection: &mut SqliteConnection, path: &Path) -> Result<(), OpenError> {
+    let other = |error: &MigrateError| OpenError::OtherSchema {
+        path: path.into(),
+        problem: error.to_string(),
+    };
+    MIGRATOR.run(connection).await.map_err(|error| match error {
+        MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => {
+            failed(path, error)
+        }
+        error => other(&error),
+    })
+}
+
+fn denied(action: &'static str, path: &Path, source: io::Error) -> OpenError {
+    OpenError::Denied {
+        action,
+        path: path.into(),
+        source,
+    }
+}
+
+fn failed(path: &Path, error: sqlx::Error) -> OpenError {
+    let path = path.into();
+    match primary_code(&error) {
+        Some(code::NOT_A_DATABASE) => OpenError::NotADatabase { path },
+        _ => OpenError::Database {
+            path,
+            source: error.into(),
+        },
+    }
+}

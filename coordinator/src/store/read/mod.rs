@@ -1,0 +1,58 @@
+//! Reading the database, with or without a coordinator running: a connection that can change
+//! nothing. Each answer is of one moment, even while trials end.
+
+mod cell;
+mod column;
+mod completeness;
+mod configuration;
+mod query;
+mod result;
+mod sweep;
+mod trial;
+
+use std::path::Path;
+
+use sqlx::SqliteConnection;
+
+pub use cell::CellResult;
+pub use completeness::Completeness;
+pub use configuration::Configuration;
+pub use query::{Rows, Value};
+pub use result::{Metrics, TrialResult};
+pub use sweep::SweepSummary;
+pub use trial::{AttemptDetail, Event, TrialDetail};
+
+use super::{error::OpenError, open};
+
+/// A read-only view of a database.
+#[derive(Debug)]
+pub struct Reader {
+    connection: SqliteConnection,
+}
+
+impl Reader {
+    /// Opens a database that exists.
+    ///
+    /// # Errors
+    /// There is none, or it is refused for a reason of [`OpenError`].
+    pub async fn open(path: &Path) -> Result<Self, OpenError> {
+        let connection = open::open_reader(path).await?;
+        Ok(Self { connection })
+    }
+}
+
+/// Every statement of the readers.
+#[cfg(test)]
+pub(super) fn statements() -> impl Iterator<Item = &'static str> {
+    [
+        cell::STATEMENTS,
+        completeness::STATEMENTS,
+        configuration::STATEMENTS,
+        result::STATEMENTS,
+        sweep::STATEMENTS,
+        trial::STATEMENTS,
+    ]
+    .into_iter()
+    .flatten()
+    .copied()
+}

@@ -1,0 +1,183 @@
+//! Which sweeps there are, how far they are, and which one a person means.
+
+use pondersweep_proto::id::{SweepId, TrialId};
+use sqlx::{Connection, Row, SqliteConnection, sqlite::SqliteRow};
+
+use super::{
+    Reader,
+    column::{parsed, whole},
+};
+use crate::{
+    scheduler::{SweepState, TrialCounts},
+    store::{
+        commit::as_i64,
+        error::ReadError,
+        name::{sweep_state, trial_state},
+        statement::statements,
+    },
+    sweep::{SweepSpec, SweepTerms},
+};
+
+statements! {
+    SWEEPS = "
+        SELECT
+            sweep_id, name, state, state_reason, configurations, replicates, solved_threshold,
+            first_trial_id, created_at_ms
+        FROM sweep ORDER BY first_trial_id";
+    COUNTS = "
+        SELECT state, count(*) AS trials FROM trial
+        WHERE trial_id >= ?1 AND trial_id < ?2 GROUP BY state";
+    LAST_SWEEP = "
+        SELECT sweep_id FROM sweep ORDER BY first_trial_id DESC LIMIT 1";
+    MATCHING_SWEEPS = "
+        SELECT sweep_id FROM sweep
+        WHERE name = ?1 OR substr(sweep_id, 1, length(?1)) = lower(?1)
+        ORDER BY first_trial_id LIMIT 5";
+    SPEC = "
+        SELECT spec FROM sweep WHERE sweep_id = ?1";
+    TRIAL_RANGE = "
+        SELECT first_trial_id, first_trial_id + configurations * replicates
+        FROM sweep WHERE sweep_id = ?1";
+}
+
+const HINT: &str = "`pondersweep ls` lists the sweeps";
+
+/// A sweep as a list shows it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SweepSummary {
+    /// Its identity.
+    pub sweep_id: SweepId,
+    /// For people.
+    pub name: String,
+    /// Its state.
+    pub state: SweepState,
+    /// Why, for people.
+    pub state_reason: String,
+    /// Points of its space.
+    pub configurations: u64,
+    /// Repetitions of each.
+    pub replicates: u64,
+    /// A trial is solved when `accuracy_interpolation` reaches this share.
+    pub solved_threshold: f64,
+    /// Its trials are this one and those that follow without a gap.
+    pub first_trial_id: TrialId,
+    /// When it was created, in milliseconds since 1970-01-01 UTC.
+    pub created_at_ms: i64,
+    /// Its trials by state.
+    pub trials: TrialCounts,
+}
+
+impl Reader {
+    /// Every sweep, in the order of creation.
+    ///
+    /// # Errors
+    /// The disk failed, or what is stored is of another version.
+    pub async fn sweeps(&mut self) -> Result<Vec<SweepSummary>, ReadError> {
+        let mut snapshot = self.connection.begin().await?;
+        let mut sweeps = Vec::new();
+        for row in sqlx::query(SWEEPS).fetch_all(&mut *snapshot).await? {
+            let mut sweep = summary(&row)?;
+            let first = as_i64(sweep.first_trial_id.0);
+            let end = first + as_i64(sweep.configurations * sweep.replicates);
+            sweep.trials = counts(&mut snapshot, (first, end)).await?;
+            sweeps.push(sweep);
+        }
+        Ok(sweeps)
+    }
+
+    /// The sweep a person means: `last`, an id, a unique prefix of one, or a unique name.
+    ///
+    /// # Errors
+    /// No sweep has this name, or several have.
+    pub async fn find_sweep(&mut self, text: &str) -> Result<SweepId, ReadError> {
+        let candidates: Vec<String> = match text {
+            "" => Vec::new(),
+            "last" => {
+                sqlx::query_scalar(LAST_SWEEP)
+                    .fetch_all(&mut self.connection)
+                    .await?
+            }
+            _ => {
+                let matching = sqlx::query_scalar(MATCHING_SWEEPS).bind(text);
+                matching.fetch_all(&mut self.connection).await?
+            }
+        };
+        match &*candidates {
+            [] => Err(not_found(text)),
+            [only] => only.parse().map_err(|error| ReadError::Unreadable {
+                problem: format!("{error}"),
+            }),
+            _ => Err(ReadError::Ambiguous {
+                what: "sweep",
+                text: text.into(),
+                candidates,
+            }),
+        }
+    }
+
+    /// What a sweep runs. Checking it again takes about a second for a million configurations.
+    ///
+    /// # Errors
+    /// There is no such sweep, or this version cannot run it.
+    pub async fn spec(&mut self, sweep_id: SweepId) -> Result<SweepSpec, ReadError> {
+        let found: Option<String> = sqlx::query_scalar(SPEC)
+            .bind(sweep_id.to_string())
+            .fetch_optional(&mut self.connection)
+            .await?;
+        let text = found.ok_or_else(|| not_found(&sweep_id.to_string()))?;
+        let terms: SweepTerms =
+            serde_json::from_str(&text).map_err(|error| ReadError::Unreadable {
+                problem: format!("sweep {sweep_id} cannot be read back: {error}"),
+            })?;
+        Ok(SweepSpec::new(terms)?)
+    }
+}
+
+/// The identifiers of a sweep's trials: first, and one beyond the last.
+pub(super) async fn trial_range(
+    connection: &mut SqliteConnection,
+    sweep_id: SweepId,
+) -> Result<(i64, i64), ReadError> {
+    let range = sqlx::query_as(TRIAL_RANGE).bind(sweep_id.to_string());
+    let found: Option<(i64, i64)> = range.fetch_optional(connection).await?;
+    found.ok_or_else(|| not_found(&sweep_id.to_string()))
+}
+
+/// The trials of a range by state.
+pub(super) async fn counts(
+    connection: &mut SqliteConnection,
+    (first, end): (i64, i64),
+) -> Result<TrialCounts, ReadError> {
+    let mut counts = TrialCounts::default();
+    let rows = sqlx::query(COUNTS)
+        .bind(first)
+        .bind(end)
+        .fetch_all(connection);
+    for row in rows.await? {
+        *counts.of_mut(trial_state(row.try_get("state")?)?) = whole(&row, "trials")?;
+    }
+    Ok(counts)
+}
+
+fn summary(row: &SqliteRow) -> Result<SweepSummary, ReadError> {
+    Ok(SweepSummary {
+        sweep_id: parsed(row, "sweep_id")?,
+        name: row.try_get("name")?,
+        state: sweep_state(row.try_get("state")?)?,
+        state_reason: row.try_get("state_reason")?,
+        configurations: whole(row, "configurations")?,
+        replicates: whole(row, "replicates")?,
+        solved_threshold: row.try_get("solved_threshold")?,
+        first_trial_id: TrialId(whole(row, "first_trial_id")?),
+        created_at_ms: row.try_get("created_at_ms")?,
+        trials: TrialCounts::default(),
+    })
+}
+
+fn not_found(text: &str) -> ReadError {
+    ReadError::NotFound {
+        what: "sweep",
+        text: text.into(),
+        hint: HINT,
+    }
+}

@@ -1,0 +1,108 @@
+//! What goes into the database and what comes back from it, in the words of the rest of the
+//! program. Plain data: rows and SQL stay in the files that use them.
+
+use pondersweep_proto::{
+    id::{LeaseToken, SweepId, TrialId, WorkerId},
+    metric::Observation,
+};
+
+use crate::{
+    scheduler::{Change, RestoredTrial, SweepState},
+    sweep::SweepSpec,
+};
+
+/// What a worker says of itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WorkerRecord {
+    /// Chosen by the worker, unique for its life.
+    pub worker_id: WorkerId,
+    /// The machine it runs on.
+    pub host: String,
+    /// Its process there.
+    pub process_id: u32,
+    /// What it computes on, such as `cpu` or `cuda:0`.
+    pub device: String,
+    /// The library it computes with, such as `flex`.
+    pub backend: String,
+    /// Its version.
+    pub version: String,
+    /// SHA-256 of its executable.
+    pub binary_sha256: String,
+    /// Trials it can train at once.
+    pub slots: u32,
+}
+
+/// Observations of one attempt. Repeating one is harmless: the first value stays.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AttemptReport {
+    /// Whose observations; the attempt must exist when the batch is committed.
+    pub token: LeaseToken,
+    /// What it measured.
+    pub observations: Vec<Observation>,
+}
+
+/// Everything one commit writes: all of it or nothing.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Batch {
+    /// The moment of every change, in milliseconds since 1970-01-01 UTC.
+    pub at_ms: i64,
+    /// Workers that became known or changed what they say of themselves.
+    pub workers: Vec<WorkerRecord>,
+    /// What the scheduler decided, in its order.
+    pub changes: Vec<Change>,
+    /// What attempts measured. They are written before the changes, so an attempt that ends in
+    /// this batch counts its last observations.
+    pub reports: Vec<AttemptReport>,
+    /// Compute time of attempts, in seconds; numbers that are not finite are left out.
+    pub seconds: Vec<(LeaseToken, f64)>,
+}
+
+impl Batch {
+    /// Whether there is nothing to write.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.workers.is_empty()
+            && self.changes.is_empty()
+            && self.reports.is_empty()
+            && self.seconds.is_empty()
+    }
+}
+
+/// A sweep as it was stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StoredSweep {
+    /// Its identity.
+    pub sweep_id: SweepId,
+    /// Its trials are this one and those that follow without a gap.
+    pub first_trial_id: TrialId,
+    /// When it was created, in milliseconds since 1970-01-01 UTC.
+    pub created_at_ms: i64,
+    /// Whether this call created it; otherwise it was there already.
+    pub created: bool,
+}
+
+/// Everything a restart needs.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Restored {
+    /// Every sweep, in the order of creation.
+    pub sweeps: Vec<RestoredSweep>,
+    /// Every worker ever heard of.
+    pub workers: Vec<WorkerRecord>,
+}
+
+/// A sweep read back.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RestoredSweep {
+    /// What it runs.
+    pub spec: SweepSpec,
+    /// Its state.
+    pub state: SweepState,
+    /// Why, for people.
+    pub state_reason: String,
+    /// When it was created, in milliseconds since 1970-01-01 UTC.
+    pub created_at_ms: i64,
+    /// The identifier of the first of `trials`; the others follow without a gap.
+    pub first_trial_id: TrialId,
+    /// Every trial, in the order of [`SweepSpec::trial`].
+    pub trials: Vec<RestoredTrial>,
+}

@@ -1,0 +1,184 @@
+//! A small sweep, workers and a database in a temporary directory, for the tests of this room.
+
+use std::path::PathBuf;
+
+use pondersweep_proto::{
+    id::{Attempt, LeaseToken, TrialId},
+    metric::{Metric, Observation},
+    parameter::{Parameter, ParameterValue},
+};
+use tempfile::TempDir;
+
+use super::{AttemptReport, Batch, Reader, Store, StoredSweep, WorkerRecord};
+use crate::{
+    scheduler::{Change, Ending, TrialState},
+    sweep::{Axis, SweepSpec, SweepTerms},
+};
+
+pub(super) const NOW_MS: i64 = 1_700_000_000_000;
+
+/// A database with one sweep: lambda_p over 0.1 and 0.9, two replicates; trials 1 to 4 are
+/// (0.1, 0), (0.9, 0), (0.1, 1), (0.9, 1).
+pub(super) struct Fixture {
+    pub(super) directory: TempDir,
+    pub(super) store: Store,
+    pub(super) sweep: StoredSweep,
+}
+
+impl Fixture {
+    pub(super) async fn new() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let mut store = Store::open(&directory.path().join("results.db"))
+            .await
+            .unwrap();
+        let sweep = store.create_sweep(&spec(2), NOW_MS).await.unwrap();
+        let workers = vec![worker("w1"), worker("w2")];
+        let batch = Batch {
+            at_ms: NOW_MS,
+            workers,
+            ..Batch::default()
+        };
+        store.commit(&batch).await.unwrap();
+        Self {
+            directory,
+            store,
+            sweep,
+        }
+    }
+
+    pub(super) fn path(&self) -> PathBuf {
+        self.directory.path().join("results.db")
+    }
+
+    pub(super) async fn reader(&self) -> Reader {
+        Reader::open(&self.path()).await.unwrap()
+    }
+
+    pub(super) async fn commit(&mut self, changes: Vec<Change>) {
+        self.store.commit(&batch(changes)).await.unwrap();
+    }
+
+    /// Leases a trial to a worker.
+    pub(super) async fn lease(&mut self, trial_id: u64, attempt: u32, worker_id: &str) {
+        self.commit(vec![leased(trial_id, attempt, worker_id)])
+            .await;
+    }
+
+    /// Runs a trial to success at its first attempt.
+    pub(super) async fn succeed(&mut self, trial_id: u64, accuracy: f64, ponder_steps: f64) {
+        self.lease(trial_id, 1, "w1").await;
+        let observations = vec![
+            observe(100, Metric::AccuracyInterpolation, accuracy),
+            observe(100, Metric::PonderStepsInterpolation, ponder_steps),
+        ];
+        let token = token(trial_id, 1);
+        let batch = Batch {
+            reports: vec![AttemptReport {
+                token,
+                observations,
+            }],
+            seconds: vec![(token, 1.5)],
+            ..batch(vec![ended(
+                trial_id,
+                1,
+                Ending::Succeeded,
+                TrialState::Succeeded,
+            )])
+        };
+        self.store.commit(&batch).await.unwrap();
+    }
+
+    /// The number a query answers.
+    pub(super) async fn number(&mut self, sql: &'static str) -> i64 {
+        sqlx::query_scalar(sql)
+            .fetch_one(&mut self.store.connection)
+            .await
+            .unwrap()
+    }
+
+    /// The error of a statement the database must refuse.
+    pub(super) async fn refusal(&mut self, sql: &'static str) -> String {
+        let error = sqlx::query(sql).execute(&mut self.store.connection).await;
+        error.expect_err(sql).to_string()
+    }
+}
+
+pub(super) fn spec(replicates: u32) -> SweepSpec {
+    let template = serde_json::from_value(serde_json::json!({
+        "task": { "kind": "parity", "elements": 8 },
+        "model": { "kind": "ponder_net", "lambda_p": 0.5, "step_function": "gru" },
+        "training": { "updates": 1000, "gradient_clip": 1.0 },
+    }));
+    SweepSpec::new(SweepTerms {
+        name: "robustness".into(),
+        template: template.unwrap(),
+        axes: vec![axis(Parameter::LambdaP, &[0.1, 0.9])],
+        exclusions: Vec::new(),
+        replicates,
+        seed: u64::MAX,
+        solved_threshold: 0.9,
+        max_failures: 3,
+        max_worker_losses: 3,
+    })
+    .unwrap()
+}
+
+pub(super) fn axis(parameter: Parameter, values: &[f64]) -> Axis {
+    let values = values
+        .iter()
+        .map(|&value| ParameterValue::Number(value))
+        .collect();
+    Axis { parameter, values }
+}
+
+pub(super) fn worker(worker_id: &str) -> WorkerRecord {
+    WorkerRecord {
+        worker_id: worker_id.parse().unwrap(),
+        host: "host".into(),
+        process_id: 7,
+        device: "cpu".into(),
+        backend: "flex".into(),
+        version: "0.1.0".into(),
+        binary_sha256: "ab".repeat(32),
+        slots: 8,
+    }
+}
+
+pub(super) fn batch(changes: Vec<Change>) -> Batch {
+    Batch {
+        at_ms: NOW_MS,
+        changes,
+        ..Batch::default()
+    }
+}
+
+pub(super) fn token(trial_id: u64, attempt: u32) -> LeaseToken {
+    LeaseToken {
+        trial_id: TrialId(trial_id),
+        attempt: Attempt(attempt),
+    }
+}
+
+pub(super) fn leased(trial_id: u64, attempt: u32, worker_id: &str) -> Change {
+    Change::Leased {
+        token: token(trial_id, attempt),
+        worker_id: worker_id.parse().unwrap(),
+        request_id: format!("request-{trial_id}-{attempt}"),
+    }
+}
+
+pub(super) fn ended(trial_id: u64, attempt: u32, ending: Ending, state: TrialState) -> Change {
+    Change::Ended {
+        token: token(trial_id, attempt),
+        ending,
+        state,
+    }
+}
+
+pub(super) fn observe(step: u64, metric: Metric, value: f64) -> Observation {
+    Observation {
+        step,
+        metric,
+        value,
+    }
+}

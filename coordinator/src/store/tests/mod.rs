@@ -1,0 +1,6 @@
+//! The rules of the room, tried on real files.
+
+mod commit;
+mod open;
+mod read;
+mod schema;

@@ -1,0 +1,477 @@
+//! Reading: hand-computed views, names of sweeps and trials, and a person's own SQL.
+
+use pondersweep_proto::{
+    id::{Attempt, TrialId},
+    metric::Metric,
+};
+
+use super::super::{
+    Batch, CellResult, ReadError, Reader, Value,
+    testing::{Fixture, NOW_MS, batch, ended, leased, spec, token, worker},
+};
+use crate::scheduler::{Change, Ending, SweepState, TrialState};
+
+fn close(found: Option<f64>, expected: f64) {
+    let found = found.expect("a number");
+    assert!(
+        (found - expected).abs() < 1e-12,
+        "{found} instead of {expected}"
+    );
+}
+
+async fn cells(fixture: &Fixture) -> Vec<CellResult> {
+    fixture
+        .reader()
+        .await
+        .cells(fixture.sweep.sweep_id)
+        .await
+        .unwrap()
+}
+
+#[tokio::test]
+async fn a_cell_summarises_its_replicates() {
+    let mut fixture = Fixture::new().await;
+    fixture.succeed(1, 0.98, 2.5).await;
+    fixture.succeed(3, 0.5, 3.0).await;
+    let cells = cells(&fixture).await;
+    assert_eq!(cells.len(), 2);
+    let cell = &cells[0];
+    assert_eq!(cell.configuration.position, 0);
+    assert_eq!(
+        (cell.n, cell.succeeded, cell.solved, cell.pending),
+        (2, 2, 1, 0)
+    );
+    assert_eq!(cell.solved_share, Some(0.5));
+    // Wilson, one of two: (0.5 + z^2/4 -+ z sqrt(0.125 + z^2/16)) / (1 + z^2/2), z^2 = 3.8414588.
+    let (low, high) = cell.solved_share_interval.unwrap();
+    close(Some(low), 0.094_531_205_734_230_74);
+    close(Some(high), 0.905_468_794_265_769_3);
+    close(cell.accuracy_mean, 0.74);
+    assert_eq!(cell.accuracy_range, Some((0.5, 0.98)));
+    close(cell.accuracy_sd, 0.24 * 2_f64.sqrt());
+    close(cell.ponder_steps_mean, 2.75);
+    // Nothing has ended in the other cell.
+    let cell = &cells[1];
+    assert_eq!((cell.n, cell.pending, cell.solved), (0, 2, 0));
+    assert_eq!(
+        (cell.solved_share, cell.solved_share_interval),
+        (None, None)
+    );
+    assert_eq!((cell.accuracy_mean, cell.accuracy_sd), (None, None));
+}
+
+#[tokio::test]
+async fn a_diverged_trial_counts_as_not_solved_and_a_failed_one_does_not_count() {
+    let mut fixture = Fixture::new().await;
+    fixture.succeed(1, 0.98, 2.5).await;
+    fixture
+        .commit(vec![leased(3, 1, "w1"), leased(2, 1, "w1")])
+        .await;
+    let diverged = Ending::Infeasible("nan at update 7".into());
+    let failed = Ending::Failed("panicked".into());
+    fixture
+        .commit(vec![
+            ended(3, 1, diverged, TrialState::Infeasible),
+            ended(2, 1, failed, TrialState::Failed),
+            Change::Trial {
+                trial_id: TrialId(4),
+                state: TrialState::Cancelled,
+            },
+        ])
+        .await;
+    let cells = cells(&fixture).await;
+    let cell = &cells[0];
+    assert_eq!(
+        (cell.n, cell.succeeded, cell.infeasible, cell.solved),
+        (2, 1, 1, 1)
+    );
+    assert_eq!(
+        (cell.solved_share, cell.accuracy_mean),
+        (Some(0.5), Some(0.98))
+    );
+    assert_eq!(cell.accuracy_sd, None, "one number has no spread");
+    let cell = &cells[1];
+    assert_eq!(
+        (cell.n, cell.failed, cell.cancelled, cell.pending),
+        (0, 1, 1, 0)
+    );
+    let results = fixture
+        .reader()
+        .await
+        .trial_results(fixture.sweep.sweep_id)
+        .await
+        .unwrap();
+    let outcomes: Vec<_> = results
+        .iter()
+        .map(|trial| {
+            (
+                trial.trial_id.0,
+                trial.outcome,
+                trial.solved,
+                &*trial.message,
+            )
+        })
+        .collect();
+    assert_eq!(
+        outcomes,
+        [
+            (1, TrialState::Succeeded, Some(true), ""),
+            (2, TrialState::Failed, None, "panicked"),
+            (3, TrialState::Infeasible, Some(false), "nan at update 7"),
+        ]
+    );
+}
+
+#[tokio::test]
+async fn equal_accuracies_have_no_spread_and_a_full_share_ends_at_one() {
+    let mut fixture = Fixture::new().await;
+    for trial in [1, 3] {
+        fixture.succeed(trial, 0.9731, 2.0).await;
+    }
+    let cells = cells(&fixture).await;
+    assert_eq!(cells[0].accuracy_sd, Some(0.0));
+    // Wilson, two of two: 1 / (1 + z^2 / 2).
+    let (low, high) = cells[0].solved_share_interval.unwrap();
+    close(Some(low), 0.342_380_227_506_653_1);
+    close(Some(high), 1.0);
+}
+
+#[tokio::test]
+async fn a_result_row_says_who_what_and_when() {
+    let mut fixture = Fixture::new().await;
+    fixture.succeed(2, 0.95, 2.0).await;
+    let mut reader = fixture.reader().await;
+    let sql = "SELECT sweep, trial_id, lambda_p, outcome, solved, accuracy_interpolation, seconds,
+        host, device, binary_sha256, finished_at FROM trial_result";
+    let row = reader
+        .query(sql, None)
+        .await
+        .unwrap()
+        .next()
+        .await
+        .unwrap()
+        .unwrap();
+    let text = |text: &str| Value::Text(text.into());
+    assert_eq!(
+        row,
+        [
+            text("robustness"),
+            Value::Integer(2),
+            Value::Real(0.9),
+            text("succeeded"),
+            Value::Integer(1),
+            Value::Real(0.95),
+            Value::Real(1.5),
+            text("host"),
+            text("cpu"),
+            text(&"ab".repeat(32)),
+            text("2023-11-14T22:13:20.000Z"),
+        ]
+    );
+}
+
+#[tokio::test]
+async fn pages_hold_every_result_once() {
+    let mut fixture = Fixture::new().await;
+    // Another sweep's results are never in a page of this one.
+    let other = fixture.store.create_sweep(&spec(1), NOW_MS).await.unwrap();
+    for trial in [1, 2, 4, 5] {
+        fixture.succeed(trial, 0.95, 2.0).await;
+    }
+    let mut reader = fixture.reader().await;
+    let mut seen = Vec::new();
+    let mut after = TrialId(0);
+    loop {
+        let page = reader
+            .results_page(fixture.sweep.sweep_id, after, 2)
+            .await
+            .unwrap();
+        let Some(last) = page.last() else { break };
+        after = last.trial_id;
+        seen.extend(page.iter().map(|trial| trial.trial_id.0));
+    }
+    assert_eq!(seen, [1, 2, 4]);
+    let page = reader
+        .results_page(other.sweep_id, TrialId(0), 9)
+        .await
+        .unwrap();
+    assert_eq!(page[0].trial_id, TrialId(5));
+    assert_eq!(page[0].spec(u64::MAX).key(), page[0].trial_key);
+}
+
+#[tokio::test]
+async fn a_sweep_is_found_by_id_prefix_name_and_last() {
+    let mut fixture = Fixture::new().await;
+    let first = fixture.sweep.sweep_id;
+    let mut terms = spec(1).terms().clone();
+    terms.name = "pilot".into();
+    let pilot = crate::sweep::SweepSpec::new(terms).unwrap();
+    let second = fixture
+        .store
+        .create_sweep(&pilot, NOW_MS)
+        .await
+        .unwrap()
+        .sweep_id;
+    let mut reader = fixture.reader().await;
+    for (text, expected) in [
+        (first.to_string(), first),
+        (first.to_string()[..8].to_uppercase(), first),
+        ("robustness".into(), first),
+        ("pilot".into(), second),
+        ("last".into(), second),
+    ] {
+        assert_eq!(reader.find_sweep(&text).await.unwrap(), expected, "{text}");
+    }
+    for missing in ["", "nothing", "%", "last2"] {
+        let error = reader.find_sweep(missing).await.unwrap_err();
+        assert!(
+            matches!(error, ReadError::NotFound { .. }),
+            "{missing}: {error}"
+        );
+        assert!(error.to_string().contains("hint: `pondersweep ls`"));
+    }
+    fixture.store.create_sweep(&spec(7), NOW_MS).await.unwrap();
+    let error = reader.find_sweep("robustness").await.unwrap_err();
+    assert!(matches!(&error, ReadError::Ambiguous { candidates, .. } if candidates.len() == 2));
+    assert_eq!(reader.spec(first).await.unwrap(), spec(2));
+}
+
+#[tokio::test]
+async fn last_in_an_empty_database_is_not_found() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("results.db");
+    super::super::Store::open(&path).await.unwrap();
+    let mut reader = Reader::open(&path).await.unwrap();
+    assert!(matches!(
+        reader.find_sweep("last").await,
+        Err(ReadError::NotFound { .. })
+    ));
+    assert_eq!(reader.sweeps().await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn the_list_of_sweeps_counts_trials_by_state() {
+    let mut fixture = Fixture::new().await;
+    fixture.succeed(1, 0.95, 2.0).await;
+    fixture.lease(2, 1, "w1").await;
+    let sweeps = fixture.reader().await.sweeps().await.unwrap();
+    let [sweep] = &*sweeps else {
+        panic!("{sweeps:?}")
+    };
+    assert_eq!((sweep.configurations, sweep.replicates), (2, 2));
+    assert_eq!(
+        (&*sweep.name, sweep.state),
+        ("robustness", SweepState::Active)
+    );
+    let counts = sweep.trials;
+    assert_eq!((counts.pending, counts.leased, counts.succeeded), (2, 1, 1));
+    assert_eq!(counts.total(), 4);
+}
+
+#[tokio::test]
+async fn a_trial_shows_its_whole_story() {
+    let mut fixture = Fixture::new().await;
+    fixture.lease(1, 1, "w1").await;
+    fixture
+        .commit(vec![ended(1, 1, Ending::Lapsed, TrialState::Pending)])
+        .await;
+    fixture.lease(1, 2, "w2").await;
+    let late = Change::Refused {
+        token: token(1, 1),
+        worker_id: "w1".parse().unwrap(),
+        call: "finish",
+    };
+    fixture.commit(vec![late]).await;
+    let mut reader = fixture.reader().await;
+    let trial = reader.trial("1").await.unwrap();
+    assert_eq!((trial.state, trial.worker_losses), (TrialState::Leased, 1));
+    let endings: Vec<_> = trial
+        .attempts
+        .iter()
+        .map(|attempt| attempt.ended.clone())
+        .collect();
+    assert_eq!(endings, [Some((NOW_MS, Ending::Lapsed)), None]);
+    let events: Vec<_> = trial
+        .events
+        .iter()
+        .map(|event| (&*event.kind, event.attempt, &*event.detail))
+        .collect();
+    assert_eq!(
+        events,
+        [
+            ("leased", Some(Attempt(1)), "request-1-1"),
+            ("ended", Some(Attempt(1)), "lapsed"),
+            ("leased", Some(Attempt(2)), "request-1-2"),
+            ("refused", Some(Attempt(1)), "finish"),
+        ]
+    );
+    // By key, as by number.
+    let key = trial.trial_key.to_string();
+    assert_eq!(reader.trial(&key[..9]).await.unwrap(), trial);
+    assert!(matches!(
+        reader.trial("77").await,
+        Err(ReadError::NotFound { .. })
+    ));
+    assert!(matches!(
+        reader.trial("").await,
+        Err(ReadError::NotFound { .. })
+    ));
+    // The same trial in a second sweep: its key alone no longer says which.
+    fixture.store.create_sweep(&spec(1), NOW_MS).await.unwrap();
+    let error = reader.trial(&key).await.unwrap_err();
+    assert!(matches!(&error, ReadError::Ambiguous { candidates, .. } if *candidates == ["1", "5"]));
+}
+
+#[tokio::test]
+async fn a_trial_shows_what_it_measured() {
+    let mut fixture = Fixture::new().await;
+    fixture.succeed(3, 0.75, 2.5).await;
+    let trial = fixture.reader().await.trial("3").await.unwrap();
+    let measured: Vec<_> = trial
+        .observations
+        .iter()
+        .map(|(attempt, observation)| (attempt.0, observation.step, observation.metric))
+        .collect();
+    let metrics = [
+        Metric::AccuracyInterpolation,
+        Metric::PonderStepsInterpolation,
+    ];
+    assert_eq!(measured, metrics.map(|metric| (1, 100, metric)));
+}
+
+#[tokio::test]
+async fn completeness_counts_what_a_report_must_confess() {
+    let mut fixture = Fixture::new().await;
+    let mut other = worker("w3");
+    other.binary_sha256 = "cd".repeat(32);
+    let workers = Batch {
+        at_ms: NOW_MS,
+        workers: vec![other],
+        ..Batch::default()
+    };
+    fixture.store.commit(&workers).await.unwrap();
+    fixture.lease(1, 1, "w2").await;
+    fixture
+        .commit(vec![ended(1, 1, Ending::Lapsed, TrialState::Pending)])
+        .await;
+    fixture.lease(1, 2, "w3").await;
+    let succeeded = ended(1, 2, Ending::Succeeded, TrialState::Succeeded);
+    let late = |trial_id| Change::Refused {
+        token: token(trial_id, 1),
+        worker_id: "w2".parse().unwrap(),
+        call: "finish",
+    };
+    // The second refused call names a trial that never was: nobody's, but in the log.
+    fixture
+        .commit(vec![succeeded, late(1), late(u64::MAX)])
+        .await;
+    fixture.succeed(2, 0.95, 2.0).await;
+    let mut reader = fixture.reader().await;
+    let found = reader.completeness(fixture.sweep.sweep_id).await.unwrap();
+    assert_eq!(
+        (found.expected(), found.accepted(), found.trials.pending),
+        (4, 2, 2)
+    );
+    assert_eq!((found.retried, found.refused), (1, 1));
+    assert_eq!(found.binaries, ["ab".repeat(32), "cd".repeat(32)]);
+    assert_eq!(found.devices, ["cpu (flex)"]);
+    assert!(!found.is_complete());
+    assert_eq!(
+        fixture
+            .number("SELECT count(*) FROM event WHERE kind = 'refused'")
+            .await,
+        2
+    );
+}
+
+#[tokio::test]
+async fn any_sql_may_be_asked_and_none_can_write() {
+    let fixture = Fixture::new().await;
+    let mut reader = fixture.reader().await;
+    let mut rows = reader
+        .query(
+            "SELECT 1 AS one, 2.5, 'x', x'0f', NULL UNION ALL SELECT 2, 0, '', x'', 1",
+            Some(1),
+        )
+        .await
+        .unwrap();
+    assert_eq!(rows.columns()[0], "one");
+    let row = rows.next().await.unwrap().unwrap();
+    let text = Value::Text("x".into());
+    let blob = Value::Blob(vec![15]);
+    assert_eq!(
+        row,
+        [Value::Integer(1), Value::Real(2.5), text, blob, Value::Null]
+    );
+    assert_eq!(rows.next().await.unwrap(), None);
+    assert!(rows.truncated());
+    drop(rows);
+
+    let rows = reader
+        .query("SELECT trial_id FROM trial_result", None)
+        .await
+        .unwrap();
+    assert_eq!(
+        rows.columns(),
+        ["trial_id"],
+        "columns are named even without a row"
+    );
+    drop(rows);
+
+    let outside = fixture.directory.path().join("outside.db");
+    let attach = format!("ATTACH '{}' AS outside", outside.display());
+    for sql in [
+        "DELETE FROM trial",
+        "UPDATE sweep SET state = 'paused'",
+        "PRAGMA query_only = OFF; DELETE FROM trial",
+        "SELECT nothing FROM nowhere",
+        "SELEKT",
+        &attach,
+    ] {
+        let refused = match reader.query(sql, None).await {
+            Ok(mut rows) => rows.next().await.map(drop),
+            Err(error) => Err(error),
+        };
+        assert!(refused.is_err(), "{sql}");
+    }
+    assert!(!outside.exists());
+    let error = reader.query("SELEKT", None).await.map(drop).unwrap_err();
+    assert!(matches!(error, ReadError::Sql { .. }), "{error}");
+    assert!(
+        error
+            .to_string()
+            .starts_with("near \"SELEKT\": syntax error\nhint:"),
+        "{error}"
+    );
+    let sweeps = fixture.reader().await.sweeps().await.unwrap();
+    assert_eq!(
+        (sweeps[0].trials.pending, sweeps[0].state),
+        (4, SweepState::Active)
+    );
+}
+
+#[tokio::test]
+async fn a_reader_sees_one_moment_while_the_coordinator_writes_on() {
+    let mut fixture = Fixture::new().await;
+    let mut reader = fixture.reader().await;
+    let mut rows = reader
+        .query("SELECT trial_id FROM trial", None)
+        .await
+        .unwrap();
+    assert!(rows.next().await.unwrap().is_some());
+    // Neither waits for the other.
+    fixture.store.create_sweep(&spec(5), NOW_MS).await.unwrap();
+    let mut seen = 1;
+    while rows.next().await.unwrap().is_some() {
+        seen += 1;
+    }
+    assert_eq!(seen, 4);
+    drop(rows);
+    assert_eq!(reader.sweeps().await.unwrap().len(), 2);
+    fixture
+        .store
+        .commit(&batch(vec![leased(1, 1, "w1")]))
+        .await
+        .unwrap();
+    assert_eq!(reader.sweeps().await.unwrap()[0].trials.leased, 1);
+}

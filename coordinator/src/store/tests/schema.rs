@@ -1,0 +1,274 @@
+//! The schema itself: it accepts every statement of the program, refuses what must not be, and its
+//! views have the documented columns.
+
+use std::fmt::Write;
+
+use pondersweep_proto::{metric::Metric, parameter::Parameter};
+use sqlx::{Column, Executor, SqlSafeStr, Statement};
+
+use super::super::{Store, commit, create, open, read, restore, testing::Fixture};
+
+#[tokio::test]
+async fn every_statement_of_the_program_fits_the_schema() {
+    let mut fixture = Fixture::new().await;
+    let written = [
+        open::STATEMENTS,
+        create::STATEMENTS,
+        commit::STATEMENTS,
+        restore::STATEMENTS,
+    ];
+    let statements: Vec<&str> = written
+        .into_iter()
+        .flatten()
+        .copied()
+        .chain(read::statements())
+        .collect();
+    assert!(statements.len() > 30);
+    for statement in statements {
+        let prepared = fixture
+            .store
+            .connection
+            .prepare(statement.into_sql_str())
+            .await;
+        assert!(prepared.is_ok(), "{statement}\n{prepared:?}");
+    }
+}
+
+/// No statement hides from the test above: queries are made from constants only.
+#[test]
+fn every_statement_of_the_program_is_a_listed_constant() {
+    let room = concat!(env!("CARGO_MANIFEST_DIR"), "/src/store");
+    let mut files = 0;
+    for folder in [room.to_owned(), format!("{room}/read")] {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            let is_test = path.ends_with("testing.rs");
+            if is_test || path.extension().is_none_or(|extension| extension != "rs") {
+                continue;
+            }
+            files += 1;
+            let text = std::fs::read_to_string(&path).unwrap();
+            for call in ["query(\"", "query_as(\"", "query_scalar(\"", "raw_sql("] {
+                assert!(!text.contains(call), "{} hides a statement", path.display());
+            }
+        }
+    }
+    assert!(files > 15);
+}
+
+async fn columns(store: &mut Store, select: &'static str) -> Vec<String> {
+    let statement = store
+        .connection
+        .prepare(select.into_sql_str())
+        .await
+        .unwrap();
+    let columns = statement.columns().iter();
+    columns.map(|column| column.name().to_owned()).collect()
+}
+
+fn parameters() -> Vec<&'static str> {
+    Parameter::ALL
+        .iter()
+        .map(|parameter| parameter.name())
+        .collect()
+}
+
+fn metrics() -> Vec<&'static str> {
+    Metric::ALL.iter().map(|metric| metric.name()).collect()
+}
+
+#[tokio::test]
+async fn trial_result_has_every_parameter_and_every_metric() {
+    let mut fixture = Fixture::new().await;
+    let expected = [
+        vec![
+            "sweep_id",
+            "sweep",
+            "trial_id",
+            "trial_key",
+            "configuration_id",
+        ],
+        parameters(),
+        vec!["replicate", "outcome", "solved"],
+        metrics(),
+        vec![
+            "step",
+            "attempts",
+            "seconds",
+            "worker_id",
+            "host",
+            "device",
+            "backend",
+            "binary_sha256",
+            "message",
+            "finished_at",
+        ],
+    ];
+    let found = columns(&mut fixture.store, "SELECT * FROM trial_result").await;
+    assert_eq!(found, expected.concat());
+}
+
+#[tokio::test]
+async fn cell_result_has_every_parameter_and_the_documented_summaries() {
+    let mut fixture = Fixture::new().await;
+    let expected = [
+        vec![
+            "sweep_id",
+            "sweep",
+            "configuration_id",
+            "configuration_key",
+            "position",
+        ],
+        parameters(),
+        vec![
+            "n",
+            "succeeded",
+            "infeasible",
+            "failed",
+            "cancelled",
+            "pending",
+            "solved",
+            "solved_share",
+            "solved_share_low",
+            "solved_share_high",
+            "accuracy_interpolation_mean",
+            "accuracy_interpolation_min",
+            "accuracy_interpolation_max",
+            "accuracy_interpolation_sd",
+            "ponder_steps_interpolation_mean",
+        ],
+    ];
+    let found = columns(&mut fixture.store, "SELECT * FROM cell_result").await;
+    assert_eq!(found, expected.concat());
+}
+
+#[tokio::test]
+async fn the_result_table_has_one_column_for_every_metric() {
+    let mut fixture = Fixture::new().await;
+    let expected = [vec!["trial_id", "attempt", "step"], metrics()].concat();
+    assert_eq!(
+        columns(&mut fixture.store, "SELECT * FROM result").await,
+        expected
+    );
+}
+
+#[tokio::test]
+async fn views_show_each_parameter_as_the_configuration_has_it() {
+    let mut fixture = Fixture::new().await;
+    fixture.succeed(2, 0.95, 2.0).await;
+    let configuration = fixture
+        .reader()
+        .await
+        .trial("2")
+        .await
+        .unwrap()
+        .configuration;
+    for &parameter in Parameter::ALL {
+        let mut sql = String::new();
+        write!(sql, "SELECT {} FROM trial_result", parameter.name()).unwrap();
+        let mut reader = fixture.reader().await;
+        let mut rows = reader.query(&sql, None).await.unwrap();
+        let shown = rows.next().await.unwrap().unwrap().remove(0);
+        let expected = configuration.parameter(parameter);
+        let shown = match shown {
+            read::Value::Null => None,
+            read::Value::Integer(number) => Some(number.to_string()),
+            read::Value::Real(number) => Some(number.to_string()),
+            read::Value::Text(text) => Some(text),
+            read::Value::Blob(_) => panic!("{parameter} is bytes"),
+        };
+        assert_eq!(
+            shown,
+            expected.map(|value| value.to_string()),
+            "{parameter}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn the_database_itself_refuses_what_must_not_be() {
+    let mut fixture = Fixture::new().await;
+    fixture.lease(1, 1, "w1").await;
+    fixture.succeed(2, 0.5, 2.0).await;
+    for (constraint, sql) in [
+        // Two workers never hold the same trial.
+        (
+            "UNIQUE constraint failed: attempt.trial_id",
+            "INSERT INTO attempt (trial_id, attempt, worker_id, request_id, started_at_ms)
+             VALUES (1, 2, 'w2', 'r', 0)",
+        ),
+        // An attempt belongs to a trial and a worker that exist.
+        (
+            "FOREIGN KEY",
+            "INSERT INTO attempt (trial_id, attempt, worker_id, request_id, started_at_ms)
+             VALUES (99, 1, 'w2', 'r', 0)",
+        ),
+        (
+            "FOREIGN KEY",
+            "INSERT INTO attempt (trial_id, attempt, worker_id, request_id, started_at_ms)
+             VALUES (3, 1, 'nobody', 'r', 0)",
+        ),
+        (
+            "attempt_that_ended_says_how",
+            "UPDATE attempt SET ended_at_ms = 1 WHERE trial_id = 1",
+        ),
+        (
+            "attempt_ends_in_a_known_way",
+            "UPDATE attempt SET ended_at_ms = 1, ending = 'vanished' WHERE trial_id = 1",
+        ),
+        // The same trial is never stored, nor its result accepted, twice.
+        (
+            "UNIQUE constraint failed: result",
+            "INSERT INTO result (trial_id, attempt) VALUES (2, 1)",
+        ),
+        (
+            "UNIQUE constraint failed: trial.configuration_id, trial.replicate",
+            "INSERT INTO trial (sweep_id, configuration_id, replicate, trial_key)
+             SELECT sweep_id, configuration_id, replicate, '00000000000000aa' FROM trial LIMIT 1",
+        ),
+        (
+            "UNIQUE constraint failed: trial.sweep_id, trial.trial_key",
+            "INSERT INTO trial (sweep_id, configuration_id, replicate, trial_key)
+             SELECT sweep_id, configuration_id, 77, trial_key FROM trial LIMIT 1",
+        ),
+        (
+            "UNIQUE constraint failed: configuration.sweep_id, configuration.position",
+            "UPDATE configuration SET position = 0",
+        ),
+        ("trial_state_is_known", "UPDATE trial SET state = 'lost'"),
+        (
+            "trial_needs_an_attempt_for_a_result",
+            "UPDATE trial SET state = 'failed'",
+        ),
+        ("sweep_state_is_known", "UPDATE sweep SET state = 'lost'"),
+        (
+            "sweep_id_is_the_head_of_its_hash",
+            "UPDATE sweep SET spec_sha256 = replace(spec_sha256, substr(spec_sha256, 1, 16), '0123456789abcdef')",
+        ),
+        // A trial's configuration is one of its own sweep.
+        (
+            "FOREIGN KEY",
+            "UPDATE trial SET sweep_id = '0123456789abcdef' WHERE trial_id = 3",
+        ),
+        // Numbers are numbers, and finite ones.
+        ("cannot store TEXT", "UPDATE trial SET failures = 'many'"),
+        (
+            "CHECK",
+            "INSERT INTO observation VALUES (1, 1, 1, 'loss_training', 9e999)",
+        ),
+        (
+            "NOT NULL",
+            "INSERT INTO observation VALUES (1, 1, 1, 'loss_training', NULL)",
+        ),
+        (
+            "FOREIGN KEY",
+            "INSERT INTO observation VALUES (1, 2, 1, 'loss_training', 0.5)",
+        ),
+        // What happened is never rewritten.
+        ("append-only", "UPDATE event SET detail = ''"),
+        ("append-only", "DELETE FROM event"),
+    ] {
+        let refusal = fixture.refusal(sql).await;
+        assert!(refusal.contains(constraint), "{constraint}: {refusal}");
+    }
+}

@@ -1,0 +1,215 @@
+-- The tables: what was asked for, who ran what, and what came out.
+--
+-- One program writes here, the coordinator; everybody may read. Read the views of the next
+-- migration rather than these tables: the columns of the views are documented and stay.
+--
+-- Words. A sweep is a search space and its replicates. A configuration is one point of the space.
+-- A trial is a configuration and a replicate: the unit of work and of result. An attempt is one
+-- execution of a trial, counted from 1. An observation is one number an attempt measured.
+--
+-- Rules. Every table is STRICT: SQLite then refuses a text where a number belongs. Units stand in
+-- the names (`_ms` is milliseconds, and a moment is counted from 1970-01-01 UTC). Moments come from
+-- the coordinator's wall clock, which may be set back, so no constraint compares two of them.
+-- The coordinator decides in memory and writes what it decided; the constraints below state the
+-- same rules again, so that a mistake in the program fails loudly instead of spoiling results.
+--
+-- Every migration ends by setting `user_version` to its number: readers compare it with what they
+-- know. `application_id`, which tells these files from other SQLite files, is set on creation.
+
+-- One search space, frozen when it was submitted.
+CREATE TABLE sweep (
+    -- The first sixteen hexadecimal digits of `spec_sha256`: equal specifications are one sweep.
+    sweep_id TEXT NOT NULL PRIMARY KEY,
+    -- For people; two sweeps may share it.
+    name TEXT NOT NULL,
+    -- The whole specification as canonical JSON: keys sorted, no white space.
+    spec TEXT NOT NULL,
+    -- SHA-256 of `spec`.
+    spec_sha256 TEXT NOT NULL UNIQUE,
+    state TEXT NOT NULL,
+    -- Why it is in that state, for people.
+    state_reason TEXT NOT NULL DEFAULT '',
+    -- Number of points of the space.
+    configurations INTEGER NOT NULL,
+    -- Repetitions of each.
+    replicates INTEGER NOT NULL,
+    -- A trial is solved when its `accuracy_interpolation` reaches this share.
+    solved_threshold REAL NOT NULL,
+    -- Its trials are numbered without a gap: first_trial_id .. first_trial_id + configurations *
+    -- replicates - 1. A sweep's trials are found by this range.
+    first_trial_id INTEGER NOT NULL UNIQUE,
+    created_at_ms INTEGER NOT NULL,
+    CONSTRAINT sweep_id_is_the_head_of_its_hash CHECK (sweep_id = substr(spec_sha256, 1, 16)),
+    CONSTRAINT sweep_hash_is_hexadecimal
+        CHECK (length(spec_sha256) = 64 AND spec_sha256 NOT GLOB '*[^0-9a-f]*'),
+    CONSTRAINT sweep_spec_is_json CHECK (json_valid(spec)),
+    CONSTRAINT sweep_state_is_known CHECK (state IN ('active', 'paused', 'cancelled', 'finished')),
+    CONSTRAINT sweep_has_trials CHECK (configurations >= 1 AND replicates >= 1),
+    CONSTRAINT sweep_threshold_is_a_share CHECK (solved_threshold > 0 AND solved_threshold <= 1),
+    CONSTRAINT sweep_trials_are_counted_from_1 CHECK (first_trial_id >= 1)
+) STRICT;
+
+-- One point of a search space.
+CREATE TABLE configuration (
+    configuration_id INTEGER PRIMARY KEY,
+    sweep_id TEXT NOT NULL REFERENCES sweep,
+    -- Its place in the order of the space, from 0.
+    position INTEGER NOT NULL CHECK (position >= 0),
+    -- Hash of `spec`: the same point has the same key in every sweep.
+    configuration_key TEXT NOT NULL
+        CHECK (length(configuration_key) = 16 AND configuration_key NOT GLOB '*[^0-9a-f]*'),
+    -- Every setting, as canonical JSON.
+    spec TEXT NOT NULL CHECK (json_valid(spec)),
+    UNIQUE (sweep_id, position),
+    UNIQUE (sweep_id, configuration_key),
+    -- Not a rule of its own: it lets a trial name its configuration together with its sweep.
+    UNIQUE (configuration_id, sweep_id)
+) STRICT;
+
+-- One configuration with one replicate.
+CREATE TABLE trial (
+    trial_id INTEGER PRIMARY KEY,
+    sweep_id TEXT NOT NULL,
+    configuration_id INTEGER NOT NULL,
+    -- Index of the repetition, from 0; it selects the random streams.
+    replicate INTEGER NOT NULL CHECK (replicate >= 0),
+    -- Hash of configuration, seed and replicate. Unique in a sweep, so no trial is run twice.
+    trial_key TEXT NOT NULL CHECK (length(trial_key) = 16 AND trial_key NOT GLOB '*[^0-9a-f]*'),
+    state TEXT NOT NULL DEFAULT 'pending',
+    -- The current or last attempt; 0 before the first. It is the fencing token: whoever speaks for
+    -- an older one is refused.
+    attempt INTEGER NOT NULL DEFAULT 0 CHECK (attempt >= 0),
+    -- Attempts that failed by the trial's own doing, since the last `retry`.
+    failures INTEGER NOT NULL DEFAULT 0 CHECK (failures >= 0),
+    -- Attempts lost with their worker, since the last `retry`. Counted apart: a lost machine is
+    -- not the trial's fault.
+    worker_losses INTEGER NOT NULL DEFAULT 0 CHECK (worker_losses >= 0),
+    UNIQUE (configuration_id, replicate),
+    UNIQUE (sweep_id, trial_key),
+    FOREIGN KEY (configuration_id, sweep_id) REFERENCES configuration (configuration_id, sweep_id),
+    CONSTRAINT trial_state_is_known CHECK (
+        state IN ('pending', 'leased', 'succeeded', 'infeasible', 'failed', 'cancelled')
+    ),
+    CONSTRAINT trial_needs_an_attempt_for_a_result
+        CHECK (attempt >= 1 OR state IN ('pending', 'cancelled'))
+) STRICT;
+
+-- A process that trains.
+CREATE TABLE worker (
+    -- Chosen by the worker, unique for its life.
+    worker_id TEXT NOT NULL PRIMARY KEY CHECK (length(worker_id) BETWEEN 1 AND 64),
+    host TEXT NOT NULL,
+    process_id INTEGER NOT NULL,
+    -- What it computes on, such as "cpu" or "cuda:0".
+    device TEXT NOT NULL,
+    -- The library it computes with, such as "flex".
+    backend TEXT NOT NULL,
+    version TEXT NOT NULL,
+    -- SHA-256 of its executable: a sweep trained by two binaries says so.
+    binary_sha256 TEXT NOT NULL,
+    -- Trials it can train at once.
+    slots INTEGER NOT NULL CHECK (slots >= 0),
+    -- When it was first heard of.
+    registered_at_ms INTEGER NOT NULL
+) STRICT;
+
+-- One execution of a trial: the lease while it lives, its history afterwards.
+CREATE TABLE attempt (
+    trial_id INTEGER NOT NULL REFERENCES trial,
+    attempt INTEGER NOT NULL CHECK (attempt >= 1),
+    worker_id TEXT NOT NULL REFERENCES worker,
+    -- The acquisition it was granted to; a repeated acquisition gets the same leases.
+    request_id TEXT NOT NULL,
+    started_at_ms INTEGER NOT NULL,
+    -- NULL while it lives.
+    ended_at_ms INTEGER,
+    -- How it ended. `lapsed`: its lease was not renewed in time. `returned`: handed back.
+    ending TEXT,
+    -- Why it failed or diverged.
+    message TEXT NOT NULL DEFAULT '',
+    -- Compute time as the worker measured it; NULL when the worker never said.
+    seconds REAL CHECK (seconds >= 0),
+    PRIMARY KEY (trial_id, attempt),
+    CONSTRAINT attempt_ends_in_a_known_way CHECK (
+        ending IN ('succeeded', 'infeasible', 'failed', 'lapsed', 'returned', 'cancelled')
+    ),
+    CONSTRAINT attempt_that_ended_says_how CHECK ((ended_at_ms IS NULL) = (ending IS NULL))
+) STRICT, WITHOUT ROWID;
+
+-- At most one live attempt for each trial: two workers never hold the same trial.
+CREATE UNIQUE INDEX attempt_live ON attempt (trial_id) WHERE ended_at_ms IS NULL;
+
+-- Numbers measured by attempts. Kept for every attempt: what a lost attempt saw is evidence too.
+CREATE TABLE observation (
+    trial_id INTEGER NOT NULL,
+    attempt INTEGER NOT NULL,
+    -- Parameter updates done when it was measured.
+    step INTEGER NOT NULL CHECK (step >= 0),
+    -- What was measured; the names are columns of `result`.
+    metric TEXT NOT NULL,
+    -- Always finite: a diverged trial ends as infeasible instead. (SQLite has no NaN.)
+    value REAL NOT NULL CHECK (abs(value) < 9e999),
+    PRIMARY KEY (trial_id, attempt, step, metric),
+    -- Checked at the end of a transaction, so that one batch may hold an attempt and its reports
+    -- in any order.
+    FOREIGN KEY (trial_id, attempt) REFERENCES attempt (trial_id, attempt)
+        DEFERRABLE INITIALLY DEFERRED
+) STRICT, WITHOUT ROWID;
+
+-- The last evaluation of every trial that succeeded: one row for each, one column a metric, so
+-- that a report over a million trials reads a million rows and pivots nothing. NULL where the
+-- metric was not measured.
+CREATE TABLE result (
+    trial_id INTEGER PRIMARY KEY REFERENCES trial,
+    attempt INTEGER NOT NULL,
+    -- Parameter updates done at that evaluation; NULL when the attempt reported nothing.
+    step INTEGER,
+    accuracy_interpolation REAL,
+    accuracy_expected_interpolation REAL,
+    ponder_steps_interpolation REAL,
+    ponder_steps_expected_interpolation REAL,
+    loss_interpolation REAL,
+    accuracy_extrapolation REAL,
+    accuracy_expected_extrapolation REAL,
+    ponder_steps_extrapolation REAL,
+    ponder_steps_expected_extrapolation REAL,
+    loss_extrapolation REAL,
+    loss_training REAL,
+    FOREIGN KEY (trial_id, attempt) REFERENCES attempt (trial_id, attempt)
+) STRICT;
+
+-- The audit log: everything that was decided, in the order it was decided. Appended to, never
+-- changed. It has no foreign keys on purpose: a refused call may name a trial that never was.
+CREATE TABLE event (
+    event_id INTEGER PRIMARY KEY AUTOINCREMENT,
+    at_ms INTEGER NOT NULL,
+    kind TEXT NOT NULL,
+    sweep_id TEXT,
+    trial_id INTEGER,
+    attempt INTEGER,
+    worker_id TEXT,
+    -- The state the sweep or trial was left in.
+    state TEXT,
+    -- `ended`: how and why. `refused`: the call. `leased`: the request. `sweep_state`: the reason.
+    detail TEXT NOT NULL DEFAULT '',
+    CONSTRAINT event_kind_is_known CHECK (
+        kind IN (
+            'worker_registered', 'sweep_created', 'sweep_state', 'leased', 'ended', 'trial_state',
+            'refused'
+        )
+    )
+) STRICT;
+
+CREATE INDEX event_of_trial ON event (trial_id) WHERE trial_id IS NOT NULL;
+
+CREATE TRIGGER event_is_never_changed BEFORE UPDATE ON event
+BEGIN
+    SELECT raise(ABORT, 'event is append-only');
+END;
+
+CREATE TRIGGER event_is_never_deleted BEFORE DELETE ON event
+BEGIN
+    SELECT raise(ABORT, 'event is append-only');
+END;
+
+PRAGMA user_version = 1;

@@ -1,0 +1,227 @@
+//! A folder, a program and a clock with a limit: what every system test starts from.
+
+mod serve;
+
+use std::{
+    ffi::OsStr,
+    fs,
+    path::{Path, PathBuf},
+    process::{Child, Command, Output, Stdio},
+    time::Duration,
+};
+
+use tempfile::TempDir;
+
+pub(crate) use serve::Serve;
+
+/// Nothing a test waits for takes longer on a machine that works.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
+
+/// A sweep that takes seconds: 2 x 2 configurations, 2 replicates, real training.
+pub(crate) const TINY: &str = r#"
+[sweep]
+name = "tiny"
+[task]
+kind = "parity"
+elements = 3
+[model]
+kind = "ponder_net"
+step_function = "gru"
+hidden = 8
+[space]
+lambda_p = [0.2, 0.5]
+max_steps = [2, 3]
+[replicates]
+count = 2
+seed = 7
+[training]
+updates = 40
+batch = 16
+learning_rate = 3e-3
+[evaluation]
+every = 20
+examples = 100
+"#;
+
+/// An empty folder in which the program runs; gone with the value.
+pub(crate) struct Sandbox {
+    folder: TempDir,
+}
+
+impl Sandbox {
+    pub(crate) fn new() -> Self {
+        Self {
+            folder: TempDir::new().expect("a temporary folder"),
+        }
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// Writes a file and returns its name.
+    pub(crate) fn write<'a>(&self, name: &'a str, content: impl AsRef<[u8]>) -> &'a str {
+        fs::write(self.path(name), content).expect("the sandbox can be written");
+        name
+    }
+
+    /// The program, to be started in the folder, without the caller's settings.
+    pub(crate) fn command<A: AsRef<OsStr>>(&self, arguments: &[A]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_pondersweep-under-test"));
+        command
+            .current_dir(self.folder.path())
+            .args(arguments)
+            .stdin(Stdio::null());
+        for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("PONDERSWEEP_")) {
+            command.env_remove(name);
+        }
+        command
+    }
+
+    /// Runs the program to its end.
+    pub(crate) fn run<A: AsRef<OsStr>>(&self, arguments: &[A]) -> Finished {
+        Finished::from(
+            self.command(arguments)
+                .output()
+                .expect("the program starts"),
+        )
+    }
+
+    /// Starts the program in a process group of its own, as a shell would.
+    pub(crate) fn start<A: AsRef<OsStr>>(&self, arguments: &[A]) -> Running {
+        use std::os::unix::process::CommandExt as _;
+        let child = self
+            .command(arguments)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .process_group(0)
+            .spawn();
+        Running(child.expect("the program starts"))
+    }
+
+    /// The rows of a query, as JSON.
+    pub(crate) fn query(&self, sql: &str) -> serde_json::Value {
+        let finished = self.run(&["query", "--output", "json", sql]);
+        assert_eq!(finished.code, 0, "{sql}: {}", finished.stderr);
+        serde_json::from_str(&finished.stdout).expect("query prints JSON")
+    }
+
+    /// The one number a query finds; 0 while there is no database yet.
+    pub(crate) fn count(&self, sql: &str) -> u64 {
+        let finished = self.run(&["query", "--output", "csv", sql]);
+        finished
+            .stdout
+            .lines()
+            .nth(1)
+            .and_then(|number| number.parse().ok())
+            .unwrap_or(0)
+    }
+
+    /// Every finished trial without what may differ between machines and moments.
+    pub(crate) fn results(&self) -> serde_json::Value {
+        let mut rows = self.query("select * from trial_result order by trial_id");
+        for row in rows.as_array_mut().expect("an array of rows") {
+            let row = row.as_object_mut().expect("a row is an object");
+            for name in [
+                "seconds",
+                "worker_id",
+                "host",
+                "finished_at",
+                "attempts",
+                "binary_sha256",
+            ] {
+                row.remove(name)
+                    .unwrap_or_else(|| panic!("trial_result has a column {name}"));
+            }
+        }
+        rows
+    }
+
+    /// Whether the folder has a file of this name.
+    pub(crate) fn has(&self, name: impl AsRef<Path>) -> bool {
+        self.folder.path().join(name).exists()
+    }
+}
+
+/// A program that has ended.
+#[derive(Debug)]
+pub(crate) struct Finished {
+    pub(crate) code: i32,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+impl From<Output> for Finished {
+    fn from(output: Output) -> Self {
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("the program prints UTF-8");
+        Self {
+            // A signal has no code; -1 is none either.
+            code: output.status.code().unwrap_or(-1),
+            stdout: text(output.stdout),
+            stderr: text(output.stderr),
+        }
+    }
+}
+
+/// A program that runs, killed with its children when the test forgets it.
+pub(crate) struct Running(Child);
+
+impl Running {
+    /// Sends a signal to the program alone.
+    pub(crate) fn signal(&self, signal: rustix::process::Signal) {
+        rustix::process::kill_process(self.pid(), signal).expect("the program runs");
+    }
+
+    /// Sends a signal to the program and its children, as Ctrl-C in a terminal does.
+    pub(crate) fn signal_group(&self, signal: rustix::process::Signal) {
+        rustix::process::kill_process_group(self.pid(), signal).expect("the program runs");
+    }
+
+    /// Waits for the end.
+    pub(crate) fn finish(mut self) -> Finished {
+        wait_until("the program ends", || {
+            self.0.try_wait().expect("a child").is_some()
+        });
+        let mut child = std::mem::ManuallyDrop::new(self);
+        let stdout = read_all(child.0.stdout.take());
+        let stderr = read_all(child.0.stderr.take());
+        let status = child.0.wait().expect("a child");
+        Finished::from(Output {
+            status,
+            stdout,
+            stderr,
+        })
+    }
+
+    fn pid(&self) -> rustix::process::Pid {
+        rustix::process::Pid::from_child(&self.0)
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = rustix::process::kill_process_group(self.pid(), rustix::process::Signal::KILL);
+        let _ = self.0.wait();
+    }
+}
+
+fn read_all(pipe: Option<impl std::io::Read>) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    if let Some(mut pipe) = pipe {
+        pipe.read_to_end(&mut bytes).expect("a pipe can be read");
+    }
+    bytes
+}
+
+/// Looks until the condition holds; fails when patience runs out.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "system tests wait for other processes"
+)]
+pub(crate) fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
+    let started = std::time::Instant::now();
+    while !holds() {
+        assert!(started.elapsed() < PATIENCE, "gave up waiting: {what}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}

@@ -1,0 +1,144 @@
+//! Processes killed and cut off under a coordinator that stays, and under one that does not.
+
+use rustix::process::Signal;
+
+use crate::harness::{Running, Sandbox, Serve, TINY, wait_until};
+
+const SUCCEEDED: &str = "select count(*) from trial where state = 'succeeded'";
+
+fn slower() -> String {
+    TINY.replace("updates = 40", "updates = 600")
+        .replace("every = 20", "every = 100")
+}
+
+fn worker(sandbox: &Sandbox, url: &str) -> Running {
+    sandbox.start(&[
+        "worker",
+        "--coordinator",
+        url,
+        "--slots",
+        "1",
+        "--exit-when-idle",
+    ])
+}
+
+fn undisturbed_results() -> serde_json::Value {
+    let sandbox = Sandbox::new();
+    sandbox.write("tiny.toml", slower());
+    assert_eq!(sandbox.run(&["run", "tiny.toml"]).code, 0);
+    sandbox.results()
+}
+
+#[test]
+fn trials_of_a_killed_worker_are_run_by_another_with_the_same_results() {
+    let sandbox = Sandbox::new();
+    sandbox.write("tiny.toml", slower());
+    let serve = Serve::start(&sandbox);
+    assert_eq!(
+        sandbox
+            .run(&["submit", "tiny.toml", "--coordinator", &serve.url])
+            .code,
+        0
+    );
+
+    let victim = worker(&sandbox, &serve.url);
+    wait_until("it has a trial", || {
+        sandbox.count("select count(*) from trial where state = 'leased'") == 1
+    });
+    victim.signal(Signal::KILL);
+    let heir = worker(&sandbox, &serve.url);
+    assert_eq!(heir.finish().code, 0);
+
+    assert_eq!(sandbox.count(SUCCEEDED), 8);
+    let lapsed = "select count(*) from attempt where ending = 'lapsed'";
+    assert_eq!(sandbox.count(lapsed), 1);
+    assert_eq!(sandbox.results(), undisturbed_results());
+}
+
+#[test]
+fn a_stopped_worker_that_wakes_up_late_is_refused_and_changes_nothing() {
+    let sandbox = Sandbox::new();
+    sandbox.write("tiny.toml", slower());
+    let serve = Serve::start(&sandbox);
+    assert_eq!(
+        sandbox
+            .run(&["submit", "tiny.toml", "--coordinator", &serve.url])
+            .code,
+        0
+    );
+
+    let sleeper = worker(&sandbox, &serve.url);
+    wait_until("it has a trial", || {
+        sandbox.count("select count(*) from trial where state = 'leased'") == 1
+    });
+    sleeper.signal(Signal::STOP);
+    let heir = worker(&sandbox, &serve.url);
+    assert_eq!(heir.finish().code, 0);
+    sleeper.signal(Signal::CONT);
+    assert_eq!(sleeper.finish().code, 0);
+
+    assert_eq!(sandbox.count(SUCCEEDED), 8);
+    assert_eq!(sandbox.results(), undisturbed_results());
+}
+
+#[test]
+fn a_worker_outlives_its_coordinator_and_no_trial_is_run_again() {
+    let sandbox = Sandbox::new();
+    sandbox.write("tiny.toml", slower());
+    let serve = Serve::start(&sandbox);
+    let address = serve.address().to_owned();
+    assert_eq!(
+        sandbox
+            .run(&["submit", "tiny.toml", "--coordinator", &serve.url])
+            .code,
+        0
+    );
+    let worker = worker(&sandbox, &serve.url);
+    let mut serve = serve;
+
+    for wanted in [1, 3, 5] {
+        wait_until("some trials have ended", || {
+            sandbox.count(SUCCEEDED) >= wanted
+        });
+        serve.kill();
+        serve = Serve::start_at(&sandbox, &address);
+    }
+
+    assert_eq!(worker.finish().code, 0);
+    assert_eq!(sandbox.count(SUCCEEDED), 8);
+    assert_eq!(sandbox.count("select count(*) from attempt"), 8);
+    assert_eq!(sandbox.results(), undisturbed_results());
+    assert_eq!(serve.stop(), 0);
+}
+
+#[test]
+fn a_worker_told_to_stop_hands_its_trial_back() {
+    let sandbox = Sandbox::new();
+    sandbox.write(
+        "tiny.toml",
+        TINY.replace("updates = 40", "updates = 100000"),
+    );
+    let serve = Serve::start(&sandbox);
+    assert_eq!(
+        sandbox
+            .run(&["submit", "tiny.toml", "--coordinator", &serve.url])
+            .code,
+        0
+    );
+    let worker = worker(&sandbox, &serve.url);
+    wait_until("it has a trial", || {
+        sandbox.count("select count(*) from trial where state = 'leased'") == 1
+    });
+
+    worker.signal(Signal::TERM);
+
+    assert_eq!(worker.finish().code, 0);
+    assert_eq!(
+        sandbox.count("select count(*) from trial where state = 'pending'"),
+        8
+    );
+    assert_eq!(
+        sandbox.count("select count(*) from attempt where ending = 'returned'"),
+        1
+    );
+}

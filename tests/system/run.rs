@@ -1,0 +1,156 @@
+//! `run`, the main job, undisturbed and disturbed.
+
+use rustix::process::Signal;
+
+use crate::harness::{Sandbox, TINY, wait_until};
+
+/// [`TINY`] with trials that take long enough to be interrupted.
+fn slower() -> String {
+    TINY.replace("updates = 40", "updates = 600")
+        .replace("every = 20", "every = 100")
+}
+
+const SUCCEEDED: &str = "select count(*) from trial where state = 'succeeded'";
+
+#[test]
+fn run_trains_the_sweep_and_ends_with_the_table() {
+    let sandbox = Sandbox::new();
+    sandbox.write("tiny.toml", TINY);
+
+    let finished = sandbox.run(&["run", "tiny.toml", "--out", "report"]);
+
+    assert_eq!(finished.code, 0, "{}", finished.stderr);
+    assert!(finished.stdout.contains("lambda_p"), "{}", finished.stdout);
+    assert!(
+        finished.stdout.contains("8 trials expected: 8 accepted"),
+        "{}",
+        finished.stdout
+    );
+    assert_eq!(sandbox.count(SUCCEEDED), 8);
+    for name in ["report.md", "cells.csv", "parameters.csv", "report.json"] {
+        assert!(sandbox.has(format!("report/{name}")), "{name}");
+    }
+    assert!(sandbox.has("report/accuracy_by_lambda_p.svg"));
+    assert!(sandbox.has("report/accuracy_by_lambda_p.png"));
+}
+
+#[test]
+fn a_run_killed_halfway_and_given_again_equals_an_undisturbed_one() {
+    let undisturbed = Sandbox::new();
+    undisturbed.write("tiny.toml", slower());
+    assert_eq!(undisturbed.run(&["run", "tiny.toml"]).code, 0);
+
+    let disturbed = Sandbox::new();
+    disturbed.write("tiny.toml", slower());
+    for wanted in [1, 3] {
+        let running = disturbed.start(&["run", "tiny.toml"]);
+        wait_until("some trials have ended", || {
+            disturbed.count(SUCCEEDED) >= wanted
+        });
+        // The coordinator alone: its workers notice by themselves.
+        running.signal(Signal::KILL);
+        drop(running);
+    }
+    let continued = disturbed.run(&["run", "tiny.toml"]);
+
+    assert_eq!(continued.code, 0, "{}", continued.stderr);
+    assert!(
+        continued.stderr.contains("going on with"),
+        "{}",
+        continued.stderr
+    );
+    assert_eq!(disturbed.results(), undisturbed.results());
+    let twice = "select count(*) from (select 1 from attempt where ending = 'succeeded'
+                 group by trial_id having count(*) > 1)";
+    assert_eq!(disturbed.count(twice), 0);
+}
+
+#[test]
+fn ctrl_c_stops_in_order_and_the_same_command_goes_on() {
+    let sandbox = Sandbox::new();
+    sandbox.write("tiny.toml", slower());
+    let running = sandbox.start(&["run", "tiny.toml"]);
+    wait_until("a trial has ended", || sandbox.count(SUCCEEDED) >= 1);
+
+    running.signal_group(Signal::INT);
+    let stopped = running.finish();
+
+    assert_eq!(stopped.code, 130, "{}", stopped.stderr);
+    assert!(
+        stopped.stderr.contains("give the same command again"),
+        "{}",
+        stopped.stderr
+    );
+    assert_eq!(
+        sandbox.count("select count(*) from trial where state = 'leased'"),
+        0
+    );
+    assert_eq!(sandbox.run(&["run", "tiny.toml"]).code, 0);
+    assert_eq!(sandbox.count(SUCCEEDED), 8);
+}
+
+#[test]
+fn a_finished_run_given_again_trains_nothing_and_shows_the_table_again() {
+    let sandbox = Sandbox::new();
+    sandbox.write("tiny.toml", TINY);
+    let first = sandbox.run(&["run", "tiny.toml"]);
+    let attempts = sandbox.count("select count(*) from attempt");
+
+    let second = sandbox.run(&["run", "tiny.toml"]);
+
+    assert_eq!(second.code, 0, "{}", second.stderr);
+    assert_eq!(second.stdout, first.stdout);
+    assert_eq!(sandbox.count("select count(*) from attempt"), attempts);
+}
+
+#[test]
+fn run_works_on_its_own_sweep_only() {
+    let sandbox = Sandbox::new();
+    sandbox.write("other.toml", TINY.replace("tiny", "other"));
+    sandbox.write("tiny.toml", TINY);
+    assert_eq!(
+        sandbox
+            .run(&["submit", "other.toml", "--db", "results.db"])
+            .code,
+        0
+    );
+
+    assert_eq!(sandbox.run(&["run", "tiny.toml"]).code, 0);
+
+    let sql = "select count(*) from trial join sweep using (sweep_id)
+               where name = 'other' and trial.state = 'pending'";
+    assert_eq!(sandbox.count(sql), 8);
+}
+
+#[test]
+fn the_number_of_workers_does_not_change_a_result() {
+    let one = Sandbox::new();
+    one.write("tiny.toml", TINY);
+    assert_eq!(one.run(&["run", "tiny.toml", "--workers", "1"]).code, 0);
+    let three = Sandbox::new();
+    three.write("tiny.toml", TINY);
+    assert_eq!(three.run(&["run", "tiny.toml", "--workers", "3"]).code, 0);
+    assert_eq!(one.results(), three.results());
+}
+
+#[test]
+fn a_trial_that_diverges_is_a_result_and_not_retried() {
+    let sandbox = Sandbox::new();
+    // A step this large makes the loss overflow within a few updates.
+    let diverging = TINY.replace("learning_rate = 3e-3", "learning_rate = 1e30");
+    sandbox.write("diverging.toml", diverging);
+
+    let finished = sandbox.run(&["run", "diverging.toml"]);
+
+    assert_eq!(finished.code, 0, "{}", finished.stderr);
+    let infeasible = "select count(*) from trial where state = 'infeasible' and attempt = 1";
+    assert_eq!(sandbox.count(infeasible), 8);
+    let told = sandbox.query("select distinct message from trial_result");
+    assert!(
+        told[0]["message"]
+            .as_str()
+            .unwrap()
+            .starts_with("diverged at update"),
+        "{told}"
+    );
+}

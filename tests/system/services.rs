@@ -1,0 +1,330 @@
+//! The gRPC contract over a real socket, as a program in any language meets it.
+
+use pondersweep_proto::wire::{self, leases_client::LeasesClient, sweeps_client::SweepsClient};
+use tonic::{Code, transport::Channel};
+use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
+
+use crate::harness::{Sandbox, Serve, TINY};
+
+/// A coordinator with the tiny sweep, and clients of it.
+struct Scene {
+    sandbox: Sandbox,
+    serve: Serve,
+    leases: LeasesClient<Channel>,
+    sweeps: SweepsClient<Channel>,
+}
+
+impl Scene {
+    async fn new() -> Self {
+        let sandbox = Sandbox::new();
+        sandbox.write("tiny.toml", TINY);
+        let serve = Serve::start(&sandbox);
+        let submitted = sandbox.run(&["submit", "tiny.toml", "--coordinator", &serve.url]);
+        assert_eq!(submitted.code, 0, "{}", submitted.stderr);
+        let leases = LeasesClient::connect(serve.url.clone()).await.unwrap();
+        let sweeps = SweepsClient::connect(serve.url.clone()).await.unwrap();
+        Self {
+            sandbox,
+            serve,
+            leases,
+            sweeps,
+        }
+    }
+
+    async fn register(&mut self, worker_id: &str) {
+        let worker = wire::WorkerInfo {
+            worker_id: worker_id.into(),
+            slots: 1,
+            ..wire::WorkerInfo::default()
+        };
+        let request = wire::RegisterRequest {
+            worker: Some(worker),
+        };
+        let answer = self.leases.register(request).await.unwrap().into_inner();
+        assert_eq!(answer.lease_duration_ms, 1_000);
+    }
+
+    async fn acquire(&mut self, worker_id: &str, request_id: &str) -> Vec<wire::LeaseToken> {
+        let request = wire::AcquireRequest {
+            worker_id: worker_id.into(),
+            request_id: request_id.into(),
+            max_lanes: 1,
+            sweep_id: String::new(),
+        };
+        let leases = self
+            .leases
+            .acquire(request)
+            .await
+            .unwrap()
+            .into_inner()
+            .leases;
+        leases
+            .into_iter()
+            .map(|lease| lease.token.unwrap())
+            .collect()
+    }
+
+    async fn finish(&mut self, worker_id: &str, token: wire::LeaseToken) -> Result<(), Code> {
+        let request = wire::FinishRequest {
+            worker_id: worker_id.into(),
+            token: Some(token),
+            outcome: wire::Outcome::Succeeded.into(),
+            observations: vec![wire::Observation {
+                step: 40,
+                metric: "accuracy_interpolation".into(),
+                value: 0.75,
+            }],
+            ..wire::FinishRequest::default()
+        };
+        let answer = self.leases.finish(request).await;
+        answer.map(|_| ()).map_err(|status| status.code())
+    }
+}
+
+#[tokio::test]
+async fn both_services_are_healthy_and_can_be_reflected() {
+    let scene = Scene::new().await;
+    let channel = Channel::from_shared(scene.serve.url.clone())
+        .unwrap()
+        .connect()
+        .await
+        .unwrap();
+    let mut health = HealthClient::new(channel.clone());
+    for service in ["pondersweep.v1.Sweeps", "pondersweep.v1.Leases"] {
+        let request = HealthCheckRequest {
+            service: service.into(),
+        };
+        let answer = health.check(request).await.unwrap().into_inner();
+        assert_eq!(answer.status, 1, "{service} is not SERVING");
+    }
+
+    use tonic_reflection::pb::v1::{
+        ServerReflectionRequest, server_reflection_client::ServerReflectionClient,
+        server_reflection_request::MessageRequest, server_reflection_response::MessageResponse,
+    };
+    let request = ServerReflectionRequest {
+        message_request: Some(MessageRequest::ListServices(String::new())),
+        ..ServerReflectionRequest::default()
+    };
+    let mut reflection = ServerReflectionClient::new(channel);
+    let mut answers = reflection
+        .server_reflection_info(tokio_stream::iter([request]))
+        .await
+        .unwrap()
+        .into_inner();
+    let answer = answers
+        .message()
+        .await
+        .unwrap()
+        .unwrap()
+        .message_response
+        .unwrap();
+    let MessageResponse::ListServicesResponse(list) = answer else {
+        panic!("{answer:?}")
+    };
+    let names: Vec<String> = list
+        .service
+        .into_iter()
+        .map(|service| service.name)
+        .collect();
+    assert!(
+        names.contains(&"pondersweep.v1.Leases".to_owned()),
+        "{names:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_worker_that_never_registered_is_told_so() {
+    let mut scene = Scene::new().await;
+    let request = wire::DrainRequest {
+        worker_id: "nobody".into(),
+    };
+    assert_eq!(
+        scene.leases.drain(request).await.unwrap_err().code(),
+        Code::NotFound
+    );
+}
+
+#[tokio::test]
+async fn every_lease_call_may_be_repeated() {
+    let mut scene = Scene::new().await;
+    scene.register("a").await;
+    scene.register("a").await;
+
+    let first = scene.acquire("a", "1").await;
+    let again = scene.acquire("a", "1").await;
+    let other = scene.acquire("a", "2").await;
+    assert_eq!(first, again);
+    assert_ne!(first, other);
+    assert_eq!(scene.sandbox.count("select count(*) from attempt"), 2);
+
+    for _ in 0..3 {
+        scene.finish("a", first[0]).await.unwrap();
+    }
+    assert_eq!(
+        scene
+            .sandbox
+            .count("select count(*) from trial where state = 'succeeded'"),
+        1
+    );
+    assert_eq!(scene.sandbox.count("select count(*) from observation"), 1);
+}
+
+#[tokio::test]
+async fn a_repeated_acquisition_gets_the_same_lease_after_a_restart() {
+    let mut scene = Scene::new().await;
+    scene.register("a").await;
+    let first = scene.acquire("a", "1").await;
+    let address = scene.serve.address().to_owned();
+
+    scene.serve.kill();
+    scene.serve = Serve::start_at(&scene.sandbox, &address);
+    scene.leases = LeasesClient::connect(scene.serve.url.clone())
+        .await
+        .unwrap();
+
+    assert_eq!(scene.acquire("a", "1").await, first);
+    scene.finish("a", first[0]).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_worker_speaks_only_of_its_own_current_lease() {
+    let mut scene = Scene::new().await;
+    scene.register("a").await;
+    scene.register("b").await;
+    let token = scene.acquire("a", "1").await[0];
+
+    let stale = wire::LeaseToken {
+        attempt: token.attempt + 1,
+        ..token
+    };
+    assert_eq!(
+        scene.finish("b", token).await,
+        Err(Code::FailedPrecondition)
+    );
+    assert_eq!(
+        scene.finish("a", stale).await,
+        Err(Code::FailedPrecondition)
+    );
+    let nowhere = wire::LeaseToken {
+        trial_id: 99_999,
+        attempt: 1,
+    };
+    assert_eq!(
+        scene.finish("a", nowhere).await,
+        Err(Code::FailedPrecondition)
+    );
+
+    assert_eq!(
+        scene
+            .sandbox
+            .count("select count(*) from trial where state = 'succeeded'"),
+        0
+    );
+    scene.finish("a", token).await.unwrap();
+}
+
+#[tokio::test]
+async fn malformed_messages_are_refused_and_change_nothing() {
+    let mut scene = Scene::new().await;
+    scene.register("a").await;
+    let token = scene.acquire("a", "1").await[0];
+    let report = |observation| wire::ReportRequest {
+        worker_id: "a".into(),
+        token: Some(token),
+        observations: vec![observation],
+    };
+    let good = wire::Observation {
+        step: 1,
+        metric: "loss_training".into(),
+        value: 0.5,
+    };
+    let nan = wire::Observation {
+        value: f64::NAN,
+        ..good.clone()
+    };
+    let unknown = wire::Observation {
+        metric: "charm".into(),
+        ..good.clone()
+    };
+    for bad in [nan, unknown] {
+        let refused = scene.leases.report(report(bad)).await.unwrap_err();
+        assert_eq!(refused.code(), Code::InvalidArgument);
+    }
+    let without_token = wire::ReportRequest {
+        token: None,
+        ..report(good)
+    };
+    let refused = scene.leases.report(without_token).await.unwrap_err();
+    assert_eq!(refused.code(), Code::InvalidArgument);
+    let empty = wire::CreateSweepRequest::default();
+    let refused = scene.sweeps.create_sweep(empty).await.unwrap_err();
+    assert_eq!(refused.code(), Code::InvalidArgument);
+    assert_eq!(scene.sandbox.count("select count(*) from observation"), 0);
+}
+
+#[tokio::test]
+async fn results_come_in_pages_without_gap_or_repetition() {
+    let mut scene = Scene::new().await;
+    scene.register("a").await;
+    for round in 0..8 {
+        let token = scene.acquire("a", &round.to_string()).await[0];
+        scene.finish("a", token).await.unwrap();
+    }
+    let mut request = wire::ListResultsRequest {
+        sweep: "last".into(),
+        page_size: 3,
+        page_token: String::new(),
+    };
+    let mut seen = Vec::new();
+    loop {
+        let page = scene
+            .sweeps
+            .list_results(request.clone())
+            .await
+            .unwrap()
+            .into_inner();
+        assert!(page.results.len() <= 3);
+        assert!(
+            page.results
+                .iter()
+                .all(|result| result.metrics[0].value == 0.75)
+        );
+        seen.extend(page.results.into_iter().map(|result| result.trial_id));
+        if page.next_page_token.is_empty() {
+            break;
+        }
+        request.page_token = page.next_page_token;
+    }
+    assert_eq!(seen, (1..=8).collect::<Vec<u64>>());
+}
+
+#[tokio::test]
+async fn a_watcher_hears_of_the_end() {
+    let mut scene = Scene::new().await;
+    let request = wire::WatchSweepRequest {
+        sweep: "last".into(),
+    };
+    let mut progress = scene
+        .sweeps
+        .watch_sweep(request)
+        .await
+        .unwrap()
+        .into_inner();
+    let first = progress.message().await.unwrap().unwrap();
+    assert_eq!(first.sweep.unwrap().trials.unwrap().pending, 8);
+    assert_eq!(first.updates_total, 8 * 40);
+
+    scene.register("a").await;
+    for round in 0..8 {
+        let token = scene.acquire("a", &round.to_string()).await[0];
+        scene.finish("a", token).await.unwrap();
+    }
+    let mut last = None;
+    while let Some(message) = progress.message().await.unwrap() {
+        last = message.sweep;
+    }
+    let last = last.unwrap();
+    assert_eq!(last.state(), wire::SweepState::Finished);
+    assert_eq!(last.trials.unwrap().succeeded, 8);
+}

@@ -1,0 +1,74 @@
+//! Keeps the house in order: the pure rooms stay pure.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+/// Rooms that decide without touching the world.
+const PURE: [&str; 8] = [
+    "coordinator/src/sweep",
+    "coordinator/src/scheduler",
+    "coordinator/src/statistics",
+    "coordinator/src/report",
+    "worker/src/seed",
+    "worker/src/task",
+    "worker/src/model",
+    "worker/src/train",
+];
+
+/// What a pure room never names: the world, and the clocks.
+const BANNED: [&str; 11] = [
+    "tokio::",
+    "tonic::",
+    "sqlx::",
+    "std::fs",
+    "std::net",
+    "std::env",
+    "std::process",
+    "std::thread",
+    "Instant::now",
+    "SystemTime::now",
+    "rand::",
+];
+
+/// Edges inside a pure room, each with its reason.
+const EDGES: [(&str, &str); 1] = [(
+    "coordinator/src/report/write.rs",
+    "writes finished reports to a folder",
+)];
+
+#[test]
+fn pure_rooms_name_no_clock_file_socket_or_database() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let mut read = 0;
+    for room in PURE {
+        for file in rust_files(&root.join(room)) {
+            let name = file.strip_prefix(root).unwrap().display().to_string();
+            if EDGES.iter().any(|(edge, _)| *edge == name) {
+                continue;
+            }
+            read += 1;
+            let text = fs::read_to_string(&file).unwrap();
+            // Tests may do what they like.
+            let code = text.split("#[cfg(test)]\nmod tests {").next().unwrap();
+            for banned in BANNED {
+                assert!(!code.contains(banned), "{name} names {banned}");
+            }
+        }
+    }
+    assert!(read > 20, "only {read} files were read: has a room moved?");
+}
+
+fn rust_files(folder: &Path) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(folder).unwrap_or_else(|_| panic!("no room {}", folder.display())) {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            files.extend(rust_files(&path));
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            files.push(path);
+        }
+    }
+    files
+}

@@ -1,0 +1,7 @@
+//! The program under test: the same as `pondersweep`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    pondersweep::cli::main()
+}

@@ -1,0 +1,279 @@
+//! The typed client of the `Leases` service. It speaks wire messages on one side and domain types
+//! on the other, and it is the only place that repeats a call: every call is safe to repeat, so a
+//! coordinator that is away only delays the answer. It never decides what to train.
+
+use std::{sync::Arc, time::Duration};
+
+use pondersweep_proto::{
+    error::LeaseError,
+    id::{LeaseToken, SweepId, WorkerId},
+    limit::MAX_WIRE_MESSAGE_BYTES,
+    metric::Observation,
+    spec::TrialSpec,
+    wire,
+};
+use tonic::{
+    Code, Status,
+    transport::{Channel, Endpoint},
+};
+
+use crate::backoff::Backoff;
+
+/// How long one call may take before it counts as lost and is repeated.
+const CALL_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a connection attempt may take.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// A silent connection is probed this often, so that a half-open one is noticed.
+const KEEPALIVE: Duration = Duration::from_secs(10);
+
+/// A lease as granted: the right to run one attempt, and what to run.
+#[derive(Clone, Debug)]
+pub struct Lease {
+    /// The right.
+    pub token: LeaseToken,
+    /// What to train.
+    pub spec: TrialSpec,
+}
+
+/// The answer to an acquisition.
+#[derive(Debug)]
+pub struct Acquired {
+    /// Trials of one shape; empty when nothing can be dispatched now.
+    pub leases: Vec<Lease>,
+    /// When to ask again if there was nothing.
+    pub retry_after: Duration,
+    /// Nothing is pending and nothing is leased, of the named sweep if one was named.
+    pub idle: bool,
+}
+
+/// How an attempt ended, as the worker saw it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// Trained and measured.
+    Succeeded,
+    /// Training diverged; the text says at which update.
+    Infeasible(String),
+    /// The attempt failed; the text says how.
+    Failed(String),
+}
+
+/// A connection to the coordinator on behalf of one worker. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Client {
+    service: wire::leases_client::LeasesClient<Channel>,
+    worker: Arc<wire::WorkerInfo>,
+    worker_id: WorkerId,
+}
+
+impl Client {
+    /// A client of the coordinator at `url`, such as `http://127.0.0.1:7878`. It connects when it
+    /// first has something to say, and again whenever the connection is lost.
+    ///
+    /// # Errors
+    /// The text is not a URL.
+    pub fn new(
+        url: &str,
+        worker_id: WorkerId,
+        worker: wire::WorkerInfo,
+    ) -> Result<Self, tonic::transport::Error> {
+        let channel = Endpoint::from_shared(url.to_owned())?
+            .connect_timeout(CONNECT_TIMEOUT)
+            .timeout(CALL_TIMEOUT)
+            .http2_keep_alive_interval(KEEPALIVE)
+            .keep_alive_while_idle(true)
+            .connect_lazy();
+        let service = wire::leases_client::LeasesClient::new(channel)
+            .max_decoding_message_size(MAX_WIRE_MESSAGE_BYTES);
+        Ok(Self {
+            service,
+            worker: Arc::new(worker),
+            worker_id,
+        })
+    }
+
+    /// Makes the worker known and learns the term of its leases. Tried once.
+    ///
+    /// # Errors
+    /// The coordinator refused, or cannot be reached.
+    pub async fn register_once(&self) -> Result<Duration, LeaseError> {
+        let request = wire::RegisterRequest {
+            worker: Some((*self.worker).clone()),
+        };
+        let answer = self.service.clone().register(request).await?.into_inner();
+        Ok(Duration::from_millis(answer.lease_duration_ms))
+    }
+
+    /// Asks for up to `max_lanes` trials of one shape, of one sweep if one is named. A repeated `request_id` gets the same ones.
+    ///
+    /// # Errors
+    /// The coordinator refused for good.
+    pub async fn acquire(
+        &self,
+        request_id: String,
+        max_lanes: u32,
+        sweep: Option<SweepId>,
+    ) -> Result<Acquired, LeaseError> {
+        let sweep_id = sweep.map(|sweep| sweep.to_string()).unwrap_or_default();
+        let worker_id = self.worker_id.to_string();
+        let request = wire::AcquireRequest {
+            worker_id,
+            request_id,
+            max_lanes,
+            sweep_id,
+        };
+        let answer = self
+            .persist("acquire", || {
+                let (mut service, request) = (self.service.clone(), request.clone());
+                async move { service.acquire(request).await }
+            })
+            .await?
+            .into_inner();
+        let leases: Result<Vec<Lease>, LeaseError> = answer.leases.into_iter().map(lease).collect();
+        Ok(Acquired {
+            leases: leases?,
+            retry_after: Duration::from_millis(answer.retry_after_ms),
+            idle: answer.idle,
+        })
+    }
+
+    /// Extends the leases and returns those that are no longer the worker's. Tried once: the next
+    /// heartbeat is the repetition.
+    ///
+    /// # Errors
+    /// The coordinator refused, or cannot be reached.
+    pub async fn renew_once(
+        &self,
+        leases: Vec<(LeaseToken, u64)>,
+    ) -> Result<Vec<LeaseToken>, LeaseError> {
+        let leases = leases
+            .into_iter()
+            .map(|(token, updates_done)| wire::LeaseProgress {
+                token: Some(token.into()),
+                updates_done,
+            })
+            .collect();
+        let request = wire::RenewRequest {
+            worker_id: self.worker_id.to_string(),
+            leases,
+        };
+        let answer = self.service.clone().renew(request).await?.into_inner();
+        Ok(answer.lost.into_iter().map(LeaseToken::from).collect())
+    }
+
+    /// Sends observations of a running attempt.
+    ///
+    /// # Errors
+    /// The lease is no longer the worker's, or the coordinator refused for good.
+    pub async fn report(
+        &self,
+        token: LeaseToken,
+        observations: &[Observation],
+    ) -> Result<(), LeaseError> {
+        let request = wire::ReportRequest {
+            worker_id: self.worker_id.to_string(),
+            token: Some(token.into()),
+            observations: observations.iter().copied().map(Into::into).collect(),
+        };
+        self.persist("report", || {
+            let (mut service, request) = (self.service.clone(), request.clone());
+            async move { service.report(request).await }
+        })
+        .await?;
+        Ok(())
+    }
+
+    /// Ends an attempt; returns once the outcome is durable.
+    ///
+    /// # Errors
+    /// As [`Self::report`].
+    pub async fn finish(
+        &self,
+        token: LeaseToken,
+        outcome: Outcome,
+        observations: &[Observation],
+        seconds: f64,
+    ) -> Result<(), LeaseError> {
+        let (outcome, message) = match outcome {
+            Outcome::Succeeded => (wire::Outcome::Succeeded, String::new()),
+            Outcome::Infeasible(message) => (wire::Outcome::Infeasible, message),
+            Outcome::Failed(message) => (wire::Outcome::Failed, message),
+        };
+        let request = wire::FinishRequest {
+            worker_id: self.worker_id.to_string(),
+            token: Some(token.into()),
+            outcome: outcome.into(),
+            message,
+            observations: observations.iter().copied().map(Into::into).collect(),
+            seconds,
+        };
+        self.persist("finish", || {
+            let (mut service, request) = (self.service.clone(), request.clone());
+            async move { service.finish(request).await }
+        })
+        .await?;
+        Ok(())
+    }
+
+    /// Hands back every lease. Tried once: whoever drains is about to leave.
+    ///
+    /// # Errors
+    /// The coordinator refused, or cannot be reached; the leases then lapse by themselves.
+    pub async fn drain_once(&self) -> Result<u32, LeaseError> {
+        let request = wire::DrainRequest {
+            worker_id: self.worker_id.to_string(),
+        };
+        Ok(self
+            .service
+            .clone()
+            .drain(request)
+            .await?
+            .into_inner()
+            .returned)
+    }
+
+    /// Repeats a call until it is answered: registers again when the coordinator does not know the
+    /// worker, and waits longer and longer while the coordinator is away.
+    async fn persist<T, Call>(
+        &self,
+        what: &'static str,
+        call: impl Fn() -> Call + Send + Sync,
+    ) -> Result<T, LeaseError>
+    where
+        Call: Future<Output = Result<T, Status>> + Send,
+    {
+        let mut backoff = Backoff::new(self.worker_id.as_str());
+        loop {
+            let error = match call().await {
+                Ok(answer) => return Ok(answer),
+                Err(status) if status.code() == Code::NotFound => {
+                    match self.register_once().await {
+                        Ok(_) => continue,
+                        Err(error) => error,
+                    }
+                }
+                Err(status) => LeaseError::from(status),
+            };
+            let LeaseError::Unavailable(reason) = error else {
+                return Err(error);
+            };
+            let delay = backoff.next_delay();
+            tracing::warn!(what, %reason, ?delay, "coordinator unavailable, will repeat the call");
+            tokio::time::sleep(delay).await;
+        }
+    }
+}
+
+fn lease(lease: wire::Lease) -> Result<Lease, LeaseError> {
+    let malformed = |what: String| LeaseError::Malformed(what);
+    let token = lease
+        .token
+        .ok_or_else(|| malformed("a lease without a token".into()))?;
+    let spec = lease
+        .spec
+        .ok_or_else(|| malformed("a lease without a specification".into()))?;
+    let spec = TrialSpec::try_from(spec).map_err(|error| malformed(error.to_string()))?;
+    Ok(Lease {
+        token: token.into(),
+        spec,
+    })
+}

@@ -1,0 +1,60 @@
+//! Who this worker is: host, process, version and the hash of its own program, so that every
+//! result says what computed it. Reads the machine; decides nothing.
+
+use std::{fs, io, process};
+
+use pondersweep_proto::{id::WorkerId, wire};
+use sha2::{Digest, Sha256};
+
+use crate::device::DeviceName;
+
+/// Describes this process as a worker with so many `slots` on a device.
+///
+/// # Errors
+/// The program's own file cannot be read.
+pub fn identify(device: DeviceName, slots: u32) -> io::Result<(WorkerId, wire::WorkerInfo)> {
+    let host = rustix::system::uname()
+        .nodename()
+        .to_string_lossy()
+        .into_owned();
+    let worker_id = worker_id(&host)?;
+    let info = wire::WorkerInfo {
+        worker_id: worker_id.to_string(),
+        host,
+        process_id: process::id(),
+        device: device.to_string(),
+        backend: device.backend().to_owned(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        binary_sha256: binary_sha256()?,
+        slots,
+    };
+    Ok((worker_id, info))
+}
+
+/// A name no other worker has: host, process id and when this process looked at the clock. The
+/// process id alone comes back after a reboot, the host alone is shared by every slot of a machine.
+fn worker_id(host: &str) -> io::Result<WorkerId> {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "an edge: only makes the name unique"
+    )]
+    let now = std::time::SystemTime::now();
+    let nanos = now
+        .duration_since(std::time::UNIX_EPOCH)
+        .map_or(0, |since| since.as_nanos());
+    let host: String = host
+        .chars()
+        .filter(char::is_ascii_alphanumeric)
+        .take(24)
+        .collect();
+    let text = format!("{host}-{}-{:x}", process::id(), nanos & 0xffff_ffff_ffff);
+    text.parse().map_err(io::Error::other)
+}
+
+fn binary_sha256() -> io::Result<String> {
+    let program = fs::read(std::env::current_exe()?)?;
+    Ok(Sha256::digest(program)
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect())
+}

@@ -1,0 +1,288 @@
+//! The forward pass: `x W + b` once, then step after step, each ending in its two logits.
+
+use std::ops::Range;
+
+use pondersweep_proto::spec::StepFunction;
+
+use super::gru::GruForward;
+use super::instruction_set::Job;
+use super::packing::Pack;
+use super::rnn::RnnForward;
+use super::simd::Simd;
+use super::tile::{Left, Right, multiply_add, store};
+use super::workspace::{Packed, Padded, Purpose, Workspace};
+
+/// Samples that take all steps before the next ones start: their `x W + b` then stays in the
+/// second-level cache.
+const BLOCK: usize = 32;
+
+impl Workspace {
+    /// Starts a pass: packs the parameters and computes `x W + b`.
+    ///
+    /// `parameters` are laid out as [`Layout`](super::Layout) says; `x` is `[batch, elements]`.
+    ///
+    /// # Panics
+    /// If a slice has another length than the shape gives it.
+    pub fn begin(&mut self, parameters: &[f32], x: &[f32]) {
+        let shape = &self.shape;
+        assert_eq!(
+            parameters.len(),
+            shape.layout().length(),
+            "parameters of {shape:?}"
+        );
+        assert_eq!(x.len(), shape.batch * shape.elements, "inputs of {shape:?}");
+        self.instructions.run(Pack {
+            shape,
+            padded: &self.padded,
+            parameters,
+            transpose: self.purpose == Purpose::Training,
+            packed: &mut self.packed,
+        });
+        let rows = self.state.x.chunks_exact_mut(self.padded.elements);
+        for (row, sample) in rows.zip(x.chunks_exact(shape.elements)) {
+            row[..shape.elements].copy_from_slice(sample);
+        }
+        self.instructions.run(InputProduct {
+            padded: &self.padded,
+            packed: &self.packed,
+            elements: shape.elements,
+            x: &self.state.x,
+            product: &mut self.state.input,
+        });
+        self.steps_done = 0;
+    }
+
+    /// Computes the next step and its logits, `[batch]` each.
+    ///
+    /// # Panics
+    /// If all steps are done, or a slice has not `batch` elements.
+    pub fn step(&mut self, answer_logits: &mut [f32], halting_logits: &mut [f32]) {
+        let step = self.steps_done + 1;
+        assert!(
+            step <= self.shape.steps,
+            "at most {} steps",
+            self.shape.steps
+        );
+        self.states(step, 0..self.padded.batch);
+        self.logits(step, 0..self.shape.batch, answer_logits, halting_logits);
+        self.steps_done = step;
+    }
+
+    /// All steps: [`begin`](Self::begin), then as many [`step`](Self::step)s as the shape has.
+    /// The logits are `[steps, batch]`.
+    ///
+    /// # Panics
+    /// If a slice has another length than the shape gives it.
+    pub fn forward(
+        &mut self,
+        parameters: &[f32],
+        x: &[f32],
+        answer_logits: &mut [f32],
+        halting_logits: &mut [f32],
+    ) {
+        self.begin(parameters, x);
+        let (steps, batch) = (self.shape.steps, self.shape.batch);
+        assert_eq!(answer_logits.len(), steps * batch, "answer logits");
+        assert_eq!(halting_logits.len(), steps * batch, "halting logits");
+        for start in (0..batch).step_by(BLOCK) {
+            let rows = start..(start + BLOCK).min(self.padded.batch);
+            let samples = start..(start + BLOCK).min(batch);
+            for step in 1..=steps {
+                self.states(step, rows.clone());
+                let row = (step - 1) * batch..step * batch;
+                self.logits(
+                    step,
+                    samples.clone(),
+                    &mut answer_logits[row.clone()],
+                    &mut halting_logits[row],
+                );
+            }
+        }
+        self.steps_done = steps;
+    }
+
+    /// Where h_n stands.
+    pub(super) fn slot(&self, step: usize) -> usize {
+        match self.purpose {
+            Purpose::Training => step,
+            // h_0 = 0 is needed as values only by the GRU's z h_0, and never multiplied.
+            Purpose::Evaluation => step % 2,
+        }
+    }
+
+    /// h_n of some samples.
+    fn states(&mut self, step: usize, rows: Range<usize>) {
+        let Padded {
+            batch,
+            hidden,
+            gate_width,
+            ..
+        } = self.padded;
+        let first = step == 1;
+        let (now, before) = (self.slot(step), self.slot(step - 1));
+        let state_size = batch * hidden;
+        if first {
+            let start = before * state_size;
+            self.state.hidden[start + rows.start * hidden..start + rows.end * hidden].fill(0.0);
+        }
+        let (low, high) = self.state.hidden.split_at_mut(now.max(before) * state_size);
+        let (low, high) = (
+            &mut low[now.min(before) * state_size..],
+            &mut high[..state_size],
+        );
+        let (previous, current) = if now > before {
+            (low, high)
+        } else {
+            (high, low)
+        };
+        let units = rows.start * hidden..rows.end * hidden;
+        let gates = rows.start * gate_width..rows.end * gate_width;
+        let (previous, current) = (&previous[units.clone()], &mut current[units.clone()]);
+        let input = &self.state.input[gates.clone()];
+        match self.shape.step_function {
+            StepFunction::Rnn => self.instructions.run(RnnForward {
+                padded: &self.padded,
+                packed: &self.packed,
+                input,
+                previous,
+                first,
+                hidden: current,
+            }),
+            StepFunction::Gru => {
+                let kept = (self.purpose == Purpose::Training).then(|| {
+                    let kept_gates = &mut self.state.gates[(step - 1) * batch * gate_width..];
+                    let candidate = &mut self.state.candidate[(step - 1) * state_size..];
+                    (&mut kept_gates[gates], &mut candidate[units])
+                });
+                self.instructions.run(GruForward {
+                    padded: &self.padded,
+                    packed: &self.packed,
+                    input,
+                    previous,
+                    first,
+                    hidden: current,
+                    kept,
+                });
+            }
+        }
+    }
+
+    /// The logits of some samples at a step, from h_n.
+    fn logits(&self, step: usize, samples: Range<usize>, answer: &mut [f32], halting: &mut [f32]) {
+        let start = (self.slot(step) * self.padded.batch + samples.start) * self.padded.hidden;
+        self.instructions.run(Heads {
+            packed: &self.packed,
+            hidden: &self.state.hidden[start..start + samples.len() * self.padded.hidden],
+            answer: &mut answer[samples.clone()],
+            halting: &mut halting[samples],
+        });
+    }
+}
+
+/// `x W + b`.
+struct InputProduct<'a> {
+    padded: &'a Padded,
+    packed: &'a Packed,
+    elements: usize,
+    x: &'a [f32],
+    product: &'a mut [f32],
+}
+
+impl Job for InputProduct<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd, const ROWS: usize>(mut self, simd: S) {
+        let padded = self.padded;
+        assert_eq!(padded.lanes, S::LANES);
+        assert_eq!(padded.batch % ROWS, 0);
+        assert_eq!(self.x.len(), padded.batch * padded.elements);
+        assert!(self.elements <= padded.elements);
+        assert_eq!(self.product.len(), padded.batch * padded.gate_width);
+        assert_eq!(self.packed.input.len(), self.elements * padded.gate_width);
+        assert_eq!(self.packed.input_bias.len(), padded.gate_width);
+        assert_eq!(padded.gate_width % padded.group_width(), 0);
+        // SAFETY: the asserts above.
+        unsafe {
+            match padded.step_function {
+                StepFunction::Rnn => self.all::<S, ROWS, 2>(simd),
+                StepFunction::Gru => self.all::<S, ROWS, 3>(simd),
+            }
+        }
+    }
+}
+
+impl InputProduct<'_> {
+    /// # Safety
+    /// The slices have the padded sizes, and `COLUMNS` is the group.
+    #[inline(always)]
+    unsafe fn all<S: Simd, const ROWS: usize, const COLUMNS: usize>(&mut self, simd: S) {
+        let Padded {
+            batch,
+            elements,
+            gate_width,
+            ..
+        } = *self.padded;
+        for column in (0..gate_width).step_by(COLUMNS * S::LANES) {
+            // SAFETY: offsets within the slices, says the caller.
+            unsafe {
+                let bias = self.packed.input_bias.as_ptr().add(column);
+                let bias: [S::V; COLUMNS] =
+                    std::array::from_fn(|vector| simd.load(bias.add(vector * S::LANES)));
+                for row in (0..batch).step_by(ROWS) {
+                    let sums = multiply_add(
+                        simd,
+                        Left {
+                            start: self.x.as_ptr().add(row * elements),
+                            row_stride: elements,
+                            depth_stride: 1,
+                        },
+                        Right {
+                            start: self.packed.input.as_ptr().add(column * self.elements),
+                            depth_stride: COLUMNS * S::LANES,
+                        },
+                        self.elements,
+                        [bias; ROWS],
+                    );
+                    let product = self.product.as_mut_ptr().add(row * gate_width + column);
+                    store(simd, product, gate_width, &sums);
+                }
+            }
+        }
+    }
+}
+
+/// Both heads: a dot product each.
+struct Heads<'a> {
+    packed: &'a Packed,
+    hidden: &'a [f32],
+    answer: &'a mut [f32],
+    halting: &'a mut [f32],
+}
+
+impl Job for Heads<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd, const ROWS: usize>(self, simd: S) {
+        let width = self.packed.answer.len();
+        assert_eq!((width % S::LANES, self.packed.halting.len()), (0, width));
+        let [answer_bias, halting_bias] = self.packed.head_bias;
+        let states = self.hidden.chunks_exact(width);
+        for ((h, answer), halting) in states.zip(self.answer).zip(self.halting) {
+            let (mut answer_sum, mut halting_sum) = (simd.zero(), simd.zero());
+            for unit in (0..width).step_by(S::LANES) {
+                // SAFETY: `h` and both weights have `width` floats, a multiple of LANES.
+                unsafe {
+                    let h = simd.load(h.as_ptr().add(unit));
+                    let answer_weights = simd.load(self.packed.answer.as_ptr().add(unit));
+                    let halting_weights = simd.load(self.packed.halting.as_ptr().add(unit));
+                    answer_sum = simd.mul_add(h, answer_weights, answer_sum);
+                    halting_sum = simd.mul_add(h, halting_weights, halting_sum);
+                }
+            }
+            *answer = simd.sum(answer_sum) + answer_bias;
+            *halting = simd.sum(halting_sum) + halting_bias;
+        }
+    }
+}

@@ -1,0 +1,203 @@
+//! One step of the tanh layer, h' = tanh(x W + b + h U), forward and backward, tile by tile.
+
+use super::elementary::tanh;
+use super::instruction_set::Job;
+use super::simd::Simd;
+use super::tile::{Left, Right, load, multiply_add_prefetching, prefetch, store};
+use super::workspace::{Packed, Padded};
+
+/// h_n from h_{n-1}, for a block of samples.
+pub(super) struct RnnForward<'a> {
+    pub(super) padded: &'a Padded,
+    pub(super) packed: &'a Packed,
+    /// x W + b: `[rows, hidden]`.
+    pub(super) input: &'a [f32],
+    /// h_{n-1}: `[rows, hidden]`.
+    pub(super) previous: &'a [f32],
+    /// h_{n-1} is h_0 = 0: nothing to multiply.
+    pub(super) first: bool,
+    /// h_n: `[rows, hidden]`.
+    pub(super) hidden: &'a mut [f32],
+}
+
+impl Job for RnnForward<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd, const ROWS: usize>(mut self, simd: S) {
+        let hidden = self.padded.hidden;
+        let rows = self.hidden.len() / hidden;
+        assert_eq!((rows % ROWS, hidden % (2 * S::LANES)), (0, 0));
+        assert_eq!(
+            (self.previous.len(), self.input.len()),
+            (rows * hidden, rows * hidden)
+        );
+        assert_eq!(self.packed.recurrent.len(), hidden * hidden);
+        for pair in 0..hidden / (2 * S::LANES) {
+            for row in (0..rows).step_by(ROWS) {
+                // SAFETY: the asserts above; tile and pair lie within rows and units.
+                unsafe { self.tile::<S, ROWS>(simd, row, pair) }
+            }
+        }
+    }
+}
+
+impl RnnForward<'_> {
+    /// # Safety
+    /// Rows `row .. row + ROWS` and the units of the two vectors of `pair` exist in every slice.
+    #[inline(always)]
+    unsafe fn tile<S: Simd, const ROWS: usize>(&mut self, simd: S, row: usize, pair: usize) {
+        let hidden = self.padded.hidden;
+        let unit = pair * 2 * S::LANES;
+        let at_unit = row * hidden + unit;
+        // SAFETY: offsets of the stated rows and units, which exist.
+        unsafe {
+            let state = self.hidden.as_ptr().add(at_unit);
+            let mut sums = multiply_add_prefetching::<S, ROWS, 2>(
+                simd,
+                Left {
+                    start: self.previous.as_ptr().add(row * hidden),
+                    row_stride: hidden,
+                    depth_stride: 1,
+                },
+                Right {
+                    start: self.packed.recurrent.as_ptr().add(unit * hidden),
+                    depth_stride: 2 * S::LANES,
+                },
+                if self.first { 0 } else { hidden },
+                load(simd, self.input.as_ptr().add(at_unit), hidden),
+                // A store to a line in another cache stalls like a load.
+                |i| prefetch(simd, state.wrapping_add(i * hidden), 2),
+            );
+            for sum in sums.iter_mut().flatten() {
+                *sum = tanh(simd, *sum);
+            }
+            store(simd, self.hidden.as_mut_ptr().add(at_unit), hidden, &sums);
+        }
+    }
+}
+
+/// Gradients of step n's pre-activations from those of step n + 1 and of step n's logits,
+/// for a block of samples.
+pub(super) struct RnnBackward<'a> {
+    pub(super) padded: &'a Padded,
+    pub(super) packed: &'a Packed,
+    /// Of step n's logits: `[rows]` each.
+    pub(super) answer_logits: &'a [f32],
+    pub(super) halting_logits: &'a [f32],
+    /// Of step n + 1's pre-activations: `[rows, hidden]`; `None` at step N.
+    pub(super) later: Option<&'a [f32]>,
+    /// h_n: `[rows, hidden]`.
+    pub(super) hidden: &'a [f32],
+    /// Of step n's pre-activations, out: `[rows, hidden]`.
+    pub(super) gates: &'a mut [f32],
+    /// Sums over the steps so far: of x W + b `[rows, hidden]`, and `[hidden]` each.
+    pub(super) input: &'a mut [f32],
+    pub(super) answer: &'a mut [f32],
+    pub(super) halting: &'a mut [f32],
+}
+
+impl Job for RnnBackward<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd, const ROWS: usize>(mut self, simd: S) {
+        let hidden = self.padded.hidden;
+        let rows = self.hidden.len() / hidden;
+        assert_eq!((rows % ROWS, hidden % (2 * S::LANES)), (0, 0));
+        assert_eq!(self.packed.transposed.len(), hidden * hidden);
+        assert!(self.packed.answer.len() == hidden && self.packed.halting.len() == hidden);
+        assert!(self.answer.len() == hidden && self.halting.len() == hidden);
+        let later = self.later.unwrap_or(self.hidden);
+        let per_state = [later, self.hidden, &*self.gates, &*self.input];
+        assert!(per_state.iter().all(|slice| slice.len() == rows * hidden));
+        assert_eq!(
+            (self.answer_logits.len(), self.halting_logits.len()),
+            (rows, rows)
+        );
+        for pair in 0..hidden / (2 * S::LANES) {
+            for row in (0..rows).step_by(ROWS) {
+                // SAFETY: the asserts above; tile and pair lie within rows and units.
+                unsafe { self.tile::<S, ROWS>(simd, row, pair) }
+            }
+        }
+    }
+}
+
+impl RnnBackward<'_> {
+    /// # Safety
+    /// Rows `row .. row + ROWS` and the units of the two vectors of `pair` exist in every slice.
+    #[inline(always)]
+    unsafe fn tile<S: Simd, const ROWS: usize>(&mut self, simd: S, row: usize, pair: usize) {
+        let hidden = self.padded.hidden;
+        let unit = pair * 2 * S::LANES;
+        let at_unit = row * hidden + unit;
+        let zeros = [[simd.zero(); 2]; ROWS];
+        // SAFETY: offsets of the stated rows and units, which exist.
+        unsafe {
+            let state = self.hidden.as_ptr().add(at_unit);
+            let sums = match self.later {
+                None => zeros,
+                Some(later) => multiply_add_prefetching(
+                    simd,
+                    Left {
+                        start: later.as_ptr().add(row * hidden),
+                        row_stride: hidden,
+                        depth_stride: 1,
+                    },
+                    Right {
+                        start: self.packed.transposed.as_ptr().add(unit * hidden),
+                        depth_stride: 2 * S::LANES,
+                    },
+                    hidden,
+                    zeros,
+                    |i| prefetch(simd, state.wrapping_add(i * hidden), 2),
+                ),
+            };
+            self.units::<S, ROWS>(simd, row, unit, sums.map(|[first, _]| first));
+            self.units::<S, ROWS>(simd, row, unit + S::LANES, sums.map(|[_, second]| second));
+        }
+    }
+
+    /// From the gradient of h_n, still without the heads' share, for one vector of units.
+    ///
+    /// # Safety
+    /// Rows `row .. row + ROWS` and units `unit .. unit + LANES` exist in every slice.
+    #[inline(always)]
+    unsafe fn units<S: Simd, const ROWS: usize>(
+        &mut self,
+        simd: S,
+        row: usize,
+        unit: usize,
+        state: [S::V; ROWS],
+    ) {
+        let hidden = self.padded.hidden;
+        let one = simd.splat(1.0);
+        // SAFETY: offsets of the stated rows and units, which exist.
+        unsafe {
+            let answer_weights = simd.load(self.packed.answer.as_ptr().add(unit));
+            let halting_weights = simd.load(self.packed.halting.as_ptr().add(unit));
+            let answer = self.answer.as_mut_ptr().add(unit);
+            let halting = self.halting.as_mut_ptr().add(unit);
+            let mut answer_sum = simd.load(answer);
+            let mut halting_sum = simd.load(halting);
+            for (i, mut dh) in state.into_iter().enumerate() {
+                let at_unit = (row + i) * hidden + unit;
+                let d_answer = simd.splat(*self.answer_logits.as_ptr().add(row + i));
+                let d_halting = simd.splat(*self.halting_logits.as_ptr().add(row + i));
+                let h = simd.load(self.hidden.as_ptr().add(at_unit));
+                answer_sum = simd.mul_add(d_answer, h, answer_sum);
+                halting_sum = simd.mul_add(d_halting, h, halting_sum);
+                dh = simd.mul_add(d_answer, answer_weights, dh);
+                dh = simd.mul_add(d_halting, halting_weights, dh);
+
+                let gradient = simd.mul(dh, simd.negative_mul_add(h, h, one));
+                simd.store(self.gates.as_mut_ptr().add(at_unit), gradient);
+                let sum = self.input.as_mut_ptr().add(at_unit);
+                simd.store(sum, simd.add(simd.load(sum), gradient));
+            }
+            simd.store(answer, answer_sum);
+            simd.store(halting, halting_sum);
+        }
+    }
+}

@@ -1,0 +1,153 @@
+//! What a lane computes and where each parameter stands in its flat slice. Knows no instruction set.
+
+use std::ops::Range;
+
+use pondersweep_proto::spec::StepFunction;
+
+/// The sizes of one lane's unrolled pondering.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Shape {
+    /// The iterated function.
+    pub step_function: StepFunction,
+    /// Samples of one update.
+    pub batch: usize,
+    /// Length of the input vector.
+    pub elements: usize,
+    /// Units of the hidden state.
+    pub hidden: usize,
+    /// N, the most ponder steps.
+    pub steps: usize,
+}
+
+impl Shape {
+    /// Pre-activations per hidden unit: one for the tanh layer, three for the GRU.
+    #[must_use]
+    pub const fn gates(&self) -> usize {
+        match self.step_function {
+            StepFunction::Rnn => 1,
+            StepFunction::Gru => 3,
+        }
+    }
+
+    /// Where each parameter stands.
+    #[must_use]
+    pub const fn layout(&self) -> Layout {
+        Layout::new(self)
+    }
+
+    /// Floating-point operations of one update's matrix multiplications, forward and backward:
+    /// a multiply and an add each, `x W` once, no multiplication by `h_0 = 0`.
+    #[must_use]
+    pub const fn multiplication_operations(&self) -> usize {
+        let gate_width = self.gates() * self.hidden;
+        let input = 2 * self.batch * self.elements * gate_width;
+        let recurrent = 2 * self.batch * self.hidden * gate_width * self.steps.saturating_sub(1);
+        2 * input + 3 * recurrent
+    }
+}
+
+/// Where each parameter stands in a lane's flat slice; gradients and Adam's moments use the same.
+///
+/// All matrices are row-major with the input dimension first (`x W`). Gate after gate (the tanh
+/// layer has one; the GRU r, z, n, as in torch) with its four parts, then the two heads.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Layout {
+    gates: usize,
+    elements: usize,
+    hidden: usize,
+    /// w_y of the answer head, `[hidden]`.
+    pub answer_weights: Range<usize>,
+    /// b_y of the answer head, `[1]`.
+    pub answer_bias: Range<usize>,
+    /// w_l of the halting head, `[hidden]`.
+    pub halting_weights: Range<usize>,
+    /// b_l of the halting head, `[1]`.
+    pub halting_bias: Range<usize>,
+}
+
+/// Where one gate's parameters stand.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GateLayout {
+    /// W, `[elements, hidden]`.
+    pub input_weights: Range<usize>,
+    /// b, `[hidden]`.
+    pub input_bias: Range<usize>,
+    /// U, `[hidden, hidden]`.
+    pub recurrent_weights: Range<usize>,
+    /// c, `[hidden]`. Acts as `b + c`, but for the GRU's n, where the reset gate multiplies it.
+    pub recurrent_bias: Range<usize>,
+}
+
+impl Layout {
+    const fn new(shape: &Shape) -> Self {
+        let (gates, elements, hidden) = (shape.gates(), shape.elements, shape.hidden);
+        let end_of_gates = gates * gate_size(elements, hidden);
+        let answer_weights = end_of_gates..end_of_gates + hidden;
+        let answer_bias = after(&answer_weights, 1);
+        let halting_weights = after(&answer_bias, hidden);
+        let halting_bias = after(&halting_weights, 1);
+        Self {
+            gates,
+            elements,
+            hidden,
+            answer_weights,
+            answer_bias,
+            halting_weights,
+            halting_bias,
+        }
+    }
+
+    /// Where a gate's parameters stand.
+    ///
+    /// # Panics
+    /// If there is no such gate.
+    #[must_use]
+    pub const fn gate(&self, gate: usize) -> GateLayout {
+        assert!(gate < self.gates, "no such gate");
+        let start = gate * gate_size(self.elements, self.hidden);
+        let input_weights = start..start + self.elements * self.hidden;
+        let input_bias = after(&input_weights, self.hidden);
+        let recurrent_weights = after(&input_bias, self.hidden * self.hidden);
+        let recurrent_bias = after(&recurrent_weights, self.hidden);
+        GateLayout {
+            input_weights,
+            input_bias,
+            recurrent_weights,
+            recurrent_bias,
+        }
+    }
+
+    /// Number of parameters.
+    #[must_use]
+    pub const fn length(&self) -> usize {
+        self.halting_bias.end
+    }
+}
+
+const fn gate_size(elements: usize, hidden: usize) -> usize {
+    (elements + 1 + hidden + 1) * hidden
+}
+
+const fn after(range: &Range<usize>, length: usize) -> Range<usize> {
+    range.end..range.end + length
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_gru_update_of_the_paper_size_is_730_million_operations() {
+        let shape = Shape {
+            step_function: StepFunction::Gru,
+            batch: 128,
+            elements: 64,
+            hidden: 128,
+            steps: 20,
+        };
+        let layout = shape.layout();
+
+        assert_eq!(shape.multiplication_operations() / 1_000_000, 729);
+        assert_eq!(layout.length(), (64 + 128 + 2) * 384 + 2 * 129);
+    }
+}

@@ -1,0 +1,25 @@
+//! The lean binary `pondersweep-worker`, for machines that only train.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use pondersweep_worker::cli::WorkerArgs;
+use tracing_subscriber::EnvFilter;
+
+/// Train trials for a pondersweep coordinator.
+#[derive(Debug, Parser)]
+#[command(name = "pondersweep-worker", version)]
+struct Cli {
+    #[command(flatten)]
+    worker: WorkerArgs,
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let filter = EnvFilter::try_from_env("PONDERSWEEP_LOG").unwrap_or_else(|_| "info".into());
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .init();
+    Cli::parse().worker.run().await
+}

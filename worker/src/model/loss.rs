@@ -1,0 +1,101 @@
+//! What training minimises (paper, section 2.2):
+//! `L = sum_n p_n L_pred(y, y_n) + beta KL(p || p_G(lambda_p))`.
+
+use burn::tensor::{Tensor, TensorCreationOptions, TensorData, activation::log_sigmoid};
+
+use super::{halting::HaltingDistribution, ponder_net::Logits};
+
+/// The numbers of each lane that make its loss.
+#[derive(Clone, Debug)]
+pub struct Objective {
+    /// `log p_G(n)`, `[lanes, max_steps, 1]`.
+    log_prior: Tensor<3>,
+    /// `[lanes, 1]`.
+    beta: Tensor<2>,
+}
+
+/// The two terms of the loss of every sample, `[lanes, batch]` each.
+#[derive(Clone, Debug)]
+pub struct Terms {
+    /// `sum_n p_n L_pred(y, y_n)`.
+    pub prediction: Tensor<2>,
+    /// `KL(p || p_G)`, without beta.
+    pub divergence: Tensor<2>,
+}
+
+impl Objective {
+    /// From each lane's `lambda_p` and `beta`.
+    #[must_use]
+    pub fn new(
+        lambda_p: &[f64],
+        beta: &[f64],
+        max_steps: usize,
+        options: impl Into<TensorCreationOptions>,
+    ) -> Self {
+        let options = options.into();
+        let lanes = lambda_p.len();
+        let log_prior: Vec<f64> = lambda_p
+            .iter()
+            .flat_map(|&lambda_p| log_prior(lambda_p, max_steps))
+            .collect();
+        let log_prior = TensorData::new(log_prior, [lanes, max_steps, 1]);
+        let beta = TensorData::new(beta.to_vec(), [lanes, 1]);
+        Self {
+            log_prior: Tensor::from_data(log_prior, options.clone()),
+            beta: Tensor::from_data(beta, options),
+        }
+    }
+
+    /// The loss of every sample, `[lanes, batch]`; `targets` (`[lanes, batch]`) is +1 where the
+    /// right answer is yes, -1 where it is no.
+    #[must_use]
+    pub fn per_sample(
+        &self,
+        logits: &Logits,
+        halting: &HaltingDistribution,
+        targets: &Tensor<2>,
+    ) -> Tensor<2> {
+        let terms = self.terms(logits, halting, targets);
+        terms.prediction + terms.divergence * self.beta.clone()
+    }
+
+    /// The terms of [`Self::per_sample`].
+    #[must_use]
+    pub fn terms(
+        &self,
+        logits: &Logits,
+        halting: &HaltingDistribution,
+        targets: &Tensor<2>,
+    ) -> Terms {
+        let p = halting.p();
+        let [_, steps, _] = p.dims();
+        // Binary cross-entropy of a logit y against a target t of +-1: -log sigmoid(t y).
+        let log_likelihood = log_sigmoid(logits.answer.clone() * targets.clone().unsqueeze_dim(1));
+        // The direction is KL(network || prior), not the reverse.
+        let log_ratio = halting.log_p.clone() - self.log_prior.clone().narrow(1, 0, steps);
+        Terms {
+            prediction: -over_steps(p.clone() * log_likelihood),
+            divergence: over_steps(p * log_ratio),
+        }
+    }
+}
+
+/// Means over the batch, `[lanes]`.
+#[must_use]
+pub fn per_lane(per_sample: Tensor<2>) -> Tensor<1> {
+    per_sample.mean_dim(1).squeeze_dim(1)
+}
+
+fn over_steps(terms: Tensor<3>) -> Tensor<2> {
+    terms.sum_dim(1).squeeze_dim(1)
+}
+
+/// `log p_G(n)` for n = 1..=N: the geometric prior `lambda_p (1 - lambda_p)^(n-1)`, truncated at N
+/// and divided by its mass `1 - (1 - lambda_p)^N`, which adds a constant to the loss.
+fn log_prior(lambda_p: f64, max_steps: usize) -> impl Iterator<Item = f64> {
+    let log_continue = (-lambda_p).ln_1p();
+    #[expect(clippy::cast_precision_loss, reason = "at most a thousand steps")]
+    let log_mass = (-(log_continue * max_steps as f64).exp_m1()).ln();
+    #[expect(clippy::cast_precision_loss, reason = "at most a thousand steps")]
+    (0..max_steps).map(move |before| lambda_p.ln() + before as f64 * log_continue - log_mass)
+}

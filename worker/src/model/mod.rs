@@ -1,0 +1,16 @@
+//! PURE (tensors and a device handed in): what is trained.
+//!
+//! Every tensor has a leading **lane** axis: lanes are trials of one shape trained as one program,
+//! and no operation ever mixes two lanes. Code here takes the precision of the tensors it is
+//! given, so that tests can run it in `f64`.
+
+pub mod halting;
+pub mod loss;
+pub mod parameters;
+pub mod ponder_net;
+pub mod step_function;
+
+pub use halting::{HaltingDistribution, StepLimit};
+pub use loss::Objective;
+pub use parameters::{Layout, Weights};
+pub use ponder_net::{Logits, unroll};

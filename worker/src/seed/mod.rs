@@ -1,0 +1,200 @@
+//! PURE: all randomness of a trial. Every number is a function of (sweep seed, configuration,
+//! replicate, purpose, position); there is no generator whose state could depend on who drew
+//! before, so a retried trial, another batch split or another bundle draws the same numbers.
+
+mod philox;
+
+use pondersweep_proto::spec::TrialSpec;
+
+pub use philox::philox;
+
+/// What random numbers are for. Each purpose has a stream of its own, so that drawing more for
+/// one never shifts another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// The parameters before training.
+    Init = 0,
+    /// Training samples; position: update, sample.
+    Data = 1,
+    /// Halting decisions of the evaluation; position: range, sample.
+    Halting = 2,
+    /// Evaluation samples; position: range, sample.
+    Evaluation = 3,
+}
+
+/// The seeds of one trial.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Seeds {
+    key: [u64; 2],
+    replicate: u32,
+}
+
+impl Seeds {
+    /// The seeds of a trial: a function of its content, never of the attempt.
+    #[must_use]
+    pub fn of(trial: &TrialSpec) -> Self {
+        Self {
+            key: [trial.seed, trial.configuration.key().as_u64()],
+            replicate: trial.replicate,
+        }
+    }
+
+    /// The numbers for a purpose at a position, in the order they are drawn.
+    #[must_use]
+    pub const fn draws(&self, purpose: Purpose, position: [u64; 2]) -> Draws {
+        let stream = (self.replicate as u64) << 32 | purpose as u64;
+        Draws {
+            key: self.key,
+            counter: [0, position[1], position[0], stream],
+            words: [0; 4],
+            left: 0,
+        }
+    }
+}
+
+/// The random numbers at one position of one stream, without end.
+#[derive(Clone, Debug)]
+pub struct Draws {
+    key: [u64; 2],
+    /// Block, then position, then stream.
+    counter: [u64; 4],
+    words: [u64; 4],
+    /// Half-words of `words` not yet drawn.
+    left: usize,
+}
+
+impl Draws {
+    /// 32 random bits.
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "a half-word is what is wanted"
+    )]
+    pub fn bits(&mut self) -> u32 {
+        if self.left == 0 {
+            self.words = philox(self.key, self.counter);
+            self.counter[0] += 1;
+            self.left = 2 * self.words.len();
+        }
+        let drawn = 2 * self.words.len() - self.left;
+        self.left -= 1;
+        (self.words[drawn / 2] >> (32 * (drawn % 2))) as u32
+    }
+
+    /// Uniform on [0, 1): a multiple of 2^-24, so exact in `f32`.
+    #[expect(clippy::cast_precision_loss, reason = "24 bits fit an f32")]
+    pub fn uniform_f32(&mut self) -> f32 {
+        (self.bits() >> 8) as f32 * (1.0 / 16_777_216.0)
+    }
+
+    /// Uniform on [0, 1): a multiple of 2^-53.
+    #[expect(clippy::cast_precision_loss, reason = "53 bits fit an f64")]
+    pub fn uniform_f64(&mut self) -> f64 {
+        let high = u64::from(self.bits()) << 32;
+        let bits = (high | u64::from(self.bits())) >> 11;
+        bits as f64 * (1.0 / 9_007_199_254_740_992.0)
+    }
+
+    /// Uniform on `0..bound`, every number exactly as likely: the multiply-and-reject method of
+    /// Lemire, "Fast random integer generation in an interval" (2019).
+    ///
+    /// # Panics
+    /// `bound` is zero.
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "the two halves of a 64-bit product"
+    )]
+    pub fn below(&mut self, bound: u32) -> u32 {
+        assert!(bound > 0, "there is no number below zero");
+        // 2^32 mod bound of the products' low halves would make some numbers likelier.
+        let rejected = bound.wrapping_neg() % bound;
+        loop {
+            let product = u64::from(self.bits()) * u64::from(bound);
+            if product as u32 >= rejected {
+                return (product >> 32) as u32;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use pondersweep_proto::spec::Settings;
+
+    use super::*;
+
+    fn trial(seed: u64, lambda_p: f64, replicate: u32) -> TrialSpec {
+        let settings: Settings = serde_json::from_value(serde_json::json!({
+            "task": { "kind": "parity", "elements": 4 },
+            "model": { "kind": "ponder_net", "lambda_p": lambda_p },
+            "training": { "updates": 1 },
+        }))
+        .unwrap();
+        TrialSpec {
+            configuration: settings.try_into().unwrap(),
+            seed,
+            replicate,
+        }
+    }
+
+    #[test]
+    fn every_part_of_the_key_and_of_the_position_has_its_own_numbers() {
+        let draw = |trial: &TrialSpec, purpose, position| {
+            Seeds::of(trial).draws(purpose, position).uniform_f64()
+        };
+        let base = trial(0, 0.1, 0);
+        let drawn = [
+            draw(&base, Purpose::Data, [0, 0]),
+            draw(&base, Purpose::Init, [0, 0]),
+            draw(&base, Purpose::Halting, [0, 0]),
+            draw(&base, Purpose::Evaluation, [0, 0]),
+            draw(&base, Purpose::Data, [1, 0]),
+            draw(&base, Purpose::Data, [0, 1]),
+            draw(&trial(1, 0.1, 0), Purpose::Data, [0, 0]),
+            draw(&trial(0, 0.2, 0), Purpose::Data, [0, 0]),
+            draw(&trial(0, 0.1, 1), Purpose::Data, [0, 0]),
+        ];
+        for (index, number) in drawn.iter().enumerate() {
+            assert!(!drawn[..index].contains(number), "{index}");
+        }
+        assert_eq!(drawn[0], draw(&trial(0, 0.1, 0), Purpose::Data, [0, 0]));
+    }
+
+    #[test]
+    fn drawing_does_not_repeat_after_a_block() {
+        let mut draws = Seeds::of(&trial(7, 0.1, 0)).draws(Purpose::Data, [3, 4]);
+        let drawn: Vec<u32> = (0..64).map(|_| draws.bits()).collect();
+        for (index, number) in drawn.iter().enumerate() {
+            assert!(!drawn[..index].contains(number), "{index}");
+        }
+    }
+
+    #[test]
+    fn bounded_integers_reach_every_number_about_equally_often() {
+        let mut draws = Seeds::of(&trial(7, 0.1, 0)).draws(Purpose::Data, [0, 0]);
+        let mut counts = [0_i32; 7];
+        for _ in 0..70_000 {
+            counts[draws.below(7) as usize] += 1;
+        }
+        // Five standard deviations of a binomial count with mean 10,000.
+        assert!(
+            counts.iter().all(|count| (count - 10_000).abs() < 470),
+            "{counts:?}"
+        );
+        assert_eq!(draws.below(1), 0);
+    }
+
+    #[test]
+    fn uniform_numbers_stay_inside_and_average_to_one_half() {
+        let mut draws = Seeds::of(&trial(7, 0.1, 0)).draws(Purpose::Data, [0, 1]);
+        let (mut sum_f32, mut sum_f64) = (0.0, 0.0);
+        for _ in 0..10_000 {
+            let (narrow, wide) = (draws.uniform_f32(), draws.uniform_f64());
+            assert!((0.0..1.0).contains(&narrow) && (0.0..1.0).contains(&wide));
+            sum_f32 += f64::from(narrow);
+            sum_f64 += wide;
+        }
+        // Five standard deviations of a mean of 10,000.
+        assert!((sum_f32 / 1e4 - 0.5).abs() < 0.0145);
+        assert!((sum_f64 / 1e4 - 0.5).abs() < 0.0145);
+    }
+}

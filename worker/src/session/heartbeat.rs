@@ -1,0 +1,41 @@
+//! Renews what the worker holds, three times within a lease's term, whatever training does.
+
+use std::time::Duration;
+
+use pondersweep_proto::error::LeaseError;
+use tokio::task::JoinHandle;
+
+use crate::{client::Client, session::held::Held};
+
+/// Renewals within one term: two may be lost before a lease lapses.
+const RENEWALS_PER_TERM: u32 = 3;
+
+/// Starts the heartbeat; its owner aborts it.
+pub(super) fn spawn(client: Client, held: Held, lease_duration: Duration) -> JoinHandle<()> {
+    tokio::spawn(async move {
+        let mut beat = tokio::time::interval(lease_duration / RENEWALS_PER_TERM);
+        beat.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            beat.tick().await;
+            renew(&client, &held).await;
+        }
+    })
+}
+
+/// One renewal. A failed one is not repeated: the next beat comes soon enough.
+async fn renew(client: &Client, held: &Held) {
+    match client.renew_once(held.progress()).await {
+        Ok(lost) => {
+            for token in lost {
+                tracing::warn!(%token, "lease lost, dropping its work");
+                held.lose(token);
+            }
+        }
+        Err(LeaseError::UnknownWorker(_)) => {
+            if let Err(error) = client.register_once().await {
+                tracing::warn!(%error, "could not register again");
+            }
+        }
+        Err(error) => tracing::warn!(%error, "could not renew"),
+    }
+}

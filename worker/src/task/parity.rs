@@ -1,0 +1,191 @@
+//! The parity task (paper, section 3.1 and appendix B; Graves 2016): is the number of +1 in a
+//! vector of -1, 0 and +1 odd? Samples are made as needed, each from its own position of a stream.
+
+use std::ops::RangeInclusive;
+
+use pondersweep_proto::spec::{ConfigurationSpec, Positions};
+
+use crate::seed::Draws;
+
+/// How many non-zero elements the samples have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Range {
+    /// As many as training shows.
+    Interpolation,
+    /// More than training shows.
+    Extrapolation,
+}
+
+/// The generator of a configuration's samples.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Parity {
+    elements: u32,
+    trained_nonzeros: u32,
+    positions: Positions,
+}
+
+impl Parity {
+    /// The parity task of a configuration.
+    #[must_use]
+    pub fn new(configuration: &ConfigurationSpec) -> Self {
+        Self {
+            elements: configuration.task.elements,
+            trained_nonzeros: configuration.trained_nonzeros(),
+            positions: configuration.task.positions,
+        }
+    }
+
+    /// Length of the input vector.
+    #[must_use]
+    pub const fn elements(&self) -> usize {
+        self.elements as usize
+    }
+
+    /// The numbers of non-zero elements of a range, all equally likely.
+    #[must_use]
+    pub const fn nonzeros(&self, range: Range) -> RangeInclusive<u32> {
+        match range {
+            Range::Interpolation => 1..=self.trained_nonzeros,
+            Range::Extrapolation => self.trained_nonzeros + 1..=self.elements,
+        }
+    }
+
+    /// Writes one sample into `x` (length [`Self::elements`]) and returns its label: whether the
+    /// number of +1 is odd.
+    pub fn generate(&self, range: Range, draws: &mut Draws, x: &mut [f32]) -> bool {
+        let (least, most) = self.nonzeros(range).into_inner();
+        let nonzeros = (least + draws.below(most - least + 1)) as usize;
+        let (head, tail) = x.split_at_mut(nonzeros);
+        let ones = fill_with_signs(draws, head);
+        tail.fill(0.0);
+        if self.positions == Positions::Random {
+            spread(draws, x, nonzeros);
+        }
+        ones % 2 == 1
+    }
+}
+
+/// Sets every element to +1 or -1 with equal chance; returns the number of +1.
+fn fill_with_signs(draws: &mut Draws, x: &mut [f32]) -> u32 {
+    let mut ones = 0;
+    for element in x {
+        let one = draws.bits() >> 31;
+        ones += one;
+        *element = if one == 1 { 1.0 } else { -1.0 };
+    }
+    ones
+}
+
+/// Moves the first `count` elements to positions that are uniformly random: the Fisher-Yates
+/// shuffle from the last of them down, whose earlier steps would only exchange equal zeros.
+fn spread(draws: &mut Draws, x: &mut [f32], count: usize) {
+    for position in (0..count).rev() {
+        let choices = u32::try_from(x.len() - position).expect("a vector has fewer than 2^32");
+        x.swap(position, position + draws.below(choices) as usize);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use pondersweep_proto::spec::{Settings, TrialSpec};
+
+    use super::*;
+    use crate::seed::{Purpose, Seeds};
+
+    fn trial(elements: u32, positions: &str, extrapolate: bool) -> TrialSpec {
+        let settings: Settings = serde_json::from_value(serde_json::json!({
+            "task": { "kind": "parity", "elements": elements, "positions": positions },
+            "model": { "kind": "ponder_net", "lambda_p": 0.2 },
+            "training": { "updates": 1 },
+            "evaluation": { "extrapolate": extrapolate },
+        }))
+        .unwrap();
+        TrialSpec {
+            configuration: settings.try_into().unwrap(),
+            seed: 5,
+            replicate: 0,
+        }
+    }
+
+    fn samples(trial: &TrialSpec, range: Range, count: u64) -> Vec<(Vec<f32>, bool)> {
+        let task = Parity::new(&trial.configuration);
+        let seeds = Seeds::of(trial);
+        let sample = |index| {
+            // Whatever was in the slice before must not matter.
+            let mut x = vec![9.0; task.elements()];
+            let mut draws = seeds.draws(Purpose::Data, [0, index]);
+            let odd = task.generate(range, &mut draws, &mut x);
+            (x, odd)
+        };
+        (0..count).map(sample).collect()
+    }
+
+    fn nonzeros(x: &[f32]) -> usize {
+        x.iter().filter(|element| **element != 0.0).count()
+    }
+
+    #[test]
+    fn the_label_is_the_parity_of_the_ones_not_of_the_nonzeros() {
+        for (x, odd) in samples(&trial(9, "random", false), Range::Interpolation, 500) {
+            assert!(x.iter().all(|element| [-1.0, 0.0, 1.0].contains(element)));
+            let ones = x.iter().filter(|element| **element == 1.0).count();
+            assert_eq!(odd, ones % 2 == 1, "{x:?}");
+        }
+    }
+
+    #[test]
+    fn the_number_of_nonzeros_is_uniform_over_its_range() {
+        let extrapolating = trial(6, "random", true);
+        for (range, expected) in [
+            (Range::Interpolation, [1_000, 1_000, 1_000, 0, 0, 0]),
+            (Range::Extrapolation, [0, 0, 0, 1_000, 1_000, 1_000]),
+        ] {
+            let mut counts = [0_i32; 6];
+            for (x, _) in samples(&extrapolating, range, 3_000) {
+                counts[nonzeros(&x) - 1] += 1;
+            }
+            // Five standard deviations of a binomial count with mean 1,000.
+            let close = counts.iter().zip(expected);
+            assert!(
+                close.into_iter().all(|(count, mean): (&i32, i32)| {
+                    (count - mean).abs() < if mean == 0 { 1 } else { 130 }
+                }),
+                "{counts:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn random_positions_are_uniform_over_all_subsets() {
+        // Each of the 31 non-empty subsets of five positions, by its size.
+        let mut counts = std::collections::BTreeMap::new();
+        for (x, _) in samples(&trial(5, "random", false), Range::Interpolation, 50_000) {
+            let pattern: Vec<bool> = x.iter().map(|element| *element != 0.0).collect();
+            *counts.entry((nonzeros(&x), pattern)).or_insert(0_i32) += 1;
+        }
+        let ways = [0, 5, 10, 10, 5, 1];
+        assert_eq!(counts.len(), 31);
+        for ((nonzeros, pattern), count) in counts {
+            let mean = 10_000 / ways[nonzeros];
+            assert!(
+                (count - mean).abs() < 5 * mean.isqrt(),
+                "{pattern:?}: {count}, not {mean}"
+            );
+        }
+    }
+
+    #[test]
+    fn packed_positions_come_first() {
+        for (x, _) in samples(&trial(9, "packed", false), Range::Interpolation, 100) {
+            let nonzeros = nonzeros(&x);
+            assert!(x[..nonzeros].iter().all(|element| *element != 0.0));
+        }
+    }
+
+    #[test]
+    fn about_half_of_the_labels_are_odd() {
+        let samples = samples(&trial(16, "random", false), Range::Interpolation, 10_000);
+        let odd = samples.iter().filter(|(_, odd)| *odd).count();
+        assert!((4_750..5_250).contains(&odd), "{odd}");
+    }
+}

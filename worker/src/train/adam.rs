@@ -1,0 +1,180 @@
+//! Adam (Kingma and Ba 2015, with bias correction) for every lane of a bundle at once, after an
+//! optional clipping of each lane's global gradient norm. No number of one lane reaches another.
+
+use burn::tensor::{Device, Int, Tensor, TensorData};
+use pondersweep_proto::spec::TrainingSettings;
+
+/// The optimizer's settings and moments. Rows are lanes, columns parameters.
+#[derive(Clone, Debug)]
+pub struct Adam {
+    decay: [f64; 2],
+    epsilon: f64,
+    /// `[lanes, 1]`.
+    learning_rate: Tensor<2>,
+    /// Largest norm of a lane's gradient, `[lanes, 1]`; `None` where no lane has one.
+    clip: Option<Tensor<2>>,
+    /// Decayed mean of the gradient and of its square, `[lanes, parameters]` each.
+    moments: Option<[Tensor<2>; 2]>,
+    updates_done: u64,
+}
+
+impl Adam {
+    /// For lanes with these settings, which share the decays and epsilon.
+    ///
+    /// # Panics
+    /// There is no lane.
+    #[must_use]
+    pub fn new(lanes: &[&TrainingSettings], device: &Device) -> Self {
+        let shared = lanes[0];
+        let column = |numbers: Vec<f64>| {
+            let size = [numbers.len(), 1];
+            Tensor::from_data(TensorData::new(numbers, size), device)
+        };
+        let clips = lanes.iter().map(|lane| lane.gradient_clip);
+        let unclipped = f64::from(f32::MAX);
+        Self {
+            decay: [shared.adam_beta_1, shared.adam_beta_2],
+            epsilon: shared.adam_epsilon,
+            learning_rate: column(lanes.iter().map(|lane| lane.learning_rate).collect()),
+            clip: clips
+                .clone()
+                .any(|clip| clip.is_some())
+                .then(|| column(clips.map(|clip| clip.unwrap_or(unclipped)).collect())),
+            moments: None,
+            updates_done: 0,
+        }
+    }
+
+    /// One update: the parameters (`[lanes, parameters]`) after a step against the gradient,
+    /// whose norm ([`norm`]) the caller already has.
+    #[must_use]
+    pub fn step(
+        &mut self,
+        parameters: Tensor<2>,
+        gradient: Tensor<2>,
+        norm: Tensor<2>,
+    ) -> Tensor<2> {
+        let gradient = match &self.clip {
+            // A factor of exactly 1 below the limit.
+            Some(clip) => gradient * (clip.clone() / norm.max_pair(clip.clone())),
+            None => gradient,
+        };
+        let [beta_1, beta_2] = self.decay;
+        let fresh = [
+            gradient.clone() * (1.0 - beta_1),
+            gradient.square() * (1.0 - beta_2),
+        ];
+        let [first, second] = match self.moments.take() {
+            None => fresh,
+            Some([first, second]) => {
+                let [fresh_first, fresh_second] = fresh;
+                [first * beta_1 + fresh_first, second * beta_2 + fresh_second]
+            }
+        };
+        self.moments = Some([first.clone(), second.clone()]);
+        self.updates_done += 1;
+        let [correction_1, correction_2] = self.bias_corrections();
+        let scale = (second.sqrt() / correction_2.sqrt()) + self.epsilon;
+        let rate = self.learning_rate.clone() / correction_1;
+        parameters - first / scale * rate
+    }
+
+    /// Keeps only the lanes with these indices.
+    pub fn select(&mut self, lanes: &Tensor<1, Int>) {
+        let keep = |tensor: Tensor<2>| tensor.select(0, lanes.clone());
+        self.learning_rate = keep(self.learning_rate.clone());
+        self.clip = self.clip.take().map(keep);
+        self.moments = self.moments.take().map(|moments| moments.map(keep));
+    }
+
+    /// `1 - beta^t`, which undoes that the moments started from zero.
+    fn bias_corrections(&self) -> [f64; 2] {
+        #[expect(clippy::cast_precision_loss, reason = "below 2^53 updates")]
+        let updates = self.updates_done as f64;
+        self.decay.map(|beta| 1.0 - beta.powf(updates))
+    }
+}
+
+/// The global norm of each lane's gradient, `[lanes, 1]`.
+#[must_use]
+pub fn norm(gradient: &Tensor<2>) -> Tensor<2> {
+    gradient.clone().square().sum_dim(1).sqrt()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::test_support::{device, trial};
+
+    fn settings(learning_rate: f64, gradient_clip: Option<f64>) -> TrainingSettings {
+        let trial = trial(|settings| {
+            settings.training.learning_rate = learning_rate;
+            settings.training.gradient_clip = gradient_clip;
+        });
+        trial.configuration.training.clone()
+    }
+
+    fn run(lanes: &[TrainingSettings], gradients: &[[[f64; 2]; 2]]) -> Vec<f32> {
+        let mut adam = Adam::new(&lanes.iter().collect::<Vec<_>>(), &device());
+        let mut parameters = Tensor::<2>::zeros([2, 2], &device());
+        for gradient in gradients {
+            let gradient = Tensor::from_data(*gradient, &device());
+            let norm = norm(&gradient);
+            parameters = adam.step(parameters, gradient, norm);
+        }
+        parameters.try_into_vec_as::<f32>().unwrap()
+    }
+
+    /// The formulas of the paper's Algorithm 1 for one parameter.
+    fn by_hand(learning_rate: f64, gradients: &[f64]) -> f64 {
+        let (mut parameter, mut first, mut second) = (0.0, 0.0, 0.0);
+        for (index, gradient) in gradients.iter().enumerate() {
+            first = 0.9 * first + 0.1 * gradient;
+            second = 0.999 * second + 0.001 * gradient * gradient;
+            let updates = index as i32 + 1;
+            let first_hat = first / (1.0 - 0.9_f64.powi(updates));
+            let second_hat = second / (1.0 - 0.999_f64.powi(updates));
+            parameter -= learning_rate * first_hat / (second_hat.sqrt() + 1e-8);
+        }
+        parameter
+    }
+
+    fn assert_close(found: &[f32], expected: [f64; 4]) {
+        for (found, expected) in found.iter().zip(expected) {
+            let error = (f64::from(*found) - expected).abs();
+            assert!(error < 1e-6 * expected.abs(), "{found} is not {expected}");
+        }
+    }
+
+    #[test]
+    fn updates_follow_the_paper_with_each_lanes_own_learning_rate() {
+        let lanes = [settings(0.1, None), settings(0.003, None)];
+        let gradients = [
+            [[1.0, -2.0], [0.5, 4.0]],
+            [[0.25, -3.0], [-0.5, 1e-3]],
+            [[-2.0, 0.5], [7.0, 2.0]],
+        ];
+        let column = |lane: usize, index: usize| gradients.map(|gradient| gradient[lane][index]);
+        let expected = [
+            by_hand(0.1, &column(0, 0)),
+            by_hand(0.1, &column(0, 1)),
+            by_hand(0.003, &column(1, 0)),
+            by_hand(0.003, &column(1, 1)),
+        ];
+        assert_close(&run(&lanes, &gradients), expected);
+    }
+
+    #[test]
+    fn clipping_bounds_a_lanes_global_norm_and_leaves_other_lanes_alone() {
+        let lanes = [settings(0.1, Some(1.0)), settings(0.1, None)];
+        // Norm 5 is cut to 1; norm 0.5 stays.
+        let gradients = [[[3.0, 4.0], [3.0, 4.0]], [[0.3, 0.4], [0.3, 0.4]]];
+        let expected = [
+            by_hand(0.1, &[0.6, 0.3]),
+            by_hand(0.1, &[0.8, 0.4]),
+            by_hand(0.1, &[3.0, 0.3]),
+            by_hand(0.1, &[4.0, 0.4]),
+        ];
+        assert_close(&run(&lanes, &gradients), expected);
+    }
+}
