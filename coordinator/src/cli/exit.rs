@@ -26,7 +26,11 @@ pub(super) const INTERRUPTED: u8 = 130;
 
 /// Says what went wrong on standard error and returns its code.
 pub(super) fn fail(error: &anyhow::Error) -> ExitCode {
-    eprintln!("error: {error:#}");
+    // A sweep file's errors, of which there may be several, each begin with their own "error: ".
+    match error.downcast_ref::<SweepFileError>() {
+        Some(errors) => eprintln!("{errors}"),
+        None => eprintln!("error: {error:#}"),
+    }
     ExitCode::from(code(error))
 }
 

@@ -24,7 +24,7 @@ pub(super) fn read(path: &Path) -> anyhow::Result<SweepSpec> {
         "{shown} is too large for a sweep file"
     );
     let bytes = std::fs::read(path).with_context(|| unreadable(&shown))?;
-    Ok(SweepFile::parse_bytes(&bytes, &shown)?)
+    Ok(SweepFile::parse(&bytes, &shown)?)
 }
 
 fn unreadable(shown: &str) -> String {

@@ -1,13 +1,74 @@
-//! What to run: the search space, its expansion to trials, and the sweep file. Pure: it reads no
-//! file, clock or network; texts come in, specifications and errors go out.
+//! What to run: the search space, its expansion to trials, the plan, and the sweep file. Pure: it
+//! reads no file, clock or network; texts come in, specifications and errors go out.
 
+mod check;
 mod file;
+mod grid;
 mod plan;
 mod select;
 mod spec;
+mod terms;
+#[cfg(test)]
+pub(crate) mod test_support;
 mod wire;
 
 pub use file::{SweepFile, SweepFileError};
-pub use plan::{Plan, ShapePlan};
+pub use plan::{Cost, Plan, ShapePlan};
 pub use select::select;
-pub use spec::{Axis, Condition, Exclusion, SweepSpec, SweepTerms};
+pub use spec::SweepSpec;
+pub use terms::{Axis, Condition, Exclusion, SweepTerms};
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_sweep_file_that_is_shipped_can_be_read() {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../sweeps");
+        let mut count = 0;
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            let text = std::fs::read(&path).unwrap();
+            let name = path.display().to_string();
+            if let Err(error) = SweepFile::parse(text, &name) {
+                panic!("{error}");
+            }
+            count += 1;
+        }
+        assert!(count >= 2);
+    }
+
+    #[test]
+    fn the_first_sweep_is_the_one_its_comments_describe() {
+        let spec = SweepFile::parse(include_bytes!("../../../sweeps/first.toml"), "first").unwrap();
+        assert_eq!((spec.configurations(), spec.trials()), (36, 72));
+        let lambdas: Vec<_> = spec.terms().axes[0]
+            .values
+            .iter()
+            .map(ToString::to_string)
+            .collect();
+        assert_eq!(
+            lambdas,
+            [
+                "0.1", "0.2", "0.3", "0.4", "0.5", "0.6", "0.7", "0.8", "0.9"
+            ]
+        );
+    }
+
+    #[test]
+    fn the_papers_sweep_states_the_papers_settings() {
+        let spec = SweepFile::parse(include_bytes!("../../../sweeps/paper.toml"), "paper").unwrap();
+        assert_eq!((spec.configurations(), spec.trials()), (9, 90));
+        let cost = Cost {
+            gigaflops_per_core: 50.0,
+            lanes: 32,
+        };
+        let plan = Plan::of(&spec, &cost);
+        assert_eq!((plan.shapes.len(), plan.bundles), (1, 3));
+        assert!(
+            (100.0..200.0).contains(&plan.core_hours),
+            "{}",
+            plan.core_hours
+        );
+    }
+}

@@ -1,220 +1,288 @@
-//! What a sweep costs before it is run: trials, bundles, arithmetic, core-hours. Pure.
+//! What a sweep will cost before it runs: its trials, the shapes they can be bundled by, and the
+//! floating-point operations of each, counted from the equations. It measures nothing; how fast a
+//! core is comes in as an argument.
+
+mod operations;
+
+use std::collections::HashMap;
 
 use pondersweep_proto::{
     shape::ShapeKey,
-    spec::{ConfigurationSpec, StepFunction},
+    spec::{ConfigurationSpec, StepFunction, Unroll},
 };
 use serde::Serialize;
 
+use self::operations::Operations;
 use super::SweepSpec;
 
-/// Trials of one shape that may be trained as one program.
-pub const LANES_PER_BUNDLE: u64 = 32;
+/// How the trials are run.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Cost {
+    /// What one core achieves on this work, in 10^9 floating-point operations a second.
+    pub gigaflops_per_core: f64,
+    /// The most trials of one shape that are trained together, from 1.
+    pub lanes: u32,
+}
 
-/// The cost of a sweep.
+/// A sweep's size and cost.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Plan {
-    /// The version of this form.
-    pub schema: &'static str,
-    /// The sweep's identity.
-    pub sweep_id: String,
-    /// Its name.
-    pub name: String,
-    /// Points of the space.
+    /// Points of the search space.
     pub configurations: u64,
-    /// Repetitions of each.
-    pub replicates: u32,
-    /// Trials.
+    /// Configurations times replicates.
     pub trials: u64,
-    /// Groups of trials of one shape that could be trained together.
+    /// Groups of trials trained together.
     pub bundles: u64,
-    /// Parameter updates of all trials.
+    /// Parameter updates of all trials together.
     pub updates: u64,
-    /// Floating-point operations of all trials.
-    pub floating_point_operations: f64,
-    /// Hours of one core at the assumed rate.
+    /// Operations of all updates.
+    pub training_operations: f64,
+    /// Operations of all evaluations.
+    pub evaluation_operations: f64,
+    /// Time of one core for all of it, in hours.
     pub core_hours: f64,
-    /// The assumed rate of one core, in 10^9 operations a second.
-    pub gflops_per_core: f64,
-    /// The same, shape by shape.
+    /// True when some trials stop pondering early in training (`unroll = "cumulative"`): then all
+    /// operations and hours are upper bounds.
+    pub is_upper_bound: bool,
+    /// The same for each shape, in the order in which the search space meets them.
     pub shapes: Vec<ShapePlan>,
 }
 
-/// The cost of a sweep's trials of one shape.
+/// The part of a plan whose trials share one shape.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct ShapePlan {
-    /// What the trials have in common.
+    /// The shape's identity.
     pub shape: String,
-    /// Trials.
+    /// The iterated function.
+    pub step_function: StepFunction,
+    /// Units of the hidden state.
+    pub hidden: u32,
+    /// Length of the input vector.
+    pub elements: u32,
+    /// The most ponder steps of a sample.
+    pub max_steps: u32,
+    /// Samples of one update.
+    pub batch: u32,
+    /// How many steps training computes.
+    pub unroll: Unroll,
+    /// Points of the search space.
+    pub configurations: u64,
+    /// Configurations times replicates.
     pub trials: u64,
-    /// Updates of one trial.
-    pub updates: u64,
+    /// Groups of trials trained together.
+    pub bundles: u64,
+    /// Parameter updates of one trial.
+    pub updates_per_trial: u64,
     /// Operations of one update.
     pub operations_per_update: f64,
-    /// Hours of one core for all its trials.
+    /// Evaluations of one trial.
+    pub evaluations_per_trial: u64,
+    /// Operations of one evaluation.
+    pub operations_per_evaluation: f64,
+    /// Time of one core for all of its trials, in hours.
     pub core_hours: f64,
-    #[serde(skip)]
-    key: ShapeKey,
-    #[serde(skip)]
-    operations_per_trial: f64,
 }
 
 impl Plan {
-    /// The cost at a rate that a core achieves, in 10^9 floating-point operations a second.
+    /// Prices a sweep.
+    ///
+    /// # Panics
+    /// The cost has no lanes, or no speed above 0.
     #[must_use]
-    pub fn of(spec: &SweepSpec, gflops_per_core: f64) -> Self {
-        let terms = spec.terms();
-        let mut shapes: Vec<ShapePlan> = Vec::new();
-        for index in 0..spec.configurations() {
-            let configuration = spec.configuration(index);
-            let key = ShapeKey::of(&configuration);
-            let shape = match shapes.iter_mut().find(|shape| shape.key == key) {
-                Some(shape) => shape,
-                None => {
-                    shapes.push(ShapePlan::of(&configuration, key));
-                    shapes.last_mut().expect("just pushed")
-                }
-            };
-            shape.trials += u64::from(terms.replicates);
-        }
-        for shape in &mut shapes {
-            shape.core_hours = hours(shape.operations(), gflops_per_core);
-        }
-        let operations = shapes.iter().map(ShapePlan::operations).sum();
+    pub fn of(spec: &SweepSpec, cost: &Cost) -> Self {
+        assert!(cost.lanes > 0 && cost.gigaflops_per_core > 0.0, "{cost:?}");
+        let replicates = u64::from(spec.terms().replicates);
+        let shapes: Vec<_> = group(spec)
+            .iter()
+            .map(|group| group.price(replicates, cost))
+            .collect();
+        let total = |part: fn(&ShapePlan) -> f64| shapes.iter().map(part).sum();
         Self {
-            schema: "pondersweep.plan/1",
-            sweep_id: spec.id().to_string(),
-            name: terms.name.clone(),
             configurations: spec.configurations(),
-            replicates: terms.replicates,
             trials: spec.trials(),
-            bundles: shapes
-                .iter()
-                .map(|shape| shape.trials.div_ceil(LANES_PER_BUNDLE))
-                .sum(),
+            bundles: shapes.iter().map(|shape| shape.bundles).sum(),
             updates: shapes
                 .iter()
-                .map(|shape| shape.trials * shape.updates)
-                .sum(),
-            floating_point_operations: operations,
-            core_hours: hours(operations, gflops_per_core),
-            gflops_per_core,
+                .map(ShapePlan::updates)
+                .fold(0, u64::saturating_add),
+            training_operations: total(ShapePlan::training_operations),
+            evaluation_operations: total(ShapePlan::evaluation_operations),
+            core_hours: total(|shape| shape.core_hours),
+            is_upper_bound: shapes
+                .iter()
+                .any(|shape| shape.unroll == Unroll::Cumulative),
             shapes,
         }
     }
 }
 
-impl ShapePlan {
-    fn of(configuration: &ConfigurationSpec, key: ShapeKey) -> Self {
-        let training = &configuration.training;
-        let updates = float(training.updates);
-        let evaluations = float(training.updates.div_ceil(configuration.evaluation.every));
-        let ranges = if configuration.evaluation.extrapolate {
-            2.0
-        } else {
-            1.0
-        };
-        let examples = f64::from(configuration.evaluation.examples);
-        let evaluation = evaluations * ranges * examples * Forward::of(configuration).total();
-        Self {
-            shape: describe(configuration),
-            trials: 0,
-            updates: training.updates,
-            operations_per_update: operations_per_update(configuration),
-            core_hours: 0.0,
-            key,
-            operations_per_trial: updates * operations_per_update(configuration) + evaluation,
-        }
-    }
-
-    fn operations(&self) -> f64 {
-        float(self.trials) * self.operations_per_trial
-    }
-}
-
-/// Operations of the forward pass of one sample.
-struct Forward {
-    /// `W x + b`, computed once: the input is the same at every step.
-    input: f64,
-    /// `U h` at the steps 2..N (`h_0 = 0` needs none), and both heads at every step.
-    steps: f64,
-}
-
-impl Forward {
-    fn of(configuration: &ConfigurationSpec) -> Self {
-        let gates = match configuration.model.step_function {
-            StepFunction::Rnn => 1.0,
-            StepFunction::Gru => 3.0,
-        };
-        let hidden = f64::from(configuration.model.hidden);
-        let elements = f64::from(configuration.task.elements);
-        let steps = f64::from(configuration.model.max_steps);
-        Self {
-            input: 2.0 * elements * gates * hidden,
-            steps: (steps - 1.0) * 2.0 * hidden * gates * hidden + steps * 2.0 * 2.0 * hidden,
-        }
-    }
-
-    fn total(&self) -> f64 {
-        self.input + self.steps
-    }
-}
-
-/// Multiplications and additions of one update: the backward pass costs twice the forward one,
-/// but for the input, whose gradient nobody needs.
-fn operations_per_update(configuration: &ConfigurationSpec) -> f64 {
-    let forward = Forward::of(configuration);
-    f64::from(configuration.training.batch) * (2.0 * forward.input + 3.0 * forward.steps)
-}
-
-fn describe(configuration: &ConfigurationSpec) -> String {
-    let model = &configuration.model;
-    format!(
-        "{} {} of {} elements, {} {}, max_steps {}, batch {}",
-        configuration.task.kind.name(),
-        configuration.task.positions.name(),
-        configuration.task.elements,
-        model.step_function.name(),
-        model.hidden,
-        model.max_steps,
-        configuration.training.batch
-    )
-}
-
-fn hours(operations: f64, gflops_per_core: f64) -> f64 {
-    operations / (gflops_per_core * 1e9) / 3_600.0
-}
-
 #[expect(
     clippy::cast_precision_loss,
-    reason = "a cost needs no more than 53 bits"
+    reason = "estimates, shown to a few digits"
 )]
-const fn float(count: u64) -> f64 {
-    count as f64
+impl ShapePlan {
+    fn updates(&self) -> u64 {
+        self.updates_per_trial.saturating_mul(self.trials)
+    }
+
+    fn training_operations(&self) -> f64 {
+        self.operations_per_update * self.updates_per_trial as f64 * self.trials as f64
+    }
+
+    fn evaluation_operations(&self) -> f64 {
+        let evaluations = self.evaluations_per_trial as f64 * self.trials as f64;
+        self.operations_per_evaluation * evaluations
+    }
+}
+
+/// Configurations of one shape.
+struct Group {
+    shape: ShapeKey,
+    example: ConfigurationSpec,
+    configurations: u64,
+}
+
+impl Group {
+    fn price(&self, replicates: u64, cost: &Cost) -> ShapePlan {
+        let operations = Operations::of(&self.example);
+        let trials = self.configurations * replicates;
+        let (task, model) = (&self.example.task, &self.example.model);
+        let training = &self.example.training;
+        let mut plan = ShapePlan {
+            shape: self.shape.to_string(),
+            step_function: model.step_function,
+            hidden: model.hidden,
+            elements: task.elements,
+            max_steps: model.max_steps,
+            batch: training.batch,
+            unroll: model.unroll,
+            configurations: self.configurations,
+            trials,
+            bundles: trials.div_ceil(cost.lanes.into()),
+            updates_per_trial: training.updates,
+            operations_per_update: operations.per_update(),
+            evaluations_per_trial: training.updates.div_ceil(self.example.evaluation.every),
+            operations_per_evaluation: operations.per_evaluation(),
+            core_hours: 0.0,
+        };
+        let operations = plan.training_operations() + plan.evaluation_operations();
+        plan.core_hours = operations / (cost.gigaflops_per_core * 1e9) / 3600.0;
+        plan
+    }
+}
+
+/// Counts the configurations of each shape. Hashing a shape is dear, so it is done once for each
+/// combination of those axes that make a difference to it, not for every configuration.
+fn group(spec: &SweepSpec) -> Vec<Group> {
+    let axes = shape_axes(spec);
+    let mut groups: Vec<Group> = Vec::new();
+    let mut by_shape = HashMap::new();
+    let mut by_positions: HashMap<Vec<usize>, usize> = HashMap::new();
+    for index in 0..spec.configurations() {
+        let positions = spec.positions(index);
+        let key: Vec<usize> = axes.iter().map(|&axis| positions[axis]).collect();
+        let group = *by_positions.entry(key).or_insert_with(|| {
+            let example = spec.configuration(index);
+            let shape = ShapeKey::of(&example);
+            *by_shape.entry(shape).or_insert_with(|| {
+                groups.push(Group {
+                    shape,
+                    example,
+                    configurations: 0,
+                });
+                groups.len() - 1
+            })
+        });
+        groups[group].configurations += 1;
+    }
+    groups
+}
+
+/// The axes whose values may change the shape.
+fn shape_axes(spec: &SweepSpec) -> Vec<usize> {
+    let template = &spec.terms().template;
+    let base = ShapeKey::of(template);
+    let axes = spec.terms().axes.iter().enumerate();
+    let changes = axes.filter(|(_, axis)| {
+        axis.values.iter().any(|value| {
+            let mut settings = template.to_settings();
+            let set = axis.parameter.set(&mut settings, value);
+            let other = set.and_then(|()| ConfigurationSpec::try_from(settings));
+            // A value that is only valid together with others is taken to change the shape.
+            other.map_or(true, |other| ShapeKey::of(&other) != base)
+        })
+    });
+    changes.map(|(index, _)| index).collect()
 }
 
 #[cfg(test)]
 mod tests {
-    use pondersweep_proto::spec::Settings;
+    use std::collections::HashSet;
+
+    use pondersweep_proto::parameter::{Parameter, ParameterValue};
+    use proptest::prelude::*;
 
     use super::*;
+    use crate::sweep::{
+        Axis,
+        test_support::{any_terms, terms},
+    };
 
-    fn configuration(step_function: &str) -> ConfigurationSpec {
-        let settings: Settings = serde_json::from_value(serde_json::json!({
-            "task": { "kind": "parity", "elements": 64 },
-            "model": { "kind": "ponder_net", "lambda_p": 0.2, "step_function": step_function },
-            "training": { "updates": 1000 },
-        }))
-        .unwrap();
-        settings.try_into().unwrap()
+    const COST: Cost = Cost {
+        gigaflops_per_core: 50.0,
+        lanes: 4,
+    };
+
+    proptest! {
+        #[test]
+        fn the_shapes_of_a_plan_are_those_of_its_configurations(terms in any_terms()) {
+            let Ok(spec) = SweepSpec::new(terms) else {
+                return Err(TestCaseError::reject("the rules exclude everything"));
+            };
+            let plan = Plan::of(&spec, &COST);
+            let keys: Vec<_> = (0..spec.configurations())
+                .map(|index| ShapeKey::of(&spec.configuration(index)).to_string())
+                .collect();
+            for shape in &plan.shapes {
+                let count = keys.iter().filter(|key| **key == shape.shape).count();
+                prop_assert_eq!(shape.configurations, count as u64);
+            }
+            let distinct: HashSet<_> = keys.iter().collect();
+            prop_assert_eq!(plan.shapes.len(), distinct.len());
+            let trials: u64 = plan.shapes.iter().map(|shape| shape.trials).sum();
+            prop_assert_eq!(trials, spec.trials());
+        }
     }
 
     #[test]
-    fn an_update_costs_what_counting_by_hand_says() {
-        // 2 * 6.29 M for the input, 3 * (239.1 M + 1.3 M) for the steps.
-        let gru = operations_per_update(&configuration("gru"));
-        assert!((gru / 1e6 - 733.7).abs() < 1.0, "{gru}");
-        let rnn = operations_per_update(&configuration("rnn"));
-        assert!((rnn / 1e6 - 247.2).abs() < 1.0, "{rnn}");
+    fn a_plan_adds_up_its_trials_updates_evaluations_and_hours() {
+        let mut terms = terms();
+        terms.axes.push(Axis {
+            parameter: Parameter::MaxSteps,
+            values: [5, 20].map(ParameterValue::Integer).into(),
+        });
+        let mut settings = terms.template.to_settings();
+        settings.evaluation.every = 300;
+        terms.template = settings.try_into().unwrap();
+        let plan = Plan::of(&SweepSpec::new(terms).unwrap(), &COST);
+        assert_eq!((plan.configurations, plan.trials), (4, 12));
+        // Two shapes of six trials each, four at a time.
+        assert_eq!((plan.shapes.len(), plan.bundles), (2, 4));
+        assert_eq!(plan.updates, 12_000);
+        // After 300, 600 and 900 updates, and after the last.
+        assert_eq!(plan.shapes[0].evaluations_per_trial, 4);
+        let operations = plan.training_operations + plan.evaluation_operations;
+        assert!((plan.core_hours * 50e9 * 3600.0 / operations - 1.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn an_early_stop_in_training_makes_the_plan_an_upper_bound() {
+        let mut terms = terms();
+        let is_bound = |terms| Plan::of(&SweepSpec::new(terms).unwrap(), &COST).is_upper_bound;
+        assert!(!is_bound(terms.clone()));
+        let mut settings = terms.template.to_settings();
+        settings.model.unroll = Unroll::Cumulative;
+        terms.template = settings.try_into().unwrap();
+        assert!(is_bound(terms));
     }
 }

@@ -3,70 +3,21 @@
 
 use pondersweep_proto::{
     id::{ContentKey, SweepId},
-    limit::{MAX_AXIS_VALUES, MAX_EXCLUSIONS, MAX_NAME_BYTES, MAX_REPLICATES, MAX_TRIALS},
-    parameter::{Parameter, ParameterValue},
     spec::{ConfigurationSpec, SpecError, TrialSpec},
 };
-use serde::{Deserialize, Serialize};
 
-/// One parameter and the values it takes.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Axis {
-    /// What varies.
-    pub parameter: Parameter,
-    /// Its values, without repetition, in the order given.
-    pub values: Vec<ParameterValue>,
-}
-
-/// Configurations for which every condition holds are left out.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Exclusion {
-    /// All must hold.
-    pub conditions: Vec<Condition>,
-}
-
-/// Holds when the parameter has one of the values.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Condition {
-    /// An axis of the space.
-    pub parameter: Parameter,
-    /// Values of that axis.
-    pub values: Vec<ParameterValue>,
-}
-
-/// The parts of a sweep, unchecked.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct SweepTerms {
-    /// For people.
-    pub name: String,
-    /// What every configuration shares; axes replace single settings of it.
-    pub template: ConfigurationSpec,
-    /// The search space is their product, the last axis varying fastest.
-    pub axes: Vec<Axis>,
-    /// What is left out of the product.
-    pub exclusions: Vec<Exclusion>,
-    /// Repetitions of every configuration.
-    pub replicates: u32,
-    /// Base of every random stream.
-    pub seed: u64,
-    /// A trial is solved when `accuracy_interpolation` reaches this share.
-    pub solved_threshold: f64,
-    /// Attempts that may fail by the trial's own doing before it counts as failed, from 1.
-    pub max_failures: u32,
-    /// Attempts that may be lost with their worker before it counts as failed, from 1.
-    pub max_worker_losses: u32,
-}
+use super::{
+    check,
+    grid::{self, as_index},
+    terms::SweepTerms,
+};
 
 /// A valid sweep.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SweepSpec {
     terms: SweepTerms,
     /// Grid index of every configuration that no exclusion matches; `None` when that is all.
-    kept: Option<Vec<u64>>,
+    kept: Option<Vec<u32>>,
     configurations: u64,
 }
 
@@ -76,23 +27,16 @@ impl SweepSpec {
     /// # Errors
     /// The first thing that cannot be, with its place (`space.lambda_p`, `model.beta`, ...).
     pub fn new(mut terms: SweepTerms) -> Result<Self, SpecError> {
-        check_terms(&terms)?;
-        admit_axes(&mut terms.axes)?;
-        let grid = grid_size(&terms.axes)?;
-        admit_exclusions(&mut terms)?;
+        check::admit(&mut terms)?;
         // The template's value of a swept setting is never used: the first value of its axis
         // stands there, so that one search space has one identity.
-        terms.template = point(&terms, 0)?;
-        let kept = kept(&terms, grid)?;
-        let configurations = kept.as_ref().map_or(grid, |kept| kept.len() as u64);
-        let trials = configurations.saturating_mul(u64::from(terms.replicates));
-        if trials > MAX_TRIALS {
-            return Err(SpecError::new(
-                "space",
-                format!("{trials} trials are more than the {MAX_TRIALS} one sweep may have"),
-                "split the space into several sweeps",
-            ));
-        }
+        terms.template = grid::point(&terms, 0)?;
+        let kept = grid::kept(&terms)?;
+        let grid = || terms.axes.iter().map(|axis| axis.values.len() as u64);
+        let configurations = kept
+            .as_ref()
+            .map_or_else(|| grid().product(), |kept| kept.len() as u64);
+        check::check_trials(configurations, terms.replicates)?;
         Ok(Self {
             terms,
             kept,
@@ -127,11 +71,15 @@ impl SweepSpec {
     /// The configuration at an index below [`Self::configurations`].
     #[must_use]
     pub fn configuration(&self, index: u64) -> ConfigurationSpec {
-        let grid_index = self
-            .kept
-            .as_ref()
-            .map_or(index, |kept| kept[as_index(index)]);
-        point(&self.terms, grid_index).expect("every configuration was checked in `new`")
+        grid::point(&self.terms, self.grid_index(index))
+            .expect("every configuration was checked in `new`")
+    }
+
+    /// The position on every axis of the configuration at an index below
+    /// [`Self::configurations`].
+    #[must_use]
+    pub fn positions(&self, index: u64) -> Vec<usize> {
+        grid::positions(&self.terms.axes, self.grid_index(index))
     }
 
     /// Where a trial stands: its configuration's index and its replicate.
@@ -156,213 +104,256 @@ impl SweepSpec {
             replicate,
         }
     }
-}
 
-fn check_terms(terms: &SweepTerms) -> Result<(), SpecError> {
-    let refuse = |path, problem: String, hint| Err(SpecError::new(path, problem, hint));
-    if terms.name.is_empty() || terms.name.len() > MAX_NAME_BYTES {
-        return refuse("sweep.name", format!("{:?}", terms.name), "1 to 128 bytes");
-    }
-    if terms.name.chars().any(char::is_control) {
-        return refuse(
-            "sweep.name",
-            format!("{:?}", terms.name),
-            "no control characters",
-        );
-    }
-    if !(1..=MAX_REPLICATES).contains(&terms.replicates) {
-        let hint = "a whole number from 1 to 1000000";
-        return refuse(
-            "replicates.count",
-            format!("{} is out of range", terms.replicates),
-            hint,
-        );
-    }
-    if !(terms.solved_threshold > 0.0 && terms.solved_threshold <= 1.0) {
-        let problem = format!("{} is out of range", terms.solved_threshold);
-        return refuse(
-            "sweep.solved_threshold",
-            problem,
-            "a share above 0 and up to 1",
-        );
-    }
-    for (path, count) in [
-        ("limits.max_failures", terms.max_failures),
-        ("limits.max_worker_losses", terms.max_worker_losses),
-    ] {
-        if !(1..=1_000).contains(&count) {
-            return refuse(
-                path,
-                format!("{count} is out of range"),
-                "a whole number from 1 to 1000",
-            );
-        }
-    }
-    Ok(())
-}
-
-fn admit_axes(axes: &mut [Axis]) -> Result<(), SpecError> {
-    for index in 0..axes.len() {
-        let (before, rest) = axes.split_at_mut(index);
-        let axis = &mut rest[0];
-        let path = format!("space.{}", axis.parameter);
-        if before.iter().any(|other| other.parameter == axis.parameter) {
-            return Err(SpecError::new(
-                path,
-                "stands twice",
-                "give each parameter once",
-            ));
-        }
-        if axis.values.is_empty() {
-            return Err(SpecError::new(
-                path,
-                "has no values",
-                "a list needs at least one value",
-            ));
-        }
-        if axis.values.len() > MAX_AXIS_VALUES {
-            let problem = format!("has {} values", axis.values.len());
-            return Err(SpecError::new(
-                path,
-                problem,
-                "an axis may have up to 100000",
-            ));
-        }
-        for value in &mut axis.values {
-            *value = axis.parameter.admit(value.clone())?;
-        }
-        check_distinct(&path, &axis.values)?;
-    }
-    Ok(())
-}
-
-fn check_distinct(path: &str, values: &[ParameterValue]) -> Result<(), SpecError> {
-    let mut seen = std::collections::HashSet::with_capacity(values.len());
-    match values.iter().find(|value| !seen.insert(value.to_string())) {
-        None => Ok(()),
-        Some(twice) => Err(SpecError::new(
-            path,
-            format!("{twice} stands twice"),
-            "the same trial is never run twice; for more repetitions raise replicates.count",
-        )),
+    fn grid_index(&self, index: u64) -> u64 {
+        assert!(index < self.configurations);
+        self.kept
+            .as_ref()
+            .map_or(index, |kept| kept[as_index(index)].into())
     }
 }
 
-fn grid_size(axes: &[Axis]) -> Result<u64, SpecError> {
-    let size = axes.iter().try_fold(1_u64, |size, axis| {
-        size.checked_mul(axis.values.len() as u64)
-    });
-    size.filter(|&size| size <= MAX_TRIALS).ok_or_else(|| {
-        SpecError::new(
-            "space",
-            format!("the grid has more than {MAX_TRIALS} configurations"),
-            "split the space into several sweeps",
-        )
-    })
-}
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
 
-fn admit_exclusions(terms: &mut SweepTerms) -> Result<(), SpecError> {
-    let SweepTerms {
-        axes, exclusions, ..
-    } = terms;
-    if exclusions.len() > MAX_EXCLUSIONS {
-        let problem = format!("{} rules", exclusions.len());
-        return Err(SpecError::new("space.exclude", problem, "up to 1000 rules"));
-    }
-    for exclusion in exclusions {
-        if exclusion.conditions.is_empty() {
-            let hint = "name at least one parameter and its value";
-            return Err(SpecError::new(
-                "space.exclude",
-                "an empty rule excludes everything",
-                hint,
-            ));
-        }
-        for condition in &mut exclusion.conditions {
-            admit_condition(axes, condition)?;
-        }
-    }
-    Ok(())
-}
+    use pondersweep_proto::parameter::{Parameter, ParameterValue};
+    use proptest::prelude::*;
 
-fn admit_condition(axes: &[Axis], condition: &mut Condition) -> Result<(), SpecError> {
-    let Condition { parameter, values } = condition;
-    let refuse = |problem: String, hint: &str| Err(SpecError::new("space.exclude", problem, hint));
-    let Some(axis) = axes.iter().find(|axis| axis.parameter == *parameter) else {
-        return refuse(
-            format!("{parameter} is not swept"),
-            "rules name parameters of [space]",
-        );
+    use super::*;
+    use crate::sweep::{
+        Axis, Condition, Exclusion,
+        test_support::{any_terms, terms},
     };
-    for value in values {
-        *value = parameter.admit(value.clone())?;
-        if !axis.values.contains(value) {
-            let problem = format!("{parameter} never is {value}");
-            return refuse(
-                problem,
-                "a rule that matches nothing is most often a typing mistake",
-            );
+
+    /// The kept configurations, found by asking each configuration for its values.
+    fn kept_by_value(terms: &SweepTerms) -> Vec<ConfigurationSpec> {
+        let mut grid = vec![terms.template.to_settings()];
+        for axis in &terms.axes {
+            let spread = |settings: &_| {
+                let mut copies = Vec::new();
+                for value in &axis.values {
+                    let mut copy = Clone::clone(settings);
+                    axis.parameter.set(&mut copy, value).unwrap();
+                    copies.push(copy);
+                }
+                copies
+            };
+            grid = grid.iter().flat_map(spread).collect();
+        }
+        let excluded = |settings: &_| {
+            let holds = |condition: &Condition| {
+                let value = condition.parameter.get(settings).unwrap();
+                condition.values.contains(&value)
+            };
+            let matches = |rule: &Exclusion| rule.conditions.iter().all(holds);
+            terms.exclusions.iter().any(matches)
+        };
+        grid.retain(|settings| !excluded(settings));
+        grid.into_iter().map(|s| s.try_into().unwrap()).collect()
+    }
+
+    proptest! {
+        #[test]
+        fn the_trials_are_the_kept_configurations_once_for_each_replicate(terms in any_terms()) {
+            let expected = kept_by_value(&terms);
+            let Ok(spec) = SweepSpec::new(terms.clone()) else {
+                return Err(TestCaseError::reject("the rules exclude everything"));
+            };
+            prop_assert_eq!(spec.configurations(), expected.len() as u64);
+            let mut trials = (0..spec.trials()).map(|index| spec.trial(index));
+            for replicate in 0..terms.replicates {
+                for configuration in &expected {
+                    let trial = trials.next().unwrap();
+                    prop_assert_eq!(&trial.configuration, configuration);
+                    prop_assert_eq!(trial.replicate, replicate);
+                }
+            }
+            prop_assert!(trials.next().is_none());
+        }
+
+        #[test]
+        fn no_two_trials_of_a_sweep_are_the_same(terms in any_terms()) {
+            let Ok(spec) = SweepSpec::new(terms) else {
+                return Err(TestCaseError::reject("the rules exclude everything"));
+            };
+            let keys: HashSet<_> = (0..spec.trials()).map(|i| spec.trial(i).key()).collect();
+            prop_assert_eq!(keys.len() as u64, spec.trials());
+        }
+
+        #[test]
+        fn a_place_names_the_trial_at_its_index(terms in any_terms(), index in any::<u64>()) {
+            let Ok(spec) = SweepSpec::new(terms) else {
+                return Err(TestCaseError::reject("the rules exclude everything"));
+            };
+            let index = index % spec.trials();
+            let (configuration, replicate) = spec.place(index);
+            prop_assert_eq!(u64::from(replicate) * spec.configurations() + configuration, index);
+            let trial = spec.trial(index);
+            prop_assert_eq!(trial.configuration, spec.configuration(configuration));
+            prop_assert_eq!(trial.replicate, replicate);
+            let positions = spec.positions(configuration);
+            for (axis, position) in spec.terms().axes.iter().zip(positions) {
+                let value = axis.parameter.get(&spec.configuration(configuration));
+                prop_assert_eq!(value.as_ref(), Some(&axis.values[position]));
+            }
+        }
+
+        #[test]
+        fn freezing_a_sweep_again_changes_nothing(terms in any_terms()) {
+            let Ok(spec) = SweepSpec::new(terms) else {
+                return Err(TestCaseError::reject("the rules exclude everything"));
+            };
+            let again = SweepSpec::new(spec.terms().clone()).unwrap();
+            prop_assert_eq!(again.id(), spec.id());
+            prop_assert_eq!(again, spec);
         }
     }
-    Ok(())
-}
 
-/// The configuration at one point of the full grid.
-fn point(terms: &SweepTerms, grid_index: u64) -> Result<ConfigurationSpec, SpecError> {
-    let mut settings = terms.template.to_settings();
-    for (axis, position) in terms.axes.iter().zip(positions(&terms.axes, grid_index)) {
-        axis.parameter.set(&mut settings, &axis.values[position])?;
+    #[test]
+    fn the_templates_value_of_a_swept_setting_is_no_part_of_the_identity() {
+        let mut other = terms();
+        let mut settings = other.template.to_settings();
+        settings.model.lambda_p = 0.77;
+        other.template = settings.clone().try_into().unwrap();
+        let id = SweepSpec::new(terms()).unwrap().id();
+        assert_eq!(SweepSpec::new(other.clone()).unwrap().id(), id);
+        settings.training.updates += 1;
+        other.template = settings.try_into().unwrap();
+        assert_ne!(SweepSpec::new(other).unwrap().id(), id);
     }
-    ConfigurationSpec::try_from(settings)
-}
 
-/// The position on every axis of a grid point: the index in mixed radix, last axis fastest.
-fn positions(axes: &[Axis], grid_index: u64) -> Vec<usize> {
-    let mut rest = grid_index;
-    let mut positions = vec![0; axes.len()];
-    for (axis, position) in axes.iter().zip(&mut positions).rev() {
-        let values = axis.values.len() as u64;
-        *position = as_index(rest % values);
-        rest /= values;
+    #[test]
+    fn a_whole_number_and_its_decimal_form_make_the_same_sweep() {
+        let with = |value| {
+            let mut terms = terms();
+            terms.axes.push(Axis {
+                parameter: Parameter::Beta,
+                values: vec![value],
+            });
+            SweepSpec::new(terms).unwrap().id()
+        };
+        assert_eq!(
+            with(ParameterValue::Integer(1)),
+            with(ParameterValue::Number(1.0))
+        );
     }
-    positions
-}
 
-/// Checks every configuration and collects those that no exclusion matches.
-fn kept(terms: &SweepTerms, grid: u64) -> Result<Option<Vec<u64>>, SpecError> {
-    let mut kept = Vec::new();
-    for grid_index in 0..grid {
-        let positions = positions(&terms.axes, grid_index);
-        if terms
-            .exclusions
-            .iter()
-            .any(|rule| matches(rule, &terms.axes, &positions))
-        {
-            continue;
-        }
-        point(terms, grid_index)?;
-        kept.push(grid_index);
+    fn refused(change: impl FnOnce(&mut SweepTerms)) -> String {
+        let mut terms = terms();
+        change(&mut terms);
+        SweepSpec::new(terms).unwrap_err().path
     }
-    if kept.is_empty() {
-        let hint = "loosen the [[space.exclude]] rules";
-        return Err(SpecError::new(
-            "space.exclude",
-            "the rules exclude every configuration",
-            hint,
-        ));
+
+    #[test]
+    fn what_cannot_be_is_refused_by_its_place() {
+        let rule = |parameter, values| Exclusion {
+            conditions: vec![Condition { parameter, values }],
+        };
+        let halves = || vec![ParameterValue::Number(0.5)];
+        assert_eq!(refused(|t| t.name.clear()), "sweep.name");
+        assert_eq!(refused(|t| t.name = "a\nb".into()), "sweep.name");
+        assert_eq!(refused(|t| t.replicates = 0), "replicates.count");
+        assert_eq!(
+            refused(|t| t.solved_threshold = f64::NAN),
+            "sweep.solved_threshold"
+        );
+        assert_eq!(refused(|t| t.max_failures = 0), "limits.max_failures");
+        assert_eq!(
+            refused(|t| t.max_worker_losses = 0),
+            "limits.max_worker_losses"
+        );
+        assert_eq!(refused(|t| t.axes[0].values.clear()), "space.lambda_p");
+        assert_eq!(
+            refused(|t| t.axes.push(t.axes[0].clone())),
+            "space.lambda_p"
+        );
+        assert_eq!(
+            refused(|t| t.axes[0].values.push(ParameterValue::Number(0.2))),
+            "space.lambda_p"
+        );
+        assert_eq!(
+            refused(|t| t.axes[0].values.push(ParameterValue::Number(1.0))),
+            "model.lambda_p"
+        );
+        assert_eq!(
+            refused(|t| t.exclusions.push(rule(Parameter::Beta, halves()))),
+            "space.exclude"
+        );
+        assert_eq!(
+            refused(|t| t.exclusions.push(rule(Parameter::LambdaP, vec![]))),
+            "space.exclude"
+        );
+        let all = |t: &mut SweepTerms| {
+            t.exclusions
+                .push(rule(Parameter::LambdaP, t.axes[0].values.clone()));
+        };
+        assert_eq!(refused(all), "space.exclude");
     }
-    Ok((kept.len() as u64 != grid).then_some(kept))
-}
 
-fn matches(rule: &Exclusion, axes: &[Axis], positions: &[usize]) -> bool {
-    rule.conditions.iter().all(|condition| {
-        axes.iter().zip(positions).any(|(axis, &position)| {
-            axis.parameter == condition.parameter
-                && condition.values.contains(&axis.values[position])
-        })
-    })
-}
+    #[test]
+    fn only_the_kept_configurations_must_be_valid_together() {
+        let mut terms = terms();
+        let mut settings = terms.template.to_settings();
+        settings.task.max_nonzeros = Some(8);
+        terms.template = settings.try_into().unwrap();
+        let elements = |count| ParameterValue::Integer(count);
+        terms.axes.push(Axis {
+            parameter: Parameter::Elements,
+            values: vec![elements(8), elements(4)],
+        });
+        let error = SweepSpec::new(terms.clone()).unwrap_err();
+        assert_eq!(error.path, "task.max_nonzeros");
+        terms.exclusions.push(Exclusion {
+            conditions: vec![Condition {
+                parameter: Parameter::Elements,
+                values: vec![elements(4)],
+            }],
+        });
+        assert_eq!(SweepSpec::new(terms).unwrap().configurations(), 2);
+    }
 
-fn as_index(value: u64) -> usize {
-    usize::try_from(value).expect("sizes are bounded by MAX_TRIALS")
+    #[test]
+    fn a_grid_beyond_the_limit_is_refused_before_it_is_walked() {
+        let many = |parameter| Axis {
+            parameter,
+            values: (1..=100_000).map(ParameterValue::Integer).collect(),
+        };
+        let huge = |t: &mut SweepTerms| {
+            t.axes = vec![
+                many(Parameter::Updates),
+                many(Parameter::Elements),
+                many(Parameter::Beta),
+                many(Parameter::LearningRate),
+            ];
+        };
+        assert_eq!(refused(huge), "space");
+        assert_eq!(
+            refused(|t| {
+                t.axes = vec![many(Parameter::Updates)];
+                t.replicates = 1_000;
+            }),
+            "space"
+        );
+    }
+
+    #[test]
+    fn a_million_configurations_are_checked_to_the_very_last() {
+        let axis = |parameter, scale: f64| Axis {
+            parameter,
+            values: (1..=100)
+                .map(|i| ParameterValue::Number(f64::from(i) * scale))
+                .collect(),
+        };
+        let mut terms = terms();
+        terms.axes = vec![
+            axis(Parameter::Beta, 0.01),
+            axis(Parameter::LearningRate, 0.001),
+            axis(Parameter::LambdaP, 0.009),
+        ];
+        let spec = SweepSpec::new(terms.clone()).unwrap();
+        assert_eq!(spec.configurations(), 1_000_000);
+        terms.axes[2].values[99] = ParameterValue::Number(1.0);
+        assert_eq!(SweepSpec::new(terms).unwrap_err().path, "model.lambda_p");
+    }
 }

@@ -1,4 +1,5 @@
-//! Sweeps as wire messages. A wire message is only ever a claim; `TryFrom` checks it.
+//! Sweeps to wire messages and back. A wire message is only ever a claim: the way back is through
+//! [`SweepSpec::new`].
 
 use pondersweep_proto::{
     parameter::{Parameter, ParameterValue},
@@ -11,18 +12,11 @@ use super::{Axis, Condition, Exclusion, SweepSpec, SweepTerms};
 impl From<&SweepSpec> for wire::SweepSpec {
     fn from(spec: &SweepSpec) -> Self {
         let terms = spec.terms();
-        let axis = |axis: &Axis| wire::Axis {
-            parameter: axis.parameter.name().to_owned(),
-            values: axis.values.iter().map(Into::into).collect(),
-        };
-        let exclusion = |rule: &Exclusion| wire::Exclusion {
-            conditions: rule.conditions.iter().map(condition).collect(),
-        };
         Self {
             name: terms.name.clone(),
             template: Some((&terms.template).into()),
-            axes: terms.axes.iter().map(axis).collect(),
-            exclusions: terms.exclusions.iter().map(exclusion).collect(),
+            axes: terms.axes.iter().map(Into::into).collect(),
+            exclusions: terms.exclusions.iter().map(Into::into).collect(),
             replicates: terms.replicates,
             seed: terms.seed,
             solved_threshold: terms.solved_threshold,
@@ -32,37 +26,19 @@ impl From<&SweepSpec> for wire::SweepSpec {
     }
 }
 
-fn condition(condition: &Condition) -> wire::Condition {
-    wire::Condition {
-        parameter: condition.parameter.name().to_owned(),
-        values: condition.values.iter().map(Into::into).collect(),
-    }
-}
-
 impl TryFrom<wire::SweepSpec> for SweepSpec {
     type Error = SpecError;
 
     fn try_from(spec: wire::SweepSpec) -> Result<Self, SpecError> {
         let template = spec.template.ok_or_else(|| {
-            SpecError::new(
-                "template",
-                "missing",
-                "a sweep has a template of its configurations",
-            )
+            let hint = "a specification has every section";
+            SpecError::new("template", "missing", hint)
         })?;
         Self::new(SweepTerms {
             name: spec.name,
             template: template.try_into()?,
-            axes: spec
-                .axes
-                .into_iter()
-                .map(axis_of)
-                .collect::<Result<_, _>>()?,
-            exclusions: spec
-                .exclusions
-                .into_iter()
-                .map(exclusion_of)
-                .collect::<Result<_, _>>()?,
+            axes: try_all(spec.axes)?,
+            exclusions: try_all(spec.exclusions)?,
             replicates: spec.replicates,
             seed: spec.seed,
             solved_threshold: spec.solved_threshold,
@@ -72,27 +48,114 @@ impl TryFrom<wire::SweepSpec> for SweepSpec {
     }
 }
 
-fn axis_of(axis: wire::Axis) -> Result<Axis, SpecError> {
-    let (parameter, values) = values_of(&axis.parameter, axis.values)?;
-    Ok(Axis { parameter, values })
+impl From<&Axis> for wire::Axis {
+    fn from(axis: &Axis) -> Self {
+        Self {
+            parameter: axis.parameter.name().into(),
+            values: axis.values.iter().map(Into::into).collect(),
+        }
+    }
 }
 
-fn exclusion_of(rule: wire::Exclusion) -> Result<Exclusion, SpecError> {
-    let condition_of = |condition: wire::Condition| {
-        let (parameter, values) = values_of(&condition.parameter, condition.values)?;
-        Ok(Condition { parameter, values })
-    };
-    let conditions: Result<Vec<Condition>, SpecError> =
-        rule.conditions.into_iter().map(condition_of).collect();
-    Ok(Exclusion {
-        conditions: conditions?,
-    })
+impl TryFrom<wire::Axis> for Axis {
+    type Error = SpecError;
+
+    fn try_from(axis: wire::Axis) -> Result<Self, SpecError> {
+        Ok(Self {
+            parameter: parameter(&axis.parameter)?,
+            values: try_all::<_, ParameterValue>(axis.values)?,
+        })
+    }
 }
 
-fn values_of(
-    parameter: &str,
-    values: Vec<wire::ParameterValue>,
-) -> Result<(Parameter, Vec<ParameterValue>), SpecError> {
-    let values: Result<_, SpecError> = values.into_iter().map(ParameterValue::try_from).collect();
-    Ok((parameter.parse()?, values?))
+impl From<&Exclusion> for wire::Exclusion {
+    fn from(rule: &Exclusion) -> Self {
+        let conditions = rule.conditions.iter().map(Into::into).collect();
+        Self { conditions }
+    }
+}
+
+impl TryFrom<wire::Exclusion> for Exclusion {
+    type Error = SpecError;
+
+    fn try_from(rule: wire::Exclusion) -> Result<Self, SpecError> {
+        let conditions = try_all(rule.conditions)?;
+        Ok(Self { conditions })
+    }
+}
+
+impl From<&Condition> for wire::Condition {
+    fn from(condition: &Condition) -> Self {
+        Self {
+            parameter: condition.parameter.name().into(),
+            values: condition.values.iter().map(Into::into).collect(),
+        }
+    }
+}
+
+impl TryFrom<wire::Condition> for Condition {
+    type Error = SpecError;
+
+    fn try_from(condition: wire::Condition) -> Result<Self, SpecError> {
+        Ok(Self {
+            parameter: parameter(&condition.parameter)?,
+            values: try_all::<_, ParameterValue>(condition.values)?,
+        })
+    }
+}
+
+fn try_all<Message, T>(messages: Vec<Message>) -> Result<Vec<T>, SpecError>
+where
+    T: TryFrom<Message, Error = SpecError>,
+{
+    messages.into_iter().map(T::try_from).collect()
+}
+
+/// The parameter of a peer's name, of which an error shows only the beginning.
+fn parameter(name: &str) -> Result<Parameter, SpecError> {
+    let shown: String = name.chars().take(40).collect();
+    shown.parse()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::sweep::test_support::{any_terms, terms};
+
+    proptest! {
+        #[test]
+        fn a_sweep_survives_the_wire_with_its_identity(terms in any_terms()) {
+            let Ok(spec) = SweepSpec::new(terms) else {
+                return Err(TestCaseError::reject("the rules exclude everything"));
+            };
+            let back = SweepSpec::try_from(wire::SweepSpec::from(&spec)).unwrap();
+            prop_assert_eq!(back.id(), spec.id());
+            prop_assert_eq!(back, spec);
+        }
+    }
+
+    fn refused(change: impl FnOnce(&mut wire::SweepSpec)) -> String {
+        let mut message = wire::SweepSpec::from(&SweepSpec::new(terms()).unwrap());
+        change(&mut message);
+        SweepSpec::try_from(message).unwrap_err().path
+    }
+
+    #[test]
+    fn a_claim_that_does_not_hold_is_refused_by_its_place() {
+        assert_eq!(refused(|message| message.template = None), "template");
+        assert_eq!(
+            refused(|message| message.replicates = 0),
+            "replicates.count"
+        );
+        assert_eq!(
+            refused(|message| message.axes[0].parameter = "warp".into()),
+            "space.warp"
+        );
+        assert_eq!(
+            refused(|message| message.axes[0].values[0].kind = None),
+            "space"
+        );
+    }
 }

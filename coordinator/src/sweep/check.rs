@@ -1,0 +1,177 @@
+//! Checks each part of a sweep by itself and brings its values into their parameter's form. Whether
+//! the combinations are valid is found by walking the grid, in [`super::grid`].
+
+use std::collections::HashSet;
+
+use pondersweep_proto::{
+    limit::{MAX_AXIS_VALUES, MAX_EXCLUSIONS, MAX_NAME_BYTES, MAX_REPLICATES, MAX_TRIALS},
+    parameter::ParameterValue,
+    spec::SpecError,
+};
+
+use super::terms::{Axis, Condition, Exclusion, SweepTerms};
+
+/// More attempts than this hide a fault instead of surviving it.
+const MAX_ATTEMPTS: u32 = 1_000;
+
+/// Checks and admits everything but the template.
+///
+/// # Errors
+/// The first part that cannot be.
+pub(super) fn admit(terms: &mut SweepTerms) -> Result<(), SpecError> {
+    check_name(&terms.name)?;
+    check_numbers(terms)?;
+    admit_axes(&mut terms.axes)?;
+    check_grid_size(&terms.axes)?;
+    admit_exclusions(terms)
+}
+
+fn check_name(name: &str) -> Result<(), SpecError> {
+    let refuse = |problem: &str, hint| Err(SpecError::new("sweep.name", problem, hint));
+    if name.is_empty() {
+        return refuse("is empty", "what people will call the sweep");
+    }
+    if name.len() > MAX_NAME_BYTES {
+        return refuse("is too long", "a name has up to 128 bytes");
+    }
+    if name.chars().any(char::is_control) {
+        return refuse("holds control characters", "a name is one line of text");
+    }
+    Ok(())
+}
+
+fn check_numbers(terms: &SweepTerms) -> Result<(), SpecError> {
+    check_count("replicates.count", terms.replicates, MAX_REPLICATES)?;
+    if !(terms.solved_threshold > 0.0 && terms.solved_threshold <= 1.0) {
+        let problem = format!("{} is out of range", terms.solved_threshold);
+        let hint = "a share of correct answers, above 0 and up to 1";
+        return Err(SpecError::new("sweep.solved_threshold", problem, hint));
+    }
+    check_count("limits.max_failures", terms.max_failures, MAX_ATTEMPTS)?;
+    check_count(
+        "limits.max_worker_losses",
+        terms.max_worker_losses,
+        MAX_ATTEMPTS,
+    )
+}
+
+fn check_count(path: &str, value: u32, most: u32) -> Result<(), SpecError> {
+    if (1..=most).contains(&value) {
+        return Ok(());
+    }
+    let hint = format!("a whole number from 1 to {most}");
+    Err(SpecError::new(
+        path,
+        format!("{value} is out of range"),
+        hint,
+    ))
+}
+
+fn admit_axes(axes: &mut [Axis]) -> Result<(), SpecError> {
+    let mut seen = HashSet::new();
+    for axis in axes {
+        let refuse = |problem: String, hint: &str| {
+            let path = format!("space.{}", axis.parameter);
+            Err(SpecError::new(path, problem, hint))
+        };
+        if !seen.insert(axis.parameter) {
+            return refuse("stands twice".into(), "give each parameter once");
+        }
+        if axis.values.is_empty() {
+            return refuse("has no values".into(), "a list needs at least one value");
+        }
+        if axis.values.len() > MAX_AXIS_VALUES {
+            let problem = format!("has {} values", axis.values.len());
+            return refuse(problem, "an axis may have up to 100000");
+        }
+        for value in &mut axis.values {
+            *value = axis.parameter.admit(value.clone())?;
+        }
+        if let Some(index) = first_repeated(&axis.values) {
+            let problem = format!("has the value {} twice", axis.values[index]);
+            return refuse(problem, REPEATED_HINT);
+        }
+    }
+    Ok(())
+}
+
+/// What to do about a repeated value.
+pub(super) const REPEATED_HINT: &str =
+    "the same trial is never run twice; for more repetitions raise replicates.count";
+
+/// The index of the first value that stands earlier in the list already.
+pub(super) fn first_repeated(values: &[ParameterValue]) -> Option<usize> {
+    let mut seen = HashSet::with_capacity(values.len());
+    values
+        .iter()
+        .position(|value| !seen.insert(value.to_string()))
+}
+
+fn check_grid_size(axes: &[Axis]) -> Result<(), SpecError> {
+    let size = axes.iter().try_fold(1_u64, |size, axis| {
+        size.checked_mul(axis.values.len() as u64)
+    });
+    if size.is_some_and(|size| size <= MAX_TRIALS) {
+        return Ok(());
+    }
+    let problem = format!("the grid has more than {MAX_TRIALS} configurations");
+    Err(SpecError::new("space", problem, SPLIT_HINT))
+}
+
+/// Checks the number of trials of all replicates together.
+pub(super) fn check_trials(configurations: u64, replicates: u32) -> Result<(), SpecError> {
+    let trials = configurations.saturating_mul(replicates.into());
+    if trials <= MAX_TRIALS {
+        return Ok(());
+    }
+    let problem = format!("{trials} trials are more than the {MAX_TRIALS} one sweep may have");
+    Err(SpecError::new("space", problem, SPLIT_HINT))
+}
+
+const SPLIT_HINT: &str = "split the space into several sweeps";
+
+fn admit_exclusions(terms: &mut SweepTerms) -> Result<(), SpecError> {
+    let SweepTerms {
+        axes, exclusions, ..
+    } = terms;
+    if exclusions.len() > MAX_EXCLUSIONS {
+        let problem = format!("{} rules", exclusions.len());
+        return Err(SpecError::new("space.exclude", problem, "up to 1000 rules"));
+    }
+    exclusions
+        .iter_mut()
+        .try_for_each(|rule| admit_exclusion(axes, rule))
+}
+
+/// Checks one rule against the axes.
+pub(super) fn admit_exclusion(axes: &[Axis], rule: &mut Exclusion) -> Result<(), SpecError> {
+    if rule.conditions.is_empty() {
+        let hint = "name at least one parameter and its value";
+        let problem = "an empty rule excludes everything";
+        return Err(SpecError::new("space.exclude", problem, hint));
+    }
+    rule.conditions
+        .iter_mut()
+        .try_for_each(|condition| admit_condition(axes, condition))
+}
+
+/// Checks one condition against the axes.
+pub(super) fn admit_condition(axes: &[Axis], condition: &mut Condition) -> Result<(), SpecError> {
+    const NOTHING: &str = "a rule that matches nothing is most often a typing mistake";
+    let Condition { parameter, values } = condition;
+    let refuse = |problem: String, hint: &str| Err(SpecError::new("space.exclude", problem, hint));
+    let Some(axis) = axes.iter().find(|axis| axis.parameter == *parameter) else {
+        let hint = "rules name parameters of [space]";
+        return refuse(format!("{parameter} is not swept"), hint);
+    };
+    if values.is_empty() {
+        return refuse(format!("{parameter} has no values"), NOTHING);
+    }
+    for value in values {
+        *value = parameter.admit(value.clone())?;
+        if !axis.values.contains(value) {
+            return refuse(format!("{parameter} never is {value}"), NOTHING);
+        }
+    }
+    Ok(())
+}

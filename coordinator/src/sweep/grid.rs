@@ -1,0 +1,134 @@
+//! The product of the axes: which point has which number, and which points no rule excludes.
+
+use pondersweep_proto::spec::{ConfigurationSpec, Settings, SpecError};
+
+use super::terms::{Axis, Exclusion, SweepTerms};
+
+/// The configuration at one point of the full grid.
+///
+/// # Errors
+/// What is wrong with the combination.
+pub(super) fn point(terms: &SweepTerms, grid_index: u64) -> Result<ConfigurationSpec, SpecError> {
+    let mut settings = terms.template.to_settings();
+    for (axis, position) in terms.axes.iter().zip(positions(&terms.axes, grid_index)) {
+        axis.parameter.set(&mut settings, &axis.values[position])?;
+    }
+    settings.try_into()
+}
+
+/// The position on every axis of a grid point: the index in mixed radix, last axis fastest.
+pub(super) fn positions(axes: &[Axis], grid_index: u64) -> Vec<usize> {
+    let mut rest = as_index(grid_index);
+    let mut positions = vec![0; axes.len()];
+    for (axis, position) in axes.iter().zip(&mut positions).rev() {
+        *position = rest % axis.values.len();
+        rest /= axis.values.len();
+    }
+    positions
+}
+
+/// Checks every configuration and returns the grid index of each that is kept; `None` means all.
+///
+/// # Errors
+/// The first configuration that cannot be, or that none is left.
+pub(super) fn kept(terms: &SweepTerms) -> Result<Option<Vec<u32>>, SpecError> {
+    let mut walk = Walk::new(terms);
+    let mut positions = vec![0; terms.axes.len()];
+    walk.visit(&terms.axes, &terms.template, &mut positions)?;
+    if terms.exclusions.is_empty() {
+        return Ok(None);
+    }
+    if walk.kept.is_empty() {
+        let hint = "loosen the [[space.exclude]] rules";
+        let problem = "the rules exclude every configuration";
+        return Err(SpecError::new("space.exclude", problem, hint));
+    }
+    Ok(Some(walk.kept))
+}
+
+/// A walk over the whole grid in its order. It sets only what changes from one point to the next:
+/// a million configurations are checked while the person waits.
+struct Walk {
+    rules: Vec<Rule>,
+    /// Grid index of the next point; `MAX_TRIALS` fits.
+    next: u32,
+    /// Stays empty when there are no rules.
+    kept: Vec<u32>,
+}
+
+impl Walk {
+    fn new(terms: &SweepTerms) -> Self {
+        let compile = |rule| Rule::new(rule, &terms.axes);
+        Self {
+            rules: terms.exclusions.iter().map(compile).collect(),
+            next: 0,
+            kept: Vec::new(),
+        }
+    }
+
+    /// Visits all points whose first axes are set in `settings` and `positions` already; `axes`
+    /// are the remaining ones.
+    fn visit(
+        &mut self,
+        axes: &[Axis],
+        settings: &Settings,
+        positions: &mut [usize],
+    ) -> Result<(), SpecError> {
+        let Some((axis, inner)) = axes.split_first() else {
+            return self.arrive(settings, positions);
+        };
+        let depth = positions.len() - axes.len();
+        for (position, value) in axis.values.iter().enumerate() {
+            let mut settings = settings.clone();
+            axis.parameter.set(&mut settings, value)?;
+            positions[depth] = position;
+            self.visit(inner, &settings, positions)?;
+        }
+        Ok(())
+    }
+
+    fn arrive(&mut self, settings: &Settings, positions: &[usize]) -> Result<(), SpecError> {
+        let grid_index = self.next;
+        self.next += 1;
+        if self.rules.iter().any(|rule| rule.matches(positions)) {
+            return Ok(());
+        }
+        ConfigurationSpec::try_from(settings.clone())?;
+        if !self.rules.is_empty() {
+            self.kept.push(grid_index);
+        }
+        Ok(())
+    }
+}
+
+/// An exclusion in terms of positions, so that matching compares no values.
+struct Rule {
+    /// For each condition its axis and which positions on it match.
+    conditions: Vec<(usize, Vec<bool>)>,
+}
+
+impl Rule {
+    fn new(rule: &Exclusion, axes: &[Axis]) -> Self {
+        let compile = |condition: &super::Condition| {
+            let index = axes
+                .iter()
+                .position(|axis| axis.parameter == condition.parameter)
+                .expect("admitted rules name axes only");
+            let matches = |value| condition.values.contains(value);
+            (index, axes[index].values.iter().map(matches).collect())
+        };
+        Self {
+            conditions: rule.conditions.iter().map(compile).collect(),
+        }
+    }
+
+    fn matches(&self, positions: &[usize]) -> bool {
+        self.conditions
+            .iter()
+            .all(|(axis, matching)| matching[positions[*axis]])
+    }
+}
+
+pub(super) fn as_index(value: u64) -> usize {
+    usize::try_from(value).expect("sizes are bounded by MAX_TRIALS")
+}

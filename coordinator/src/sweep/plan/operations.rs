@@ -1,0 +1,96 @@
+//! Floating-point operations of one configuration: those of its matrix products, a multiplication
+//! and an addition each. Element-wise work is left out: it is linear where these are quadratic.
+
+use pondersweep_proto::spec::{ConfigurationSpec, StepFunction};
+
+/// The factors of the count.
+pub(super) struct Operations {
+    /// Columns of the input and of the hidden weights.
+    gates: f64,
+    elements: f64,
+    hidden: f64,
+    steps: f64,
+    batch: f64,
+    /// Samples of one evaluation.
+    examples: f64,
+}
+
+impl Operations {
+    pub(super) fn of(configuration: &ConfigurationSpec) -> Self {
+        let evaluation = &configuration.evaluation;
+        let passes = if evaluation.extrapolate { 2.0 } else { 1.0 };
+        Self {
+            gates: match configuration.model.step_function {
+                StepFunction::Rnn => 1.0,
+                // Reset, update and candidate.
+                StepFunction::Gru => 3.0,
+            },
+            elements: configuration.task.elements.into(),
+            hidden: configuration.model.hidden.into(),
+            steps: configuration.model.max_steps.into(),
+            batch: configuration.training.batch.into(),
+            examples: passes * f64::from(evaluation.examples),
+        }
+    }
+
+    /// Of one parameter update: forward and backward over one batch. A backward pass computes
+    /// two products for each one of the forward pass, by the weights and by their input; nobody
+    /// needs the gradient of x, so `x W` has only the first.
+    pub(super) fn per_update(&self) -> f64 {
+        self.batch * (2.0 * self.input() + 3.0 * (self.recurrence() + self.heads()))
+    }
+
+    /// Of one evaluation: forward over its examples, every step computed for the expectation.
+    pub(super) fn per_evaluation(&self) -> f64 {
+        self.examples * (self.input() + self.recurrence() + self.heads())
+    }
+
+    /// `x W` of one sample: x is the same at every step, so it is computed once.
+    fn input(&self) -> f64 {
+        2.0 * self.elements * self.gates * self.hidden
+    }
+
+    /// `h U` of one sample at steps 2..N: h_0 is zero, so step 1 needs none.
+    fn recurrence(&self) -> f64 {
+        2.0 * self.hidden * self.gates * self.hidden * (self.steps - 1.0)
+    }
+
+    /// The output and the halting head of one sample at every step.
+    fn heads(&self) -> f64 {
+        2.0 * self.hidden * 2.0 * self.steps
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn paper(step_function: &str) -> Operations {
+        let settings: pondersweep_proto::spec::Settings =
+            serde_json::from_value(serde_json::json!({
+                "task": { "kind": "parity", "elements": 64 },
+                "model": { "kind": "ponder_net", "lambda_p": 0.2, "step_function": step_function },
+                "training": { "updates": 1 },
+                "evaluation": { "examples": 1000 },
+            }))
+            .unwrap();
+        Operations::of(&settings.try_into().unwrap())
+    }
+
+    #[test]
+    fn an_update_of_the_papers_size_costs_what_was_counted_by_hand() {
+        // 128 samples, 64 elements, 128 units, 20 steps. GRU: x W 6.291e6 twice, h U 12.583e6 at
+        // 19 steps and the heads 65.5e3 at 20, three times each.
+        let gru = 2.0 * 6_291_456.0 + 3.0 * (19.0 * 12_582_912.0 + 20.0 * 65_536.0);
+        assert_eq!(paper("gru").per_update(), gru);
+        assert!((gru / 730e6 - 1.0).abs() < 0.01, "{gru}");
+        let rnn = paper("rnn").per_update();
+        assert!((rnn / 250e6 - 1.0).abs() < 0.02, "{rnn}");
+    }
+
+    #[test]
+    fn an_evaluation_is_the_forward_pass_of_its_examples() {
+        let forward = 6_291_456.0 + 19.0 * 12_582_912.0 + 20.0 * 65_536.0;
+        assert_eq!(paper("gru").per_evaluation(), forward / 128.0 * 1000.0);
+    }
+}

@@ -1,0 +1,60 @@
+//! The parts of a sweep as someone states them. Nothing here is checked; [`super::SweepSpec`] does
+//! that.
+
+use pondersweep_proto::{
+    parameter::{Parameter, ParameterValue},
+    spec::ConfigurationSpec,
+};
+use serde::{Deserialize, Serialize};
+
+/// The parts of a sweep, unchecked.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SweepTerms {
+    /// For people.
+    pub name: String,
+    /// What every configuration shares; axes replace single settings of it.
+    pub template: ConfigurationSpec,
+    /// The search space is their product, the last axis varying fastest.
+    pub axes: Vec<Axis>,
+    /// What is left out of the product.
+    pub exclusions: Vec<Exclusion>,
+    /// Repetitions of every configuration.
+    pub replicates: u32,
+    /// Base of every random stream.
+    pub seed: u64,
+    /// A trial is solved when `accuracy_interpolation` reaches this share.
+    pub solved_threshold: f64,
+    /// Attempts that may fail by the trial's own doing before it counts as failed, from 1.
+    pub max_failures: u32,
+    /// Attempts that may be lost with their worker before it counts as failed, from 1.
+    pub max_worker_losses: u32,
+}
+
+/// One parameter and the values it takes.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Axis {
+    /// What varies.
+    pub parameter: Parameter,
+    /// Its values, without repetition, in the order given.
+    pub values: Vec<ParameterValue>,
+}
+
+/// Configurations for which every condition holds are left out.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Exclusion {
+    /// All must hold.
+    pub conditions: Vec<Condition>,
+}
+
+/// Holds when the parameter has one of the values.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Condition {
+    /// An axis of the space.
+    pub parameter: Parameter,
+    /// Values of that axis.
+    pub values: Vec<ParameterValue>,
+}

@@ -1,0 +1,103 @@
+//! Sweeps for tests.
+
+use pondersweep_proto::{
+    parameter::{Parameter, ParameterValue},
+    spec::Settings,
+};
+use proptest::{prelude::*, sample::subsequence};
+
+use super::{Axis, Condition, Exclusion, SweepTerms};
+
+/// A small valid sweep over two values of `lambda_p`.
+pub(crate) fn terms() -> SweepTerms {
+    let settings: Settings = serde_json::from_value(serde_json::json!({
+        "task": { "kind": "parity", "elements": 8 },
+        "model": { "kind": "ponder_net", "lambda_p": 0.2 },
+        "training": { "updates": 1000 },
+    }))
+    .unwrap();
+    SweepTerms {
+        name: "test".into(),
+        template: settings.try_into().unwrap(),
+        axes: vec![Axis {
+            parameter: Parameter::LambdaP,
+            values: vec![ParameterValue::Number(0.2), ParameterValue::Number(0.5)],
+        }],
+        exclusions: vec![],
+        replicates: 3,
+        seed: 7,
+        solved_threshold: 0.95,
+        max_failures: 3,
+        max_worker_losses: 5,
+    }
+}
+
+/// Values an axis may draw from, each valid in every combination.
+fn pool(parameter: Parameter) -> Vec<ParameterValue> {
+    let numbers = |values: &[f64]| values.iter().copied().map(ParameterValue::Number).collect();
+    let names = |values: &[&str]| {
+        let choice = |name: &&str| ParameterValue::Choice((*name).into());
+        values.iter().map(choice).collect()
+    };
+    match parameter {
+        Parameter::LambdaP => numbers(&[0.1, 0.2, 0.30000000000000004, 0.5]),
+        Parameter::Beta => numbers(&[0.0, 0.01, 1.0]),
+        Parameter::MaxSteps => [5, 10, 20].map(ParameterValue::Integer).into(),
+        Parameter::GradientClip => numbers(&[0.5, 1.0]),
+        Parameter::StepFunction => names(&["rnn", "gru"]),
+        other => unreachable!("no pool for {other}"),
+    }
+}
+
+fn any_axes() -> impl Strategy<Value = Vec<Axis>> {
+    let parameters = vec![
+        Parameter::LambdaP,
+        Parameter::Beta,
+        Parameter::MaxSteps,
+        Parameter::GradientClip,
+        Parameter::StepFunction,
+    ];
+    let any_axis = |parameter| {
+        let pool = pool(parameter);
+        let sizes = 1..=pool.len();
+        let values = subsequence(pool, sizes).prop_shuffle();
+        values.prop_map(move |values| Axis { parameter, values })
+    };
+    subsequence(parameters, 0..=5)
+        .prop_shuffle()
+        .prop_flat_map(move |chosen| chosen.into_iter().map(any_axis).collect::<Vec<_>>())
+}
+
+fn any_exclusion(axes: Vec<Axis>) -> impl Strategy<Value = Exclusion> {
+    let any_condition = |axis: Axis| {
+        let sizes = 1..=axis.values.len();
+        let parameter = axis.parameter;
+        subsequence(axis.values, sizes).prop_map(move |values| Condition { parameter, values })
+    };
+    let sizes = 1..=axes.len();
+    subsequence(axes, sizes)
+        .prop_flat_map(move |chosen| chosen.into_iter().map(any_condition).collect::<Vec<_>>())
+        .prop_map(|conditions| Exclusion { conditions })
+}
+
+/// Terms in which everything is valid, unless the rules exclude every configuration.
+pub(crate) fn any_terms() -> impl Strategy<Value = SweepTerms> {
+    let spaces = any_axes().prop_flat_map(|axes| {
+        let rules = if axes.is_empty() { 0..=0 } else { 0..=2 };
+        // Without axes no rule is drawn, but the strategy must still be able to exist.
+        let rule_axes = if axes.is_empty() {
+            terms().axes
+        } else {
+            axes.clone()
+        };
+        let exclusions = prop::collection::vec(any_exclusion(rule_axes), rules);
+        (Just(axes), exclusions)
+    });
+    (spaces, 1_u32..4, any::<u64>()).prop_map(|((axes, exclusions), replicates, seed)| SweepTerms {
+        axes,
+        exclusions,
+        replicates,
+        seed,
+        ..terms()
+    })
+}
