@@ -147,7 +147,7 @@ fn query_reads_and_never_writes() {
         let refused = sandbox.run(&["query", sql]);
         assert_eq!(refused.code, 1, "{sql}: {}", refused.stdout);
     }
-    let wrong = sandbox.run(&["query", "select nothing from trial"]);
+    let wrong = sandbox.run(&["query", "select nonsense from trial"]);
     assert!(wrong.stderr.contains("no such column"), "{}", wrong.stderr);
     assert_eq!(sandbox.count("select count(*) from trial"), 8);
 }

@@ -35,7 +35,10 @@ pub(super) fn run(args: &PlanArgs) -> anyhow::Result<ExitCode> {
         "--gigaflops-per-core is a finite number above 0"
     );
     let spec = sweep_file::read(&args.file)?;
-    let cost = Cost { gigaflops_per_core: args.gigaflops_per_core, lanes: args.lanes.get() };
+    let cost = Cost {
+        gigaflops_per_core: args.gigaflops_per_core,
+        lanes: args.lanes.get(),
+    };
     let plan = Plan::of(&spec, &cost);
     match args.output.output {
         Format::Json => print_json(&serde_json::to_value(&plan)?)?,
@@ -59,7 +62,11 @@ fn summary(spec: &SweepSpec, plan: &Plan, cost: &Cost) -> String {
         plan.trials,
         plan.bundles,
         plan.updates,
-        if plan.is_upper_bound { "at most" } else { "about" },
+        if plan.is_upper_bound {
+            "at most"
+        } else {
+            "about"
+        },
         plan.core_hours,
         cost.gigaflops_per_core
     )
@@ -67,8 +74,15 @@ fn summary(spec: &SweepSpec, plan: &Plan, cost: &Cost) -> String {
 
 fn shapes(plan: &Plan) -> Rows {
     let columns = [
-        "elements", "step_function", "hidden", "max_steps", "batch", "trials", "updates",
-        "MFLOP_per_update", "core_hours",
+        "elements",
+        "step_function",
+        "hidden",
+        "max_steps",
+        "batch",
+        "trials",
+        "updates",
+        "MFLOP_per_update",
+        "core_hours",
     ];
     let row = |shape: &ShapePlan| {
         vec![

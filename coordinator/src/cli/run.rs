@@ -10,6 +10,7 @@ use std::{num::NonZeroU32, path::PathBuf, process::ExitCode, time::Duration};
 use anyhow::Context as _;
 use clap::Args;
 use pondersweep_proto::id::SweepId;
+use pondersweep_worker::device::DeviceName;
 use tokio_util::sync::CancellationToken;
 
 use self::{
@@ -41,7 +42,7 @@ pub(super) struct RunArgs {
     workers: Option<NonZeroU32>,
     /// Where the workers compute
     #[arg(long, env = "PONDERSWEEP_DEVICE", default_value = "cpu")]
-    device: String,
+    device: DeviceName,
     /// Accept more than a million trials
     #[arg(long)]
     yes: bool,
@@ -92,7 +93,7 @@ async fn run_trials(
     let mut workers = Workers::start(WorkersOptions {
         coordinator: coordinator.url(),
         sweep_id: sweep.sweep_id,
-        device: args.device.clone(),
+        device: args.device,
         count: args
             .workers
             .map_or_else(cores, |workers| workers.get() as usize),

@@ -1,9 +1,9 @@
 //! Reads a sweep file for the commands that take one.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::Context as _;
-use pondersweep_proto::limit::MAX_TRIALS_UNCONFIRMED;
+use pondersweep_proto::{error::SweepError, limit::MAX_TRIALS_UNCONFIRMED};
 
 use crate::sweep::{SweepFile, SweepSpec};
 
@@ -35,13 +35,14 @@ fn unreadable(shown: &str) -> String {
 ///
 /// # Errors
 /// The sweep is that large and nobody said so.
-pub(super) fn confirm_size(spec: &SweepSpec, path: &PathBuf, yes: bool) -> anyhow::Result<()> {
-    anyhow::ensure!(
-        yes || spec.trials() <= MAX_TRIALS_UNCONFIRMED,
+pub(super) fn confirm_size(spec: &SweepSpec, path: &Path, yes: bool) -> Result<(), SweepError> {
+    if yes || spec.trials() <= MAX_TRIALS_UNCONFIRMED {
+        return Ok(());
+    }
+    Err(SweepError::Invalid(format!(
         "{}: {} trials are more than {MAX_TRIALS_UNCONFIRMED}\n\
          hint: if that is what you want, say so with --yes",
         path.display(),
         spec.trials()
-    );
-    Ok(())
+    )))
 }

@@ -29,7 +29,7 @@ const MAX_CONCURRENT_CALLS: usize = 256;
 ///
 /// # Errors
 /// The listener broke, or the descriptors cannot be served.
-pub async fn serve(
+pub(crate) async fn serve(
     listener: TcpListener,
     driver: DriverHandle,
     database: PathBuf,

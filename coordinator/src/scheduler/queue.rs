@@ -60,6 +60,7 @@ impl Queue {
     }
 
     /// Number of pending trials.
+    #[cfg(test)]
     pub(super) const fn len(&self) -> usize {
         self.length
     }

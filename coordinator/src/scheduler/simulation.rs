@@ -193,7 +193,7 @@ struct Simulation {
 
 /// The same trial always ends the same way: seeds belong to the trial, not to the attempt.
 fn outcome(trial_id: TrialId) -> Finish {
-    if trial_id.0 % 5 == 0 {
+    if trial_id.0.is_multiple_of(5) {
         Finish::Infeasible("diverged".into())
     } else {
         Finish::Succeeded

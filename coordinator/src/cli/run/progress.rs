@@ -76,6 +76,9 @@ impl Bar {
         } = snapshot.counts;
         let ended = succeeded + infeasible;
         let mut text = format!("{ended} done, {leased} running, {failed} failed");
+        if let Some(workers) = snapshot.workers {
+            text += &format!(", {workers} workers");
+        }
         if let (Some(per_second), Some(_)) = (self.rate.per_second(), snapshot.updates) {
             text += &format!(", {per_second:.0} updates/s");
         }

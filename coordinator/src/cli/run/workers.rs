@@ -5,6 +5,7 @@ use std::{collections::VecDeque, process::Stdio, time::Duration};
 
 use anyhow::Context as _;
 use pondersweep_proto::id::SweepId;
+use pondersweep_worker::device::DeviceName;
 use tokio::{
     io::{AsyncBufReadExt as _, BufReader},
     process::{Child, Command},
@@ -26,7 +27,7 @@ const LAST_LINES: usize = 5;
 pub(super) struct WorkersOptions {
     pub(super) coordinator: String,
     pub(super) sweep_id: SweepId,
-    pub(super) device: String,
+    pub(super) device: DeviceName,
     pub(super) count: usize,
 }
 
@@ -66,7 +67,7 @@ impl Workers {
         let child = Command::new(program)
             .arg("worker")
             .args(["--coordinator", &self.options.coordinator])
-            .args(["--device", &self.options.device])
+            .args(["--device", self.options.device.name()])
             .args(["--sweep", &self.options.sweep_id.to_string()])
             .args(["--slots", "1", "--stop-with-stdin"])
             // One compute thread each: the workers share the cores, not each core its workers.
