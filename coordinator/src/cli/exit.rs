@@ -11,7 +11,7 @@ use crate::{
 
 /// The sweep finished, but some of its trials failed.
 pub(super) const FAILED_TRIALS: u8 = 3;
-/// What was named does not exist.
+/// What was named does not exist, or its name fits several.
 const NOT_FOUND: u8 = 5;
 /// The coordinator cannot be reached.
 const UNREACHABLE: u8 = 69;
@@ -43,12 +43,7 @@ fn code_of_cause(cause: &(dyn std::error::Error + 'static)) -> Option<u8> {
         return Some(BAD_SWEEP);
     }
     if let Some(error) = cause.downcast_ref::<SweepError>() {
-        return Some(match error {
-            SweepError::NotFound(_) | SweepError::Ambiguous(_) => NOT_FOUND,
-            SweepError::Invalid(_) => BAD_SWEEP,
-            SweepError::WrongState(_) => 1,
-            SweepError::Unavailable(_) => UNREACHABLE,
-        });
+        return Some(code_of_refusal(error));
     }
     if let Some(error) = cause.downcast_ref::<OpenError>() {
         return match error {
@@ -57,11 +52,20 @@ fn code_of_cause(cause: &(dyn std::error::Error + 'static)) -> Option<u8> {
             _ => None,
         };
     }
-    matches!(
-        cause.downcast_ref::<ReadError>(),
-        Some(ReadError::NotFound { .. })
-    )
-    .then_some(NOT_FOUND)
+    match cause.downcast_ref::<ReadError>()? {
+        ReadError::Sweep(error) => Some(code_of_refusal(error)),
+        ReadError::UnknownTrial { .. } | ReadError::AmbiguousTrial { .. } => Some(NOT_FOUND),
+        ReadError::Sql { .. } | ReadError::Unreadable { .. } | ReadError::Database(_) => None,
+    }
+}
+
+const fn code_of_refusal(error: &SweepError) -> u8 {
+    match error {
+        SweepError::NotFound(_) | SweepError::Ambiguous(_) => NOT_FOUND,
+        SweepError::Invalid(_) => BAD_SWEEP,
+        SweepError::WrongState(_) => 1,
+        SweepError::Unavailable(_) => UNREACHABLE,
+    }
 }
 
 /// The code of a sweep that has ended.
