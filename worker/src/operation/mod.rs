@@ -5,7 +5,7 @@
 //! backend extension (`extension`) that runs [`kernel`](crate::kernel) on the tensors' own storage
 //! with a backward pass derived by hand (`flex`, `differentiated`). On every other backend it is
 //! the plain program of [`model`](crate::model), differentiated by burn. Which of the two is decided
-//! here, once a bundle, from its device; whoever calls cannot tell them apart but for the time.
+//! once a bundle, from its device ([`Body::of`]); whoever calls cannot tell them apart but for the time.
 //!
 //! Why the plain body is not the extension trait's default: a default body would see the primitive
 //! `FloatTensor<Self>` of a generic backend, while burn 0.22's `Tensor`, in which the model is
@@ -32,15 +32,25 @@ pub use network::{Network, Outputs, Parameters};
 pub use objective::{LaneObjective, Objective};
 pub use optimizer::Optimizer;
 
-/// Whether the device computes one lane after the other on the caller's thread, so that lanes
-/// gain nothing from being trained as one program.
-#[must_use]
-pub fn computes_lane_by_lane(device: &Device) -> bool {
-    // Written as a question about the device, not its name: new backends need no line here.
-    matches!(
-        device.clone().inner().as_dispatch(),
-        DispatchDevice::Flex(_)
-    )
+/// Which body computes a bundle's operations.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Body {
+    /// The kernels. They compute one lane after the other on the caller's thread: lanes gain
+    /// nothing from being trained as one program.
+    Kernels,
+    /// The plain program, on tensors with all lanes.
+    Tensors,
+}
+
+impl Body {
+    /// The fastest for a device.
+    #[must_use]
+    pub fn of(device: &Device) -> Self {
+        match device.clone().inner().as_dispatch() {
+            DispatchDevice::Flex(_) => Self::Kernels,
+            _ => Self::Tensors,
+        }
+    }
 }
 
 /// The rows of a tensor (`[lanes, ..]`) at these positions.

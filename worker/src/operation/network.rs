@@ -1,9 +1,9 @@
 //! The network a bundle trains, unrolled by the kernels or as the plain program.
 
-use burn::tensor::{DType, Device, Gradients, Tensor};
+use burn::tensor::{DType, Gradients, Tensor};
 
 use super::{
-    computes_lane_by_lane,
+    Body,
     extension::{Pondering, Unrolling},
     workspaces::Workspaces,
 };
@@ -36,13 +36,13 @@ enum Form {
 pub struct Outputs(pub Tensor<4>);
 
 impl Network {
-    /// A network for a device; training unrolls it up to the limit.
+    /// A network that training unrolls up to the limit.
     #[must_use]
-    pub fn new(layout: Layout, limit: StepLimit, device: &Device) -> Self {
+    pub fn new(layout: Layout, limit: StepLimit, body: Body) -> Self {
         Self {
             layout,
             limit,
-            kernels: computes_lane_by_lane(device).then(Workspaces::new),
+            kernels: (body == Body::Kernels).then(Workspaces::new),
         }
     }
 

@@ -4,7 +4,7 @@ use burn::tensor::{DType, Device, Tensor};
 use pondersweep_proto::spec::Residual;
 
 use super::{
-    computes_lane_by_lane,
+    Body,
     extension::{HaltingLosses, LaneLoss, Pondering},
     network::Outputs,
     workspaces::Workspaces,
@@ -39,13 +39,14 @@ impl Objective {
         lanes: &[LaneObjective],
         limit: StepLimit,
         residual: Residual,
+        body: Body,
         device: &Device,
     ) -> Self {
         let numbers =
             |number: fn(&LaneObjective) -> f64| -> Vec<f64> { lanes.iter().map(number).collect() };
         let (lambda_p, beta) = (numbers(|lane| lane.lambda_p), numbers(|lane| lane.beta));
         // The kernels do not know yet where a sample stopped.
-        let kernels = computes_lane_by_lane(device) && !limit.is_cumulative();
+        let kernels = body == Body::Kernels && !limit.is_cumulative();
         let lane_loss = |lane| lane_loss(lane, limit.max_steps(), residual);
         Self {
             limit,

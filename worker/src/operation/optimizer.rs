@@ -4,7 +4,7 @@ use burn::tensor::{Device, Tensor};
 use pondersweep_proto::spec::TrainingSettings;
 
 use super::{
-    adam, computes_lane_by_lane,
+    Body, adam,
     extension::{LaneAdam, Optimizing},
     workspaces::Workspaces,
 };
@@ -31,8 +31,13 @@ impl Optimizer {
     /// # Panics
     /// There is no lane.
     #[must_use]
-    pub fn new(lanes: &[&TrainingSettings], parameters: usize, device: &Device) -> Self {
-        if !computes_lane_by_lane(device) {
+    pub fn new(
+        lanes: &[&TrainingSettings],
+        parameters: usize,
+        body: Body,
+        device: &Device,
+    ) -> Self {
+        if body == Body::Tensors {
             return Self(Form::Plain(adam::Adam::new(lanes, device)));
         }
         let lane = |settings: &&TrainingSettings| LaneAdam {

@@ -9,7 +9,7 @@ use pondersweep_proto::spec::{ConfigurationSpec, EvaluationSettings, Residual, T
 use super::lane::Lane;
 use crate::{
     model::{Layout, StepLimit},
-    operation::{LaneObjective, Network, Objective, Optimizer, select_lanes},
+    operation::{Body, LaneObjective, Network, Objective, Optimizer, select_lanes},
     seed::{Purpose, Seeds},
     task::{self, Batch, Parity},
 };
@@ -37,13 +37,13 @@ impl Program {
         }
     }
 
-    fn objective(&self, lanes: &[Lane], device: &Device) -> Objective {
+    fn objective(&self, lanes: &[Lane], body: Body, device: &Device) -> Objective {
         let lane = |lane: &Lane| LaneObjective {
             lambda_p: lane.settings.model.lambda_p,
             beta: lane.settings.model.beta,
         };
         let lanes: Vec<LaneObjective> = lanes.iter().map(lane).collect();
-        Objective::new(&lanes, self.limit, self.residual, device)
+        Objective::new(&lanes, self.limit, self.residual, body, device)
     }
 }
 
@@ -56,6 +56,7 @@ pub(super) struct Bundle {
     pub(super) parameters: Tensor<2>,
     pub(super) objective: Objective,
     optimizer: Optimizer,
+    body: Body,
     pub(super) device: Device,
 }
 
@@ -64,16 +65,22 @@ impl Bundle {
     ///
     /// # Panics
     /// There is no lane.
-    pub(super) fn new(trials: &[TrialSpec], lanes: Range<usize>, device: &Device) -> Self {
+    pub(super) fn new(
+        trials: &[TrialSpec],
+        lanes: Range<usize>,
+        body: Body,
+        device: &Device,
+    ) -> Self {
         let configuration = &trials[lanes.start].configuration;
         let (program, layout) = (Program::of(configuration), Layout::of(configuration));
         let lanes: Vec<Lane> = lanes.map(|lane| Lane::new(lane, &trials[lane])).collect();
         let settings: Vec<_> = lanes.iter().map(|lane| &lane.settings.training).collect();
         Self {
-            network: Network::new(layout, program.limit, device),
+            network: Network::new(layout, program.limit, body),
             parameters: initial_parameters(&layout, &lanes, device),
-            objective: program.objective(&lanes, device),
-            optimizer: Optimizer::new(&settings, layout.size(), device),
+            objective: program.objective(&lanes, body, device),
+            optimizer: Optimizer::new(&settings, layout.size(), body, device),
+            body,
             device: device.clone(),
             program,
             lanes,
@@ -116,7 +123,7 @@ impl Bundle {
             self.parameters
                 .inplace(|rows| select_lanes(rows, positions));
             self.optimizer.select(positions);
-            self.objective = self.program.objective(&self.lanes, &self.device);
+            self.objective = self.program.objective(&self.lanes, self.body, &self.device);
         }
     }
 }

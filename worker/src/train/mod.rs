@@ -19,7 +19,7 @@ use pondersweep_proto::{
     spec::TrialSpec,
 };
 
-use crate::operation::computes_lane_by_lane;
+use crate::operation::Body;
 use bundle::Bundle;
 
 /// How a lane ended.
@@ -77,12 +77,14 @@ pub fn train(
     observer: &dyn Observer,
 ) -> Vec<LaneEnd> {
     assert_one_shape(trials);
-    if computes_lane_by_lane(device) {
-        let alone = |lane| train_together(trials, lane..lane + 1, device, observer);
-        let ends = spread::spread(trials.len(), threads.get(), alone);
-        ends.into_iter().flatten().collect()
-    } else {
-        train_together(trials, 0..trials.len(), device, observer)
+    let body = Body::of(device);
+    match body {
+        Body::Kernels => {
+            let alone = |lane| train_together(trials, lane..lane + 1, body, device, observer);
+            let ends = spread::spread(trials.len(), threads.get(), alone);
+            ends.into_iter().flatten().collect()
+        }
+        Body::Tensors => train_together(trials, 0..trials.len(), body, device, observer),
     }
 }
 
@@ -98,13 +100,14 @@ fn assert_one_shape(trials: &[TrialSpec]) {
 fn train_together(
     trials: &[TrialSpec],
     lanes: std::ops::Range<usize>,
+    body: Body,
     device: &Device,
     observer: &dyn Observer,
 ) -> Vec<LaneEnd> {
     let mut ends: Ends = vec![None; trials.len()];
     if !lanes.is_empty() {
         run(
-            Bundle::new(trials, lanes.clone(), device),
+            Bundle::new(trials, lanes.clone(), body, device),
             &mut ends,
             observer,
         );
