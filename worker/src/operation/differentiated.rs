@@ -4,7 +4,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use burn::backend::{
-    Autodiff, Flex,
+    Autodiff, AutodiffBackend, Flex,
     autodiff::{
         checkpoint::{base::Checkpointer, strategy::CheckpointStrategy},
         grads::Gradients,
@@ -16,8 +16,7 @@ use burn::backend::{
 
 use super::{
     extension::{HaltingLosses, Pondering, Unrolling},
-    flex,
-    workspaces::Lent,
+    flex::{self, Passes},
 };
 use crate::kernel::Purpose;
 
@@ -26,31 +25,40 @@ impl<C: CheckpointStrategy> Pondering for Autodiff<Flex, C> {
         parameters: FloatTensor<Self>,
         x: FloatTensor<Self>,
         unrolling: Unrolling,
-    ) -> FloatTensor<Self> {
+    ) -> (FloatTensor<Self>, FloatTensor<Self>) {
         assert!(!x.is_tracked(), "inputs have no gradient");
         let x = x.into_primitive();
         let (parameters, node) = parameters.into_parts();
         // Compute bound: a pass is never made a second time to save memory.
         let prepared = Unrolled.prepare::<C>([node]).compute_bound().stateful();
-        match prepared {
+        let (logits, stops) = match prepared {
             OpsKind::Tracked(node) => {
-                let (logits, lent) = flex::forward(parameters, x, &unrolling, Purpose::Training);
-                node.finish(Tape::of(lent), logits)
+                let purpose = match unrolling.stop {
+                    Some(_) => Purpose::TrainingUntil,
+                    None => Purpose::Training,
+                };
+                let (logits, stops, passes) = flex::forward(parameters, x, &unrolling, purpose);
+                (node.finish(Tape::of(passes), logits), stops)
             }
-            OpsKind::UnTracked(node) => node.finish(Flex::unrolled(parameters, x, unrolling)),
-        }
+            OpsKind::UnTracked(node) => {
+                let (logits, stops) = Flex::unrolled(parameters, x, unrolling);
+                (node.finish(logits), stops)
+            }
+        };
+        (logits, Self::from_inner(stops))
     }
 
     fn halting_losses(
         logits: FloatTensor<Self>,
+        stops: FloatTensor<Self>,
         targets: FloatTensor<Self>,
         losses: HaltingLosses,
     ) -> FloatTensor<Self> {
         assert!(!targets.is_tracked(), "targets have no gradient");
-        let targets = targets.into_primitive();
+        let (stops, targets) = (stops.into_primitive(), targets.into_primitive());
         let (logits, node) = logits.into_parts();
         let prepared = Losses.prepare::<C>([node]).compute_bound().stateful();
-        let (losses, gradient) = flex::losses_and_gradient(logits, targets, &losses);
+        let (losses, gradient) = flex::losses_and_gradient(logits, stops, targets, &losses);
         match prepared {
             OpsKind::Tracked(node) => node.finish(gradient, losses),
             OpsKind::UnTracked(node) => node.finish(losses),
@@ -102,18 +110,18 @@ impl Backward<Flex, 1> for Losses {
     }
 }
 
-/// What a forward pass left in its workspaces, for the one backward pass that uses it up. burn
+/// What the forward passes left in their workspaces, for the one backward pass that uses it up. burn
 /// wants a state that can be cloned; clones share the one tape.
 #[derive(Clone, Debug)]
-struct Tape(Arc<Mutex<Option<Lent>>>);
+struct Tape(Arc<Mutex<Option<Passes>>>);
 
 impl Tape {
-    fn of(lent: Lent) -> Self {
-        Self(Arc::new(Mutex::new(Some(lent))))
+    fn of(passes: Passes) -> Self {
+        Self(Arc::new(Mutex::new(Some(passes))))
     }
 
-    fn take(&self) -> Lent {
-        let mut lent = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        lent.take().expect("burn differentiates a node once")
+    fn take(&self) -> Passes {
+        let mut passes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        passes.take().expect("burn differentiates a node once")
     }
 }

@@ -8,7 +8,7 @@ use burn::backend::{Backend, backend_extension, tensor::FloatTensor};
 
 use super::workspaces::Workspaces;
 use crate::{
-    kernel::{Adam, AdamSettings, HaltingLoss, Shape},
+    kernel::{Adam, AdamSettings, HaltingLoss, Shape, StopRule},
     model::Layout,
 };
 
@@ -16,8 +16,10 @@ use crate::{
 #[derive(Clone, Debug)]
 pub(super) struct Unrolling {
     pub(super) layout: Layout,
-    /// N: every sample takes all steps.
+    /// N, the most steps.
     pub(super) steps: usize,
+    /// When a sample stops before; `None` where all take all steps.
+    pub(super) stop: Option<StopRule>,
     pub(super) workspaces: Workspaces,
 }
 
@@ -64,18 +66,19 @@ pub(super) struct LaneAdam {
 #[backend_extension(Flex, Autodiff)]
 pub(super) trait Pondering: Backend {
     /// The unrolled network: answer and halting logits `[lanes, 2, steps, batch]` from parameters
-    /// `[lanes, layout.size()]` and inputs `[lanes, batch, elements]`. Differentiable in the
-    /// parameters.
+    /// `[lanes, layout.size()]` and inputs `[lanes, batch, elements]`; and each
+    /// sample's last step, counted from 1 (`[lanes, batch]`), after which its logits are zero. The logits are differentiable in the parameters.
     fn unrolled(
         parameters: FloatTensor<Self>,
         x: FloatTensor<Self>,
         unrolling: Unrolling,
-    ) -> FloatTensor<Self>;
+    ) -> (FloatTensor<Self>, FloatTensor<Self>);
 
-    /// The mean loss of each lane, `[lanes]`, from those logits and targets (+-1, `[lanes, batch]`).
-    /// Differentiable in the logits.
+    /// The mean loss of each lane, `[lanes]`, from those logits and last steps, and from targets
+    /// (+-1, `[lanes, batch]`). Differentiable in the logits.
     fn halting_losses(
         logits: FloatTensor<Self>,
+        stops: FloatTensor<Self>,
         targets: FloatTensor<Self>,
         losses: HaltingLosses,
     ) -> FloatTensor<Self>;

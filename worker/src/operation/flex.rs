@@ -10,19 +10,30 @@ use super::{
     extension::{HaltingLosses, LaneAdam, LaneLoss, Optimizing, Pondering, Unrolling},
     workspaces::{Lent, Workspaces},
 };
-use crate::kernel::{HaltingBatch, HaltingResult, InstructionSet, Purpose};
+use crate::kernel::{HaltingBatch, HaltingResult, InstructionSet, Purpose, StopRule, Workspace};
 
 impl Pondering for Flex {
-    fn unrolled(parameters: FlexTensor, x: FlexTensor, unrolling: Unrolling) -> FlexTensor {
-        forward(parameters, x, &unrolling, Purpose::Evaluation).0
+    fn unrolled(
+        parameters: FlexTensor,
+        x: FlexTensor,
+        unrolling: Unrolling,
+    ) -> (FlexTensor, FlexTensor) {
+        // A pass that may stop early keeps every step's state in any case.
+        let purpose = match unrolling.stop {
+            Some(_) => Purpose::TrainingUntil,
+            None => Purpose::Evaluation,
+        };
+        let (logits, stops, _) = forward(parameters, x, &unrolling, purpose);
+        (logits, stops)
     }
 
     fn halting_losses(
         logits: FlexTensor,
+        stops: FlexTensor,
         targets: FlexTensor,
         losses: HaltingLosses,
     ) -> FlexTensor {
-        losses_and_gradient(logits, targets, &losses).0
+        losses_and_gradient(logits, stops, targets, &losses).0
     }
 }
 
@@ -51,43 +62,82 @@ impl Optimizing for Flex {
     }
 }
 
-/// The logits `[lanes, 2, steps, batch]`, and the workspaces in which the passes were made.
+/// The passes of a bundle's lanes, ready to be taken back.
+#[derive(Debug)]
+pub(super) struct Passes {
+    lent: Lent,
+    /// Steps each pass made.
+    steps: Vec<usize>,
+}
+
+/// The logits `[lanes, 2, steps, batch]`, the samples' last steps `[lanes, batch]`, and the passes.
 pub(super) fn forward(
     parameters: FlexTensor,
     x: FlexTensor,
     unrolling: &Unrolling,
     purpose: Purpose,
-) -> (FlexTensor, Lent) {
+) -> (FlexTensor, FlexTensor, Passes) {
     let (parameters, x) = (in_order(parameters), in_order(x));
     let [lanes, batch, elements] = x.shape().dims();
     let shape = unrolling.shape(batch);
     let mut lent = unrolling.workspaces.lend(shape, purpose, lanes);
-    let size = shape.steps * batch;
-    let mut logits = vec![0.0; lanes * 2 * size];
+    let mut logits = vec![0.0; lanes * 2 * shape.steps * batch];
+    #[expect(clippy::cast_precision_loss, reason = "at most a thousand steps")]
+    let mut stops = vec![shape.steps as f32; lanes * batch];
     let inputs = numbers(&parameters)
         .chunks_exact(unrolling.layout.size())
         .zip(numbers(&x).chunks_exact(batch * elements));
-    let outputs = logits.chunks_exact_mut(2 * size);
-    for ((workspace, (parameters, x)), logits) in
-        lent.workspaces.iter_mut().zip(inputs).zip(outputs)
-    {
-        let (answer, halting) = logits.split_at_mut(size);
-        workspace.forward(parameters, x, answer, halting);
+    let outputs = logits
+        .chunks_exact_mut(2 * shape.steps * batch)
+        .zip(stops.chunks_exact_mut(batch));
+    let lanes_of = lent.workspaces.iter_mut().zip(inputs).zip(outputs);
+    let steps = lanes_of.map(|((workspace, (parameters, x)), (logits, stops))| {
+        pass(workspace, unrolling.stop, [parameters, x], logits, stops)
+    });
+    let steps = steps.collect();
+    (
+        tensor(logits, [lanes, 2, shape.steps, batch]),
+        tensor(stops, [lanes, batch]),
+        Passes { lent, steps },
+    )
+}
+
+/// One lane's pass; returns the steps it made.
+fn pass(
+    workspace: &mut Workspace,
+    stop: Option<StopRule>,
+    [parameters, x]: [&[f32]; 2],
+    logits: &mut [f32],
+    stops: &mut [f32],
+) -> usize {
+    let (answer, halting) = logits.split_at_mut(logits.len() / 2);
+    match stop {
+        None => {
+            workspace.forward(parameters, x, answer, halting);
+            workspace.shape().steps
+        }
+        Some(rule) => {
+            let outputs = [answer, halting];
+            let until = workspace.forward_until(rule, [parameters, x], outputs, stops);
+            until.steps
+        }
     }
-    (tensor(logits, [lanes, 2, shape.steps, batch]), lent)
 }
 
 /// The gradient of the parameters, `[lanes, size]`, from that of the logits.
-pub(super) fn backward(logits: FlexTensor, mut lent: Lent) -> FlexTensor {
+pub(super) fn backward(logits: FlexTensor, mut passes: Passes) -> FlexTensor {
     let logits = in_order(logits);
     let [lanes, _, steps, batch] = logits.shape().dims();
-    let size = lent.workspaces[0].shape().layout().length();
+    let workspaces = &mut passes.lent.workspaces;
+    let size = workspaces[0].shape().layout().length();
     let mut gradient = vec![0.0; lanes * size];
     let rows = gradient.chunks_exact_mut(size);
     let logits = numbers(&logits).chunks_exact(2 * steps * batch);
-    for ((workspace, logits), row) in lent.workspaces.iter_mut().zip(logits).zip(rows) {
+    let passes = workspaces.iter_mut().zip(passes.steps);
+    for (((workspace, made), logits), row) in passes.zip(logits).zip(rows) {
         let (answer, halting) = logits.split_at(steps * batch);
-        workspace.backward(answer, halting, row);
+        let made = ..made * batch;
+        workspace.backward(&answer[made], &halting[made], row);
     }
     tensor(gradient, [lanes, size])
 }
@@ -95,22 +145,24 @@ pub(super) fn backward(logits: FlexTensor, mut lent: Lent) -> FlexTensor {
 /// The lanes' losses, `[lanes]`, and their gradients in the logits.
 pub(super) fn losses_and_gradient(
     logits: FlexTensor,
+    stops: FlexTensor,
     targets: FlexTensor,
     losses: &HaltingLosses,
 ) -> (FlexTensor, FlexTensor) {
-    let (logits, targets) = (in_order(logits), in_order(targets));
+    let (logits, stops, targets) = (in_order(logits), in_order(stops), in_order(targets));
     let shape: [usize; 4] = logits.shape().dims();
     let [lanes, _, steps, batch] = shape;
     let size = 2 * steps * batch;
     let mut gradient = vec![0.0; lanes * size];
-    let inputs = numbers(&logits)
-        .chunks_exact(size)
+    let samples = numbers(&stops)
+        .chunks_exact(batch)
         .zip(numbers(&targets).chunks_exact(batch));
-    let outputs = gradient.chunks_exact_mut(size);
+    let logits = numbers(&logits).chunks_exact(size);
+    let outputs = logits.zip(gradient.chunks_exact_mut(size));
     let instructions = losses.workspaces.instructions();
     let mut lane_losses = Vec::with_capacity(lanes);
-    for ((lane, (logits, targets)), gradient) in losses.lanes.iter().zip(inputs).zip(outputs) {
-        lane_losses.push(lane.evaluate(instructions, logits, targets, gradient));
+    for ((lane, (stops, targets)), outputs) in losses.lanes.iter().zip(samples).zip(outputs) {
+        lane_losses.push(lane.evaluate(instructions, stops, targets, outputs));
     }
     (tensor(lane_losses, [lanes]), tensor(gradient, shape))
 }
@@ -121,9 +173,9 @@ impl LaneLoss {
     fn evaluate(
         &self,
         instructions: InstructionSet,
-        logits: &[f32],
+        stops: &[f32],
         targets: &[f32],
-        gradient: &mut [f32],
+        (logits, gradient): (&[f32], &mut [f32]),
     ) -> f32 {
         let size = logits.len() / 2;
         let (answer_logits, halting_logits) = logits.split_at(size);
@@ -133,7 +185,7 @@ impl LaneLoss {
             answer_logits,
             halting_logits,
             labels: &labels,
-            stop_steps: None,
+            stop_steps: Some(stops),
         };
         let mut result = HaltingResult {
             distribution: &mut vec![0.0; size],

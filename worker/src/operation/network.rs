@@ -1,13 +1,19 @@
 //! The network a bundle trains, unrolled by the kernels or as the plain program.
 
-use burn::tensor::{DType, Gradients, Tensor};
+use burn::{
+    backend::Dispatch,
+    tensor::{DType, Gradients, Tensor},
+};
 
 use super::{
     Body,
     extension::{Pondering, Unrolling},
     workspaces::Workspaces,
 };
-use crate::model::{Layout, Logits, StepLimit, Weights, unroll};
+use crate::{
+    kernel::StopRule,
+    model::{Layout, Logits, StepLimit, Weights, unroll},
+};
 
 /// A network without its parameters, and the way its device computes it.
 #[derive(Clone, Debug)]
@@ -30,10 +36,16 @@ enum Form {
     Named(Weights),
 }
 
-/// The network's outputs before their sigmoids: of the answers `y_n` and of the halting
-/// probabilities `lambda_n`, `[lanes, 2, steps, batch]`.
+/// What the network says before its sigmoids.
 #[derive(Clone, Debug)]
-pub struct Outputs(pub Tensor<4>);
+pub struct Outputs {
+    /// Of the answers `y_n` and of the halting probabilities `lambda_n`,
+    /// `[lanes, 2, steps, batch]`.
+    pub logits: Tensor<4>,
+    /// Each sample's last step, `[lanes, batch]`, where the kernels unrolled to the limit of
+    /// training; its logits after it are zero.
+    pub(super) stops: Option<Tensor<2>>,
+}
 
 impl Network {
     /// A network that training unrolls up to the limit.
@@ -64,11 +76,7 @@ impl Network {
     /// The rows as leaves whose gradient can be asked for.
     #[must_use]
     pub fn tracked(&self, rows: &Tensor<2>) -> Parameters {
-        // The kernels do not stop early yet.
-        let kernels = self
-            .kernels_for(rows)
-            .filter(|_| !self.limit.is_cumulative());
-        Parameters(match kernels {
+        Parameters(match self.kernels_for(rows) {
             Some(_) => Form::Rows(rows.clone().autodiff().require_grad()),
             None => Form::Named(Weights::tracked(rows, &self.layout)),
         })
@@ -92,11 +100,18 @@ impl Network {
                 let unrolling = Unrolling {
                     layout: self.layout,
                     steps: limit.max_steps(),
+                    stop: limit
+                        .epsilon()
+                        .map(|epsilon| StopRule::Remaining { epsilon }),
                     workspaces: workspaces.clone(),
                 };
                 let (rows, x) = (rows.clone().into_dispatch(), x.clone().into_dispatch());
-                let outputs = burn::backend::Dispatch::unrolled(rows, x, unrolling);
-                Outputs(Tensor::from_dispatch(outputs))
+                let (logits, stops) = Dispatch::unrolled(rows, x, unrolling);
+                Outputs {
+                    logits: Tensor::from_dispatch(logits),
+                    // Steps beyond the limit say nothing of where training stops.
+                    stops: (limit == self.limit).then(|| Tensor::from_dispatch(stops)),
+                }
             }
             (Form::Named(weights), _) => Outputs::of(unroll(x, weights, limit)),
             (Form::Rows(_), None) => unreachable!("only a device with kernels has rows"),
@@ -129,13 +144,15 @@ impl Parameters {
 
 impl Outputs {
     fn of(logits: Logits) -> Self {
-        Self(Tensor::stack(vec![logits.answer, logits.halting], 1))
+        Self {
+            logits: Tensor::stack(vec![logits.answer, logits.halting], 1),
+            stops: None,
+        }
     }
 
-    /// The two kinds of logits apart.
-    #[must_use]
-    pub fn logits(&self) -> Logits {
-        let part = |index| self.0.clone().narrow(1, index, 1).squeeze_dim(1);
+    /// The two kinds of logits.
+    pub(super) fn apart(&self) -> Logits {
+        let part = |index| self.logits.clone().narrow(1, index, 1).squeeze_dim(1);
         Logits {
             answer: part(0),
             halting: part(1),

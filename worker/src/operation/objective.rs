@@ -1,6 +1,9 @@
 //! What a bundle minimises, computed by the kernels or as the plain program.
 
-use burn::tensor::{DType, Device, Tensor};
+use burn::{
+    backend::Dispatch,
+    tensor::{Device, Tensor},
+};
 use pondersweep_proto::spec::Residual;
 
 use super::{
@@ -45,14 +48,12 @@ impl Objective {
         let numbers =
             |number: fn(&LaneObjective) -> f64| -> Vec<f64> { lanes.iter().map(number).collect() };
         let (lambda_p, beta) = (numbers(|lane| lane.lambda_p), numbers(|lane| lane.beta));
-        // The kernels do not know yet where a sample stopped.
-        let kernels = body == Body::Kernels && !limit.is_cumulative();
         let lane_loss = |lane| lane_loss(lane, limit.max_steps(), residual);
         Self {
             limit,
             residual,
             plain: model::Objective::new(&lambda_p, &beta, limit.max_steps(), device),
-            fused: kernels.then(|| HaltingLosses {
+            fused: (body == Body::Kernels).then(|| HaltingLosses {
                 lanes: lanes.iter().map(lane_loss).collect(),
                 workspaces: Workspaces::new(),
             }),
@@ -63,18 +64,18 @@ impl Objective {
     /// answer is yes, -1 where it is no.
     #[must_use]
     pub fn losses(&self, outputs: Outputs, targets: &Tensor<2>) -> Tensor<1> {
-        match &self.fused {
-            Some(losses) if outputs.0.dtype() == DType::F32 => {
+        match (&self.fused, &outputs.stops) {
+            (Some(losses), Some(stops)) => {
+                let stops = stops.clone().into_dispatch();
+                let logits = outputs.logits.into_dispatch();
                 let targets = targets.clone().into_dispatch();
-                let outputs = outputs.0.into_dispatch();
-                let losses =
-                    burn::backend::Dispatch::halting_losses(outputs, targets, losses.clone());
+                let losses = Dispatch::halting_losses(logits, stops, targets, losses.clone());
                 Tensor::from_dispatch(losses)
             }
             _ => {
-                let logits = outputs.logits();
-                let halting =
-                    HaltingDistribution::new(logits.halting.clone(), self.limit, self.residual);
+                let logits = outputs.apart();
+                let (limit, residual) = (self.limit, self.residual);
+                let halting = HaltingDistribution::new(logits.halting.clone(), limit, residual);
                 loss::per_lane(self.plain.per_sample(&logits, &halting, targets))
             }
         }

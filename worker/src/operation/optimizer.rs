@@ -1,6 +1,9 @@
 //! The optimiser of a bundle, with the kernels or on tensors.
 
-use burn::tensor::{Device, Tensor};
+use burn::{
+    backend::Dispatch,
+    tensor::{Device, Tensor},
+};
 use pondersweep_proto::spec::TrainingSettings;
 
 use super::{
@@ -59,7 +62,7 @@ impl Optimizer {
             Form::Fused { lanes, workspaces } => {
                 let (parameters, gradient) = (parameters.into_dispatch(), gradient.into_dispatch());
                 let (parameters, norms) =
-                    burn::backend::Dispatch::adam_step(parameters, gradient, lanes, workspaces);
+                    Dispatch::adam_step(parameters, gradient, lanes, workspaces);
                 (Tensor::from_dispatch(parameters), norms)
             }
             Form::Plain(adam) => adam.step(parameters, gradient),

@@ -76,7 +76,7 @@ impl Outputs {
             numbers,
             steps: program.limit.max_steps(),
             labels: batch.labels,
-            logits: read(outputs.0),
+            logits: read(outputs.logits),
             losses: read(losses),
         }
     }
