@@ -24,7 +24,7 @@ enum Form {
         lanes: Vec<LaneAdam>,
         workspaces: Workspaces,
     },
-    Plain(adam::Adam),
+    Plain(Box<adam::Adam>),
 }
 
 impl Optimizer {
@@ -41,7 +41,7 @@ impl Optimizer {
         device: &Device,
     ) -> Self {
         if body == Body::Tensors {
-            return Self(Form::Plain(adam::Adam::new(lanes, device)));
+            return Self(Form::Plain(Box::new(adam::Adam::new(lanes, device))));
         }
         let lane = |settings: &&TrainingSettings| LaneAdam {
             settings: lane_settings(settings),

@@ -127,9 +127,9 @@ fn run(mut bundle: Bundle, ends: &mut Ends, observer: &dyn Observer) {
         let parameters = bundle.network.tracked(&bundle.parameters);
         let outputs = bundle.network.unroll(&parameters, &batch.x);
         let losses = bundle.objective.losses(outputs, &batch.targets);
-        // The lanes' losses are added only to differentiate them all at once: the sum has the
-        // gradient of each in its own parameters.
-        let mut gradients = losses.clone().sum().backward();
+        // burn differentiates the sum of what is not one number. The sum of the lanes' losses has
+        // the gradient of each in its own parameters.
+        let mut gradients = losses.backward();
         let gradient = parameters.gradient(&mut gradients);
         drop((parameters, gradients));
         let norms = bundle.step(gradient);
