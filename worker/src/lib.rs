@@ -7,6 +7,7 @@ pub mod cli;
 pub mod client;
 pub mod device;
 pub mod identity;
+pub mod interrupt;
 pub mod kernel;
 pub mod model;
 pub mod operation;

@@ -4,7 +4,6 @@
 mod connect;
 mod exit;
 mod export;
-mod interrupt;
 mod list;
 mod output;
 mod plan;
