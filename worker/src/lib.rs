@@ -3,6 +3,7 @@
 //! names a burn backend (`device`).
 
 pub mod backoff;
+pub mod bench;
 pub mod cli;
 pub mod client;
 pub mod device;

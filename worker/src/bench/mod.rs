@@ -1,0 +1,22 @@
+//! EDGE: what one machine achieves. It trains real trials and multiplies plain matrices, and times
+//! both with the clock; it decides nothing about how the figures are combined or shown.
+
+mod floor;
+mod machine;
+mod replay;
+mod training;
+mod trials;
+
+use std::time::Instant;
+
+pub use floor::floor_gigaflops;
+pub use machine::{Machine, peak_resident_bytes};
+pub use replay::{Replay, ReplayedBatch};
+pub use training::{train_updates, updates_per_second};
+pub use trials::BenchShape;
+
+/// The clock of this room.
+#[expect(clippy::disallowed_methods, reason = "an edge: its purpose is to time")]
+fn now() -> Instant {
+    Instant::now()
+}
