@@ -61,8 +61,8 @@ pub(in crate::cli) struct TrainArgs {
     /// A look only: two short rounds
     #[arg(long, conflicts_with_all = ["rounds", "seconds"])]
     quick: bool,
-    /// The same as --output json
-    #[arg(long, conflicts_with = "output")]
+    /// The same as --output json, and stronger
+    #[arg(long)]
     json: bool,
     #[command(flatten)]
     output: OutputArgs,
