@@ -1,5 +1,7 @@
 //! The commands around a sweep: what they print, and how they exit.
 
+use std::process::Stdio;
+
 use crate::harness::{Sandbox, Serve, TINY};
 
 /// A sandbox whose sweep has been run.
@@ -231,5 +233,24 @@ fn bench_train_prints_positive_figures_for_every_combination() {
     for (arguments, code) in [(["--hidden", "0"], 2), (["--threads", "9"], 1)] {
         let refused = sandbox.run(&[&["bench", "train", "--quick"][..], &arguments].concat());
         assert_eq!(refused.code, code, "{}", refused.stderr);
+    }
+}
+
+#[test]
+fn a_reader_that_leaves_early_is_no_failure() {
+    let sandbox = finished();
+    let sql = "with recursive n (i) as (select 1 union all select i + 1 from n where i < 3000)
+               select printf('%1000d', i) from n";
+    for arguments in [
+        ["query", "--output", "csv", sql],
+        ["query", "--output", "table", sql],
+    ] {
+        let mut command = sandbox.command(&arguments);
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().expect("the program starts");
+        drop(child.stdout.take());
+        let finished = child.wait_with_output().expect("the program ends");
+        assert_eq!(finished.status.code(), Some(0));
+        assert_eq!(String::from_utf8_lossy(&finished.stderr), "");
     }
 }

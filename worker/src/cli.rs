@@ -104,14 +104,18 @@ async fn cancel_on_signal(stop: CancellationToken) {
     let interrupt = signal(SignalKind::interrupt()).expect("SIGINT can be handled");
     let terminate = signal(SignalKind::terminate()).expect("SIGTERM can be handled");
     let (mut interrupt, mut terminate) = (interrupt, terminate);
+    // Counted here: the token may be cancelled by the end of standard input as well, and a signal
+    // that comes with it, as Ctrl-C does, is still the first.
+    let mut asked = false;
     loop {
         tokio::select! {
             _ = interrupt.recv() => {}
             _ = terminate.recv() => {}
         }
-        if stop.is_cancelled() {
+        if asked {
             std::process::exit(130);
         }
+        asked = true;
         stop.cancel();
     }
 }

@@ -32,8 +32,7 @@ impl Machine {
 }
 
 /// The most memory this process ever had resident, where the system tells.
-#[must_use]
-pub fn peak_resident_bytes() -> Option<u64> {
+pub(super) fn peak_resident_bytes() -> Option<u64> {
     let status = fs::read_to_string("/proc/self/status").ok()?;
     let kibibytes: u64 = field(&status, "VmHWM")?.strip_suffix(" kB")?.parse().ok()?;
     Some(kibibytes * 1024)

@@ -2,6 +2,7 @@
 //! both with the clock; it decides nothing about how the figures are combined or shown.
 
 mod floor;
+mod footprint;
 mod machine;
 mod replay;
 mod training;
@@ -10,9 +11,10 @@ mod trials;
 use std::time::Instant;
 
 pub use floor::floor_gigaflops;
-pub use machine::{Machine, peak_resident_bytes};
+pub use footprint::peak_of_training;
+pub use machine::Machine;
 pub use replay::{Replay, ReplayedBatch};
-pub use training::{train_updates, updates_per_second};
+pub use training::updates_per_second;
 pub use trials::BenchShape;
 
 /// The clock of this room.

@@ -8,7 +8,7 @@ use pondersweep_proto::{
     spec::{SpecError, TrialSpec},
 };
 
-use super::{BenchShape, train_updates};
+use super::{BenchShape, training::train_updates};
 use crate::{
     model::Layout,
     seed::{Purpose, Seeds},
@@ -76,18 +76,17 @@ impl ReplayedBatch {
     }
 }
 
-#[derive(Clone, Copy)]
 struct Losses<'a>(&'a Mutex<Vec<f64>>);
 
 impl Observer for Losses<'_> {
-    fn observe(&mut self, _: usize, observation: Observation) {
+    fn observe(&self, _: usize, observation: Observation) {
         if observation.metric == Metric::LossTraining {
             let mut losses = self.0.lock().expect("nobody panics with it");
             losses.push(observation.value);
         }
     }
 
-    fn after_update(&mut self, _: usize, _: u64) -> Continue {
+    fn after_update(&self, _: usize, _: u64) -> Continue {
         Continue::Yes
     }
 }

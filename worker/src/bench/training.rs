@@ -2,8 +2,8 @@
 //! batch, forward, backward, clipping, Adam), seen from outside, through the observer.
 
 use std::{
+    num::NonZeroUsize,
     sync::Mutex,
-    thread,
     time::{Duration, Instant},
 };
 
@@ -20,24 +20,13 @@ const WARM_UPDATES: u64 = 3;
 /// Updates of all lanes that a figure stands on at least, however short the window.
 const LEAST_UPDATES: u64 = 2;
 
-/// Trains the trials on so many threads until the observer stops them all.
+/// Trains the trials as one bundle on so many threads until the observer stops them all.
 ///
-/// The trials are dealt to the threads as bundles.
-pub fn train_updates<O: Observer + Clone + Send>(
-    trials: &[TrialSpec],
-    threads: usize,
-    observer: &O,
-) {
-    let device = DeviceName::Cpu;
-    let dealt = trials.len().div_ceil(threads);
-    thread::scope(|scope| {
-        for bundle in trials.chunks(dealt) {
-            let mut observer = observer.clone();
-            scope.spawn(move || {
-                train::train(bundle, &device.open(), device.engine(), &mut observer)
-            });
-        }
-    });
+/// # Panics
+/// There is no thread.
+pub(super) fn train_updates(trials: &[TrialSpec], threads: usize, observer: &dyn Observer) {
+    let threads = NonZeroUsize::new(threads).expect("somebody must train");
+    train::train(trials, &DeviceName::Cpu.open(), threads, observer);
 }
 
 /// Updates a second of all trials together, over a window that starts when they are warm.
@@ -53,8 +42,8 @@ pub fn updates_per_second(trials: &[TrialSpec], threads: usize, window: Duration
     stopwatch.rate()
 }
 
-/// Counts the updates of all lanes, whichever thread they come from: right also where lanes take
-/// turns in an order nobody promised.
+/// Counts the updates of all lanes, whichever thread they come from: right also where a thread trains
+/// its lanes one after the other. The first then fills the window, and the others end at once.
 struct Stopwatch {
     window: Duration,
     warm_updates: u64,
@@ -103,13 +92,12 @@ impl Stopwatch {
     }
 }
 
-#[derive(Clone, Copy)]
 struct Timed<'a>(&'a Mutex<Stopwatch>);
 
 impl Observer for Timed<'_> {
-    fn observe(&mut self, _: usize, _: Observation) {}
+    fn observe(&self, _: usize, _: Observation) {}
 
-    fn after_update(&mut self, _: usize, _: u64) -> Continue {
+    fn after_update(&self, _: usize, _: u64) -> Continue {
         let now = now();
         self.0.lock().expect("nobody panics with it").note(now)
     }

@@ -1,14 +1,13 @@
-//! Memory of a lane: what one more of them adds to the most memory a process ever had. Every
+//! Memory of a lane: what one more of them in training adds to the most memory a process ever had. Every
 //! measurement has a process of its own, since none gives memory back for the next to be counted.
 
 use std::{
     collections::{HashMap, hash_map::Entry},
     process::{Command, Stdio},
-    time::Duration,
 };
 
 use anyhow::Context as _;
-use pondersweep_worker::bench::{BenchShape, peak_resident_bytes, updates_per_second};
+use pondersweep_worker::bench::{BenchShape, peak_of_training};
 
 use super::case::Case;
 
@@ -33,14 +32,13 @@ pub(super) fn of_cases(cases: &[Case]) -> anyhow::Result<Vec<Option<u64>>> {
     Ok(bytes)
 }
 
-/// The most memory this process had after it trained so many lanes a little; 0 where the system
-/// does not tell.
+/// The most memory this process had once it trained so many lanes at the same time; 0 where the
+/// system does not tell.
 ///
 /// # Errors
 /// A size is out of the range a sweep may have.
 pub(super) fn take(shape: &BenchShape, lanes: u32) -> anyhow::Result<u64> {
-    let _rate = updates_per_second(&shape.trials(lanes)?, 1, Duration::ZERO);
-    Ok(peak_resident_bytes().unwrap_or(0))
+    Ok(peak_of_training(&shape.trials(lanes)?).unwrap_or(0))
 }
 
 fn of_a_lane(shape: &BenchShape) -> anyhow::Result<Option<u64>> {
