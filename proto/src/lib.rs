@@ -6,6 +6,7 @@
 //! specification that exists is valid.
 
 pub mod error;
+pub mod failure;
 pub mod id;
 pub mod limit;
 pub mod metric;
