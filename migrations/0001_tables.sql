@@ -29,6 +29,10 @@ CREATE TABLE sweep (
     state TEXT NOT NULL,
     -- Why it is in that state, for people.
     state_reason TEXT NOT NULL DEFAULT '',
+    -- Its failure rate is counted from here on: trials that had a result or had failed, and those
+    -- that had failed, when a person last resumed the sweep or retried its trials.
+    baseline_ended INTEGER NOT NULL DEFAULT 0 CHECK (baseline_ended >= baseline_failed),
+    baseline_failed INTEGER NOT NULL DEFAULT 0 CHECK (baseline_failed >= 0),
     -- Number of points of the space.
     configurations INTEGER NOT NULL,
     -- Repetitions of each.
@@ -79,11 +83,16 @@ CREATE TABLE trial (
     -- The current or last attempt; 0 before the first. It is the fencing token: whoever speaks for
     -- an older one is refused.
     attempt INTEGER NOT NULL DEFAULT 0 CHECK (attempt >= 0),
-    -- Attempts that failed by the trial's own doing, since the last `retry`.
+    -- What stands against it since the last `retry`; each has a limit of its own. Attempts that
+    -- failed by its own doing: panicked, crashed, or other.
     failures INTEGER NOT NULL DEFAULT 0 CHECK (failures >= 0),
-    -- Attempts lost with their worker, since the last `retry`. Counted apart: a lost machine is
+    -- Attempts that ran out of memory.
+    out_of_memory INTEGER NOT NULL DEFAULT 0 CHECK (out_of_memory >= 0),
+    -- Attempts lost with their worker while it ran nothing else. Counted apart: a lost machine is
     -- not the trial's fault.
     worker_losses INTEGER NOT NULL DEFAULT 0 CHECK (worker_losses >= 0),
+    -- A suspect runs last and alone, because workers died while they ran it and others.
+    suspicion TEXT NOT NULL DEFAULT 'none' CHECK (suspicion IN ('none', 'lost_once', 'suspect')),
     UNIQUE (configuration_id, replicate),
     UNIQUE (sweep_id, trial_key),
     FOREIGN KEY (configuration_id, sweep_id) REFERENCES configuration (configuration_id, sweep_id),
@@ -127,13 +136,23 @@ CREATE TABLE attempt (
     ending TEXT,
     -- Why it failed or diverged.
     message TEXT NOT NULL DEFAULT '',
+    -- What it died of; NULL unless it failed or lapsed.
+    cause TEXT,
+    -- Whether that was counted against the trial: 0 when its worker died while running others, too.
+    blamed INTEGER NOT NULL DEFAULT 0 CHECK (blamed IN (0, 1)),
     -- Compute time as the worker measured it; NULL when the worker never said.
     seconds REAL CHECK (seconds >= 0),
     PRIMARY KEY (trial_id, attempt),
     CONSTRAINT attempt_ends_in_a_known_way CHECK (
         ending IN ('succeeded', 'infeasible', 'failed', 'lapsed', 'returned', 'cancelled')
     ),
-    CONSTRAINT attempt_that_ended_says_how CHECK ((ended_at_ms IS NULL) = (ending IS NULL))
+    CONSTRAINT attempt_that_ended_says_how CHECK ((ended_at_ms IS NULL) = (ending IS NULL)),
+    CONSTRAINT attempt_dies_of_a_known_cause CHECK (
+        cause IN ('panicked', 'crashed', 'out_of_memory', 'worker_lost', 'other')
+    ),
+    CONSTRAINT attempt_has_a_cause_if_it_died
+        CHECK ((cause IS NOT NULL) = (ending IS NOT NULL AND ending IN ('failed', 'lapsed'))),
+    CONSTRAINT attempt_is_blamed_for_a_cause CHECK (blamed = 0 OR cause IS NOT NULL)
 ) STRICT, WITHOUT ROWID;
 
 -- At most one live attempt for each trial: two workers never hold the same trial.

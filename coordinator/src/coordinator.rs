@@ -23,6 +23,11 @@ use crate::{
 /// survive a restart of the coordinator, short enough that a dead one is not missed for long.
 pub const DEFAULT_LEASE_DURATION: Duration = Duration::from_secs(30);
 
+/// The share of a sweep's ended trials that may have failed before it is paused, unless told
+/// otherwise. When most fail, the cause is the sweep or the machines, and running the rest in the
+/// same way only costs time.
+pub const DEFAULT_MAX_FAILURE_RATE: f64 = 0.5;
+
 /// What a coordinator serves, and where.
 #[derive(Clone, Debug)]
 pub struct CoordinatorOptions {
@@ -32,6 +37,8 @@ pub struct CoordinatorOptions {
     pub listen: SocketAddr,
     /// How long a lease lasts without renewal.
     pub lease_duration: Duration,
+    /// The share of a sweep's ended trials that may have failed before it is paused, from 0 to 1.
+    pub max_failure_rate: f64,
 }
 
 impl CoordinatorOptions {
@@ -42,6 +49,7 @@ impl CoordinatorOptions {
             database: database.to_owned(),
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
             lease_duration: DEFAULT_LEASE_DURATION,
+            max_failure_rate: DEFAULT_MAX_FAILURE_RATE,
         }
     }
 }
@@ -67,6 +75,7 @@ impl Coordinator {
         let store = Store::open(&options.database).await?;
         let limits = SchedulerLimits {
             lease_duration: options.lease_duration,
+            max_failure_rate: options.max_failure_rate,
         };
         let (running, driver) = Driver::restore(store, limits).await?;
         let stop = CancellationToken::new();

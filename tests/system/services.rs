@@ -139,6 +139,7 @@ async fn a_worker_that_never_registered_is_told_so() {
     let mut scene = Scene::new().await;
     let request = wire::DrainRequest {
         worker_id: "nobody".into(),
+        ..Default::default()
     };
     assert_eq!(
         scene.leases.drain(request).await.unwrap_err().code(),

@@ -6,6 +6,7 @@ use std::{sync::Arc, time::Duration};
 
 use pondersweep_proto::{
     error::LeaseError,
+    failure::Failure,
     id::{LeaseToken, SweepId, WorkerId},
     limit::MAX_WIRE_MESSAGE_BYTES,
     metric::Observation,
@@ -53,8 +54,8 @@ pub enum Outcome {
     Succeeded,
     /// Training diverged; the text says at which update.
     Infeasible(String),
-    /// The attempt failed; the text says how.
-    Failed(String),
+    /// The attempt failed.
+    Failed(Failure),
 }
 
 /// A connection to the coordinator on behalf of one worker. Cheap to clone.
@@ -193,15 +194,19 @@ impl Client {
         observations: &[Observation],
         seconds: f64,
     ) -> Result<(), LeaseError> {
-        let (outcome, message) = match outcome {
-            Outcome::Succeeded => (wire::Outcome::Succeeded, String::new()),
-            Outcome::Infeasible(message) => (wire::Outcome::Infeasible, message),
-            Outcome::Failed(message) => (wire::Outcome::Failed, message),
+        let unspecified = wire::Cause::Unspecified;
+        let (outcome, cause, message) = match outcome {
+            Outcome::Succeeded => (wire::Outcome::Succeeded, unspecified, String::new()),
+            Outcome::Infeasible(message) => (wire::Outcome::Infeasible, unspecified, message),
+            Outcome::Failed(Failure { cause, message }) => {
+                (wire::Outcome::Failed, cause.into(), message)
+            }
         };
         let request = wire::FinishRequest {
             worker_id: self.worker_id.to_string(),
             token: Some(token.into()),
             outcome: outcome.into(),
+            cause: cause.into(),
             message,
             observations: observations.iter().copied().map(Into::into).collect(),
             seconds,
@@ -221,6 +226,7 @@ impl Client {
     pub async fn drain_once(&self) -> Result<u32, LeaseError> {
         let request = wire::DrainRequest {
             worker_id: self.worker_id.to_string(),
+            ..Default::default()
         };
         Ok(self
             .service

@@ -14,7 +14,7 @@ use tonic::{
     transport::{Channel, Endpoint},
 };
 
-use crate::coordinator::{Coordinator, CoordinatorOptions};
+use crate::coordinator::{Coordinator, CoordinatorOptions, DEFAULT_MAX_FAILURE_RATE};
 
 /// The database unless another is named.
 pub(super) const DEFAULT_DATABASE: &str = "results.db";
@@ -25,6 +25,28 @@ pub(super) struct DatabaseArgs {
     /// The results database
     #[arg(long, env = "PONDERSWEEP_DB", default_value = DEFAULT_DATABASE, value_name = "PATH")]
     pub(super) db: PathBuf,
+}
+
+/// When a sweep that fails too often is paused.
+#[derive(Clone, Debug, Args)]
+pub(super) struct FailureRateArgs {
+    /// Pause a sweep when more than this share of its ended trials has failed, of ten at least;
+    /// `resume` goes on and counts anew. 0 pauses at the first failure, 1 never
+    #[arg(
+        long,
+        env = "PONDERSWEEP_MAX_FAILURE_RATE",
+        default_value_t = DEFAULT_MAX_FAILURE_RATE,
+        value_name = "SHARE",
+        value_parser = share
+    )]
+    pub(super) max_failure_rate: f64,
+}
+
+fn share(text: &str) -> Result<f64, String> {
+    let share = text.parse().ok();
+    share
+        .filter(|share| (0.0..=1.0).contains(share))
+        .ok_or_else(|| "a share is a number from 0 to 1".into())
 }
 
 /// Names where a command changes sweeps.

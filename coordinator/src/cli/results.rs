@@ -91,6 +91,8 @@ pub(super) struct SweepStatus {
     pub(super) sweep_id: String,
     pub(super) name: String,
     pub(super) state: SweepState,
+    /// Why, for people.
+    pub(super) reason: String,
     pub(super) counts: TrialCounts,
     created_at_ms: i64,
 }
@@ -111,8 +113,12 @@ impl SweepStatus {
             failed,
             cancelled,
         } = self.counts;
+        let reason = match self.state {
+            SweepState::Paused => format!(" ({})", self.reason),
+            _ => String::new(),
+        };
         format!(
-            "{} {} {}: {succeeded} succeeded, {infeasible} infeasible, {failed} failed, \
+            "{} {} {}{reason}: {succeeded} succeeded, {infeasible} infeasible, {failed} failed, \
              {leased} running, {pending} pending, {cancelled} cancelled",
             self.sweep_id,
             self.name,
@@ -121,7 +127,7 @@ impl SweepStatus {
     }
 
     /// The columns of [`rows`].
-    const COLUMNS: [&'static str; 11] = [
+    const COLUMNS: [&'static str; 12] = [
         "sweep_id",
         "name",
         "state",
@@ -133,6 +139,7 @@ impl SweepStatus {
         "failed",
         "cancelled",
         "created_at",
+        "reason",
     ];
 
     fn cells(&self) -> Vec<Value> {
@@ -156,6 +163,7 @@ impl SweepStatus {
             json!(failed),
             json!(cancelled),
             iso_time(self.created_at_ms),
+            json!(self.reason),
         ]
     }
 }
@@ -171,6 +179,7 @@ impl From<SweepSummary> for SweepStatus {
             sweep_id: sweep.sweep_id.to_string(),
             name: sweep.name,
             state: sweep.state,
+            reason: sweep.state_reason,
             counts: sweep.trials,
             created_at_ms: sweep.created_at_ms,
         }
@@ -183,6 +192,7 @@ impl From<wire::Sweep> for SweepStatus {
             // A state this program does not know is one in which the sweep goes on.
             state: SweepState::try_from(sweep.state()).unwrap_or(SweepState::Active),
             sweep_id: sweep.sweep_id,
+            reason: sweep.state_reason,
             name: sweep.spec.map(|spec| spec.name).unwrap_or_default(),
             counts: sweep.trials.unwrap_or_default().into(),
             created_at_ms: sweep.created_at_ms,

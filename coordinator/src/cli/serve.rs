@@ -5,7 +5,7 @@ use std::{net::SocketAddr, num::NonZeroU64, process::ExitCode, time::Duration};
 use clap::Args;
 use pondersweep_worker::interrupt::on_interrupt;
 
-use super::connect::DatabaseArgs;
+use super::connect::{DatabaseArgs, FailureRateArgs};
 use crate::coordinator::{Coordinator, CoordinatorOptions};
 
 /// Run the coordinator
@@ -32,6 +32,8 @@ pub(super) struct ServeArgs {
         value_name = "SECONDS"
     )]
     lease: NonZeroU64,
+    #[command(flatten)]
+    failures: FailureRateArgs,
 }
 
 pub(super) async fn run(args: ServeArgs) -> anyhow::Result<ExitCode> {
@@ -46,6 +48,7 @@ pub(super) async fn run(args: ServeArgs) -> anyhow::Result<ExitCode> {
         database: args.database.db,
         listen: args.listen,
         lease_duration: Duration::from_secs(args.lease.get()),
+        max_failure_rate: args.failures.max_failure_rate,
     };
     let database = options.database.display().to_string();
     let coordinator = Coordinator::start(options).await?;

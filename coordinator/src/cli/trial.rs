@@ -3,14 +3,17 @@
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
-use pondersweep_proto::parameter::Parameter;
+use pondersweep_proto::{failure::Cause, parameter::Parameter};
 use serde_json::{Value, json};
 
 use super::{
     connect::DatabaseArgs,
     output::{Format, OutputArgs, Rows, iso_time, print_json, print_text},
 };
-use crate::store::{AttemptDetail, Event, Reader, TrialDetail};
+use crate::{
+    scheduler::Ending,
+    store::{AttemptDetail, Event, Reader, TrialDetail},
+};
 
 /// Look at single trials
 #[derive(Debug, Subcommand)]
@@ -62,8 +65,10 @@ fn summary(trial: &TrialDetail) -> Vec<(String, Value)> {
         ("sweep_id".into(), json!(trial.sweep_id.to_string())),
         ("state".into(), json!(trial.state.name())),
         ("replicate".into(), json!(trial.replicate)),
-        ("failures".into(), json!(trial.failures)),
-        ("worker_losses".into(), json!(trial.worker_losses)),
+        ("failures".into(), json!(trial.record.failures)),
+        ("out_of_memory".into(), json!(trial.record.out_of_memory)),
+        ("worker_losses".into(), json!(trial.record.worker_losses)),
+        ("suspicion".into(), json!(trial.record.suspicion.name())),
     ];
     let parameters = Parameter::ALL.iter().map(|&parameter| {
         let value = trial.configuration.parameter(parameter);
@@ -101,18 +106,18 @@ fn attempts(trial: &TrialDetail) -> Rows {
         "started_at",
         "ended_at",
         "ending",
+        "cause",
+        "blamed",
         "message",
         "seconds",
     ];
     let row = |attempt: &AttemptDetail| {
-        let (ended_at, ending, message) = match &attempt.ended {
-            Some((at_ms, ending)) => (
-                iso_time(*at_ms),
-                json!(ending.name()),
-                json!(ending.message()),
-            ),
-            None => (Value::Null, Value::Null, Value::Null),
-        };
+        let (at_ms, ending) = attempt
+            .ended
+            .as_ref()
+            .map(|(at_ms, how)| (at_ms, how))
+            .unzip();
+        let cause = ending.and_then(|ending| ending.cause());
         vec![
             json!(attempt.attempt.0),
             json!(attempt.worker_id),
@@ -120,9 +125,11 @@ fn attempts(trial: &TrialDetail) -> Rows {
             json!(attempt.device),
             json!(attempt.backend),
             iso_time(attempt.started_at_ms),
-            ended_at,
-            ending,
-            message,
+            at_ms.map_or(Value::Null, |at_ms| iso_time(*at_ms)),
+            json!(ending.map(Ending::name)),
+            json!(cause.map(Cause::name)),
+            json!(cause.map(|_| attempt.blamed)),
+            json!(ending.map(Ending::message)),
             json!(attempt.seconds),
         ]
     };

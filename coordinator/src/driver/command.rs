@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use pondersweep_proto::{
     error::{LeaseError, SweepError},
+    failure::Failure,
     id::{LeaseToken, SweepId, WorkerId},
     metric::Observation,
     spec::TrialSpec,
@@ -25,6 +26,8 @@ pub struct SweepView {
     pub spec: Arc<SweepSpec>,
     /// Whether it runs.
     pub state: SweepState,
+    /// Why, for people.
+    pub state_reason: String,
     /// Its trials by state.
     pub counts: TrialCounts,
     /// When it was submitted, in milliseconds since 1970-01-01 UTC.
@@ -79,8 +82,8 @@ pub enum LeaseRequest {
     },
     /// The end of an attempt.
     Finish(FinishReport),
-    /// Hand back everything.
-    Drain,
+    /// Hand back everything; with a failure, because the worker died of it.
+    Drain(Option<Failure>),
 }
 
 /// The end of an attempt, as its worker reports it.

@@ -5,6 +5,7 @@ use std::{sync::Arc, time::Instant};
 
 use pondersweep_proto::{
     error::{LeaseError, SweepError},
+    failure::Failure,
     id::{LeaseToken, WorkerId},
     spec::TrialSpec,
 };
@@ -91,6 +92,11 @@ impl Driver {
             sweep_id: entry.sweep_id,
             spec: Arc::clone(&entry.spec),
             state: self.scheduler.sweep_state(entry.sweep_id).expect(unknown),
+            state_reason: self
+                .scheduler
+                .sweep_reason(entry.sweep_id)
+                .expect(unknown)
+                .to_owned(),
             counts: self.scheduler.counts(entry.sweep_id).expect(unknown),
             created_at_ms: entry.created_at_ms,
         }
@@ -136,11 +142,21 @@ impl Driver {
                 Ok(Grant::Done)
             }
             LeaseRequest::Finish(report) => self.finish(worker_id, report, batch),
-            LeaseRequest::Drain => {
-                let returned = self.scheduler.drain(worker_id).len();
+            LeaseRequest::Drain(death) => {
+                let returned = match death {
+                    None => self.scheduler.drain(worker_id),
+                    Some(failure) => self.bury(worker_id, &failure),
+                };
+                let returned = returned.len();
                 Ok(Grant::Returned(u32::try_from(returned).unwrap_or(u32::MAX)))
             }
         }
+    }
+
+    fn bury(&mut self, worker_id: &WorkerId, failure: &Failure) -> Vec<LeaseToken> {
+        tracing::warn!(%worker_id, cause = %failure.cause, "a worker died");
+        self.roster.forget(worker_id);
+        self.scheduler.bury(worker_id, failure)
     }
 
     /// Renews what the worker still holds and returns the rest.

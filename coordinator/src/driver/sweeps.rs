@@ -14,7 +14,7 @@ use pondersweep_proto::{
 };
 
 use crate::{
-    scheduler::{self, RestoredSweep, TrialCounts, TrialState},
+    scheduler::{self, RestoredSweep, TrialCounts, TrialLimits, TrialState},
     store,
     sweep::{SweepSpec, select},
 };
@@ -37,8 +37,11 @@ impl SweepEntry {
             first_trial_id: self.first_trial_id,
             shape_of_configuration: shapes(&self.spec),
             replicates: terms.replicates,
-            max_failures: terms.max_failures,
-            max_worker_losses: terms.max_worker_losses,
+            limits: TrialLimits {
+                max_failures: terms.max_failures,
+                max_out_of_memory: terms.max_out_of_memory,
+                max_worker_losses: terms.max_worker_losses,
+            },
         }
     }
 
@@ -134,6 +137,8 @@ impl Sweeps {
             for_scheduler.push(RestoredSweep {
                 entry: entry.for_scheduler(),
                 state: sweep.state,
+                state_reason: sweep.state_reason,
+                baseline: sweep.baseline,
                 trials: sweep.trials,
             });
             sweeps.insert(entry);

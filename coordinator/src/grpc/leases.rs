@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use pondersweep_proto::{
     error::LeaseError,
+    failure::Failure,
     id::{LeaseToken, SweepId, WorkerId},
     limit::{
         MAX_LANES, MAX_MESSAGE_BYTES, MAX_OBSERVATIONS, MAX_RENEWALS, MAX_REQUEST_ID_BYTES,
@@ -132,7 +133,7 @@ impl Leases for LeaseService {
         request: Request<wire::FinishRequest>,
     ) -> Result<Response<wire::FinishResponse>, Status> {
         let request = request.into_inner();
-        let finish = finish(request.outcome(), request.message)?;
+        let finish = finish(request.outcome(), request.cause(), request.message)?;
         if !(request.seconds >= 0.0 && request.seconds.is_finite()) {
             return Err(malformed("seconds are a finite number, 0 or above"));
         }
@@ -151,8 +152,13 @@ impl Leases for LeaseService {
         &self,
         request: Request<wire::DrainRequest>,
     ) -> Result<Response<wire::DrainResponse>, Status> {
-        let worker_id = request.into_inner().worker_id;
-        let Grant::Returned(returned) = self.ask(&worker_id, LeaseRequest::Drain).await? else {
+        let request = request.into_inner();
+        let death = match request.cause() {
+            wire::Cause::Unspecified => None,
+            cause => Some(Failure::new(cause.into(), request.message)),
+        };
+        let drain = LeaseRequest::Drain(death);
+        let Grant::Returned(returned) = self.ask(&request.worker_id, drain).await? else {
             unreachable!("a drain is answered with a count")
         };
         Ok(Response::new(wire::DrainResponse { returned }))
@@ -190,12 +196,12 @@ fn observations(observations: Vec<wire::Observation>) -> Result<Vec<Observation>
     observations.map_err(|error| malformed(error.to_string()))
 }
 
-fn finish(outcome: wire::Outcome, message: String) -> Result<Finish, Status> {
+fn finish(outcome: wire::Outcome, cause: wire::Cause, message: String) -> Result<Finish, Status> {
     let message = cut(message, MAX_MESSAGE_BYTES);
     match outcome {
         wire::Outcome::Succeeded => Ok(Finish::Succeeded),
         wire::Outcome::Infeasible => Ok(Finish::Infeasible(message)),
-        wire::Outcome::Failed => Ok(Finish::Failed(message)),
+        wire::Outcome::Failed => Ok(Finish::Failed(Failure::new(cause.into(), message))),
         wire::Outcome::Unspecified => Err(malformed("no outcome")),
     }
 }

@@ -15,6 +15,7 @@ pub(super) fn sweep(view: &SweepView) -> wire::Sweep {
         state: wire::SweepState::from(view.state).into(),
         trials: Some(view.counts.into()),
         created_at_ms: view.created_at_ms,
+        state_reason: view.state_reason.clone(),
     }
 }
 

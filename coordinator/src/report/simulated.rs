@@ -88,6 +88,7 @@ impl SimulatedSweep {
                 seed: 0,
                 solved_threshold: 0.95,
                 max_failures: 3,
+                max_out_of_memory: 3,
                 max_worker_losses: 10,
             },
         }

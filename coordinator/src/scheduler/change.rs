@@ -1,7 +1,12 @@
 //! What the scheduler decided, in the order it decided it: the only thing the store writes and the
 //! only thing a restart reads back.
 
-use pondersweep_proto::id::{LeaseToken, SweepId, TrialId, WorkerId};
+use pondersweep_proto::{
+    failure::{Cause, Failure},
+    id::{LeaseToken, SweepId, TrialId, WorkerId},
+};
+
+use super::{blame::Record, pace::Baseline};
 
 /// The state of a sweep.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -68,8 +73,8 @@ pub enum Ending {
     Succeeded,
     /// Training diverged; the text says at which update.
     Infeasible(String),
-    /// The attempt failed by the trial's own doing; the text says how.
-    Failed(String),
+    /// The attempt gave no result, and somebody said why.
+    Failed(Failure),
     /// The lease was not renewed in time: the worker is lost or cut off.
     Lapsed,
     /// The worker handed the lease back.
@@ -96,8 +101,19 @@ impl Ending {
     #[must_use]
     pub fn message(&self) -> &str {
         match self {
-            Self::Infeasible(why) | Self::Failed(why) => why,
+            Self::Infeasible(why) => why,
+            Self::Failed(failure) => &failure.message,
             Self::Succeeded | Self::Lapsed | Self::Returned | Self::Cancelled => "",
+        }
+    }
+
+    /// What the attempt died of, if it did.
+    #[must_use]
+    pub const fn cause(&self) -> Option<Cause> {
+        match self {
+            Self::Failed(failure) => Some(failure.cause),
+            Self::Lapsed => Some(Cause::WorkerLost),
+            Self::Succeeded | Self::Infeasible(_) | Self::Returned | Self::Cancelled => None,
         }
     }
 }
@@ -113,6 +129,8 @@ pub enum Change {
         state: SweepState,
         /// Why, for people.
         reason: String,
+        /// Since when its failure rate is counted.
+        baseline: Baseline,
     },
     /// An attempt began: the trial is `Leased`.
     Leased {
@@ -131,6 +149,10 @@ pub enum Change {
         ending: Ending,
         /// The trial's state now.
         state: TrialState,
+        /// Whether the end was counted against the trial.
+        blamed: bool,
+        /// What stands against the trial now.
+        record: Record,
     },
     /// A trial without a live attempt changed state: it was cancelled, or made pending again.
     Trial {

@@ -17,6 +17,10 @@ pub(super) struct Lease {
     pub(super) request_id: String,
     /// When it lapses unless renewed.
     pub(super) deadline: Instant,
+    /// Whether another lease of the worker lapsed while this one lived: should it lapse as well, the
+    /// two were most likely lost together. In memory only: after a restart such a lease counts as
+    /// alone, which costs its trial at most one of its worker losses.
+    pub(super) had_company: bool,
 }
 
 /// Every live lease.
@@ -64,6 +68,20 @@ impl Leases {
         self.by_deadline.remove(&(lease.deadline, trial_id));
         lease.deadline = deadline;
         self.by_deadline.insert((deadline, trial_id));
+    }
+
+    /// Whether the worker of a trial's lease holds, or lost a moment ago, nothing else.
+    pub(super) fn is_alone(&self, trial_id: TrialId) -> bool {
+        let lease = &self.by_trial[&trial_id];
+        !lease.had_company && self.by_worker[&lease.worker_id].len() == 1
+    }
+
+    /// Notes on every lease of a worker that it had company.
+    pub(super) fn note_company(&mut self, worker_id: &WorkerId) {
+        for trial_id in self.by_worker.get(worker_id).into_iter().flatten() {
+            let lease = self.by_trial.get_mut(trial_id);
+            lease.expect("the views agree").had_company = true;
+        }
     }
 
     /// A trial's live lease.

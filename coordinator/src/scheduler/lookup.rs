@@ -27,6 +27,12 @@ impl Scheduler {
         self.find(sweep_id).map(|sweep| sweep.state)
     }
 
+    /// Why a sweep is in its state, for people; `None` if it was never enqueued.
+    #[must_use]
+    pub fn sweep_reason(&self, sweep_id: SweepId) -> Option<&str> {
+        self.find(sweep_id).map(|sweep| sweep.reason.as_str())
+    }
+
     /// A sweep's trials by state; `None` if it was never enqueued.
     #[must_use]
     pub fn counts(&self, sweep_id: SweepId) -> Option<TrialCounts> {

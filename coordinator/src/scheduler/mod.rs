@@ -2,9 +2,11 @@
 //! timers are data, and what happened is a list of [`Change`]s for the store. It reads no clock and
 //! touches no file, socket or database.
 
+mod blame;
 mod change;
 mod lease;
 mod lookup;
+mod pace;
 mod queue;
 mod restore;
 mod scheduling;
@@ -16,7 +18,9 @@ mod sweep;
 mod tests;
 mod trial;
 
+pub use blame::{Limit, Record, Suspicion, TrialLimits};
 pub use change::{Change, Ending, SweepState, TrialState};
+pub use pace::Baseline;
 pub use restore::{RestoredLease, RestoredSweep, RestoredTrial};
 pub use scheduling::{Finish, Finished, Scheduler, SchedulerLimits, Superseded};
 pub use steering::WrongState;

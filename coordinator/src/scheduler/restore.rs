@@ -3,7 +3,9 @@
 use pondersweep_proto::id::{Attempt, WorkerId};
 
 use super::{
+    blame::Record,
     change::{SweepState, TrialState},
+    pace::Baseline,
     sweep::SweepEntry,
     trial::Trial,
 };
@@ -15,6 +17,10 @@ pub struct RestoredSweep {
     pub entry: SweepEntry,
     /// Its state.
     pub state: SweepState,
+    /// Why, for people.
+    pub state_reason: String,
+    /// Since when its failure rate is counted.
+    pub baseline: Baseline,
     /// Its trials, in the order of their ids.
     pub trials: Vec<RestoredTrial>,
 }
@@ -26,10 +32,8 @@ pub struct RestoredTrial {
     pub state: TrialState,
     /// Its current or last attempt, 0 before the first.
     pub attempt: Attempt,
-    /// Attempts that failed by its own doing, since it was last retried by a person.
-    pub failures: u32,
-    /// Attempts lost with their worker, since it was last retried by a person.
-    pub worker_losses: u32,
+    /// What stands against it.
+    pub record: Record,
     /// Who holds it, if its state is `Leased`.
     pub lease: Option<RestoredLease>,
 }
@@ -50,13 +54,6 @@ impl RestoredTrial {
             self.lease.is_some(),
             "{self:?}"
         );
-        // Limits are at most 1,000, so the counts always fit.
-        let small = |count: u32| u16::try_from(count).unwrap_or(u16::MAX);
-        Trial {
-            state: self.state,
-            failures: small(self.failures),
-            worker_losses: small(self.worker_losses),
-            attempt: self.attempt.0,
-        }
+        Trial::restored(self.state, self.attempt.0, self.record)
     }
 }

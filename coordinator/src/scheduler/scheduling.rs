@@ -5,9 +5,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-use pondersweep_proto::id::{Attempt, LeaseToken, SweepId, TrialId, WorkerId};
+use pondersweep_proto::{
+    failure::{Cause, Failure},
+    id::{Attempt, LeaseToken, SweepId, TrialId, WorkerId},
+};
 
 use super::{
+    blame::{Evidence, Suspicion},
     change::{Change, Ending, SweepState, TrialState},
     lease::{Lease, Leases},
     restore::RestoredSweep,
@@ -20,6 +24,8 @@ use super::{
 pub struct SchedulerLimits {
     /// How long a lease lasts without renewal.
     pub lease_duration: Duration,
+    /// The share of a sweep's ended trials that may have failed before it is paused, from 0 to 1.
+    pub max_failure_rate: f64,
 }
 
 /// How a worker says an attempt ended.
@@ -29,8 +35,8 @@ pub enum Finish {
     Succeeded,
     /// Training diverged; the text says at which update.
     Infeasible(String),
-    /// The attempt failed; the text says how.
-    Failed(String),
+    /// The attempt failed.
+    Failed(Failure),
 }
 
 /// Whether an end is news.
@@ -82,9 +88,11 @@ impl Scheduler {
                 .iter()
                 .map(|trial| trial.state_of())
                 .collect();
-            scheduler
-                .sweeps
-                .insert(first, Sweep::new(restored.entry, restored.state, trials));
+            let mut sweep = Sweep::new(restored.entry, trials);
+            sweep.state = restored.state;
+            sweep.reason = restored.state_reason;
+            sweep.baseline = restored.baseline;
+            scheduler.sweeps.insert(first, sweep);
             for (offset, trial) in (0..).zip(restored.trials) {
                 let Some(holder) = trial.lease else { continue };
                 let lease = Lease {
@@ -92,6 +100,7 @@ impl Scheduler {
                     worker_id: holder.worker_id,
                     request_id: holder.request_id,
                     deadline: now + limits.lease_duration,
+                    had_company: false,
                 };
                 scheduler.leases.insert(TrialId(first.0 + offset), lease);
             }
@@ -102,14 +111,15 @@ impl Scheduler {
     /// Adds a sweep; its trials are pending.
     pub fn enqueue(&mut self, entry: SweepEntry) {
         let trials = entry.shape_of_configuration.len() * entry.replicates as usize;
-        let sweep = Sweep::new(entry, SweepState::Active, vec![Trial::new(); trials]);
+        let sweep = Sweep::new(entry, vec![Trial::new(); trials]);
         let former = self.sweeps.insert(sweep.entry.first_trial_id, sweep);
         assert!(former.is_none(), "a sweep is enqueued once");
     }
 
     /// Leases up to `max_lanes` pending trials of one shape: of the oldest active sweep, or of the
     /// one sweep named, in the order of their ids. The same request of the same worker gets the
-    /// same leases, as far as it still holds them.
+    /// same leases, as far as it still holds them. Suspects keep to themselves, see
+    /// [`blame`](super::blame).
     pub fn acquire(
         &mut self,
         worker_id: &WorkerId,
@@ -122,16 +132,12 @@ impl Scheduler {
         if !granted.is_empty() {
             return granted;
         }
-        let dispatched = |sweep: &&mut Sweep| {
-            sweep.state == SweepState::Active
-                && sweep.counts.pending > 0
-                && only.is_none_or(|only| only == sweep.entry.sweep_id)
-        };
-        let Some(sweep) = self.sweeps.values_mut().find(dispatched) else {
+        let Some((first, bundle)) = self.next_bundle(worker_id, max_lanes as usize, only) else {
             return Vec::new();
         };
-        let mut tokens = Vec::new();
-        for trial_id in sweep.next_bundle(max_lanes as usize) {
+        let sweep = self.sweeps.get_mut(&first).expect("it was just found");
+        let mut tokens = Vec::with_capacity(bundle.len());
+        for trial_id in bundle {
             sweep.apply(trial_id, Event::Acquired);
             let attempt = Attempt(sweep.trial(trial_id).attempt);
             let token = LeaseToken { trial_id, attempt };
@@ -140,6 +146,7 @@ impl Scheduler {
                 worker_id: worker_id.clone(),
                 request_id: request_id.to_owned(),
                 deadline: now + self.limits.lease_duration,
+                had_company: false,
             };
             self.leases.insert(trial_id, lease);
             self.changes.push(Change::Leased {
@@ -150,6 +157,34 @@ impl Scheduler {
             tokens.push(token);
         }
         tokens
+    }
+
+    /// What a worker gets next: trials of one sweep, which is named by its first trial.
+    fn next_bundle(
+        &self,
+        worker_id: &WorkerId,
+        most: usize,
+        only: Option<SweepId>,
+    ) -> Option<(TrialId, Vec<TrialId>)> {
+        // A suspect is alone on its worker, so the first lease tells.
+        let held = self.leases.of_worker(worker_id).next();
+        if held.is_some_and(|trial_id| self.is_suspect(trial_id)) {
+            return None;
+        }
+        let dispatched = |sweep: &Sweep| {
+            sweep.state == SweepState::Active
+                && sweep.counts.pending > 0
+                && only.is_none_or(|only| only == sweep.entry.sweep_id)
+        };
+        let sweeps = self.sweeps.iter().filter(|(_, sweep)| dispatched(sweep));
+        sweeps
+            .map(|(&first, sweep)| (first, sweep.next_bundle(most, held.is_none())))
+            .find(|(_, bundle)| !bundle.is_empty())
+    }
+
+    fn is_suspect(&self, trial_id: TrialId) -> bool {
+        let record = self.sweep_of(trial_id).trial(trial_id).record();
+        record.suspicion == Suspicion::Suspect
     }
 
     /// Gives a lease a fresh term.
@@ -209,13 +244,14 @@ impl Scheduler {
             return Ok(Finished::Again);
         }
         self.check(worker_id, token, "finish")?;
-        let attempts_left = self.sweep_of(token.trial_id).may_fail_again(token.trial_id);
-        let (event, ending) = match finish {
-            Finish::Succeeded => (Event::Succeeded, Ending::Succeeded),
-            Finish::Infeasible(why) => (Event::Infeasible, Ending::Infeasible(why)),
-            Finish::Failed(why) => (Event::Failed { attempts_left }, Ending::Failed(why)),
+        let trial_id = token.trial_id;
+        match finish {
+            Finish::Succeeded => self.end(trial_id, Event::Succeeded, Ending::Succeeded),
+            Finish::Infeasible(why) => {
+                self.end(trial_id, Event::Infeasible, Ending::Infeasible(why))
+            }
+            Finish::Failed(failure) => self.fail(trial_id, Evidence::Told, Ending::Failed(failure)),
         };
-        self.end(token.trial_id, event, ending);
         Ok(Finished::Now)
     }
 
@@ -225,6 +261,15 @@ impl Scheduler {
         let held: Vec<TrialId> = self.leases.of_worker(worker_id).collect();
         let give_back = |trial_id| self.end(trial_id, Event::Returned, Ending::Returned);
         held.into_iter().map(give_back).collect()
+    }
+
+    /// Ends everything a worker holds, because whoever watches over its process saw it die.
+    pub fn bury(&mut self, worker_id: &WorkerId, failure: &Failure) -> Vec<LeaseToken> {
+        let held: Vec<TrialId> = self.leases.of_worker(worker_id).collect();
+        let alone = held.len() == 1 && self.leases.is_alone(held[0]);
+        let evidence = Evidence::SawItDie { alone };
+        let end = |trial_id| self.fail(trial_id, evidence, Ending::Failed(failure.clone()));
+        held.into_iter().map(end).collect()
     }
 
     /// When [`Self::handle_timeout`] has something to do.
@@ -239,8 +284,14 @@ impl Scheduler {
             if deadline > now {
                 break;
             }
-            let attempts_left = self.sweep_of(trial_id).may_be_lost_again(trial_id);
-            self.end(trial_id, Event::Lapsed { attempts_left }, Ending::Lapsed);
+            let alone = self.leases.is_alone(trial_id);
+            let lease = self
+                .leases
+                .get(trial_id)
+                .expect("it has the first deadline");
+            let worker_id = lease.worker_id.clone();
+            self.fail(trial_id, Evidence::Silence { alone }, Ending::Lapsed);
+            self.leases.note_company(&worker_id);
         }
     }
 
@@ -249,8 +300,32 @@ impl Scheduler {
         std::mem::take(&mut self.changes)
     }
 
-    /// Ends a live lease, and its sweep if that was the last trial.
+    /// Ends a live lease that gave no result, as the rules of blame have it.
+    fn fail(&mut self, trial_id: TrialId, evidence: Evidence, ending: Ending) -> LeaseToken {
+        let sweep = self.sweep_of(trial_id);
+        let cause = ending.cause().unwrap_or(Cause::Other);
+        let before = sweep.trial(trial_id).record();
+        let verdict = before.judge(cause, evidence, &sweep.entry.limits);
+        let event = Event::Failed {
+            record: verdict.record,
+            condemned: verdict.condemned,
+        };
+        self.end_blaming(trial_id, event, ending, verdict.blamed)
+    }
+
+    /// Ends a live lease of which nobody is to blame.
     pub(super) fn end(&mut self, trial_id: TrialId, event: Event, ending: Ending) -> LeaseToken {
+        self.end_blaming(trial_id, event, ending, false)
+    }
+
+    /// Ends a live lease, and its sweep if that was the last trial.
+    fn end_blaming(
+        &mut self,
+        trial_id: TrialId,
+        event: Event,
+        ending: Ending,
+        blamed: bool,
+    ) -> LeaseToken {
         let lease = self.leases.remove(trial_id).expect("only live leases end");
         let token = LeaseToken {
             trial_id,
@@ -259,29 +334,43 @@ impl Scheduler {
         let sweep = self.sweep_of_mut(trial_id);
         let sweep_id = sweep.entry.sweep_id;
         let state = sweep.apply(trial_id, event);
+        let record = sweep.trial(trial_id).record();
         self.changes.push(Change::Ended {
             token,
             ending,
             state,
+            blamed,
+            record,
         });
-        self.finish_sweep_if_ended(sweep_id);
+        self.finish_or_pause(sweep_id);
         token
     }
 
-    fn finish_sweep_if_ended(&mut self, sweep_id: SweepId) {
+    /// Finishes a sweep whose trials have all ended, and pauses one that fails too often.
+    fn finish_or_pause(&mut self, sweep_id: SweepId) {
+        let max_failure_rate = self.limits.max_failure_rate;
         let sweep = self.sweep_mut(sweep_id);
         if sweep.all_ended() && sweep.state != SweepState::Cancelled {
-            sweep.state = SweepState::Finished;
-            self.note_sweep(sweep_id, "every trial has ended");
+            self.enter(sweep_id, SweepState::Finished, "every trial has ended");
+        } else if sweep.state == SweepState::Active {
+            let complaint = sweep.baseline.complaint(&sweep.counts, max_failure_rate);
+            if let Some(reason) = complaint {
+                self.enter(sweep_id, SweepState::Paused, &reason);
+            }
         }
     }
 
-    pub(super) fn note_sweep(&mut self, sweep_id: SweepId, reason: &str) {
-        let state = self.sweep_mut(sweep_id).state;
+    /// Takes a sweep to a state and notes it.
+    pub(super) fn enter(&mut self, sweep_id: SweepId, state: SweepState, reason: &str) {
+        let sweep = self.sweep_mut(sweep_id);
+        sweep.state = state;
+        sweep.reason = reason.to_owned();
+        let baseline = sweep.baseline;
         self.changes.push(Change::Sweep {
             sweep_id,
             state,
             reason: reason.to_owned(),
+            baseline,
         });
     }
 
@@ -315,6 +404,10 @@ impl Scheduler {
         let mut leased = 0;
         for sweep in self.sweeps.values() {
             sweep.sanity_check();
+            if sweep.state == SweepState::Active {
+                let rate = self.limits.max_failure_rate;
+                assert_eq!(sweep.baseline.complaint(&sweep.counts, rate), None);
+            }
             for trial_id in sweep.in_state(&[TrialState::Leased]) {
                 let lease = self
                     .leases

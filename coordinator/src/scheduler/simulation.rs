@@ -1,14 +1,18 @@
 //! A seeded simulation of everything that may go wrong around the scheduler: workers that stall,
-//! die, repeat themselves and speak late, people who change their minds, a coordinator that is
-//! killed before or after its commits. Invariants are checked after every step; a failure prints
-//! its seed, and `PONDERSWEEP_SIMULATION_SEED=N` replays it alone.
+//! die, repeat themselves and speak late, trials that panic or kill the process they run in, people
+//! who change their minds, a coordinator that is killed before or after its commits. Invariants are
+//! checked after every step, those of blame with every end; a failure prints its seed, and
+//! `PONDERSWEEP_SIMULATION_SEED=N` replays it alone.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, HashMap, HashSet},
     time::{Duration, Instant},
 };
 
-use pondersweep_proto::id::{Attempt, LeaseToken, SweepId, TrialId, WorkerId};
+use pondersweep_proto::{
+    failure::{Cause, Failure},
+    id::{Attempt, LeaseToken, SweepId, TrialId, WorkerId},
+};
 
 use super::*;
 
@@ -17,6 +21,14 @@ const STEPS: u32 = 120;
 const TERM: Duration = Duration::from_secs(10);
 const SWEEPS: u64 = 2;
 const TRIALS_PER_SWEEP: u64 = 6;
+/// Its training always panics.
+const PANICS: u64 = 4;
+/// They always take the process they run in along.
+const KILLERS: [u64; 2] = [3, 9];
+const MAX_FAILURES: u32 = 3;
+const MAX_OUT_OF_MEMORY: u32 = 3;
+/// Never reached, so that the end of the innocent does not depend on luck.
+const MAX_WORKER_LOSSES: u32 = 1_000;
 
 /// SplitMix64: small, seeded, good enough to choose what happens next.
 struct Dice(u64);
@@ -39,13 +51,23 @@ impl Dice {
     }
 }
 
+#[derive(Clone)]
+struct StoredSweep {
+    entry: SweepEntry,
+    state: SweepState,
+    reason: String,
+    baseline: Baseline,
+}
+
 /// What a database would hold, fed by changes alone.
 #[derive(Clone)]
 struct ModelDatabase {
-    sweeps: BTreeMap<TrialId, (SweepEntry, SweepState)>,
+    sweeps: BTreeMap<TrialId, StoredSweep>,
     trials: BTreeMap<TrialId, RestoredTrial>,
     /// Every outcome that was ever committed.
     results: HashMap<TrialId, Vec<(Attempt, Ending)>>,
+    /// Attempts of which a worker that lives said that they failed.
+    told: HashSet<LeaseToken>,
 }
 
 impl ModelDatabase {
@@ -53,14 +75,19 @@ impl ModelDatabase {
         let pending = RestoredTrial {
             state: TrialState::Pending,
             attempt: Attempt(0),
-            failures: 0,
-            worker_losses: 0,
+            record: Record::default(),
             lease: None,
         };
         let mut sweeps = BTreeMap::new();
         let mut trials = BTreeMap::new();
         for entry in entries {
-            sweeps.insert(entry.first_trial_id, (entry.clone(), SweepState::Active));
+            let sweep = StoredSweep {
+                entry: entry.clone(),
+                state: SweepState::Active,
+                reason: String::new(),
+                baseline: Baseline::default(),
+            };
+            sweeps.insert(entry.first_trial_id, sweep);
             for offset in 0..TRIALS_PER_SWEEP {
                 trials.insert(TrialId(entry.first_trial_id.0 + offset), pending.clone());
             }
@@ -69,6 +96,7 @@ impl ModelDatabase {
             sweeps,
             trials,
             results: HashMap::new(),
+            told: HashSet::new(),
         }
     }
 
@@ -76,13 +104,15 @@ impl ModelDatabase {
         for change in changes {
             match change {
                 Change::Sweep {
-                    sweep_id, state, ..
+                    sweep_id,
+                    state,
+                    reason,
+                    baseline,
                 } => {
-                    let sweep = self
-                        .sweeps
-                        .values_mut()
-                        .find(|(e, _)| e.sweep_id == sweep_id);
-                    sweep.unwrap().1 = state;
+                    let mut sweeps = self.sweeps.values_mut();
+                    let sweep = sweeps.find(|sweep| sweep.entry.sweep_id == sweep_id);
+                    let sweep = sweep.unwrap();
+                    (sweep.state, sweep.reason, sweep.baseline) = (state, reason, baseline);
                 }
                 Change::Leased {
                     token,
@@ -110,13 +140,18 @@ impl ModelDatabase {
                     token,
                     ending,
                     state,
-                } => self.end(token, ending, state),
+                    blamed,
+                    record,
+                } => {
+                    self.check_blame(token, &ending, state, blamed, record);
+                    self.end(token, ending, state, record);
+                }
                 Change::Trial { trial_id, state } => {
                     let trial = self.trials.get_mut(&trial_id).unwrap();
                     assert!(trial.lease.is_none());
                     trial.state = state;
                     if state == TrialState::Pending {
-                        (trial.failures, trial.worker_losses) = (0, 0);
+                        trial.record = Record::default();
                         self.results.remove(&trial_id);
                     }
                 }
@@ -125,7 +160,46 @@ impl ModelDatabase {
         }
     }
 
-    fn end(&mut self, token: LeaseToken, ending: Ending, state: TrialState) {
+    /// A suspect runs alone; nobody is blamed for what happened in company; and only who is blamed
+    /// enough has failed.
+    fn check_blame(
+        &self,
+        token: LeaseToken,
+        ending: &Ending,
+        state: TrialState,
+        blamed: bool,
+        record: Record,
+    ) {
+        let trial = &self.trials[&token.trial_id];
+        let lease = trial.lease.as_ref().unwrap();
+        let mut others = self.trials.iter().filter(|(id, other)| {
+            let holder = other.lease.as_ref().map(|lease| &lease.worker_id);
+            **id != token.trial_id && holder == Some(&lease.worker_id)
+        });
+        let in_company = others.next().is_some();
+        assert!(
+            trial.record.suspicion != Suspicion::Suspect || !in_company,
+            "{token} is a suspect and had company"
+        );
+        let told = self.told.contains(&token);
+        assert!(
+            !(blamed && in_company) || told,
+            "{token} was blamed in company"
+        );
+        assert_eq!(blamed, counted(record) > counted(trial.record));
+        assert!(ending.cause().is_some() || !blamed);
+        if state == TrialState::Failed {
+            let limits = [
+                (record.failures, MAX_FAILURES),
+                (record.out_of_memory, MAX_OUT_OF_MEMORY),
+                (record.worker_losses, MAX_WORKER_LOSSES),
+            ];
+            let reached = |(count, most): &(u16, u32)| u32::from(*count) >= *most;
+            assert!(blamed && limits.iter().any(reached), "{token} failed early");
+        }
+    }
+
+    fn end(&mut self, token: LeaseToken, ending: Ending, state: TrialState, record: Record) {
         let trial = self.trials.get_mut(&token.trial_id).unwrap();
         assert!(
             trial.lease.take().is_some(),
@@ -136,11 +210,7 @@ impl ModelDatabase {
             "only the current attempt ends"
         );
         trial.state = state;
-        match ending {
-            Ending::Failed(_) => trial.failures += 1,
-            Ending::Lapsed => trial.worker_losses += 1,
-            _ => {}
-        }
+        trial.record = record;
         if matches!(ending, Ending::Succeeded | Ending::Infeasible(_)) {
             self.results
                 .entry(token.trial_id)
@@ -150,8 +220,8 @@ impl ModelDatabase {
     }
 
     fn restore(&self, now: Instant) -> Scheduler {
-        let sweeps = self.sweeps.values().map(|(entry, state)| {
-            let first = entry.first_trial_id;
+        let sweeps = self.sweeps.values().map(|sweep| {
+            let first = sweep.entry.first_trial_id;
             let ids = first..TrialId(first.0 + TRIALS_PER_SWEEP);
             let trials = self
                 .trials
@@ -159,8 +229,10 @@ impl ModelDatabase {
                 .map(|(_, trial)| trial.clone())
                 .collect();
             RestoredSweep {
-                entry: entry.clone(),
-                state: *state,
+                entry: sweep.entry.clone(),
+                state: sweep.state,
+                state_reason: sweep.reason.clone(),
+                baseline: sweep.baseline,
                 trials,
             }
         });
@@ -171,7 +243,17 @@ impl ModelDatabase {
 fn limits() -> SchedulerLimits {
     SchedulerLimits {
         lease_duration: TERM,
+        // Every failure pauses its sweep.
+        max_failure_rate: 0.05,
     }
+}
+
+fn counted(record: Record) -> u16 {
+    record.failures + record.out_of_memory + record.worker_losses
+}
+
+fn sweep_id(number: u64) -> SweepId {
+    format!("{number:016x}").parse().unwrap()
 }
 
 /// A worker as it sees itself: what it believes to hold, and what it once held.
@@ -189,10 +271,18 @@ struct Simulation {
     database: ModelDatabase,
     workers: Vec<Worker>,
     born: u32,
+    /// Failures by bad luck: too few to condemn a trial.
+    bad_luck: HashMap<TrialId, u32>,
 }
 
 /// The same trial always ends the same way: seeds belong to the trial, not to the attempt.
 fn outcome(trial_id: TrialId) -> Finish {
+    if trial_id.0 == PANICS {
+        return Finish::Failed(Failure::new(Cause::Panicked, "always"));
+    }
+    if KILLERS.contains(&trial_id.0) {
+        return Finish::Failed(Failure::new(Cause::OutOfMemory, "always"));
+    }
     if trial_id.0.is_multiple_of(5) {
         Finish::Infeasible("diverged".into())
     } else {
@@ -204,14 +294,15 @@ impl Simulation {
     fn new(seed: u64, now: Instant) -> Self {
         let entries: Vec<SweepEntry> = (0..SWEEPS)
             .map(|number| SweepEntry {
-                sweep_id: format!("{number:016x}").parse::<SweepId>().unwrap(),
+                sweep_id: sweep_id(number),
                 first_trial_id: TrialId(1 + number * TRIALS_PER_SWEEP),
                 shape_of_configuration: vec![0, 1, 0],
                 replicates: 2,
-                // Never reached, so that the end does not depend on luck; the limits have tests
-                // of their own.
-                max_failures: 1_000,
-                max_worker_losses: 1_000,
+                limits: TrialLimits {
+                    max_failures: MAX_FAILURES,
+                    max_out_of_memory: MAX_OUT_OF_MEMORY,
+                    max_worker_losses: MAX_WORKER_LOSSES,
+                },
             })
             .collect();
         let database = ModelDatabase::new(&entries);
@@ -226,6 +317,7 @@ impl Simulation {
             database,
             workers: Vec::new(),
             born: 0,
+            bad_luck: HashMap::new(),
         };
         for _ in 0..3 {
             simulation.hire();
@@ -246,7 +338,7 @@ impl Simulation {
     /// One thing happens, then a commit, in which the coordinator may be killed.
     fn step(&mut self) {
         let index = self.dice.roll(self.workers.len() as u64) as usize;
-        match self.dice.roll(20) {
+        match self.dice.roll(21) {
             0..=2 => self.pass_time(),
             3..=6 => self.acquire(index),
             7..=8 => self.renew(index),
@@ -256,6 +348,7 @@ impl Simulation {
             16 => self.drain(index),
             17 => self.die(index),
             18 => self.person(),
+            19 => self.kill(index),
             _ => self.restart(),
         }
         self.check();
@@ -283,10 +376,7 @@ impl Simulation {
 
     fn acquire(&mut self, index: usize) {
         let lanes = 1 + u32::try_from(self.dice.roll(3)).unwrap();
-        let only = self
-            .dice
-            .one_in(4)
-            .then(|| format!("{:016x}", 1).parse().unwrap());
+        let only = self.dice.one_in(4).then(|| sweep_id(1));
         // A worker whose last acquisition was not answered repeats it.
         let repeats = self.dice.one_in(2);
         let worker = &mut self.workers[index];
@@ -313,12 +403,15 @@ impl Simulation {
         let Some(token) = self.dice.pick(&self.workers[index].holds) else {
             return;
         };
+        if KILLERS.contains(&token.trial_id.0) {
+            return self.die_of_memory(index);
+        }
         let id = self.workers[index].worker_id.clone();
-        let answer = self.scheduler.finish(&id, token, outcome(token.trial_id));
+        let answer = self.tell(&id, token, outcome(token.trial_id));
         // Unanswered, the worker keeps the lease in mind and reports the end again later.
         if self.commit() {
             self.workers[index].holds.retain(|held| *held != token);
-            if answer.is_ok() {
+            if answer.is_ok() && token.trial_id.0 != PANICS {
                 assert!(
                     self.database.results.contains_key(&token.trial_id),
                     "{token} was acknowledged and is not in the database"
@@ -327,14 +420,31 @@ impl Simulation {
         }
     }
 
+    fn tell(
+        &mut self,
+        id: &WorkerId,
+        token: LeaseToken,
+        finish: Finish,
+    ) -> Result<Finished, Superseded> {
+        if matches!(finish, Finish::Failed(_)) {
+            self.database.told.insert(token);
+        }
+        self.scheduler.finish(id, token, finish)
+    }
+
+    /// By bad luck, which does not strike a trial often enough to condemn it.
     fn fail(&mut self, index: usize) {
         let Some(token) = self.dice.pick(&self.workers[index].holds) else {
             return;
         };
+        let strikes = self.bad_luck.entry(token.trial_id).or_default();
+        *strikes += 1;
+        if *strikes >= MAX_FAILURES {
+            return;
+        }
         let id = self.workers[index].worker_id.clone();
-        let _ = self
-            .scheduler
-            .finish(&id, token, Finish::Failed("out of memory".into()));
+        let failure = Failure::new(Cause::Other, "bad luck");
+        let _ = self.tell(&id, token, Finish::Failed(failure));
         if self.commit() {
             self.workers[index].holds.retain(|held| *held != token);
         }
@@ -348,7 +458,7 @@ impl Simulation {
             return;
         };
         match self.dice.roll(3) {
-            0 => _ = self.scheduler.finish(&id, token, outcome(token.trial_id)),
+            0 => _ = self.tell(&id, token, outcome(token.trial_id)),
             1 => _ = self.scheduler.check(&id, token, "report"),
             _ => _ = self.scheduler.renew(&id, token, self.now),
         }
@@ -367,9 +477,29 @@ impl Simulation {
         self.hire();
     }
 
+    /// A worker's process is killed, and whoever watches over it says so.
+    fn kill(&mut self, index: usize) {
+        self.bury(index, Cause::WorkerLost);
+        self.die(index);
+    }
+
+    /// A worker's process dies of what it runs; perhaps somebody sees it.
+    fn die_of_memory(&mut self, index: usize) {
+        if self.dice.one_in(2) {
+            self.bury(index, Cause::OutOfMemory);
+        }
+        self.die(index);
+    }
+
+    fn bury(&mut self, index: usize, cause: Cause) {
+        let id = self.workers[index].worker_id.clone();
+        self.scheduler.bury(&id, &Failure::new(cause, "died"));
+        self.commit();
+    }
+
     fn person(&mut self) {
         let number = self.dice.roll(SWEEPS);
-        let sweep_id = format!("{number:016x}").parse().unwrap();
+        let sweep_id = sweep_id(number);
         match self.dice.roll(8) {
             0..=1 => _ = self.scheduler.pause(sweep_id),
             2..=4 => _ = self.scheduler.resume(sweep_id),
@@ -402,35 +532,44 @@ impl Simulation {
         }
     }
 
-    /// Faults stop; whatever was begun must come to its end.
+    /// Faults stop, but for those of the trials; whatever was begun must come to its end.
     fn settle(&mut self) {
         for number in 0..SWEEPS {
-            let sweep_id = format!("{number:016x}").parse().unwrap();
-            let _ = self.scheduler.resume(sweep_id);
-            let _ = self.scheduler.retry(sweep_id, &[TrialState::Cancelled]);
+            let cancelled = [TrialState::Cancelled];
+            let _ = self.scheduler.retry(sweep_id(number), &cancelled);
         }
         self.now += TERM * 2;
         self.scheduler.handle_timeout(self.now);
-        let worker: WorkerId = "last".parse().unwrap();
         for round in 0..100 {
-            let tokens = self
-                .scheduler
-                .acquire(&worker, &round.to_string(), 2, None, self.now);
-            for token in tokens {
-                self.scheduler
-                    .finish(&worker, token, outcome(token.trial_id))
-                    .unwrap();
+            for number in 0..SWEEPS {
+                let _ = self.scheduler.resume(sweep_id(number));
             }
+            self.work_off(&round.to_string());
+            self.database.commit(self.scheduler.take_changes());
+            self.check();
         }
-        self.database.commit(self.scheduler.take_changes());
-        self.check();
         assert!(self.scheduler.is_idle(None));
         for trial_id in self.database.trials.keys() {
             let expected = match outcome(*trial_id) {
+                Finish::Succeeded => TrialState::Succeeded,
                 Finish::Infeasible(_) => TrialState::Infeasible,
-                _ => TrialState::Succeeded,
+                Finish::Failed(_) => TrialState::Failed,
             };
             assert_eq!(self.scheduler.trial_state(*trial_id), Some(expected));
+        }
+    }
+
+    /// A new worker runs one bundle, and dies when a trial of it kills it.
+    fn work_off(&mut self, request: &str) {
+        let worker: WorkerId = format!("last{request}").parse().unwrap();
+        let tokens = self.scheduler.acquire(&worker, request, 2, None, self.now);
+        if tokens.iter().any(|t| KILLERS.contains(&t.trial_id.0)) {
+            let failure = Failure::new(Cause::OutOfMemory, "died");
+            self.scheduler.bury(&worker, &failure);
+            return;
+        }
+        for token in tokens {
+            self.tell(&worker, token, outcome(token.trial_id)).unwrap();
         }
     }
 }

@@ -4,6 +4,7 @@ use pondersweep_proto::id::{SweepId, TrialId};
 
 use super::{
     change::{Change, Ending, SweepState, TrialState},
+    pace::Baseline,
     scheduling::Scheduler,
     trial::Event,
 };
@@ -32,7 +33,8 @@ impl Scheduler {
         )
     }
 
-    /// Dispatches a paused sweep again. Resuming an active sweep changes nothing.
+    /// Dispatches a paused sweep again, and forgives what has failed in it so far. Resuming an active
+    /// sweep changes nothing.
     ///
     /// # Errors
     /// The sweep has ended.
@@ -61,8 +63,7 @@ impl Scheduler {
             }
             SweepState::Active | SweepState::Paused => {}
         }
-        sweep.state = SweepState::Cancelled;
-        self.note_sweep(sweep_id, "cancelled by a person");
+        self.enter(sweep_id, SweepState::Cancelled, "cancelled by a person");
         for trial_id in self.sweep_mut(sweep_id).in_state(&[TrialState::Leased]) {
             self.end(trial_id, Event::Cancelled, Ending::Cancelled);
         }
@@ -94,13 +95,17 @@ impl Scheduler {
         if trials.is_empty() {
             return Ok(0);
         }
-        if matches!(sweep.state, SweepState::Finished | SweepState::Cancelled) {
-            sweep.state = SweepState::Active;
-            self.note_sweep(sweep_id, "trials are retried");
-        }
+        let (state, reason) = match sweep.state {
+            SweepState::Finished | SweepState::Cancelled => {
+                (SweepState::Active, "trials are retried".to_owned())
+            }
+            unchanged => (unchanged, sweep.reason.clone()),
+        };
         for &trial_id in &trials {
             self.move_trial(sweep_id, trial_id, Event::Retried);
         }
+        self.forgive(sweep_id);
+        self.enter(sweep_id, state, &reason);
         Ok(trials.len() as u64)
     }
 
@@ -127,8 +132,16 @@ impl Scheduler {
                 state: sweep.state,
             });
         }
-        sweep.state = to;
-        self.note_sweep(sweep_id, reason);
+        if to == SweepState::Active {
+            self.forgive(sweep_id);
+        }
+        self.enter(sweep_id, to, reason);
         Ok(())
+    }
+
+    /// Counts the sweep's failure rate anew.
+    fn forgive(&mut self, sweep_id: SweepId) {
+        let sweep = self.sweep_mut(sweep_id);
+        sweep.baseline = Baseline::now(&sweep.counts);
     }
 }

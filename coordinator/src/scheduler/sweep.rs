@@ -1,9 +1,13 @@
 //! One sweep as the scheduler keeps it: its state, its trials and which of them are pending.
 
+use std::collections::BTreeSet;
+
 use pondersweep_proto::id::{SweepId, TrialId};
 
 use super::{
+    blame::{Suspicion, TrialLimits},
     change::{SweepState, TrialState},
+    pace::Baseline,
     queue::{Queue, ShapeIndex, TrialIndex},
     trial::{Event, Trial},
 };
@@ -20,10 +24,8 @@ pub struct SweepEntry {
     pub shape_of_configuration: Vec<ShapeIndex>,
     /// Repetitions of every configuration; all configurations come once before any comes again.
     pub replicates: u32,
-    /// Attempts of a trial that may fail by its own doing.
-    pub max_failures: u32,
-    /// Attempts of a trial that may be lost with their worker.
-    pub max_worker_losses: u32,
+    /// What a trial may do before it has failed.
+    pub limits: TrialLimits,
 }
 
 /// Trials by state.
@@ -69,14 +71,20 @@ impl TrialCounts {
 pub(super) struct Sweep {
     pub(super) entry: SweepEntry,
     pub(super) state: SweepState,
+    /// Why it is in that state, for people.
+    pub(super) reason: String,
+    pub(super) baseline: Baseline,
     pub(super) counts: TrialCounts,
     trials: Vec<Trial>,
+    /// Pending trials that may have company.
     queue: Queue,
+    /// Pending trials that may not.
+    suspects: BTreeSet<TrialIndex>,
 }
 
 impl Sweep {
-    /// A sweep with trials in these states; none of them may be leased yet.
-    pub(super) fn new(entry: SweepEntry, state: SweepState, trials: Vec<Trial>) -> Self {
+    /// An active sweep with trials in these states.
+    pub(super) fn new(entry: SweepEntry, trials: Vec<Trial>) -> Self {
         let expected = entry.shape_of_configuration.len() * entry.replicates as usize;
         assert_eq!(
             trials.len(),
@@ -85,17 +93,19 @@ impl Sweep {
         );
         let mut sweep = Self {
             entry,
-            state,
+            state: SweepState::Active,
+            reason: String::new(),
+            baseline: Baseline::default(),
             counts: TrialCounts::default(),
             trials,
             queue: Queue::default(),
+            suspects: BTreeSet::new(),
         };
         for index in 0..sweep.trials.len() {
             let trial = sweep.trials[index];
             *sweep.counts.of_mut(trial.state) += 1;
             if trial.state == TrialState::Pending {
-                let index = as_trial_index(index);
-                sweep.queue.push(sweep.shape(index), index);
+                sweep.queue_up(as_trial_index(index));
             }
         }
         sweep
@@ -115,26 +125,44 @@ impl Sweep {
     /// Takes a trial to its next state and keeps counts and queue in step.
     pub(super) fn apply(&mut self, trial_id: TrialId, event: Event) -> TrialState {
         let index = self.index(trial_id);
+        let before = self.trials[index as usize].state;
+        // Taken out first: where it is queued depends on what stands against it.
+        if before == TrialState::Pending && !self.suspects.remove(&index) {
+            self.queue.remove(self.shape(index), index);
+        }
         let trial = &mut self.trials[index as usize];
-        let before = trial.state;
         trial.apply(event);
         let after = trial.state;
         *self.counts.of_mut(before) -= 1;
         *self.counts.of_mut(after) += 1;
-        if before == TrialState::Pending {
-            self.queue.remove(self.shape(index), index);
-        }
         if after == TrialState::Pending {
-            self.queue.push(self.shape(index), index);
+            self.queue_up(index);
         }
         after
     }
 
-    /// The next trials of one shape, in the order of their ids.
-    pub(super) fn next_bundle(&self, most: usize) -> Vec<TrialId> {
+    fn queue_up(&mut self, index: TrialIndex) {
+        if self.is_suspect(index) {
+            self.suspects.insert(index);
+        } else {
+            self.queue.push(self.shape(index), index);
+        }
+    }
+
+    fn is_suspect(&self, index: TrialIndex) -> bool {
+        self.trials[index as usize].record().suspicion == Suspicion::Suspect
+    }
+
+    /// The next trials of one shape, in the order of their ids. Suspects come when nothing else is
+    /// pending, one at a time, and only to a worker that holds nothing.
+    pub(super) fn next_bundle(&self, most: usize, worker_is_empty: bool) -> Vec<TrialId> {
+        let mut bundle = self.queue.next_bundle(most);
+        if bundle.is_empty() && worker_is_empty {
+            bundle.extend(self.suspects.first());
+        }
         let first = self.entry.first_trial_id.0;
         let id = |index: TrialIndex| TrialId(first + u64::from(index));
-        self.queue.next_bundle(most).into_iter().map(id).collect()
+        bundle.into_iter().map(id).collect()
     }
 
     /// The trials in one of these states.
@@ -144,14 +172,9 @@ impl Sweep {
         wanted.map(|(id, _)| TrialId(id)).collect()
     }
 
-    /// Whether the trial may fail, or be lost, once more after it has so far.
-    pub(super) fn may_fail_again(&self, trial_id: TrialId) -> bool {
-        u32::from(self.trial(trial_id).failures) + 1 < self.entry.max_failures
-    }
-
-    /// As [`Self::may_fail_again`], for losses with a worker.
-    pub(super) fn may_be_lost_again(&self, trial_id: TrialId) -> bool {
-        u32::from(self.trial(trial_id).worker_losses) + 1 < self.entry.max_worker_losses
+    /// Pending trials that must run alone.
+    pub(super) fn suspects_pending(&self) -> u64 {
+        self.suspects.len() as u64
     }
 
     /// Whether every trial has ended.
@@ -178,14 +201,15 @@ impl Sweep {
             *counts.of_mut(trial.state) += 1;
             let index = as_trial_index(index);
             let queued = self.queue.contains(self.shape(index), index);
-            assert_eq!(
-                queued,
-                trial.state == TrialState::Pending,
-                "trial index {index}"
-            );
+            let in_quarantine = self.suspects.contains(&index);
+            let pending = trial.state == TrialState::Pending;
+            let suspect = self.is_suspect(index);
+            assert_eq!(queued, pending && !suspect, "trial index {index}");
+            assert_eq!(in_quarantine, pending && suspect, "trial index {index}");
         }
         assert_eq!(counts, self.counts);
-        assert_eq!(self.queue.len() as u64, self.counts.pending);
+        let queued = self.queue.len() as u64 + self.suspects_pending();
+        assert_eq!(queued, self.counts.pending);
         match self.state {
             SweepState::Active | SweepState::Paused => assert!(!self.all_ended()),
             SweepState::Finished | SweepState::Cancelled => assert!(self.all_ended()),

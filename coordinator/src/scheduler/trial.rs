@@ -1,7 +1,10 @@
 //! The trial state machine: one total function from a state and an event to the next state. It
 //! knows nothing of workers, clocks or queues.
 
-use super::change::TrialState;
+use super::{
+    blame::{Record, Suspicion},
+    change::TrialState,
+};
 
 /// What may happen to a trial.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -12,10 +15,8 @@ pub(super) enum Event {
     Succeeded,
     /// The attempt's training diverged.
     Infeasible,
-    /// The attempt failed; whether the trial may fail again.
-    Failed { attempts_left: bool },
-    /// The attempt's worker was lost; whether the trial may lose another.
-    Lapsed { attempts_left: bool },
+    /// The attempt gave no result: what stands against the trial now, and whether that is enough.
+    Failed { record: Record, condemned: bool },
     /// The worker handed the lease back.
     Returned,
     /// A person ended the sweep.
@@ -31,9 +32,7 @@ pub(super) const fn next(state: TrialState, event: Event) -> Option<TrialState> 
         (Pending, Event::Acquired) => Some(Leased),
         (Leased, Event::Succeeded) => Some(Succeeded),
         (Leased, Event::Infeasible) => Some(Infeasible),
-        (Leased, Event::Failed { attempts_left } | Event::Lapsed { attempts_left }) => {
-            Some(if attempts_left { Pending } else { Failed })
-        }
+        (Leased, Event::Failed { condemned, .. }) => Some(if condemned { Failed } else { Pending }),
         (Leased, Event::Returned) | (Infeasible | Failed | Cancelled, Event::Retried) => {
             Some(Pending)
         }
@@ -49,22 +48,40 @@ pub(super) const fn next(state: TrialState, event: Event) -> Option<TrialState> 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Trial {
     pub(super) state: TrialState,
-    /// Attempts that failed by its own doing, since it was last retried by a person.
-    pub(super) failures: u16,
-    /// Attempts lost with their worker, since it was last retried by a person.
-    pub(super) worker_losses: u16,
+    // The parts of its record, side by side: a record within a trial would be padded.
+    suspicion: Suspicion,
+    failures: u16,
+    out_of_memory: u16,
+    worker_losses: u16,
     /// Its current or last attempt, 0 before the first.
     pub(super) attempt: u32,
 }
 
 impl Trial {
     /// A trial that nobody has run.
-    pub(super) const fn new() -> Self {
+    pub(super) fn new() -> Self {
+        Self::restored(TrialState::Pending, 0, Record::default())
+    }
+
+    /// A trial as it was stored.
+    pub(super) const fn restored(state: TrialState, attempt: u32, record: Record) -> Self {
         Self {
-            state: TrialState::Pending,
-            failures: 0,
-            worker_losses: 0,
-            attempt: 0,
+            state,
+            suspicion: record.suspicion,
+            failures: record.failures,
+            out_of_memory: record.out_of_memory,
+            worker_losses: record.worker_losses,
+            attempt,
+        }
+    }
+
+    /// What stands against it.
+    pub(super) const fn record(&self) -> Record {
+        Record {
+            failures: self.failures,
+            out_of_memory: self.out_of_memory,
+            worker_losses: self.worker_losses,
+            suspicion: self.suspicion,
         }
     }
 
@@ -74,14 +91,16 @@ impl Trial {
     /// The event cannot happen in this state: a bug in the scheduler.
     pub(super) fn apply(&mut self, event: Event) {
         let next = next(self.state, event);
-        self.state = next.unwrap_or_else(|| panic!("{event:?} cannot happen in {:?}", self.state));
-        match event {
-            Event::Acquired => self.attempt += 1,
-            Event::Failed { .. } => self.failures += 1,
-            Event::Lapsed { .. } => self.worker_losses += 1,
-            Event::Retried => (self.failures, self.worker_losses) = (0, 0),
-            Event::Succeeded | Event::Infeasible | Event::Returned | Event::Cancelled => {}
-        }
+        let state = next.unwrap_or_else(|| panic!("{event:?} cannot happen in {:?}", self.state));
+        let (attempt, record) = (self.attempt, self.record());
+        *self = match event {
+            Event::Acquired => Self::restored(state, attempt + 1, record),
+            Event::Failed { record, .. } => Self::restored(state, attempt, record),
+            Event::Retried => Self::restored(state, attempt, Record::default()),
+            Event::Succeeded | Event::Infeasible | Event::Returned | Event::Cancelled => {
+                Self::restored(state, attempt, record)
+            }
+        };
     }
 }
 
@@ -92,40 +111,17 @@ mod tests {
     #[test]
     fn every_state_and_event_goes_where_the_drawing_says() {
         use TrialState::{Cancelled, Failed, Infeasible, Leased, Pending, Succeeded};
-        let (left, none_left) = (true, false);
+        let failed = |condemned| Event::Failed {
+            record: Record::default(),
+            condemned,
+        };
         let arrows = [
             (Pending, Event::Acquired, Leased),
             (Pending, Event::Cancelled, Cancelled),
             (Leased, Event::Succeeded, Succeeded),
             (Leased, Event::Infeasible, Infeasible),
-            (
-                Leased,
-                Event::Failed {
-                    attempts_left: left,
-                },
-                Pending,
-            ),
-            (
-                Leased,
-                Event::Failed {
-                    attempts_left: none_left,
-                },
-                Failed,
-            ),
-            (
-                Leased,
-                Event::Lapsed {
-                    attempts_left: left,
-                },
-                Pending,
-            ),
-            (
-                Leased,
-                Event::Lapsed {
-                    attempts_left: none_left,
-                },
-                Failed,
-            ),
+            (Leased, failed(false), Pending),
+            (Leased, failed(true), Failed),
             (Leased, Event::Returned, Pending),
             (Leased, Event::Cancelled, Cancelled),
             (Infeasible, Event::Retried, Pending),
@@ -136,18 +132,8 @@ mod tests {
             Event::Acquired,
             Event::Succeeded,
             Event::Infeasible,
-            Event::Failed {
-                attempts_left: left,
-            },
-            Event::Failed {
-                attempts_left: none_left,
-            },
-            Event::Lapsed {
-                attempts_left: left,
-            },
-            Event::Lapsed {
-                attempts_left: none_left,
-            },
+            failed(false),
+            failed(true),
             Event::Returned,
             Event::Cancelled,
             Event::Retried,

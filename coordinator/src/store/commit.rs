@@ -2,7 +2,10 @@
 //! which stored state it expects, so a decision that does not fit what is stored is found here and
 //! not in the results.
 
-use pondersweep_proto::id::{LeaseToken, SweepId};
+use pondersweep_proto::{
+    failure::Cause,
+    id::{LeaseToken, SweepId},
+};
 use serde_json::{Value as Json, json};
 use sqlx::{AssertSqlSafe, Connection, SqliteConnection};
 
@@ -12,7 +15,7 @@ use super::{
     record::{AttemptReport, Batch, WorkerRecord},
     statement::{statements, with_rows},
 };
-use crate::scheduler::{Change, Ending, SweepState, TrialState};
+use crate::scheduler::{Baseline, Change, Ending, Record, SweepState, TrialState};
 
 /// Observations of one statement. SQLite keeps one prepared statement for every number up to it.
 const OBSERVATIONS_OF_A_STATEMENT: usize = 64;
@@ -29,7 +32,9 @@ statements! {
             backend = excluded.backend, version = excluded.version,
             binary_sha256 = excluded.binary_sha256, slots = excluded.slots";
     SET_SWEEP_STATE = "
-        UPDATE sweep SET state = ?2, state_reason = ?3 WHERE sweep_id = ?1";
+        UPDATE sweep
+        SET state = ?2, state_reason = ?3, baseline_ended = ?4, baseline_failed = ?5
+        WHERE sweep_id = ?1";
     LEASE_TRIAL = "
         UPDATE trial SET state = 'leased', attempt = ?2
         WHERE trial_id = ?1 AND state = 'pending' AND attempt = ?2 - 1";
@@ -37,11 +42,11 @@ statements! {
         INSERT INTO attempt (trial_id, attempt, worker_id, request_id, started_at_ms)
         VALUES (?1, ?2, ?3, ?4, ?5)";
     END_ATTEMPT = "
-        UPDATE attempt SET ended_at_ms = ?3, ending = ?4, message = ?5
+        UPDATE attempt SET ended_at_ms = ?3, ending = ?4, message = ?5, cause = ?6, blamed = ?7
         WHERE trial_id = ?1 AND attempt = ?2 AND ended_at_ms IS NULL";
     END_TRIAL = "
         UPDATE trial
-        SET state = ?3, failures = failures + ?4, worker_losses = worker_losses + ?5
+        SET state = ?3, failures = ?4, out_of_memory = ?5, worker_losses = ?6, suspicion = ?7
         WHERE trial_id = ?1 AND attempt = ?2 AND state = 'leased'";
     /// The observations of the attempt's last step, turned into one row. An attempt that observed
     /// nothing gets a row of NULLs.
@@ -69,12 +74,14 @@ statements! {
         WHERE trial_id = ?1 AND attempt = ?2 AND step = (
             SELECT max(step) FROM observation WHERE trial_id = ?1 AND attempt = ?2
         )";
-    /// ?1 is a JSON list of trials. Becoming pending again starts both counters anew.
+    /// ?1 is a JSON list of trials. Becoming pending again clears their record.
     SET_TRIAL_STATES = "
         UPDATE trial SET
             state = ?2,
             failures = CASE ?2 WHEN 'pending' THEN 0 ELSE failures END,
-            worker_losses = CASE ?2 WHEN 'pending' THEN 0 ELSE worker_losses END
+            out_of_memory = CASE ?2 WHEN 'pending' THEN 0 ELSE out_of_memory END,
+            worker_losses = CASE ?2 WHEN 'pending' THEN 0 ELSE worker_losses END,
+            suspicion = CASE ?2 WHEN 'pending' THEN 'none' ELSE suspicion END
         WHERE trial_id IN (SELECT value FROM json_each(?1)) AND state NOT IN ('leased', 'succeeded')";
     SET_SECONDS = "
         UPDATE attempt SET seconds = ?3 WHERE trial_id = ?1 AND attempt = ?2";
@@ -201,7 +208,8 @@ impl Writer<'_> {
                 sweep_id,
                 state,
                 reason,
-            } => self.sweep(*sweep_id, *state, reason).await,
+                baseline,
+            } => self.sweep(*sweep_id, *state, reason, *baseline).await,
             Change::Leased {
                 token,
                 worker_id,
@@ -211,7 +219,13 @@ impl Writer<'_> {
                 token,
                 ending,
                 state,
-            } => self.ended(*token, ending, *state).await,
+                blamed,
+                record,
+            } => {
+                self.end_attempt(*token, ending, *blamed).await?;
+                self.end_trial(*token, *state, *record).await?;
+                self.ended(*token, ending, *state, *blamed).await
+            }
             Change::Refused {
                 token,
                 worker_id,
@@ -234,12 +248,15 @@ impl Writer<'_> {
         sweep_id: SweepId,
         state: SweepState,
         reason: &str,
+        baseline: Baseline,
     ) -> Result<(), CommitError> {
         let (id, state) = (sweep_id.to_string(), state.name());
         let update = sqlx::query(SET_SWEEP_STATE)
             .bind(&id)
             .bind(state)
-            .bind(reason);
+            .bind(reason)
+            .bind(as_i64(baseline.ended))
+            .bind(as_i64(baseline.failed));
         self.run_on(1, update, || format!("{state} for sweep {id}"))
             .await?;
         self.events
@@ -270,37 +287,59 @@ impl Writer<'_> {
         Ok(())
     }
 
+    async fn end_attempt(
+        &mut self,
+        token: LeaseToken,
+        ending: &Ending,
+        blamed: bool,
+    ) -> Result<(), CommitError> {
+        let name = ending.name();
+        let update = sqlx::query(END_ATTEMPT)
+            .bind(as_i64(token.trial_id.0))
+            .bind(token.attempt.0)
+            .bind(self.at_ms)
+            .bind(name)
+            .bind(ending.message())
+            .bind(ending.cause().map(Cause::name))
+            .bind(blamed);
+        self.run_on(1, update, || format!("the end ({name}) of {token}"))
+            .await
+    }
+
+    async fn end_trial(
+        &mut self,
+        token: LeaseToken,
+        state: TrialState,
+        record: Record,
+    ) -> Result<(), CommitError> {
+        let update = sqlx::query(END_TRIAL)
+            .bind(as_i64(token.trial_id.0))
+            .bind(token.attempt.0)
+            .bind(state.name())
+            .bind(record.failures)
+            .bind(record.out_of_memory)
+            .bind(record.worker_losses)
+            .bind(record.suspicion.name());
+        let state = state.name();
+        self.run_on(1, update, || format!("the state {state} after {token}"))
+            .await
+    }
+
+    /// What else an end leaves behind: the result, and an event.
     async fn ended(
         &mut self,
         token: LeaseToken,
         ending: &Ending,
         state: TrialState,
+        blamed: bool,
     ) -> Result<(), CommitError> {
-        let (name, message) = (ending.name(), ending.message());
-        let change = || format!("the end ({name}) of {token}");
         let (trial_id, attempt) = (as_i64(token.trial_id.0), token.attempt.0);
-        let end_attempt = sqlx::query(END_ATTEMPT)
-            .bind(trial_id)
-            .bind(attempt)
-            .bind(self.at_ms)
-            .bind(name)
-            .bind(message);
-        self.run_on(1, end_attempt, change).await?;
-        let end_trial = sqlx::query(END_TRIAL)
-            .bind(trial_id)
-            .bind(attempt)
-            .bind(state.name())
-            .bind(i64::from(matches!(ending, Ending::Failed(_))))
-            .bind(i64::from(matches!(ending, Ending::Lapsed)));
-        self.run_on(1, end_trial, change).await?;
         if *ending == Ending::Succeeded {
             let insert = sqlx::query(INSERT_RESULT).bind(trial_id).bind(attempt);
-            self.run_on(1, insert, change).await?;
+            self.run_on(1, insert, || format!("the result of {token}"))
+                .await?;
         }
-        let detail = match message {
-            "" => name.to_owned(),
-            message => format!("{name}: {message}"),
-        };
+        let detail = detail_of(ending, blamed);
         let state = state.name();
         self.events.push(json!([
             "ended", null, trial_id, attempt, null, state, detail
@@ -380,6 +419,19 @@ fn go_together(before: &Change, after: &Change) -> bool {
         (Change::Trial { state: before, trial_id: one }, Change::Trial { state: after, trial_id: other })
             if before == after && one != other
     )
+}
+
+/// How and why an attempt ended, in one line of the audit log.
+fn detail_of(ending: &Ending, blamed: bool) -> String {
+    let mut detail = ending.name().to_owned();
+    if let Some(cause) = ending.cause() {
+        let blamed = if blamed { "blamed" } else { "in company" };
+        detail += &format!(" ({cause}, {blamed})");
+    }
+    match ending.message() {
+        "" => detail,
+        message => format!("{detail}: {message}"),
+    }
 }
 
 fn changed_trial(change: &Change) -> Option<i64> {

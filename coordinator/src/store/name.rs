@@ -1,6 +1,8 @@
 //! The states and endings that names in the database stand for. It decides nothing.
 
-use crate::scheduler::{Ending, SweepState, TrialState};
+use pondersweep_proto::failure::{Cause, Failure};
+
+use crate::scheduler::{Ending, Suspicion, SweepState, TrialState};
 
 /// A name in the database that this program does not know.
 #[derive(Debug, thiserror::Error)]
@@ -24,12 +26,27 @@ pub(super) fn trial_state(name: &str) -> Result<TrialState, UnknownName> {
     found.ok_or_else(|| UnknownName(name.into(), "trial state"))
 }
 
-/// The ending with this name.
-pub(super) fn ending(name: &str, message: String) -> Result<Ending, UnknownName> {
+/// The suspicion with this name.
+pub(super) fn suspicion(name: &str) -> Result<Suspicion, UnknownName> {
+    let found = Suspicion::ALL.into_iter().find(|s| s.name() == name);
+    found.ok_or_else(|| UnknownName(name.into(), "suspicion"))
+}
+
+/// The ending with this name, cause and message.
+pub(super) fn ending(
+    name: &str,
+    cause: Option<&str>,
+    message: String,
+) -> Result<Ending, UnknownName> {
     match name {
         "succeeded" => Ok(Ending::Succeeded),
         "infeasible" => Ok(Ending::Infeasible(message)),
-        "failed" => Ok(Ending::Failed(message)),
+        "failed" => {
+            let cause = cause.unwrap_or_default();
+            let known = Cause::from_name(cause);
+            let cause = known.ok_or_else(|| UnknownName(cause.into(), "cause"))?;
+            Ok(Ending::Failed(Failure { cause, message }))
+        }
         "lapsed" => Ok(Ending::Lapsed),
         "returned" => Ok(Ending::Returned),
         "cancelled" => Ok(Ending::Cancelled),
@@ -43,17 +60,22 @@ mod tests {
 
     #[test]
     fn an_ending_survives_the_database() {
-        for before in [
+        let failed = |cause| Ending::Failed(Failure::new(cause, "how"));
+        let endings = [
             Ending::Succeeded,
             Ending::Infeasible("nan at update 7".into()),
-            Ending::Failed("panicked".into()),
             Ending::Lapsed,
             Ending::Returned,
             Ending::Cancelled,
-        ] {
-            let name = before.name();
-            assert_eq!(ending(name, before.message().into()).unwrap(), before);
+        ];
+        for before in endings.into_iter().chain(Cause::ALL.map(failed)) {
+            let (name, cause) = (before.name(), before.cause().map(Cause::name));
+            assert_eq!(
+                ending(name, cause, before.message().into()).unwrap(),
+                before
+            );
         }
-        assert!(ending("lost", String::new()).is_err());
+        assert!(ending("lost", None, String::new()).is_err());
+        assert!(ending("failed", Some("bad luck"), String::new()).is_err());
     }
 }

@@ -7,7 +7,7 @@ use pondersweep_proto::{
 };
 
 use crate::{
-    scheduler::{Change, RestoredTrial, SweepState},
+    scheduler::{Baseline, Change, RestoredTrial, SweepState},
     sweep::SweepSpec,
 };
 
@@ -99,6 +99,8 @@ pub struct RestoredSweep {
     pub state: SweepState,
     /// Why, for people.
     pub state_reason: String,
+    /// Since when its failure rate is counted.
+    pub baseline: Baseline,
     /// When it was created, in milliseconds since 1970-01-01 UTC.
     pub created_at_ms: i64,
     /// The identifier of the first of `trials`; the others follow without a gap.

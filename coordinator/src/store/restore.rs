@@ -9,23 +9,25 @@ use super::{
     Store,
     commit::as_i64,
     error::RestoreError,
-    name::{sweep_state, trial_state},
+    name::{UnknownName, suspicion, sweep_state, trial_state},
     record::{Restored, RestoredSweep, WorkerRecord},
     statement::statements,
 };
 use crate::{
-    scheduler::{RestoredLease, RestoredTrial, TrialState},
+    scheduler::{Baseline, Record, RestoredLease, RestoredTrial, TrialState},
     sweep::{SweepSpec, SweepTerms},
 };
 
 statements! {
     SWEEPS = "
-        SELECT sweep_id, spec, state, state_reason, created_at_ms, first_trial_id
+        SELECT
+            sweep_id, spec, state, state_reason, baseline_ended, baseline_failed, created_at_ms,
+            first_trial_id
         FROM sweep ORDER BY first_trial_id";
     TRIALS = "
         SELECT
-            trial.state, trial.attempt, trial.failures, trial.worker_losses,
-            attempt.worker_id, attempt.request_id
+            trial.state, trial.attempt, attempt.worker_id, attempt.request_id,
+            trial.failures, trial.out_of_memory, trial.worker_losses, trial.suspicion
         FROM trial
         LEFT JOIN attempt
             ON attempt.trial_id = trial.trial_id AND attempt.attempt = trial.attempt
@@ -78,6 +80,10 @@ async fn restore_sweep(
         spec,
         state,
         state_reason: row.try_get("state_reason")?,
+        baseline: Baseline {
+            ended: row.try_get::<i64, _>("baseline_ended")?.unsigned_abs(),
+            failed: row.try_get::<i64, _>("baseline_failed")?.unsigned_abs(),
+        },
         created_at_ms: row.try_get("created_at_ms")?,
         first_trial_id: TrialId(first.unsigned_abs()),
         trials,
@@ -113,7 +119,7 @@ fn trial(
     unreadable: impl Fn(String) -> RestoreError,
 ) -> Result<RestoredTrial, RestoreError> {
     let state = trial_state(row.try_get(0)?).map_err(|error| unreadable(error.to_string()))?;
-    let worker_id: Option<&str> = row.try_get(4)?;
+    let worker_id: Option<&str> = row.try_get(2)?;
     if (state == TrialState::Leased) != worker_id.is_some() {
         return Err(unreadable(
             "a trial is leased without an attempt, or the reverse".into(),
@@ -125,14 +131,19 @@ fn trial(
             worker_id: worker_id
                 .parse()
                 .map_err(|error: pondersweep_proto::id::InvalidId| unreadable(error.to_string()))?,
-            request_id: row.try_get(5)?,
+            request_id: row.try_get(3)?,
         }),
     };
     Ok(RestoredTrial {
         state,
         attempt: Attempt(row.try_get(1)?),
-        failures: row.try_get(2)?,
-        worker_losses: row.try_get(3)?,
+        record: Record {
+            failures: row.try_get(4)?,
+            out_of_memory: row.try_get(5)?,
+            worker_losses: row.try_get(6)?,
+            suspicion: suspicion(row.try_get(7)?)
+                .map_err(|error: UnknownName| unreadable(error.to_string()))?,
+        },
         lease,
     })
 }

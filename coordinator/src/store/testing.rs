@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use pondersweep_proto::{
+    failure::{Cause, Failure},
     id::{Attempt, LeaseToken, TrialId},
     metric::{Metric, Observation},
     parameter::{Parameter, ParameterValue},
@@ -11,7 +12,7 @@ use tempfile::TempDir;
 
 use super::{AttemptReport, Batch, Reader, Store, StoredSweep, WorkerRecord};
 use crate::{
-    scheduler::{Change, Ending, TrialState},
+    scheduler::{Change, Ending, Limit, Record, Suspicion, TrialState},
     sweep::{Axis, SweepSpec, SweepTerms},
 };
 
@@ -118,6 +119,7 @@ pub(super) fn spec(replicates: u32) -> SweepSpec {
         seed: u64::MAX,
         solved_threshold: 0.9,
         max_failures: 3,
+        max_out_of_memory: 3,
         max_worker_losses: 3,
     })
     .unwrap()
@@ -170,9 +172,31 @@ pub(super) fn leased(trial_id: u64, attempt: u32, worker_id: &str) -> Change {
 pub(super) fn ended(trial_id: u64, attempt: u32, ending: Ending, state: TrialState) -> Change {
     Change::Ended {
         token: token(trial_id, attempt),
-        ending,
         state,
+        blamed: ending.cause().is_some(),
+        record: record_of(&ending),
+        ending,
     }
+}
+
+/// A failure for tests.
+pub(super) fn panicked() -> Ending {
+    Ending::Failed(Failure::new(Cause::Panicked, "panicked"))
+}
+
+/// What stands against a trial after this one end.
+fn record_of(ending: &Ending) -> Record {
+    let mut record = Record::default();
+    match ending.cause().map(Limit::of) {
+        Some(Limit::Failures) => record.failures = 1,
+        Some(Limit::OutOfMemory) => record.out_of_memory = 1,
+        Some(Limit::WorkerLosses) => {
+            record.worker_losses = 1;
+            record.suspicion = Suspicion::LostOnce;
+        }
+        None => {}
+    }
+    record
 }
 
 pub(super) fn observe(step: u64, metric: Metric, value: f64) -> Observation {

@@ -47,12 +47,14 @@ fn check_numbers(terms: &SweepTerms) -> Result<(), SpecError> {
         let hint = "a share of correct answers, above 0 and up to 1";
         return Err(SpecError::new("sweep.solved_threshold", problem, hint));
     }
-    check_count("limits.max_failures", terms.max_failures, MAX_ATTEMPTS)?;
-    check_count(
-        "limits.max_worker_losses",
-        terms.max_worker_losses,
-        MAX_ATTEMPTS,
-    )
+    let limits = [
+        ("limits.max_failures", terms.max_failures),
+        ("limits.max_out_of_memory", terms.max_out_of_memory),
+        ("limits.max_worker_losses", terms.max_worker_losses),
+    ];
+    limits
+        .iter()
+        .try_for_each(|(path, limit)| check_count(path, *limit, MAX_ATTEMPTS))
 }
 
 fn check_count(path: &str, value: u32, most: u32) -> Result<(), SpecError> {

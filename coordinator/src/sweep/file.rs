@@ -40,6 +40,8 @@ const SOLVED_THRESHOLD: f64 = 0.95;
 /// Attempts that may fail by the trial's own doing: enough for a passing fault, few enough that a
 /// broken trial does not occupy the workers.
 const MAX_FAILURES: u64 = 3;
+/// Attempts that may run out of memory: what else ran on the machine then may be gone the next time.
+const MAX_OUT_OF_MEMORY: u64 = 3;
 /// Attempts that may be lost with their worker: machines that are taken away are no sign of a
 /// broken trial, so more of them are forgiven.
 const MAX_WORKER_LOSSES: u64 = 5;
@@ -132,6 +134,7 @@ fn scalar_terms(sweep: &Value, template: ConfigurationSpec) -> SweepTerms {
         seed: whole("replicates", "seed", 0),
         solved_threshold: threshold.unwrap_or(SOLVED_THRESHOLD),
         max_failures: count("limits", "max_failures", MAX_FAILURES),
+        max_out_of_memory: count("limits", "max_out_of_memory", MAX_OUT_OF_MEMORY),
         max_worker_losses: count("limits", "max_worker_losses", MAX_WORKER_LOSSES),
     }
 }

@@ -260,6 +260,10 @@ mod tests {
         );
         assert_eq!(refused(|t| t.max_failures = 0), "limits.max_failures");
         assert_eq!(
+            refused(|t| t.max_out_of_memory = 0),
+            "limits.max_out_of_memory"
+        );
+        assert_eq!(
             refused(|t| t.max_worker_losses = 0),
             "limits.max_worker_losses"
         );

@@ -27,6 +27,8 @@ pub struct SweepTerms {
     pub solved_threshold: f64,
     /// Attempts that may fail by the trial's own doing before it counts as failed, from 1.
     pub max_failures: u32,
+    /// Attempts that may run out of memory before it counts as failed, from 1.
+    pub max_out_of_memory: u32,
     /// Attempts that may be lost with their worker before it counts as failed, from 1.
     pub max_worker_losses: u32,
 }

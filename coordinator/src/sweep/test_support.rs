@@ -28,6 +28,7 @@ pub(crate) fn terms() -> SweepTerms {
         seed: 7,
         solved_threshold: 0.95,
         max_failures: 3,
+        max_out_of_memory: 3,
         max_worker_losses: 5,
     }
 }

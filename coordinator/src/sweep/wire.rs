@@ -22,6 +22,7 @@ impl From<&SweepSpec> for wire::SweepSpec {
             solved_threshold: terms.solved_threshold,
             max_failures: terms.max_failures,
             max_worker_losses: terms.max_worker_losses,
+            max_out_of_memory: terms.max_out_of_memory,
         }
     }
 }
@@ -44,6 +45,7 @@ impl TryFrom<wire::SweepSpec> for SweepSpec {
             solved_threshold: spec.solved_threshold,
             max_failures: spec.max_failures,
             max_worker_losses: spec.max_worker_losses,
+            max_out_of_memory: spec.max_out_of_memory,
         })
     }
 }

@@ -1,11 +1,11 @@
 //! One slot of a worker: it holds at most one bundle, trains it on a thread of its own and delivers
-//! what it measures. A panic of that thread is a failed attempt, never the end of the worker.
+//! what it measures. A panic of training fails the attempt it happened in, and no other.
 
 mod compute;
 
 use std::{sync::Arc, time::Duration};
 
-use pondersweep_proto::{error::LeaseError, id::LeaseToken, metric::Observation};
+use pondersweep_proto::{error::LeaseError, failure::Failure, id::LeaseToken, metric::Observation};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
@@ -161,6 +161,7 @@ fn outcome(end: LaneEnd) -> Option<Outcome> {
         LaneEnd::Infeasible { step, reason } => Some(Outcome::Infeasible(format!(
             "diverged at update {step}: {reason}"
         ))),
+        LaneEnd::Panicked(text) => Some(Outcome::Failed(Failure::of_panic(&text))),
         LaneEnd::Stopped => None,
     }
 }

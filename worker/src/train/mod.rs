@@ -5,6 +5,7 @@
 
 mod bundle;
 mod evaluation;
+mod guard;
 mod lane;
 mod spread;
 #[cfg(test)]
@@ -21,6 +22,7 @@ use pondersweep_proto::{
 
 use crate::operation::Body;
 use bundle::Bundle;
+use guard::guarded;
 
 /// How a lane ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,6 +38,8 @@ pub enum LaneEnd {
     },
     /// The observer stopped it.
     Stopped,
+    /// Its training panicked, with this text. The lanes beside it end as if it had not been there.
+    Panicked(String),
 }
 
 /// Whether a lane goes on.
@@ -78,13 +82,14 @@ pub fn train(
 ) -> Vec<LaneEnd> {
     assert_one_shape(trials);
     let body = Body::of(device);
+    let together = |lanes| train_together(trials, lanes, body, device, observer);
     match body {
         Body::Kernels => {
-            let alone = |lane| train_together(trials, lane..lane + 1, body, device, observer);
+            let alone = |lane| guarded(lane..lane + 1, &together);
             let ends = spread::spread(trials.len(), threads.get(), alone);
             ends.into_iter().flatten().collect()
         }
-        Body::Tensors => train_together(trials, 0..trials.len(), body, device, observer),
+        Body::Tensors => guarded(0..trials.len(), &together),
     }
 }
 

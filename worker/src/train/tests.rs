@@ -2,7 +2,11 @@
 
 mod bits;
 
-use std::{collections::BTreeMap, num::NonZeroUsize, sync::Mutex};
+use std::{
+    collections::BTreeMap,
+    num::NonZeroUsize,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
 
 use pondersweep_proto::{
     metric::{Metric, Observation},
@@ -20,6 +24,7 @@ use crate::{
 struct Recorder {
     heard: Mutex<Heard>,
     stop_at: BTreeMap<usize, u64>,
+    panic_at: BTreeMap<usize, u64>,
 }
 
 #[derive(Default)]
@@ -36,13 +41,18 @@ impl Recorder {
         }
     }
 
+    /// A lane that panics does so while it holds the lock, and leaves what was heard whole.
+    fn heard(&self) -> MutexGuard<'_, Heard> {
+        self.heard.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn observations(&self, lane: usize) -> Vec<Observation> {
-        let heard = self.heard.lock().unwrap();
+        let heard = self.heard();
         heard.observations.get(&lane).cloned().unwrap_or_default()
     }
 
     fn updates_done(&self, lane: usize) -> u64 {
-        self.heard.lock().unwrap().updates_done[&lane]
+        self.heard().updates_done[&lane]
     }
 
     /// Observations to the bit.
@@ -62,13 +72,15 @@ impl Recorder {
 
 impl Observer for Recorder {
     fn observe(&self, lane: usize, observation: Observation) {
-        let observations = &mut self.heard.lock().unwrap().observations;
+        let observations = &mut self.heard().observations;
         observations.entry(lane).or_default().push(observation);
     }
 
     fn after_update(&self, lane: usize, updates_done: u64) -> Continue {
-        let heard = &mut self.heard.lock().unwrap();
+        let mut heard = self.heard();
         heard.updates_done.insert(lane, updates_done);
+        let panics = self.panic_at.get(&lane) == Some(&updates_done);
+        assert!(!panics, "lane {lane} at update {updates_done}");
         match self.stop_at.get(&lane) {
             Some(&at) if updates_done >= at => Continue::Stop,
             _ => Continue::Yes,

@@ -15,10 +15,10 @@ use super::{
     result::shared,
 };
 use crate::{
-    scheduler::{Ending, TrialState},
+    scheduler::{Ending, Record, TrialState},
     store::{
         error::ReadError,
-        name::{ending, trial_state},
+        name::{ending, suspicion, trial_state},
         statement::statements,
     },
 };
@@ -27,7 +27,7 @@ statements! {
     TRIAL = "
         SELECT
             trial_id, sweep_id, trial_key, configuration_id, replicate, state, failures,
-            worker_losses
+            out_of_memory, worker_losses, suspicion
         FROM trial WHERE trial_id = ?1";
     /// For each sweep a search in its index of keys. 'g' sorts after every hexadecimal digit.
     MATCHING_TRIALS = "
@@ -39,7 +39,7 @@ statements! {
         SELECT
             attempt.attempt, attempt.worker_id, worker.host, worker.device, worker.backend,
             attempt.started_at_ms, attempt.ended_at_ms, attempt.ending, attempt.message,
-            attempt.seconds
+            attempt.cause, attempt.blamed, attempt.seconds
         FROM attempt JOIN worker ON worker.worker_id = attempt.worker_id
         WHERE attempt.trial_id = ?1 ORDER BY attempt.attempt";
     OBSERVATIONS = "
@@ -65,10 +65,8 @@ pub struct TrialDetail {
     pub replicate: u32,
     /// Its state.
     pub state: TrialState,
-    /// Attempts that failed by its own doing.
-    pub failures: u32,
-    /// Attempts lost with their worker.
-    pub worker_losses: u32,
+    /// What stands against it.
+    pub record: Record,
     /// Every attempt, the first one first.
     pub attempts: Vec<AttemptDetail>,
     /// Everything its attempts measured, by attempt and step.
@@ -94,6 +92,8 @@ pub struct AttemptDetail {
     pub started_at_ms: i64,
     /// When and how it ended; `None` while it lives.
     pub ended: Option<(i64, Ending)>,
+    /// Whether its end was counted against the trial.
+    pub blamed: bool,
     /// Compute time, if the worker said.
     pub seconds: Option<f64>,
 }
@@ -145,8 +145,12 @@ impl Reader {
             configuration: shared(&row, &found)?,
             replicate: row.try_get("replicate")?,
             state: trial_state(row.try_get("state")?)?,
-            failures: row.try_get("failures")?,
-            worker_losses: row.try_get("worker_losses")?,
+            record: Record {
+                failures: row.try_get("failures")?,
+                out_of_memory: row.try_get("out_of_memory")?,
+                worker_losses: row.try_get("worker_losses")?,
+                suspicion: suspicion(row.try_get("suspicion")?)?,
+            },
             attempts: attempts.iter().map(attempt).collect::<Result<_, _>>()?,
             observations: observations
                 .iter()
@@ -186,7 +190,7 @@ fn attempt(row: &SqliteRow) -> Result<AttemptDetail, ReadError> {
     let name: Option<&str> = row.try_get("ending")?;
     let ended_at_ms: Option<i64> = row.try_get("ended_at_ms")?;
     let how = name
-        .map(|name| ending(name, row.get("message")))
+        .map(|name| ending(name, row.get("cause"), row.get("message")))
         .transpose()?;
     Ok(AttemptDetail {
         attempt: Attempt(row.try_get("attempt")?),
@@ -196,6 +200,7 @@ fn attempt(row: &SqliteRow) -> Result<AttemptDetail, ReadError> {
         backend: row.try_get("backend")?,
         started_at_ms: row.try_get("started_at_ms")?,
         ended: ended_at_ms.zip(how),
+        blamed: row.try_get("blamed")?,
         seconds: row.try_get("seconds")?,
     })
 }

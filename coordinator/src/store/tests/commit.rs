@@ -9,15 +9,22 @@ use pondersweep_proto::{
 
 use super::super::{
     AttemptReport, Batch, CommitError, Store,
-    testing::{Fixture, NOW_MS, batch, ended, leased, observe, spec, token, worker},
+    testing::{Fixture, NOW_MS, batch, ended, leased, observe, panicked, spec, token, worker},
 };
-use crate::scheduler::{Change, Ending, RestoredLease, RestoredTrial, SweepState, TrialState};
+use crate::scheduler::{
+    Baseline, Change, Ending, Record, RestoredLease, RestoredTrial, Suspicion, SweepState,
+    TrialState,
+};
 
 const PENDING: RestoredTrial = RestoredTrial {
     state: TrialState::Pending,
     attempt: Attempt(0),
-    failures: 0,
-    worker_losses: 0,
+    record: Record {
+        failures: 0,
+        out_of_memory: 0,
+        worker_losses: 0,
+        suspicion: Suspicion::None,
+    },
     lease: None,
 };
 
@@ -103,7 +110,7 @@ async fn every_kind_of_change_is_restored() {
         .await;
     fixture
         .commit(vec![
-            ended(1, 1, Ending::Failed("panicked".into()), TrialState::Pending),
+            ended(1, 1, panicked(), TrialState::Pending),
             ended(2, 1, Ending::Lapsed, TrialState::Pending),
             ended(3, 1, Ending::Returned, TrialState::Pending),
             ended(
@@ -121,6 +128,10 @@ async fn every_kind_of_change_is_restored() {
                 sweep_id: fixture.sweep.sweep_id,
                 state: SweepState::Paused,
                 reason: "lunch".into(),
+                baseline: Baseline {
+                    ended: 3,
+                    failed: 2,
+                },
             },
             Change::Refused {
                 token: token(2, 1),
@@ -134,6 +145,7 @@ async fn every_kind_of_change_is_restored() {
         (sweep.state, &*sweep.state_reason),
         (SweepState::Paused, "lunch")
     );
+    assert_eq!((sweep.baseline.ended, sweep.baseline.failed), (3, 2));
     let once = RestoredTrial {
         attempt: Attempt(1),
         ..PENDING
@@ -148,12 +160,19 @@ async fn every_kind_of_change_is_restored() {
             RestoredTrial {
                 state: TrialState::Leased,
                 attempt: Attempt(2),
-                failures: 1,
+                record: Record {
+                    failures: 1,
+                    ..PENDING.record
+                },
                 lease: Some(lease),
                 ..PENDING
             },
             RestoredTrial {
-                worker_losses: 1,
+                record: Record {
+                    worker_losses: 1,
+                    suspicion: Suspicion::LostOnce,
+                    ..PENDING.record
+                },
                 ..once.clone()
             },
             RestoredTrial {
@@ -182,7 +201,7 @@ async fn becoming_pending_again_starts_the_counters_anew() {
             )])
             .await;
         fixture.lease(trial_id, 2, "w1").await;
-        let failed = Ending::Failed("panicked".into());
+        let failed = panicked();
         fixture
             .commit(vec![ended(trial_id, 2, failed, TrialState::Failed)])
             .await;

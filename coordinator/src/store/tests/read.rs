@@ -8,7 +8,7 @@ use pondersweep_proto::{
 
 use super::super::{
     Batch, CellResult, ReadError, Reader, Value,
-    testing::{Fixture, NOW_MS, batch, ended, leased, spec, token, worker},
+    testing::{Fixture, NOW_MS, batch, ended, leased, panicked, spec, token, worker},
 };
 use crate::scheduler::{Change, Ending, SweepState, TrialState};
 
@@ -69,7 +69,7 @@ async fn a_diverged_trial_counts_as_not_solved_and_a_failed_one_does_not_count()
         .commit(vec![leased(3, 1, "w1"), leased(2, 1, "w1")])
         .await;
     let diverged = Ending::Infeasible("nan at update 7".into());
-    let failed = Ending::Failed("panicked".into());
+    let failed = panicked();
     fixture
         .commit(vec![
             ended(3, 1, diverged, TrialState::Infeasible),
@@ -285,7 +285,11 @@ async fn a_trial_shows_its_whole_story() {
     fixture.commit(vec![late]).await;
     let mut reader = fixture.reader().await;
     let trial = reader.trial("1").await.unwrap();
-    assert_eq!((trial.state, trial.worker_losses), (TrialState::Leased, 1));
+    assert_eq!(
+        (trial.state, trial.record.worker_losses),
+        (TrialState::Leased, 1)
+    );
+    assert!(trial.attempts[0].blamed);
     let endings: Vec<_> = trial
         .attempts
         .iter()
@@ -301,7 +305,7 @@ async fn a_trial_shows_its_whole_story() {
         events,
         [
             ("leased", Some(Attempt(1)), "request-1-1"),
-            ("ended", Some(Attempt(1)), "lapsed"),
+            ("ended", Some(Attempt(1)), "lapsed (worker_lost, blamed)"),
             ("leased", Some(Attempt(2)), "request-1-2"),
             ("refused", Some(Attempt(1)), "finish"),
         ]

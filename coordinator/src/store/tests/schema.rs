@@ -216,6 +216,19 @@ async fn the_database_itself_refuses_what_must_not_be() {
             "attempt_ends_in_a_known_way",
             "UPDATE attempt SET ended_at_ms = 1, ending = 'vanished' WHERE trial_id = 1",
         ),
+        // Who died has a cause, and only for one may a trial be blamed.
+        (
+            "attempt_has_a_cause_if_it_died",
+            "UPDATE attempt SET ended_at_ms = 1, ending = 'lapsed' WHERE trial_id = 1",
+        ),
+        (
+            "attempt_dies_of_a_known_cause",
+            "UPDATE attempt SET ended_at_ms = 1, ending = 'failed', cause = 'fate' WHERE trial_id = 1",
+        ),
+        (
+            "attempt_is_blamed_for_a_cause",
+            "UPDATE attempt SET blamed = 1 WHERE trial_id = 1",
+        ),
         // The same trial is never stored, nor its result accepted, twice.
         (
             "UNIQUE constraint failed: result",

@@ -104,6 +104,7 @@ pub(super) const SWEEP: &[SectionLayout] = &[
         name: "limits",
         keys: &[
             optional("max_failures", COUNT),
+            optional("max_out_of_memory", COUNT),
             optional("max_worker_losses", COUNT),
         ],
     },

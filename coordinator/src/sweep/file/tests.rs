@@ -321,7 +321,14 @@ fn what_a_file_leaves_out_has_its_documented_value() {
     let terms = spec.terms();
     assert_eq!((terms.replicates, terms.seed), (1, 0));
     assert_eq!(terms.solved_threshold, 0.95);
-    assert_eq!((terms.max_failures, terms.max_worker_losses), (3, 5));
+    assert_eq!(
+        (
+            terms.max_failures,
+            terms.max_out_of_memory,
+            terms.max_worker_losses
+        ),
+        (3, 3, 5)
+    );
     assert_eq!(terms.template.model.hidden, 128);
     assert_eq!(terms.template.evaluation.examples, 10_000);
 }
@@ -398,6 +405,7 @@ fn every_key_is_read_into_its_own_setting() {
         [limits]
         max_failures = 18
         max_worker_losses = 19
+        max_out_of_memory = 20
     "#;
     let spec = SweepFile::parse(text, "all.toml").unwrap();
     assert_eq!(spec.trials(), 16);

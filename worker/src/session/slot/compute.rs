@@ -2,14 +2,17 @@
 //! synchronous and long; it never runs on the threads that talk to the coordinator.
 
 use std::{
-    any::Any,
     num::NonZeroUsize,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
     thread,
 };
 
-use pondersweep_proto::{metric::Observation, spec::TrialSpec};
+use pondersweep_proto::{
+    failure::{Cause, Failure},
+    metric::Observation,
+    spec::TrialSpec,
+};
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
@@ -74,7 +77,8 @@ fn timed(lanes: usize, train: impl FnOnce() -> Vec<Option<Outcome>>) -> Trained 
     }
 }
 
-/// Trains; a panic becomes a failure of every lane, since nobody knows whose it was.
+/// Trains. Training keeps its own panics to their lanes; what panics besides is the device, and
+/// then no lane can be trained.
 fn train_caught(
     bundle: &[TrialSpec],
     device: DeviceName,
@@ -86,17 +90,12 @@ fn train_caught(
     }));
     match ends {
         Ok(ends) => ends.into_iter().map(outcome).collect(),
-        Err(panic) => {
-            let message = format!("training panicked: {}", text_of(panic.as_ref()));
-            vec![Some(Outcome::Failed(message)); bundle.len()]
+        Err(_) => {
+            let message = format!("device {device} cannot be used; the worker's log says why");
+            let failure = Failure::new(Cause::Other, message);
+            vec![Some(Outcome::Failed(failure)); bundle.len()]
         }
     }
-}
-
-fn text_of(panic: &(dyn Any + Send)) -> &str {
-    let text = panic.downcast_ref::<&str>().copied();
-    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str))
-        .unwrap_or("no message")
 }
 
 /// Carries what training observes to the slot, and the slot's wishes to training.

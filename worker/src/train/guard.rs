@@ -1,0 +1,60 @@
+//! Keeps a panic in the lane it belongs to. It decides what a panicking bundle is worth, and never
+//! what a lane computes.
+
+use std::{
+    any::Any,
+    ops::Range,
+    panic::{AssertUnwindSafe, catch_unwind},
+};
+
+use super::LaneEnd;
+
+/// Trains lanes together. When that panics nobody knows whose panic it was, so each lane is trained
+/// again alone: those that are innocent end as they would have, and measure the same once more.
+pub(super) fn guarded(
+    lanes: Range<usize>,
+    train_together: &(impl Fn(Range<usize>) -> Vec<LaneEnd> + Sync),
+) -> Vec<LaneEnd> {
+    match caught(|| train_together(lanes.clone())) {
+        Ok(ends) => ends,
+        Err(text) if lanes.len() == 1 => vec![LaneEnd::Panicked(text)],
+        Err(_) => lanes
+            .flat_map(|lane| guarded(lane..lane + 1, train_together))
+            .collect(),
+    }
+}
+
+/// What the work returns, or the text of its panic.
+fn caught<T>(work: impl FnOnce() -> T) -> Result<T, String> {
+    // Nothing that a panic may have left half done is looked at again: the tensors of the lanes are
+    // dropped, and what observers share is whole after each of their operations.
+    catch_unwind(AssertUnwindSafe(work)).map_err(|panic| text_of(panic.as_ref()).to_owned())
+}
+
+fn text_of(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<&str>().copied();
+    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("no message")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use super::*;
+
+    #[test]
+    fn a_bundle_that_panics_is_trained_again_lane_by_lane() {
+        let tried = Mutex::new(Vec::new());
+        let train = |lanes: Range<usize>| {
+            tried.lock().unwrap().push(lanes.clone());
+            assert!(!lanes.contains(&2), "lane 2 is poison");
+            vec![LaneEnd::Succeeded; lanes.len()]
+        };
+        let ends = guarded(1..4, &train);
+        assert_eq!(ends[0], LaneEnd::Succeeded);
+        assert_eq!(ends[1], LaneEnd::Panicked("lane 2 is poison".into()));
+        assert_eq!(ends[2], LaneEnd::Succeeded);
+        assert_eq!(tried.into_inner().unwrap(), [1..4, 1..2, 2..3, 3..4]);
+    }
+}
