@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     client::{Client, Lease, Outcome},
+    device::DeviceName,
     session::{
         GRACE, SessionOptions,
         held::{Held, LaneControl},
@@ -27,6 +28,7 @@ const OBSERVATIONS_PER_REPORT: usize = 1_024;
 /// One slot.
 pub(super) struct Slot {
     number: u32,
+    device: DeviceName,
     client: Client,
     held: Held,
     options: SessionOptions,
@@ -39,15 +41,17 @@ struct Lane {
 }
 
 impl Slot {
-    /// A slot of the worker.
+    /// A slot of the worker, training on the worker's device.
     pub(super) const fn new(
         number: u32,
+        device: DeviceName,
         client: Client,
         held: Held,
         options: SessionOptions,
     ) -> Self {
         Self {
             number,
+            device,
             client,
             held,
             options,
@@ -105,7 +109,7 @@ impl Slot {
 
     async fn deliver(&self, lanes: Vec<Lane>, stop: &CancellationToken) -> Result<(), LeaseError> {
         let (sender, mut observations) = mpsc::channel(BUFFERED_OBSERVATIONS);
-        let training = compute::spawn(&lanes, self.options.device, sender, stop.clone());
+        let training = compute::spawn(&lanes, self.device, sender, stop.clone());
         let mut waiting = Vec::new();
         // The channel closes when the compute thread ends, whichever way it ends.
         while observations

@@ -27,8 +27,8 @@ const LAST_LINES: usize = 5;
 pub(super) struct WorkersOptions {
     pub(super) coordinator: String,
     pub(super) sweep_id: SweepId,
-    pub(super) device: DeviceName,
-    pub(super) count: usize,
+    /// The device of every worker.
+    pub(super) devices: Vec<DeviceName>,
 }
 
 /// The children.
@@ -42,6 +42,7 @@ pub(super) struct Workers {
 
 /// How a child ended.
 struct Ended {
+    device: DeviceName,
     wanted: bool,
     how: String,
 }
@@ -56,18 +57,18 @@ impl Workers {
             stops: Vec::new(),
             crashes: 0,
         };
-        for _ in 0..workers.options.count {
-            workers.start_one()?;
+        for device in workers.options.devices.clone() {
+            workers.start_one(device)?;
         }
         Ok(workers)
     }
 
-    fn start_one(&mut self) -> anyhow::Result<()> {
+    fn start_one(&mut self, device: DeviceName) -> anyhow::Result<()> {
         let program = std::env::current_exe().context("cannot find this program")?;
         let child = Command::new(program)
             .arg("worker")
             .args(["--coordinator", &self.options.coordinator])
-            .args(["--device", self.options.device.name()])
+            .args(["--device", &device.to_string()])
             .args(["--sweep", &self.options.sweep_id.to_string()])
             .args(["--slots", "1", "--stop-with-stdin"])
             // One compute thread each: the workers share the cores, not each core its workers.
@@ -80,7 +81,7 @@ impl Workers {
             .context("cannot start a worker process")?;
         let (stop, stopped) = mpsc::channel(1);
         self.stops.push(stop);
-        self.children.spawn(attend(child, stopped));
+        self.children.spawn(attend(device, child, stopped));
         Ok(())
     }
 
@@ -100,7 +101,7 @@ impl Workers {
             ended.how
         );
         // No waiting here: whoever calls this may drop it at any await, and the worker with it.
-        self.start_one()?;
+        self.start_one(ended.device)?;
         Ok(format!("a worker ended ({}); started another", ended.how))
     }
 
@@ -108,7 +109,10 @@ impl Workers {
     pub(super) async fn stop(mut self) {
         self.stops.clear();
         while let Some(ended) = self.children.join_next().await {
-            if let Ok(Ended { wanted: false, how }) = ended {
+            if let Ok(Ended {
+                wanted: false, how, ..
+            }) = ended
+            {
                 tracing::warn!(how, "a worker did not stop in order");
             }
         }
@@ -116,7 +120,7 @@ impl Workers {
 }
 
 /// Reads a child's talk and waits for its end, until told to stop it.
-async fn attend(mut child: Child, mut stopped: mpsc::Receiver<()>) -> Ended {
+async fn attend(device: DeviceName, mut child: Child, mut stopped: mpsc::Receiver<()>) -> Ended {
     let stdin = child.stdin.take();
     let stderr = child.stderr.take().expect("standard error is piped");
     let mut lines = BufReader::new(stderr).lines();
@@ -130,7 +134,8 @@ async fn attend(mut child: Child, mut stopped: mpsc::Receiver<()>) -> Ended {
             // Nothing is ever sent: the channel closes when the child shall stop.
             _ = stopped.recv() => {
                 drop(stdin);
-                return stop(child).await;
+                let (wanted, how) = stop(child).await;
+                return Ended { device, wanted, how };
             }
         }
     }
@@ -140,6 +145,7 @@ async fn attend(mut child: Child, mut stopped: mpsc::Receiver<()>) -> Ended {
         .map_or_else(|error| error.to_string(), |s| s.to_string());
     let talk = Vec::from(last).join("\n");
     Ended {
+        device,
         wanted: false,
         how: format!("{status}\n{talk}").trim().to_owned(),
     }
@@ -152,22 +158,14 @@ fn keep(last: &mut VecDeque<String>, line: String) {
     last.push_back(line);
 }
 
-async fn stop(mut child: Child) -> Ended {
+/// Whether the child stopped in order, and how.
+async fn stop(mut child: Child) -> (bool, String) {
     match timeout(STOP_WITHIN, child.wait()).await {
-        Ok(Ok(status)) => Ended {
-            wanted: status.success(),
-            how: status.to_string(),
-        },
-        Ok(Err(error)) => Ended {
-            wanted: false,
-            how: error.to_string(),
-        },
+        Ok(Ok(status)) => (status.success(), status.to_string()),
+        Ok(Err(error)) => (false, error.to_string()),
         Err(_) => {
             let _ = child.kill().await;
-            Ended {
-                wanted: false,
-                how: "killed: it did not stop".into(),
-            }
+            (false, "killed: it did not stop".into())
         }
     }
 }

@@ -1,0 +1,132 @@
+//! Whole trials: trained as on the processor, alone as in a bundle, beside a lane that diverges, and
+//! until they have learnt.
+
+use std::collections::BTreeMap;
+
+use pondersweep_proto::{
+    metric::{Metric, Observation},
+    spec::{TrialSpec, Unroll},
+};
+use pondersweep_worker::{
+    device::DeviceName,
+    train::{Continue, LaneEnd, Observer, train},
+};
+
+use crate::{
+    assert_close, device_name,
+    trials::{each_shape, lanes, trial},
+};
+
+/// Of a loss after a few updates. Adam divides a gradient by its own size, so what an update does
+/// to a parameter whose gradient is all rounding error is up to the device.
+const TOLERANCE: f64 = 1e-3;
+
+/// The losses of every lane, in the order they were measured.
+#[derive(Default)]
+struct Recorder {
+    observations: BTreeMap<usize, Vec<Observation>>,
+}
+
+impl Observer for Recorder {
+    fn observe(&mut self, lane: usize, observation: Observation) {
+        self.observations.entry(lane).or_default().push(observation);
+    }
+
+    fn after_update(&mut self, _lane: usize, _updates_done: u64) -> Continue {
+        Continue::Yes
+    }
+}
+
+impl Recorder {
+    fn losses(&self, lane: usize) -> Vec<f64> {
+        let loss = |seen: &&Observation| {
+            matches!(
+                seen.metric,
+                Metric::LossTraining | Metric::LossInterpolation
+            )
+        };
+        let observations = self.observations[&lane].iter().filter(loss);
+        observations.map(|seen| seen.value).collect()
+    }
+
+    fn last(&self, lane: usize, metric: Metric) -> f64 {
+        let mut latest = self.observations[&lane].iter().rev();
+        latest.find(|seen| seen.metric == metric).unwrap().value
+    }
+}
+
+fn run_on(device: DeviceName, bundle: &[TrialSpec]) -> (Vec<LaneEnd>, Recorder) {
+    let mut recorder = Recorder::default();
+    let ends = train(bundle, &device.open(), device.engine(), &mut recorder);
+    (ends, recorder)
+}
+
+fn run(bundle: &[TrialSpec]) -> (Vec<LaneEnd>, Recorder) {
+    run_on(device_name(), bundle)
+}
+
+#[test]
+fn a_trial_trains_as_on_the_processor() {
+    for lanes in each_shape() {
+        let (found, expected) = (run(&lanes), run_on(DeviceName::CPU, &lanes));
+        assert_eq!(found.0, expected.0);
+        for (lane, spec) in lanes.iter().enumerate() {
+            let what = format!("losses of {:?}", spec.configuration.model);
+            assert_close(
+                &found.1.losses(lane),
+                &expected.1.losses(lane),
+                TOLERANCE,
+                &what,
+            );
+        }
+    }
+}
+
+#[test]
+fn a_lane_trains_as_it_does_alone() {
+    for lanes in each_shape() {
+        let (_, together) = run(&lanes);
+        for (index, lane) in lanes.iter().enumerate() {
+            let (_, alone) = run(std::slice::from_ref(lane));
+            let what = format!("losses of {:?}", lane.configuration.model);
+            assert_close(&together.losses(index), &alone.losses(0), TOLERANCE, &what);
+        }
+    }
+}
+
+#[test]
+fn a_lane_that_diverges_leaves_the_others_undisturbed() {
+    for unroll in [Unroll::Fixed, Unroll::Cumulative] {
+        let mut lanes = lanes(|settings| settings.model.unroll = unroll);
+        let (_, undisturbed) = run(&lanes);
+        // The first step throws every weight out of range, so the second update is not finite.
+        let mut wild = lanes[1].configuration.to_settings();
+        wild.training.learning_rate = 1e38;
+        lanes[1].configuration = wild.try_into().unwrap();
+        let (ends, recorder) = run(&lanes);
+        let diverged = matches!(ends[1], LaneEnd::Infeasible { step: 2, .. });
+        assert!(diverged, "{:?}", ends[1]);
+        for lane in [0, 2] {
+            assert_eq!(ends[lane], LaneEnd::Succeeded);
+            let (found, expected) = (recorder.losses(lane), undisturbed.losses(lane));
+            assert_close(&found, &expected, TOLERANCE, "losses of a neighbour");
+        }
+    }
+}
+
+#[test]
+fn parity_of_eight_is_learnt() {
+    let spec = trial(0, |settings| {
+        settings.task.elements = 8;
+        settings.model.hidden = 64;
+        settings.model.max_steps = 3;
+        settings.training.batch = 128;
+        settings.training.learning_rate = 3e-3;
+        settings.training.updates = 1_500;
+        settings.evaluation.every = 1_500;
+        settings.evaluation.examples = 2_000;
+    });
+    let (_, recorder) = run(&[spec]);
+    let accuracy = recorder.last(0, Metric::AccuracyInterpolation);
+    assert!(accuracy >= 0.99, "{accuracy}");
+}
