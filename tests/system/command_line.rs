@@ -1,5 +1,7 @@
 //! The commands around a sweep: what they print, and how they exit.
 
+use std::process::Stdio;
+
 use crate::harness::{Sandbox, Serve, TINY};
 
 /// A sandbox whose sweep has been run.
@@ -208,4 +210,23 @@ fn plan_prices_a_sweep_without_touching_anything() {
     let plan: serde_json::Value = serde_json::from_str(&planned.stdout).unwrap();
     assert_eq!(plan["trials"], 8);
     assert!(!sandbox.has("results.db"));
+}
+
+#[test]
+fn a_reader_that_leaves_early_is_no_failure() {
+    let sandbox = finished();
+    let sql = "with recursive n (i) as (select 1 union all select i + 1 from n where i < 3000)
+               select printf('%1000d', i) from n";
+    for arguments in [
+        ["query", "--output", "csv", sql],
+        ["query", "--output", "table", sql],
+    ] {
+        let mut command = sandbox.command(&arguments);
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().expect("the program starts");
+        drop(child.stdout.take());
+        let finished = child.wait_with_output().expect("the program ends");
+        assert_eq!(finished.status.code(), Some(0));
+        assert_eq!(String::from_utf8_lossy(&finished.stderr), "");
+    }
 }

@@ -1,5 +1,5 @@
-//! EDGE: a device's name to a burn device. The only room that names a backend; it decides nothing
-//! about training.
+//! EDGE: a device's name to a burn device. The only room that opens one; besides it only `operation/`
+//! names a backend, the one that has kernels. It decides nothing about training.
 //!
 //! A [`DeviceName`] that exists can compute here: its backend is in this build and its hardware in
 //! this machine. Which backends a build has is chosen by Cargo features (README.md says how).
@@ -11,7 +11,6 @@ use std::{fmt, str::FromStr};
 use burn::tensor::Device;
 
 use self::backend::Backend;
-use crate::train::Engine;
 
 /// Characters of a refused name that an error repeats.
 const MAX_QUOTED: usize = 40;
@@ -44,17 +43,6 @@ impl DeviceName {
     #[must_use]
     pub const fn backend(self) -> &'static str {
         self.backend.library()
-    }
-
-    /// The program that trains on it.
-    #[must_use]
-    pub const fn engine(self) -> Engine {
-        match self.backend {
-            Backend::Flex => Engine::Kernels,
-            Backend::LibTorchCpu | Backend::LibTorchCuda | Backend::Cuda | Backend::Wgpu => {
-                Engine::Tensors
-            }
-        }
     }
 
     /// Bundles it trains side by side unless told otherwise, on a machine with so many cores. Flex

@@ -6,10 +6,11 @@ use pondersweep_proto::spec::StepFunction;
 
 use super::buffer::Buffer;
 use super::gru::GruBackward;
+use super::instruction_set::InstructionSet;
 use super::outer::OuterProduct;
 use super::packing::Unpack;
-use super::rnn::RnnBackward;
-use super::workspace::{Gradients, Padded, Purpose, Workspace};
+use super::rnn::{RnnBackward, RnnLater};
+use super::workspace::{Gradients, Packed, Padded, Workspace};
 
 /// Samples that take all steps back before the next ones start: what a step hands to the one before
 /// then stays in the second-level cache.
@@ -32,11 +33,7 @@ impl Workspace {
         gradient: &mut [f32],
     ) {
         let steps = self.steps_done;
-        assert_eq!(
-            self.purpose,
-            Purpose::Training,
-            "a workspace for evaluation"
-        );
+        assert!(self.purpose.is_training(), "a workspace for evaluation");
         assert!(steps > 0, "backward follows a forward pass");
         assert_eq!(
             answer_logits.len(),
@@ -49,27 +46,12 @@ impl Workspace {
             "halting logits"
         );
         assert_eq!(gradient.len(), self.shape.layout().length(), "gradient");
-        let (batch, padded) = (self.shape.batch, &self.padded);
         self.gradients.clear();
-        copy_rows(
-            answer_logits,
-            batch,
-            &mut self.gradients.answer_logits,
-            padded.batch,
-        );
-        copy_rows(
-            halting_logits,
-            batch,
-            &mut self.gradients.halting_logits,
-            padded.batch,
-        );
-        for start in (0..self.padded.batch).step_by(BLOCK) {
-            let rows = start..(start + BLOCK).min(self.padded.batch);
-            for step in (1..=steps).rev() {
-                self.backward_step(step, step == steps, rows.clone());
-            }
+        if self.stopped_early {
+            self.steps_back_unequal(answer_logits, halting_logits);
+        } else {
+            self.steps_back(answer_logits, halting_logits);
         }
-        self.recurrent_weights(steps);
         self.instructions.run(OuterProduct {
             left: &self.state.x,
             left_width: self.padded.elements,
@@ -84,6 +66,22 @@ impl Workspace {
             flat: gradient,
         });
         self.steps_done = 0;
+    }
+
+    /// All steps back, where all samples took them all, and the gradient of U.
+    fn steps_back(&mut self, answer_logits: &[f32], halting_logits: &[f32]) {
+        let (batch, padded) = (self.shape.batch, self.padded.batch);
+        let gradients = &mut self.gradients;
+        copy_rows(answer_logits, batch, &mut gradients.answer_logits, padded);
+        copy_rows(halting_logits, batch, &mut gradients.halting_logits, padded);
+        let steps = self.steps_done;
+        for start in (0..padded).step_by(BLOCK) {
+            let rows = start..(start + BLOCK).min(padded);
+            for step in (1..=steps).rev() {
+                self.backward_step(step, step == steps, rows.clone());
+            }
+        }
+        self.recurrent_weights(steps);
     }
 
     /// Gradients of a step's pre-activations, for some samples.
@@ -103,38 +101,22 @@ impl Workspace {
             let start = step * batch * hidden;
             start + units.start..start + units.end
         };
-        let gradients = &mut self.gradients;
         let logits = (step - 1) * batch + rows.start..(step - 1) * batch + rows.end;
-        match self.shape.step_function {
-            StepFunction::Rnn => self.instructions.run(RnnBackward {
-                padded: &self.padded,
-                packed: &self.packed,
-                answer_logits: &gradients.answer_logits[logits.clone()],
-                halting_logits: &gradients.halting_logits[logits],
-                later,
-                hidden: &self.state.hidden[state(step)],
-                gates,
-                input: &mut gradients.input[width],
-                answer: &mut gradients.answer,
-                halting: &mut gradients.halting,
-            }),
-            StepFunction::Gru => self.instructions.run(GruBackward {
-                padded: &self.padded,
-                packed: &self.packed,
-                answer_logits: &gradients.answer_logits[logits.clone()],
-                halting_logits: &gradients.halting_logits[logits],
-                later,
-                previous: &self.state.hidden[state(step - 1)],
-                hidden: &self.state.hidden[state(step)],
-                candidate: &self.state.candidate[state(step - 1)],
-                gates,
-                carry: &mut gradients.carry[units],
-                input: &mut gradients.input[width],
-                candidate_bias: &mut gradients.candidate_bias,
-                answer: &mut gradients.answer,
-                halting: &mut gradients.halting,
-            }),
-        }
+        let run = OneStepBack {
+            padded: &self.padded,
+            packed: &self.packed,
+            samples: &self.state.samples[rows],
+            logits,
+            later: later.map_or(Later::Nothing, Later::Gates),
+            previous: &self.state.hidden[state(step - 1)],
+            hidden: &self.state.hidden[state(step)],
+            // The tanh layer keeps none.
+            candidate: (self.state.candidate.get(state(step - 1))).unwrap_or_default(),
+            gates,
+            carried: units,
+            gradients: &mut self.gradients,
+        };
+        run.compute(self.instructions);
     }
 
     /// The gradient of U: sum over n > 1 of h_{n-1}^T times step n's gradients (h_0 is zero).
@@ -152,6 +134,89 @@ impl Workspace {
             right_width: gate_width,
             result: &mut self.gradients.recurrent,
         });
+    }
+}
+
+/// What step n hears of the steps after it.
+#[derive(Clone, Copy)]
+pub(super) enum Later<'a> {
+    /// There is none.
+    Nothing,
+    /// The gradients of step n + 1's pre-activations: `[rows, gate width]`.
+    Gates(&'a [f32]),
+    /// Nothing beyond what stands in `carry`.
+    Carried,
+}
+
+/// Gradients of step n's pre-activations, of some rows.
+pub(super) struct OneStepBack<'a> {
+    pub(super) padded: &'a Padded,
+    pub(super) packed: &'a Packed,
+    /// Which sample stands in each row: `[rows]`.
+    pub(super) samples: &'a [u32],
+    /// Where the rows' gradients of the logits stand.
+    pub(super) logits: Range<usize>,
+    pub(super) later: Later<'a>,
+    /// h_{n-1} and h_n: `[rows, hidden]` each.
+    pub(super) previous: &'a [f32],
+    pub(super) hidden: &'a [f32],
+    /// GRU: n, `[rows, hidden]`.
+    pub(super) candidate: &'a [f32],
+    /// What the forward pass kept in, the gradients out: `[rows, gate width]`.
+    pub(super) gates: &'a mut [f32],
+    /// Where the rows' part of `carry` stands.
+    pub(super) carried: Range<usize>,
+    pub(super) gradients: &'a mut Gradients,
+}
+
+impl OneStepBack<'_> {
+    /// By the kernel of the step function.
+    pub(super) fn compute(self, instructions: InstructionSet) {
+        let gradients = self.gradients;
+        let (padded, packed, samples) = (self.padded, self.packed, self.samples);
+        let answer_logits = &gradients.answer_logits[self.logits.clone()];
+        let halting_logits = &gradients.halting_logits[self.logits];
+        let carry = &mut gradients.carry[self.carried];
+        match padded.step_function {
+            StepFunction::Rnn => instructions.run(RnnBackward {
+                padded,
+                packed,
+                answer_logits,
+                halting_logits,
+                samples,
+                later: match self.later {
+                    Later::Nothing => RnnLater::Nothing,
+                    Later::Gates(later) => RnnLater::Gates(later),
+                    Later::Carried => RnnLater::State(carry),
+                },
+                hidden: self.hidden,
+                gates: self.gates,
+                input: &mut gradients.input,
+                answer: &mut gradients.answer,
+                halting: &mut gradients.halting,
+            }),
+            StepFunction::Gru => instructions.run(GruBackward {
+                padded,
+                packed,
+                answer_logits,
+                halting_logits,
+                samples,
+                later: match self.later {
+                    // At the last step nothing is carried: zeros.
+                    Later::Nothing | Later::Carried => None,
+                    Later::Gates(later) => Some(later),
+                },
+                previous: self.previous,
+                hidden: self.hidden,
+                candidate: self.candidate,
+                gates: self.gates,
+                carry,
+                input: &mut gradients.input,
+                candidate_bias: &mut gradients.candidate_bias,
+                answer: &mut gradients.answer,
+                halting: &mut gradients.halting,
+            }),
+        }
     }
 }
 

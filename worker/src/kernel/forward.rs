@@ -5,12 +5,12 @@ use std::ops::Range;
 use pondersweep_proto::spec::StepFunction;
 
 use super::gru::GruForward;
-use super::instruction_set::Job;
+use super::instruction_set::{InstructionSet, Job};
 use super::packing::Pack;
 use super::rnn::RnnForward;
 use super::simd::Simd;
 use super::tile::{Left, Right, multiply_add, store};
-use super::workspace::{Packed, Padded, Purpose, Workspace};
+use super::workspace::{Packed, Padded, Workspace};
 
 /// Samples that take all steps before the next ones start: their `x W + b` then stays in the
 /// second-level cache.
@@ -35,7 +35,7 @@ impl Workspace {
             shape,
             padded: &self.padded,
             parameters,
-            transpose: self.purpose == Purpose::Training,
+            transpose: self.purpose.is_training(),
             packed: &mut self.packed,
         });
         let rows = self.state.x.chunks_exact_mut(self.padded.elements);
@@ -50,6 +50,7 @@ impl Workspace {
             product: &mut self.state.input,
         });
         self.steps_done = 0;
+        self.stopped_early = false;
     }
 
     /// Computes the next step and its logits, `[batch]` each.
@@ -101,12 +102,12 @@ impl Workspace {
         self.steps_done = steps;
     }
 
-    /// Where h_n stands.
+    /// Where h_n stands. h_0 = 0 is needed as values only by the GRU's z h_0, and never multiplied.
     pub(super) fn slot(&self, step: usize) -> usize {
-        match self.purpose {
-            Purpose::Training => step,
-            // h_0 = 0 is needed as values only by the GRU's z h_0, and never multiplied.
-            Purpose::Evaluation => step % 2,
+        if self.purpose.is_training() {
+            step
+        } else {
+            step % 2
         }
     }
 
@@ -138,33 +139,23 @@ impl Workspace {
         let units = rows.start * hidden..rows.end * hidden;
         let gates = rows.start * gate_width..rows.end * gate_width;
         let (previous, current) = (&previous[units.clone()], &mut current[units.clone()]);
-        let input = &self.state.input[gates.clone()];
-        match self.shape.step_function {
-            StepFunction::Rnn => self.instructions.run(RnnForward {
-                padded: &self.padded,
-                packed: &self.packed,
-                input,
-                previous,
-                first,
-                hidden: current,
-            }),
-            StepFunction::Gru => {
-                let kept = (self.purpose == Purpose::Training).then(|| {
-                    let kept_gates = &mut self.state.gates[(step - 1) * batch * gate_width..];
-                    let candidate = &mut self.state.candidate[(step - 1) * state_size..];
-                    (&mut kept_gates[gates], &mut candidate[units])
-                });
-                self.instructions.run(GruForward {
-                    padded: &self.padded,
-                    packed: &self.packed,
-                    input,
-                    previous,
-                    first,
-                    hidden: current,
-                    kept,
-                });
-            }
-        }
+        let keeps = self.purpose.is_training() && self.shape.step_function == StepFunction::Gru;
+        let kept = keeps.then(|| {
+            let kept_gates = &mut self.state.gates[(step - 1) * batch * gate_width..];
+            let candidate = &mut self.state.candidate[(step - 1) * state_size..];
+            (&mut kept_gates[gates], &mut candidate[units])
+        });
+        let run = OneStep {
+            padded: &self.padded,
+            packed: &self.packed,
+            input: &self.state.input,
+            samples: &self.state.samples[rows],
+            previous,
+            first,
+            hidden: current,
+            kept,
+        };
+        run.compute(self.instructions);
     }
 
     /// The logits of some samples at a step, from h_n.
@@ -176,6 +167,55 @@ impl Workspace {
             answer: &mut answer[samples.clone()],
             halting: &mut halting[samples],
         });
+    }
+}
+
+/// h_n of some rows from their h_{n-1}; the fields are those of [`GruForward`].
+pub(super) struct OneStep<'a> {
+    pub(super) padded: &'a Padded,
+    pub(super) packed: &'a Packed,
+    pub(super) input: &'a [f32],
+    pub(super) samples: &'a [u32],
+    pub(super) previous: &'a [f32],
+    pub(super) first: bool,
+    pub(super) hidden: &'a mut [f32],
+    pub(super) kept: Option<(&'a mut [f32], &'a mut [f32])>,
+}
+
+impl OneStep<'_> {
+    /// By the kernel of the step function.
+    pub(super) fn compute(self, instructions: InstructionSet) {
+        let Self {
+            padded,
+            packed,
+            input,
+            samples,
+            previous,
+            first,
+            hidden,
+            kept,
+        } = self;
+        match padded.step_function {
+            StepFunction::Rnn => instructions.run(RnnForward {
+                padded,
+                packed,
+                input,
+                samples,
+                previous,
+                first,
+                hidden,
+            }),
+            StepFunction::Gru => instructions.run(GruForward {
+                padded,
+                packed,
+                input,
+                samples,
+                previous,
+                first,
+                hidden,
+                kept,
+            }),
+        }
     }
 }
 
@@ -253,11 +293,13 @@ impl InputProduct<'_> {
 }
 
 /// Both heads: a dot product each.
-struct Heads<'a> {
-    packed: &'a Packed,
-    hidden: &'a [f32],
-    answer: &'a mut [f32],
-    halting: &'a mut [f32],
+pub(super) struct Heads<'a> {
+    pub(super) packed: &'a Packed,
+    /// h_n: `[rows, hidden]`.
+    pub(super) hidden: &'a [f32],
+    /// The logits: `[rows]` each.
+    pub(super) answer: &'a mut [f32],
+    pub(super) halting: &'a mut [f32],
 }
 
 impl Job for Heads<'_> {

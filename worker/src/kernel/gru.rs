@@ -6,7 +6,7 @@
 use super::elementary::{sigmoid, tanh};
 use super::instruction_set::Job;
 use super::simd::{Simd, together::Together};
-use super::tile::{Left, Right, load, multiply_add_prefetching, prefetch};
+use super::tile::{Left, Right, assert_rows, load, multiply_add_prefetching, prefetch};
 use super::workspace::{Packed, Padded};
 
 /// Rows whose gates are computed together.
@@ -16,8 +16,10 @@ const TOGETHER: usize = 4;
 pub(super) struct GruForward<'a> {
     pub(super) padded: &'a Padded,
     pub(super) packed: &'a Packed,
-    /// x W + b: `[rows, gate width]`.
+    /// x W + b: `[samples, gate width]`.
     pub(super) input: &'a [f32],
+    /// Which sample stands in each row: `[rows]`.
+    pub(super) samples: &'a [u32],
     /// h_{n-1}: `[rows, hidden]`.
     pub(super) previous: &'a [f32],
     /// h_{n-1} is h_0 = 0: nothing to multiply.
@@ -39,10 +41,9 @@ impl Job for GruForward<'_> {
         let rows = self.hidden.len() / hidden;
         assert_eq!((rows % ROWS, hidden % S::LANES), (0, 0));
         assert_eq!(self.previous.len(), rows * hidden);
-        assert_eq!(
-            (self.input.len(), gate_width),
-            (rows * gate_width, 3 * hidden)
-        );
+        assert_eq!(gate_width, 3 * hidden);
+        assert_eq!(self.samples.len(), rows);
+        assert_rows(self.samples, self.input.len() / gate_width);
         assert_eq!(self.packed.recurrent.len(), hidden * gate_width);
         assert_eq!(self.packed.candidate_bias.len(), hidden);
         if let Some((gates, candidate)) = &self.kept {
@@ -74,7 +75,8 @@ impl GruForward<'_> {
         let at_gate = row * gate_width + 3 * unit;
         // SAFETY: offsets of the stated rows and units, which exist.
         unsafe {
-            let input = self.input.as_ptr().add(at_gate);
+            let input = self.input.as_ptr().add(3 * unit);
+            let samples = self.samples.as_ptr().add(row);
             let state = self.hidden.as_ptr().add(at_unit);
             let kept = self.kept.as_ref().map(|(gates, candidate)| {
                 (gates.as_ptr().add(at_gate), candidate.as_ptr().add(at_unit))
@@ -95,7 +97,8 @@ impl GruForward<'_> {
                 [[simd.zero(), simd.zero(), bias]; ROWS],
                 // Also what will be written: a store to a line in another cache stalls alike.
                 |i| {
-                    prefetch(simd, input.wrapping_add(i * gate_width), 3);
+                    let sample = *samples.add(i) as usize;
+                    prefetch(simd, input.wrapping_add(sample * gate_width), 3);
                     prefetch(simd, state.wrapping_add(i * hidden), 1);
                     if let Some((gates, candidate)) = kept {
                         prefetch(simd, gates.wrapping_add(i * gate_width), 3);
@@ -132,7 +135,8 @@ impl GruForward<'_> {
         // SAFETY: offsets of the stated rows and units, which exist.
         unsafe {
             for i in 0..TOGETHER {
-                let input = self.input.as_ptr().add(at_gate + i * gate_width);
+                let sample = *self.samples.as_ptr().add(row + i) as usize;
+                let input = self.input.as_ptr().add(sample * gate_width + 3 * unit);
                 r[i] = simd.add(sums[i][0], simd.load(input));
                 z[i] = simd.add(sums[i][1], simd.load(input.add(S::LANES)));
                 n[i] = simd.load(input.add(2 * S::LANES));
@@ -167,7 +171,10 @@ pub(super) struct GruBackward<'a> {
     /// Of step n's logits: `[rows]` each.
     pub(super) answer_logits: &'a [f32],
     pub(super) halting_logits: &'a [f32],
-    /// Of step n + 1's r, z, q before their functions: `[rows, gate width]`; `None` at step N.
+    /// Which sample stands in each row: `[rows]`.
+    pub(super) samples: &'a [u32],
+    /// Of step n + 1's r, z, q before their functions: `[rows, gate width]`; `None` where all that
+    /// step n + 1 has to say is in `carry`.
     pub(super) later: Option<&'a [f32]>,
     /// h_{n-1}, h_n and n: `[rows, hidden]` each.
     pub(super) previous: &'a [f32],
@@ -177,7 +184,7 @@ pub(super) struct GruBackward<'a> {
     pub(super) gates: &'a mut [f32],
     /// z times the gradient of the state, of step n + 1 in and of step n out: `[rows, hidden]`.
     pub(super) carry: &'a mut [f32],
-    /// Sums over the steps so far: of x W + b `[rows, gate width]`, and `[hidden]` each.
+    /// Sums over the steps so far: of x W + b `[samples, gate width]`, and `[hidden]` each.
     pub(super) input: &'a mut [f32],
     pub(super) candidate_bias: &'a mut [f32],
     pub(super) answer: &'a mut [f32],
@@ -201,11 +208,7 @@ impl Job for GruBackward<'_> {
         assert!(self.packed.answer.len() == hidden && self.packed.halting.len() == hidden);
         let per_state = [self.previous, self.hidden, self.candidate, &*self.carry];
         assert!(per_state.iter().all(|slice| slice.len() == rows * hidden));
-        let per_gate = [
-            self.later.unwrap_or(&*self.gates),
-            &*self.gates,
-            &*self.input,
-        ];
+        let per_gate = [self.later.unwrap_or(&*self.gates), &*self.gates];
         assert!(
             per_gate
                 .iter()
@@ -215,6 +218,8 @@ impl Job for GruBackward<'_> {
             (self.answer_logits.len(), self.halting_logits.len()),
             (rows, rows)
         );
+        assert_eq!(self.samples.len(), rows);
+        assert_rows(self.samples, self.input.len() / gate_width);
         // A tile's gradients stay in the first-level cache while the weights pass.
         for row in (0..rows).step_by(ROWS) {
             for pair in 0..hidden / (2 * S::LANES) {
@@ -301,10 +306,8 @@ impl GruBackward<'_> {
                     .gates
                     .as_mut_ptr()
                     .add((row + i) * gate_width + 3 * unit);
-                let input = self
-                    .input
-                    .as_mut_ptr()
-                    .add((row + i) * gate_width + 3 * unit);
+                let sample = *self.samples.as_ptr().add(row + i) as usize;
+                let input = self.input.as_mut_ptr().add(sample * gate_width + 3 * unit);
 
                 let d_answer = simd.splat(*self.answer_logits.as_ptr().add(row + i));
                 let d_halting = simd.splat(*self.halting_logits.as_ptr().add(row + i));

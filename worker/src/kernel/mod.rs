@@ -37,6 +37,9 @@ mod simd;
 #[cfg(test)]
 mod tests;
 mod tile;
+mod unequal_steps;
+mod until;
+mod until_back;
 mod workspace;
 
 pub use adam::{Adam, AdamSettings};
@@ -44,4 +47,5 @@ pub use floor::FloorMultiplication;
 pub use halting_loss::{HaltingBatch, HaltingLoss, HaltingResult, HaltingSettings, HaltingTerms};
 pub use instruction_set::InstructionSet;
 pub use shape::{GateLayout, Layout, Shape};
+pub use until::{StopRule, Until};
 pub use workspace::{Purpose, Workspace};

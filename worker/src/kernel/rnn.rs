@@ -3,15 +3,17 @@
 use super::elementary::tanh;
 use super::instruction_set::Job;
 use super::simd::Simd;
-use super::tile::{Left, Right, load, multiply_add_prefetching, prefetch, store};
+use super::tile::{Left, Right, assert_rows, load, multiply_add_prefetching, prefetch, store};
 use super::workspace::{Packed, Padded};
 
 /// h_n from h_{n-1}, for a block of samples.
 pub(super) struct RnnForward<'a> {
     pub(super) padded: &'a Padded,
     pub(super) packed: &'a Packed,
-    /// x W + b: `[rows, hidden]`.
+    /// x W + b: `[samples, hidden]`.
     pub(super) input: &'a [f32],
+    /// Which sample stands in each row: `[rows]`.
+    pub(super) samples: &'a [u32],
     /// h_{n-1}: `[rows, hidden]`.
     pub(super) previous: &'a [f32],
     /// h_{n-1} is h_0 = 0: nothing to multiply.
@@ -29,9 +31,10 @@ impl Job for RnnForward<'_> {
         let rows = self.hidden.len() / hidden;
         assert_eq!((rows % ROWS, hidden % (2 * S::LANES)), (0, 0));
         assert_eq!(
-            (self.previous.len(), self.input.len()),
-            (rows * hidden, rows * hidden)
+            (self.previous.len(), self.samples.len()),
+            (rows * hidden, rows)
         );
+        assert_rows(self.samples, self.input.len() / hidden);
         assert_eq!(self.packed.recurrent.len(), hidden * hidden);
         for pair in 0..hidden / (2 * S::LANES) {
             for row in (0..rows).step_by(ROWS) {
@@ -65,7 +68,11 @@ impl RnnForward<'_> {
                     depth_stride: 2 * S::LANES,
                 },
                 if self.first { 0 } else { hidden },
-                load(simd, self.input.as_ptr().add(at_unit), hidden),
+                std::array::from_fn(|i| {
+                    let sample = *self.samples.as_ptr().add(row + i) as usize;
+                    let input = self.input.as_ptr().add(sample * hidden + unit);
+                    [simd.load(input), simd.load(input.add(S::LANES))]
+                }),
                 // A store to a line in another cache stalls like a load.
                 |i| prefetch(simd, state.wrapping_add(i * hidden), 2),
             );
@@ -77,6 +84,17 @@ impl RnnForward<'_> {
     }
 }
 
+/// What step n hears of the steps after it.
+#[derive(Clone, Copy)]
+pub(super) enum RnnLater<'a> {
+    /// There is none.
+    Nothing,
+    /// The gradients of step n + 1's pre-activations: `[rows, hidden]`.
+    Gates(&'a [f32]),
+    /// Their share of the gradient of h_n: `[rows, hidden]`.
+    State(&'a [f32]),
+}
+
 /// Gradients of step n's pre-activations from those of step n + 1 and of step n's logits,
 /// for a block of samples.
 pub(super) struct RnnBackward<'a> {
@@ -85,13 +103,15 @@ pub(super) struct RnnBackward<'a> {
     /// Of step n's logits: `[rows]` each.
     pub(super) answer_logits: &'a [f32],
     pub(super) halting_logits: &'a [f32],
-    /// Of step n + 1's pre-activations: `[rows, hidden]`; `None` at step N.
-    pub(super) later: Option<&'a [f32]>,
+    /// Which sample stands in each row: `[rows]`.
+    pub(super) samples: &'a [u32],
+    /// What step n + 1 has to say.
+    pub(super) later: RnnLater<'a>,
     /// h_n: `[rows, hidden]`.
     pub(super) hidden: &'a [f32],
     /// Of step n's pre-activations, out: `[rows, hidden]`.
     pub(super) gates: &'a mut [f32],
-    /// Sums over the steps so far: of x W + b `[rows, hidden]`, and `[hidden]` each.
+    /// Sums over the steps so far: of x W + b `[samples, hidden]`, and `[hidden]` each.
     pub(super) input: &'a mut [f32],
     pub(super) answer: &'a mut [f32],
     pub(super) halting: &'a mut [f32],
@@ -108,8 +128,13 @@ impl Job for RnnBackward<'_> {
         assert_eq!(self.packed.transposed.len(), hidden * hidden);
         assert!(self.packed.answer.len() == hidden && self.packed.halting.len() == hidden);
         assert!(self.answer.len() == hidden && self.halting.len() == hidden);
-        let later = self.later.unwrap_or(self.hidden);
-        let per_state = [later, self.hidden, &*self.gates, &*self.input];
+        let later = match self.later {
+            RnnLater::Nothing => self.hidden,
+            RnnLater::Gates(later) | RnnLater::State(later) => later,
+        };
+        let per_state = [later, self.hidden, &*self.gates];
+        assert_eq!(self.samples.len(), rows);
+        assert_rows(self.samples, self.input.len() / hidden);
         assert!(per_state.iter().all(|slice| slice.len() == rows * hidden));
         assert_eq!(
             (self.answer_logits.len(), self.halting_logits.len()),
@@ -132,13 +157,13 @@ impl RnnBackward<'_> {
         let hidden = self.padded.hidden;
         let unit = pair * 2 * S::LANES;
         let at_unit = row * hidden + unit;
-        let zeros = [[simd.zero(); 2]; ROWS];
         // SAFETY: offsets of the stated rows and units, which exist.
         unsafe {
             let state = self.hidden.as_ptr().add(at_unit);
             let sums = match self.later {
-                None => zeros,
-                Some(later) => multiply_add_prefetching(
+                RnnLater::Nothing => [[simd.zero(); 2]; ROWS],
+                RnnLater::State(later) => load(simd, later.as_ptr().add(at_unit), hidden),
+                RnnLater::Gates(later) => multiply_add_prefetching(
                     simd,
                     Left {
                         start: later.as_ptr().add(row * hidden),
@@ -150,7 +175,7 @@ impl RnnBackward<'_> {
                         depth_stride: 2 * S::LANES,
                     },
                     hidden,
-                    zeros,
+                    [[simd.zero(); 2]; ROWS],
                     |i| prefetch(simd, state.wrapping_add(i * hidden), 2),
                 ),
             };
@@ -193,7 +218,8 @@ impl RnnBackward<'_> {
 
                 let gradient = simd.mul(dh, simd.negative_mul_add(h, h, one));
                 simd.store(self.gates.as_mut_ptr().add(at_unit), gradient);
-                let sum = self.input.as_mut_ptr().add(at_unit);
+                let sample = *self.samples.as_ptr().add(row + i) as usize;
+                let sum = self.input.as_mut_ptr().add(sample * hidden + unit);
                 simd.store(sum, simd.add(simd.load(sum), gradient));
             }
             simd.store(answer, answer_sum);

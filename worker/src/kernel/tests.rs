@@ -1,5 +1,7 @@
 //! The kernels against plain double-precision loops, and those against finite differences.
 
+mod until;
+
 use pondersweep_proto::spec::StepFunction;
 use proptest::prelude::*;
 

@@ -141,6 +141,18 @@ pub(super) unsafe fn store<S: Simd, const ROWS: usize, const COLUMNS: usize>(
     }
 }
 
+/// Checks that every row is one of `count`.
+///
+/// # Panics
+/// If one is not.
+#[inline(always)]
+pub(super) fn assert_rows(rows: &[u32], count: usize) {
+    assert!(
+        rows.iter().all(|&row| (row as usize) < count),
+        "no such row"
+    );
+}
+
 /// Asks for `lines` vectors of a row that will be needed soon.
 #[inline(always)]
 pub(super) fn prefetch<S: Simd>(simd: S, from: *const f32, vectors: usize) {

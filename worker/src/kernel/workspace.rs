@@ -2,15 +2,30 @@
 
 use pondersweep_proto::spec::StepFunction;
 
-use super::{buffer::Buffer, instruction_set::InstructionSet, shape::Shape};
+use super::{
+    buffer::Buffer, instruction_set::InstructionSet, shape::Shape, unequal_steps::UnequalSteps,
+};
 
 /// What a workspace is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Purpose {
     /// Forward and backward: every step's state is kept.
     Training,
+    /// As [`Self::Training`], where samples may stop before the last step
+    /// ([`Workspace::forward_until`]).
+    TrainingUntil,
     /// Forward alone: two steps' states are kept.
     Evaluation,
+}
+
+impl Purpose {
+    /// Whether a backward pass may follow the forward pass.
+    pub(super) const fn is_training(self) -> bool {
+        match self {
+            Self::Training | Self::TrainingUntil => true,
+            Self::Evaluation => false,
+        }
+    }
 }
 
 /// A shape's sizes rounded up to whole tiles.
@@ -25,6 +40,8 @@ pub(super) struct Padded {
     pub(super) batch: usize,
     /// Elements, a multiple of `rows`.
     pub(super) elements: usize,
+    /// Rows of a tile.
+    pub(super) rows: usize,
     /// Units, a multiple of two vectors.
     pub(super) hidden: usize,
     /// Pre-activations of a sample: `gates * hidden`.
@@ -43,6 +60,7 @@ impl Padded {
             step_function: shape.step_function,
             batch: shape.batch.next_multiple_of(rows),
             elements: shape.elements.next_multiple_of(rows),
+            rows,
             hidden,
             gate_width: shape.gates() * hidden,
             lanes,
@@ -94,6 +112,8 @@ pub(super) struct State {
     pub(super) x: Buffer,
     /// x W + b: `[batch, gate width]`.
     pub(super) input: Buffer,
+    /// 0 .. batch: the sample of each row, where all samples take all steps.
+    pub(super) samples: Vec<u32>,
     /// h_0 .. h_N: `[steps + 1, batch, hidden]`; in evaluation h_n stands at `n % 2`.
     pub(super) hidden: Buffer,
     /// GRU: r, z and q = h U_n + c_n of every step, which the backward pass replaces by the
@@ -108,7 +128,8 @@ pub(super) struct Gradients {
     /// Gradients of the logits: `[steps, batch]` each.
     pub(super) answer_logits: Buffer,
     pub(super) halting_logits: Buffer,
-    /// GRU: z times the gradient of h_n, the share that h_{n-1} gets directly: `[batch, hidden]`.
+    /// GRU: z times the gradient of h_n, the share that h_{n-1} gets directly; where rows move
+    /// between two steps, also the other shares: `[batch, hidden]`.
     pub(super) carry: Buffer,
     /// Gradient of x W + b, summed over the steps: `[batch, gate width]`.
     pub(super) input: Buffer,
@@ -131,8 +152,12 @@ pub struct Workspace {
     pub(super) packed: Packed,
     pub(super) state: State,
     pub(super) gradients: Gradients,
+    /// Which samples take which steps, where that may differ.
+    pub(super) unequal: Option<UnequalSteps>,
     /// Steps computed since `begin`.
     pub(super) steps_done: usize,
+    /// Whether `unequal` says which samples took them.
+    pub(super) stopped_early: bool,
 }
 
 impl Workspace {
@@ -158,11 +183,14 @@ impl Workspace {
             packed: Packed::zeroed(&shape, &padded),
             state: State::zeroed(&shape, &padded, purpose),
             gradients: Gradients::zeroed(&shape, &padded, purpose),
+            unequal: (purpose == Purpose::TrainingUntil)
+                .then(|| UnequalSteps::new(&shape, &padded)),
             shape,
             purpose,
             instructions,
             padded,
             steps_done: 0,
+            stopped_early: false,
         }
     }
 
@@ -199,7 +227,8 @@ impl Workspace {
             &gradients.answer,
             &gradients.halting,
         ];
-        buffers.iter().map(|buffer| buffer.len()).sum::<usize>() * size_of::<f32>()
+        let floats: usize = buffers.iter().map(|buffer| buffer.len()).sum();
+        floats * size_of::<f32>() + self.unequal.as_ref().map_or(0, UnequalSteps::bytes)
     }
 }
 
@@ -220,9 +249,10 @@ impl Packed {
 
 impl State {
     fn zeroed(shape: &Shape, padded: &Padded, purpose: Purpose) -> Self {
-        let kept = match purpose {
-            Purpose::Training => shape.steps,
-            Purpose::Evaluation => 0,
+        let kept = if purpose.is_training() {
+            shape.steps
+        } else {
+            0
         };
         let candidates = match shape.step_function {
             StepFunction::Rnn => 0,
@@ -231,6 +261,7 @@ impl State {
         Self {
             x: Buffer::zeroed(padded.batch * padded.elements),
             input: Buffer::zeroed(padded.batch * padded.gate_width),
+            samples: (0..).take(padded.batch).collect(),
             hidden: Buffer::zeroed((kept + 1).max(2) * padded.batch * padded.hidden),
             gates: Buffer::zeroed(kept * padded.batch * padded.gate_width),
             candidate: Buffer::zeroed(candidates * padded.batch * padded.hidden),
@@ -240,10 +271,7 @@ impl State {
 
 impl Gradients {
     fn zeroed(shape: &Shape, padded: &Padded, purpose: Purpose) -> Self {
-        let buffer = |length| match purpose {
-            Purpose::Training => Buffer::zeroed(length),
-            Purpose::Evaluation => Buffer::zeroed(0),
-        };
+        let buffer = |length| Buffer::zeroed(if purpose.is_training() { length } else { 0 });
         Self {
             answer_logits: buffer(shape.steps * padded.batch),
             halting_logits: buffer(shape.steps * padded.batch),

@@ -52,6 +52,12 @@ impl StepLimit {
         self.max_steps
     }
 
+    /// The mass not yet halted below which a sample ends; `None` where none ends early.
+    #[must_use]
+    pub fn epsilon(&self) -> Option<f64> {
+        self.is_cumulative().then(|| self.log_epsilon.exp())
+    }
+
     /// Whether a sample may end before `max_steps`.
     #[must_use]
     pub fn is_cumulative(&self) -> bool {

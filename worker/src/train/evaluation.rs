@@ -49,11 +49,9 @@ struct Outputs {
     numbers: std::ops::Range<u64>,
     steps: usize,
     labels: Vec<bool>,
-    /// `[lanes, steps, numbers]`.
-    answer_logits: Vec<f32>,
-    /// `[lanes, steps, numbers]`.
-    halting_logits: Vec<f32>,
-    /// `[lanes, numbers]`.
+    /// Of answers and of halting: `[lanes, 2, steps, numbers]`.
+    logits: Vec<f32>,
+    /// Their means: `[lanes]`.
     losses: Vec<f32>,
 }
 
@@ -70,38 +68,39 @@ impl Outputs {
         let device = &bundle.device;
         let batch = Batch::generate(task, range, seeds, purpose, major, numbers.clone(), device);
         // All N steps: a sample may halt later than a cumulative unroll would have computed.
-        let steps = program.limit.max_steps();
-        let logits = bundle.logits(&batch.x, steps);
-        let losses = program.losses(&bundle.objective, &logits, &batch.targets);
+        let parameters = bundle.network.constant(&bundle.parameters);
+        let outputs = bundle.network.unroll_all(&parameters, &batch.x);
+        let losses = bundle.objective.losses(outputs.clone(), &batch.targets);
         Self {
             range,
             numbers,
-            steps,
+            steps: program.limit.max_steps(),
             labels: batch.labels,
-            answer_logits: read(logits.answer),
-            halting_logits: read(logits.halting),
+            logits: read(outputs.logits),
             losses: read(losses),
         }
     }
 
     fn add_to(&self, tallies: &mut [Tally], seeds: &[Seeds]) {
         let size = self.labels.len() / seeds.len();
-        for (lane, (tally, seeds)) in tallies.iter_mut().zip(seeds).enumerate() {
-            for (sample, number) in self.numbers.clone().enumerate() {
-                let column = |logits: &[f32]| -> Vec<f64> {
-                    let first = lane * self.steps * size + sample;
-                    let steps = logits[first..].iter().step_by(size).take(self.steps);
-                    steps.copied().map(f64::from).collect()
-                };
+        let labels = self.labels.chunks_exact(size);
+        let logits = self.logits.chunks_exact(2 * self.steps * size);
+        let lanes = tallies.iter_mut().zip(seeds).zip(labels.zip(logits));
+        for (((tally, seeds), (labels, logits)), loss) in lanes.zip(&self.losses) {
+            for (sample, (number, label)) in self.numbers.clone().zip(labels).enumerate() {
+                let column: Vec<f64> = logits[sample..]
+                    .iter()
+                    .step_by(size)
+                    .copied()
+                    .map(f64::from)
+                    .collect();
+                let (answers, halting) = column.split_at(self.steps);
                 let mut draws = seeds.draws(Purpose::Halting, [self.range as u64, number]);
-                tally.add_sample(
-                    self.labels[lane * size + sample],
-                    &column(&self.answer_logits),
-                    &column(&self.halting_logits),
-                    &mut draws,
-                );
-                tally.loss += f64::from(self.losses[lane * size + sample]);
+                tally.add_sample(*label, answers, halting, &mut draws);
             }
+            #[expect(clippy::cast_precision_loss, reason = "a chunk is small")]
+            let samples = size as f64;
+            tally.loss += samples * f64::from(*loss);
         }
     }
 }

@@ -1,12 +1,14 @@
-//! Losses and gradients of the tensor program, against the same program in `f64` on the processor.
+//! Losses and gradients as training computes them on the device, against the plain program on the
+//! processor. (On the processor that holds the kernels to the plain program.)
 
-use burn::tensor::{DType, Tensor, TensorCreationOptions, TensorData};
+use burn::tensor::{Device, Tensor, TensorData};
 use pondersweep_proto::spec::TrialSpec;
 use pondersweep_worker::{
     device::DeviceName,
-    model::{HaltingDistribution, Layout, Objective, StepLimit, Weights, loss, unroll},
+    model::{Layout, StepLimit},
+    operation::{Body, LaneObjective, Network, Objective},
     seed::{Purpose, Seeds},
-    task::{Parity, Range},
+    task::{Batch, Parity, Range},
 };
 
 use crate::{assert_close, device_name, trials::each_shape};
@@ -15,86 +17,81 @@ use crate::{assert_close, device_name, trials::each_shape};
 const TOLERANCE: f64 = 2e-5;
 
 #[test]
-fn losses_and_gradients_are_those_of_the_reference() {
+fn losses_and_gradients_are_those_of_the_processor() {
     let device = device_name().open();
-    let reference = DeviceName::CPU.open();
+    let processor = DeviceName::CPU.open();
     for lanes in each_shape() {
-        let found = losses_and_gradients(&lanes, (&device, DType::F32).into());
-        let expected = losses_and_gradients(&lanes, (&reference, DType::F64).into());
-        let shape = &lanes[0].configuration.model;
+        let found = losses_and_gradients(&lanes, &device, Body::of(&device));
+        let expected = losses_and_gradients(&lanes, &processor, Body::Tensors);
+        let model = &lanes[0].configuration.model;
         assert_close(
             &found.0,
             &expected.0,
             TOLERANCE,
-            &format!("loss of {shape:?}"),
+            &format!("losses of {model:?}"),
         );
         assert_close(
             &found.1,
             &expected.1,
             TOLERANCE,
-            &format!("gradient of {shape:?}"),
+            &format!("gradients of {model:?}"),
         );
     }
 }
 
 /// The losses of the lanes and their gradients, all in one row, on the first batch.
-fn losses_and_gradients(
-    lanes: &[TrialSpec],
-    options: TensorCreationOptions,
-) -> (Vec<f64>, Vec<f64>) {
+fn losses_and_gradients(lanes: &[TrialSpec], device: &Device, body: Body) -> (Vec<f64>, Vec<f64>) {
     let configuration = &lanes[0].configuration;
-    let limit = StepLimit::of(&configuration.model);
     let layout = Layout::of(configuration);
-    let (x, targets) = batch(lanes, &options);
-    let weights = Weights::tracked(&parameters(lanes, &layout, &options), &layout);
-    let logits = unroll(&x, &weights, limit);
-    let halting =
-        HaltingDistribution::new(logits.halting.clone(), limit, configuration.model.residual);
-    let setting = |of: fn(&TrialSpec) -> f64| lanes.iter().map(of).collect::<Vec<_>>();
-    let lambda_p = setting(|lane| lane.configuration.model.lambda_p);
-    let beta = setting(|lane| lane.configuration.model.beta);
-    let objective = Objective::new(&lambda_p, &beta, limit.max_steps(), options);
-    let losses = loss::per_lane(objective.per_sample(&logits, &halting, &targets));
+    let limit = StepLimit::of(&configuration.model);
+    let network = Network::new(layout, limit, body);
+    let residual = configuration.model.residual;
+    let objective = Objective::new(&objectives(lanes), limit, residual, body, device);
+    let batch = batch(lanes, device);
+
+    let parameters = network.tracked(&initial_parameters(lanes, &layout, device));
+    let outputs = network.unroll(&parameters, &batch.x);
+    let losses = objective.losses(outputs, &batch.targets);
     let mut gradients = losses.clone().sum().backward();
     (
         numbers(losses.inner()),
-        numbers(weights.gradient(&mut gradients)),
+        numbers(parameters.gradient(&mut gradients)),
     )
 }
 
-/// Inputs `[lanes, batch, elements]` and targets `[lanes, batch]`.
-fn batch(lanes: &[TrialSpec], options: &TensorCreationOptions) -> (Tensor<3>, Tensor<2>) {
+fn objectives(lanes: &[TrialSpec]) -> Vec<LaneObjective> {
+    let models = lanes.iter().map(|lane| &lane.configuration.model);
+    models
+        .map(|model| LaneObjective {
+            lambda_p: model.lambda_p,
+            beta: model.beta,
+        })
+        .collect()
+}
+
+fn batch(lanes: &[TrialSpec], device: &Device) -> Batch {
     let configuration = &lanes[0].configuration;
-    let size = configuration.training.batch as usize;
+    let seeds: Vec<Seeds> = lanes.iter().map(Seeds::of).collect();
+    let samples = 0..configuration.training.batch.into();
     let task = Parity::new(configuration);
-    let mut x = vec![0.0_f32; lanes.len() * size * task.elements()];
-    let mut targets = Vec::new();
-    for (row, sample) in x.chunks_exact_mut(task.elements()).enumerate() {
-        let seeds = Seeds::of(&lanes[row / size]);
-        let mut draws = seeds.draws(Purpose::Data, [0, (row % size) as u64]);
-        let odd = task.generate(Range::Interpolation, &mut draws, sample);
-        targets.push(if odd { 1.0_f32 } else { -1.0 });
-    }
-    let x = TensorData::new(x, [lanes.len(), size, task.elements()]);
-    let targets = TensorData::new(targets, [lanes.len(), size]);
-    (
-        Tensor::from_data(x, options.clone()),
-        Tensor::from_data(targets, options.clone()),
-    )
+    let (range, purpose) = (Range::Interpolation, Purpose::Data);
+    Batch::generate(&task, range, &seeds, purpose, 0, samples, device)
 }
 
-/// The lanes' initial parameters, `[lanes, parameters]`.
-fn parameters(lanes: &[TrialSpec], layout: &Layout, options: &TensorCreationOptions) -> Tensor<2> {
+/// `[lanes, parameters]`.
+fn initial_parameters(lanes: &[TrialSpec], layout: &Layout, device: &Device) -> Tensor<2> {
     let row = |lane: &TrialSpec| {
         let halting_bias = lane.configuration.model.halting_bias;
         layout.initial(&Seeds::of(lane), halting_bias)
     };
     let rows: Vec<f32> = lanes.iter().flat_map(row).collect();
     let data = TensorData::new(rows, [lanes.len(), layout.size()]);
-    Tensor::from_data(data, options.clone())
+    Tensor::from_data(data, device)
 }
 
 fn numbers<const D: usize>(tensor: Tensor<D>) -> Vec<f64> {
-    let data = tensor.into_data().convert::<f64>();
-    data.try_to_vec().unwrap()
+    let numbers: Vec<f32> = tensor
+        .try_into_vec_as()
+        .expect("a float tensor reads as numbers");
+    numbers.into_iter().map(f64::from).collect()
 }

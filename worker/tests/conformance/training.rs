@@ -1,7 +1,7 @@
 //! Whole trials: trained as on the processor, alone as in a bundle, beside a lane that diverges, and
 //! until they have learnt.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, num::NonZeroUsize, sync::Mutex};
 
 use pondersweep_proto::{
     metric::{Metric, Observation},
@@ -21,47 +21,50 @@ use crate::{
 /// to a parameter whose gradient is all rounding error is up to the device.
 const TOLERANCE: f64 = 1e-3;
 
-/// The losses of every lane, in the order they were measured.
+/// Keeps what it hears.
 #[derive(Default)]
 struct Recorder {
-    observations: BTreeMap<usize, Vec<Observation>>,
+    observations: Mutex<BTreeMap<usize, Vec<Observation>>>,
 }
 
 impl Observer for Recorder {
-    fn observe(&mut self, lane: usize, observation: Observation) {
-        self.observations.entry(lane).or_default().push(observation);
+    fn observe(&self, lane: usize, observation: Observation) {
+        let mut observations = self.observations.lock().unwrap();
+        observations.entry(lane).or_default().push(observation);
     }
 
-    fn after_update(&mut self, _lane: usize, _updates_done: u64) -> Continue {
+    fn after_update(&self, _lane: usize, _updates_done: u64) -> Continue {
         Continue::Yes
     }
 }
 
-impl Recorder {
+/// What was observed of each lane.
+struct Observed(BTreeMap<usize, Vec<Observation>>);
+
+impl Observed {
     fn losses(&self, lane: usize) -> Vec<f64> {
-        let loss = |seen: &&Observation| {
-            matches!(
-                seen.metric,
-                Metric::LossTraining | Metric::LossInterpolation
-            )
-        };
-        let observations = self.observations[&lane].iter().filter(loss);
-        observations.map(|seen| seen.value).collect()
+        let losses = [Metric::LossTraining, Metric::LossInterpolation];
+        let observations = self.0[&lane].iter();
+        observations
+            .filter(|seen| losses.contains(&seen.metric))
+            .map(|seen| seen.value)
+            .collect()
     }
 
     fn last(&self, lane: usize, metric: Metric) -> f64 {
-        let mut latest = self.observations[&lane].iter().rev();
+        let mut latest = self.0[&lane].iter().rev();
         latest.find(|seen| seen.metric == metric).unwrap().value
     }
 }
 
-fn run_on(device: DeviceName, bundle: &[TrialSpec]) -> (Vec<LaneEnd>, Recorder) {
-    let mut recorder = Recorder::default();
-    let ends = train(bundle, &device.open(), device.engine(), &mut recorder);
-    (ends, recorder)
+fn run_on(device: DeviceName, bundle: &[TrialSpec]) -> (Vec<LaneEnd>, Observed) {
+    let recorder = Recorder::default();
+    let ends = train(bundle, &device.open(), NonZeroUsize::MIN, &recorder);
+    let observations = recorder.observations.into_inner();
+    (ends, Observed(observations.unwrap()))
 }
 
-fn run(bundle: &[TrialSpec]) -> (Vec<LaneEnd>, Recorder) {
+fn run(bundle: &[TrialSpec]) -> (Vec<LaneEnd>, Observed) {
     run_on(device_name(), bundle)
 }
 
@@ -103,12 +106,12 @@ fn a_lane_that_diverges_leaves_the_others_undisturbed() {
         let mut wild = lanes[1].configuration.to_settings();
         wild.training.learning_rate = 1e38;
         lanes[1].configuration = wild.try_into().unwrap();
-        let (ends, recorder) = run(&lanes);
+        let (ends, observed) = run(&lanes);
         let diverged = matches!(ends[1], LaneEnd::Infeasible { step: 2, .. });
         assert!(diverged, "{:?}", ends[1]);
         for lane in [0, 2] {
             assert_eq!(ends[lane], LaneEnd::Succeeded);
-            let (found, expected) = (recorder.losses(lane), undisturbed.losses(lane));
+            let (found, expected) = (observed.losses(lane), undisturbed.losses(lane));
             assert_close(&found, &expected, TOLERANCE, "losses of a neighbour");
         }
     }
@@ -126,7 +129,7 @@ fn parity_of_eight_is_learnt() {
         settings.evaluation.every = 1_500;
         settings.evaluation.examples = 2_000;
     });
-    let (_, recorder) = run(&[spec]);
-    let accuracy = recorder.last(0, Metric::AccuracyInterpolation);
+    let (_, observed) = run(&[spec]);
+    let accuracy = observed.last(0, Metric::AccuracyInterpolation);
     assert!(accuracy >= 0.99, "{accuracy}");
 }
