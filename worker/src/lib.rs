@@ -3,10 +3,12 @@
 //! file that opens a burn device (`device`).
 
 pub mod backoff;
+pub mod bench;
 pub mod cli;
 pub mod client;
 pub mod device;
 pub mod identity;
+pub mod interrupt;
 pub mod kernel;
 pub mod model;
 pub mod operation;

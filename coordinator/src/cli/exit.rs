@@ -3,6 +3,7 @@
 use std::{io, process::ExitCode};
 
 use pondersweep_proto::error::SweepError;
+use pondersweep_worker::interrupt::EXIT_INTERRUPTED;
 
 use crate::{
     store::{OpenError, ReadError},
@@ -22,7 +23,7 @@ const BAD_SWEEP: u8 = 78;
 /// A wait took longer than allowed.
 pub(super) const TIMED_OUT: u8 = 124;
 /// Stopped by Ctrl-C.
-pub(super) const INTERRUPTED: u8 = 130;
+pub(super) const INTERRUPTED: u8 = EXIT_INTERRUPTED;
 
 /// Says what went wrong on standard error and returns its code. A reader who has seen enough, such
 /// as `head`, is no failure.

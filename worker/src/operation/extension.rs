@@ -8,7 +8,7 @@ use burn::backend::{Backend, backend_extension, tensor::FloatTensor};
 
 use super::workspaces::Workspaces;
 use crate::{
-    kernel::{Adam, AdamSettings, HaltingLoss, Shape, StopRule},
+    kernel::{Adam, AdamSettings, HaltingLoss, InstructionSet, Shape, StopRule},
     model::Layout,
 };
 
@@ -45,7 +45,7 @@ impl Unrolling {
 #[derive(Clone, Debug)]
 pub(super) struct HaltingLosses {
     pub(super) lanes: Arc<[LaneLoss]>,
-    pub(super) workspaces: Workspaces,
+    pub(super) instructions: InstructionSet,
 }
 
 /// One lane's loss.
@@ -66,8 +66,9 @@ pub(super) struct LaneAdam {
 #[backend_extension(Flex, Autodiff)]
 pub(super) trait Pondering: Backend {
     /// The unrolled network: answer and halting logits `[lanes, 2, steps, batch]` from parameters
-    /// `[lanes, layout.size()]` and inputs `[lanes, batch, elements]`; and each
-    /// sample's last step, counted from 1 (`[lanes, batch]`), after which its logits are zero. The logits are differentiable in the parameters.
+    /// `[lanes, layout.size()]` and inputs `[lanes, batch, elements]`; and each sample's last step,
+    /// counted from 1 (`[lanes, batch]`), after which its logits are zero. The logits are
+    /// differentiable in the parameters.
     fn unrolled(
         parameters: FloatTensor<Self>,
         x: FloatTensor<Self>,
@@ -93,6 +94,6 @@ pub(super) trait Optimizing: Backend {
         parameters: FloatTensor<Self>,
         gradient: FloatTensor<Self>,
         lanes: &mut [LaneAdam],
-        workspaces: &Workspaces,
+        instructions: InstructionSet,
     ) -> (FloatTensor<Self>, Vec<f64>);
 }

@@ -8,7 +8,7 @@ use burn::{
 
 use super::{
     extension::{HaltingLosses, LaneAdam, LaneLoss, Optimizing, Pondering, Unrolling},
-    workspaces::{Lent, Workspaces},
+    workspaces::Lent,
 };
 use crate::kernel::{HaltingBatch, HaltingResult, InstructionSet, Purpose, StopRule, Workspace};
 
@@ -42,7 +42,7 @@ impl Optimizing for Flex {
         mut parameters: FlexTensor,
         gradient: FlexTensor,
         lanes: &mut [LaneAdam],
-        workspaces: &Workspaces,
+        instructions: InstructionSet,
     ) -> (FlexTensor, Vec<f64>) {
         let gradient = in_order(gradient);
         let size = parameters.shape()[1];
@@ -52,7 +52,6 @@ impl Optimizing for Flex {
         // In place, unless somebody else holds the tensor.
         let rows = parameters.storage_mut::<f32>().chunks_exact_mut(size);
         let rows = rows.zip(numbers(&gradient).chunks_exact(size));
-        let instructions = workspaces.instructions();
         let norms = lanes.iter_mut().zip(rows).map(|(lane, (row, gradient))| {
             lane.state
                 .update(instructions, &lane.settings, row, gradient)
@@ -159,10 +158,9 @@ pub(super) fn losses_and_gradient(
         .zip(numbers(&targets).chunks_exact(batch));
     let logits = numbers(&logits).chunks_exact(size);
     let outputs = logits.zip(gradient.chunks_exact_mut(size));
-    let instructions = losses.workspaces.instructions();
     let mut lane_losses = Vec::with_capacity(lanes);
     for ((lane, (stops, targets)), outputs) in losses.lanes.iter().zip(samples).zip(outputs) {
-        lane_losses.push(lane.evaluate(instructions, stops, targets, outputs));
+        lane_losses.push(lane.evaluate(losses.instructions, stops, targets, outputs));
     }
     (tensor(lane_losses, [lanes]), tensor(gradient, shape))
 }

@@ -62,12 +62,6 @@ impl Network {
         }
     }
 
-    /// How far training unrolls.
-    #[must_use]
-    pub const fn limit(&self) -> StepLimit {
-        self.limit
-    }
-
     /// The rows (`[lanes, layout.size()]`) as constants.
     #[must_use]
     pub fn constant(&self, rows: &Tensor<2>) -> Parameters {

@@ -10,10 +10,9 @@ use super::{
     Body,
     extension::{HaltingLosses, LaneLoss, Pondering},
     network::Outputs,
-    workspaces::Workspaces,
 };
 use crate::{
-    kernel::{HaltingLoss, HaltingSettings},
+    kernel::{HaltingLoss, HaltingSettings, InstructionSet},
     model::{self, HaltingDistribution, StepLimit, loss},
 };
 
@@ -55,7 +54,7 @@ impl Objective {
             plain: model::Objective::new(&lambda_p, &beta, limit.max_steps(), device),
             fused: (body == Body::Kernels).then(|| HaltingLosses {
                 lanes: lanes.iter().map(lane_loss).collect(),
-                workspaces: Workspaces::new(),
+                instructions: InstructionSet::detect(),
             }),
         }
     }

@@ -9,9 +9,8 @@ use pondersweep_proto::spec::TrainingSettings;
 use super::{
     Body, adam,
     extension::{LaneAdam, Optimizing},
-    workspaces::Workspaces,
 };
-use crate::kernel::{Adam, AdamSettings};
+use crate::kernel::{Adam, AdamSettings, InstructionSet};
 
 /// Adam for every lane at once, after an optional clipping of each lane's global gradient norm. No
 /// number of one lane reaches another.
@@ -22,7 +21,7 @@ pub struct Optimizer(Form);
 enum Form {
     Fused {
         lanes: Vec<LaneAdam>,
-        workspaces: Workspaces,
+        instructions: InstructionSet,
     },
     Plain(Box<adam::Adam>),
 }
@@ -49,7 +48,7 @@ impl Optimizer {
         };
         Self(Form::Fused {
             lanes: lanes.iter().map(lane).collect(),
-            workspaces: Workspaces::new(),
+            instructions: InstructionSet::detect(),
         })
     }
 
@@ -59,10 +58,13 @@ impl Optimizer {
     #[must_use]
     pub fn step(&mut self, parameters: Tensor<2>, gradient: Tensor<2>) -> (Tensor<2>, Vec<f64>) {
         match &mut self.0 {
-            Form::Fused { lanes, workspaces } => {
+            Form::Fused {
+                lanes,
+                instructions,
+            } => {
                 let (parameters, gradient) = (parameters.into_dispatch(), gradient.into_dispatch());
                 let (parameters, norms) =
-                    Dispatch::adam_step(parameters, gradient, lanes, workspaces);
+                    Dispatch::adam_step(parameters, gradient, lanes, *instructions);
                 (Tensor::from_dispatch(parameters), norms)
             }
             Form::Plain(adam) => adam.step(parameters, gradient),

@@ -24,11 +24,6 @@ impl Workspaces {
         }
     }
 
-    /// The instructions every workspace uses.
-    pub(super) const fn instructions(&self) -> InstructionSet {
-        self.instructions
-    }
-
     /// Lends one workspace for each lane.
     pub(super) fn lend(&self, shape: Shape, purpose: Purpose, lanes: usize) -> Lent {
         let mut idle = self.idle();
