@@ -60,9 +60,10 @@ pub struct WorkerArgs {
     /// Bundles trained side by side on each device [default: one per core on cpu, else one]
     #[arg(long, env = "PONDERSWEEP_SLOTS", value_name = "N")]
     slots: Option<NonZeroU32>,
-    /// Most trials of one shape trained as one program
-    #[arg(long, env = "PONDERSWEEP_LANES", default_value = "1", value_name = "N")]
-    lanes: NonZeroU32,
+    /// Most trials of one shape trained as one program [default: 1 on cpu; elsewhere measured
+    /// for each shape, and logged]
+    #[arg(long, env = "PONDERSWEEP_LANES", value_name = "N")]
+    lanes: Option<NonZeroU32>,
     /// Work for this sweep only, named by its whole id
     #[arg(long, env = "PONDERSWEEP_SWEEP", value_name = "ID")]
     sweep: Option<SweepId>,
@@ -87,7 +88,7 @@ impl WorkerArgs {
         SessionOptions {
             coordinator: self.coordinator.clone(),
             devices: self.device_slots(),
-            lanes: self.lanes.get(),
+            lanes: self.lanes.map(NonZeroU32::get),
             sweep: self.sweep,
             exit_when_idle: self.exit_when_idle,
             connect_timeout: Duration::from_secs(self.connect_timeout),

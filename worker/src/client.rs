@@ -103,7 +103,8 @@ impl Client {
         Ok(Duration::from_millis(answer.lease_duration_ms))
     }
 
-    /// Asks for up to `max_lanes` trials of one shape, of one sweep if one is named. A repeated `request_id` gets the same ones.
+    /// Asks for up to `max_lanes` trials of one shape, of one sweep if one is named, and such as can
+    /// be trained beside a held one if there is one. A repeated `request_id` gets the same ones.
     ///
     /// # Errors
     /// The coordinator refused for good.
@@ -112,6 +113,7 @@ impl Client {
         request_id: String,
         max_lanes: u32,
         sweep: Option<SweepId>,
+        beside: Option<LeaseToken>,
     ) -> Result<Acquired, LeaseError> {
         let sweep_id = sweep.map(|sweep| sweep.to_string()).unwrap_or_default();
         let worker_id = self.worker_id.to_string();
@@ -120,6 +122,7 @@ impl Client {
             request_id,
             max_lanes,
             sweep_id,
+            beside: beside.map(Into::into),
         };
         let answer = self
             .persist("acquire", || {

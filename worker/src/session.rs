@@ -16,7 +16,11 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    backoff::Backoff, client::Client, device::DeviceName, identity::identify, session::held::Held,
+    backoff::Backoff,
+    client::Client,
+    device::DeviceName,
+    identity::identify,
+    session::{held::Held, slot::Lanes},
 };
 
 /// How long a stopping worker waits for calls under way and for handing its leases back.
@@ -29,8 +33,8 @@ pub struct SessionOptions {
     pub coordinator: String,
     /// Where training computes, and on how many bundles side by side, each on a thread of its own.
     pub devices: Vec<DeviceSlots>,
-    /// The most lanes of one bundle.
-    pub lanes: u32,
+    /// The most lanes of one bundle; without it as many as the device trains best at once.
+    pub lanes: Option<u32>,
     /// Work for this sweep only.
     pub sweep: Option<SweepId>,
     /// Leave when nothing is pending and nothing is leased.
@@ -146,11 +150,13 @@ async fn run_slots(
     stop: &CancellationToken,
 ) -> Result<(), SessionError> {
     let stop_slots = stop.child_token();
+    let lanes = Lanes::of(device, slots, options.lanes);
     let mut running = JoinSet::new();
     for number in 0..slots {
         let slot = slot::Slot::new(
             number,
             device,
+            lanes.clone(),
             client.clone(),
             held.clone(),
             options.clone(),
