@@ -50,11 +50,21 @@ impl Scene {
     }
 
     async fn acquire(&mut self, worker_id: &str, request_id: &str) -> Vec<wire::LeaseToken> {
+        self.acquire_beside(worker_id, request_id, None).await
+    }
+
+    async fn acquire_beside(
+        &mut self,
+        worker_id: &str,
+        request_id: &str,
+        beside: Option<wire::LeaseToken>,
+    ) -> Vec<wire::LeaseToken> {
         let request = wire::AcquireRequest {
             worker_id: worker_id.into(),
             request_id: request_id.into(),
             max_lanes: 1,
-            sweep_id: String::new(),
+            beside,
+            ..wire::AcquireRequest::default()
         };
         let leases = self
             .leases
@@ -139,7 +149,6 @@ async fn a_worker_that_never_registered_is_told_so() {
     let mut scene = Scene::new().await;
     let request = wire::DrainRequest {
         worker_id: "nobody".into(),
-        ..Default::default()
     };
     assert_eq!(
         scene.leases.drain(request).await.unwrap_err().code(),
@@ -170,6 +179,20 @@ async fn every_lease_call_may_be_repeated() {
         1
     );
     assert_eq!(scene.sandbox.count("select count(*) from observation"), 1);
+}
+
+#[tokio::test]
+async fn a_bundle_grows_only_beside_a_lease_of_its_worker() {
+    let mut scene = Scene::new().await;
+    scene.register("a").await;
+    scene.register("b").await;
+    let held = scene.acquire("a", "1").await[0];
+    assert_eq!(scene.acquire_beside("b", "1", Some(held)).await, []);
+    let beside = scene.acquire_beside("a", "2", Some(held)).await;
+    assert_eq!(beside.len(), 1);
+    assert_ne!(beside[0], held);
+    assert_eq!(scene.acquire_beside("a", "2", Some(held)).await, beside);
+    scene.finish("a", beside[0]).await.unwrap();
 }
 
 #[tokio::test]

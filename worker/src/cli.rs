@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     device::DeviceName,
     interrupt::on_interrupt,
-    session::{self, SessionError, SessionOptions},
+    session::{self, DeviceSlots, SessionError, SessionOptions},
 };
 
 /// The coordinator's port unless another is named.
@@ -20,21 +20,50 @@ const EXIT_UNREACHABLE: u8 = 69;
 /// Exit code for arguments that cannot be.
 const EXIT_USAGE: u8 = 2;
 
+/// Where to compute, for every command that starts workers.
+#[derive(Clone, Debug, Args)]
+pub struct DeviceArgs {
+    /// Where to compute: cpu, tch:cpu, tch:cuda:N, cuda:N or wgpu:N. Several with commas, or the
+    /// flag again; a device given twice counts once. All but cpu need a build with that feature
+    #[arg(
+        long = "device",
+        env = "PONDERSWEEP_DEVICE",
+        default_value = "cpu",
+        value_delimiter = ',',
+        value_name = "DEVICE"
+    )]
+    names: Vec<DeviceName>,
+}
+
+impl DeviceArgs {
+    /// The devices named, each once, in their order.
+    #[must_use]
+    pub fn devices(&self) -> Vec<DeviceName> {
+        let mut devices = Vec::new();
+        for &device in &self.names {
+            if !devices.contains(&device) {
+                devices.push(device);
+            }
+        }
+        devices
+    }
+}
+
 /// Train trials for a coordinator
 #[derive(Clone, Debug, Args)]
 pub struct WorkerArgs {
     /// Address of the coordinator
     #[arg(long, env = "PONDERSWEEP_COORDINATOR", default_value = DEFAULT_COORDINATOR, value_name = "URL")]
     coordinator: String,
-    /// Where to compute: cpu
-    #[arg(long, env = "PONDERSWEEP_DEVICE", default_value = "cpu")]
-    device: DeviceName,
-    /// Bundles trained side by side [default: one per core]
+    #[command(flatten)]
+    devices: DeviceArgs,
+    /// Bundles trained side by side on each device [default: one per core on cpu, else one]
     #[arg(long, env = "PONDERSWEEP_SLOTS", value_name = "N")]
     slots: Option<NonZeroU32>,
-    /// Most trials of one shape trained as one program
-    #[arg(long, env = "PONDERSWEEP_LANES", default_value = "1", value_name = "N")]
-    lanes: NonZeroU32,
+    /// Most trials of one shape trained as one program [default: 1 on cpu; elsewhere measured
+    /// for each shape, and logged]
+    #[arg(long, env = "PONDERSWEEP_LANES", value_name = "N")]
+    lanes: Option<NonZeroU32>,
     /// Work for this sweep only, named by its whole id
     #[arg(long, env = "PONDERSWEEP_SWEEP", value_name = "ID")]
     sweep: Option<SweepId>,
@@ -58,13 +87,26 @@ impl WorkerArgs {
     fn options(&self) -> SessionOptions {
         SessionOptions {
             coordinator: self.coordinator.clone(),
-            device: self.device,
-            slots: self.slots.map_or_else(cores, NonZeroU32::get),
-            lanes: self.lanes.get(),
+            devices: self.device_slots(),
+            lanes: self.lanes.map(NonZeroU32::get),
             sweep: self.sweep,
             exit_when_idle: self.exit_when_idle,
             connect_timeout: Duration::from_secs(self.connect_timeout),
         }
+    }
+
+    fn device_slots(&self) -> Vec<DeviceSlots> {
+        let slots = |device: DeviceName| match self.slots {
+            Some(slots) => slots.get(),
+            None => device.default_slots(cores()),
+        };
+        let devices = self.devices.devices().into_iter();
+        devices
+            .map(|device| DeviceSlots {
+                device,
+                slots: slots(device),
+            })
+            .collect()
     }
 
     /// Works until SIGINT or SIGTERM, or until there is nothing to do if so asked.

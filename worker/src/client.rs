@@ -104,7 +104,8 @@ impl Client {
         Ok(Duration::from_millis(answer.lease_duration_ms))
     }
 
-    /// Asks for up to `max_lanes` trials of one shape, of one sweep if one is named. A repeated `request_id` gets the same ones.
+    /// Asks for up to `max_lanes` trials of one shape, of one sweep if one is named, and such as can
+    /// be trained beside a held one if there is one. A repeated `request_id` gets the same ones.
     ///
     /// # Errors
     /// The coordinator refused for good.
@@ -113,6 +114,7 @@ impl Client {
         request_id: String,
         max_lanes: u32,
         sweep: Option<SweepId>,
+        beside: Option<LeaseToken>,
     ) -> Result<Acquired, LeaseError> {
         let sweep_id = sweep.map(|sweep| sweep.to_string()).unwrap_or_default();
         let worker_id = self.worker_id.to_string();
@@ -121,6 +123,7 @@ impl Client {
             request_id,
             max_lanes,
             sweep_id,
+            beside: beside.map(Into::into),
         };
         let answer = self
             .persist("acquire", || {
@@ -226,7 +229,6 @@ impl Client {
     pub async fn drain_once(&self) -> Result<u32, LeaseError> {
         let request = wire::DrainRequest {
             worker_id: self.worker_id.to_string(),
-            ..Default::default()
         };
         Ok(self
             .service

@@ -2,6 +2,7 @@
 //! loopback port and workers as child processes, so that a crashing trial never takes the
 //! coordinator down, and ends with the sensitivity table. Given again, it goes on where it stopped.
 
+mod death;
 pub(super) mod progress;
 mod workers;
 
@@ -10,18 +11,23 @@ use std::{num::NonZeroU32, path::PathBuf, process::ExitCode, time::Duration};
 use anyhow::Context as _;
 use clap::Args;
 use pondersweep_proto::id::SweepId;
-use pondersweep_worker::{device::DeviceName, interrupt::on_interrupt};
+use pondersweep_worker::{cli::DeviceArgs, device::DeviceName, interrupt::on_interrupt};
 use tokio_util::sync::CancellationToken;
 
 use self::{
     progress::{Bar, Snapshot},
     workers::{Workers, WorkersOptions},
 };
-use super::{connect::DatabaseArgs, exit, report::ReportOptions, sweep_file};
+use super::{
+    connect::{DatabaseArgs, FailureRateArgs},
+    exit,
+    report::ReportOptions,
+    sweep_file,
+};
 use crate::{
     coordinator::{Coordinator, CoordinatorOptions},
     driver::{DriverHandle, SweepView},
-    scheduler::{SweepState, TrialCounts},
+    scheduler::SweepState,
     sweep::SweepSpec,
 };
 
@@ -35,15 +41,17 @@ pub(super) struct RunArgs {
     file: PathBuf,
     #[command(flatten)]
     database: DatabaseArgs,
-    /// Worker processes, each with one compute thread [default: one per core]
+    /// Worker processes, each training on one device, in turn [default: one per core on cpu, one
+    /// on every other device]
     #[arg(long, env = "PONDERSWEEP_WORKERS", value_name = "N")]
     workers: Option<NonZeroU32>,
-    /// Where the workers compute
-    #[arg(long, env = "PONDERSWEEP_DEVICE", default_value = "cpu")]
-    device: DeviceName,
+    #[command(flatten)]
+    devices: DeviceArgs,
     /// Accept more than a million trials
     #[arg(long)]
     yes: bool,
+    #[command(flatten)]
+    failures: FailureRateArgs,
     #[command(flatten)]
     report: ReportOptions,
 }
@@ -53,15 +61,29 @@ pub(super) async fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
     sweep_file::confirm_size(&spec, &args.file, args.yes)?;
     let sweep_id = spec.id();
     let interrupted = on_interrupt()?;
-    let coordinator = Coordinator::start(CoordinatorOptions::loopback(&args.database.db)).await?;
+    let coordinator = Coordinator::start(CoordinatorOptions {
+        max_failure_rate: args.failures.max_failure_rate,
+        ..CoordinatorOptions::loopback(&args.database.db)
+    })
+    .await?;
     let outcome = run_trials(&coordinator, spec, &args, &interrupted).await;
     let stopped = coordinator.stop().await;
-    let counts = outcome?;
+    let SweepView {
+        state,
+        state_reason,
+        counts,
+        ..
+    } = outcome?;
     stopped?;
     if interrupted.is_cancelled() {
         eprintln!("stopped; give the same command again to go on");
         return Ok(ExitCode::from(exit::INTERRUPTED));
     }
+    anyhow::ensure!(
+        state != SweepState::Paused,
+        "the sweep is paused: {state_reason}\n\
+         hint: `pondersweep explain {sweep_id}` shows what failed; this command, given again, goes on"
+    );
     args.report
         .print(&args.database.db, &sweep_id.to_string())
         .await?;
@@ -81,27 +103,25 @@ async fn run_trials(
     spec: SweepSpec,
     args: &RunArgs,
     interrupted: &CancellationToken,
-) -> anyhow::Result<TrialCounts> {
+) -> anyhow::Result<SweepView> {
     let (sweep, created) = coordinator.driver.create_sweep(spec).await?;
     let sweep = ready_to_run(&coordinator.driver, sweep).await?;
     eprintln!("{}", opening_line(&sweep, created, args));
     if sweep.state == SweepState::Finished {
-        return Ok(sweep.counts);
+        return Ok(sweep);
     }
     let mut workers = Workers::start(WorkersOptions {
         coordinator: coordinator.url(),
         sweep_id: sweep.sweep_id,
-        device: args.device,
-        count: args
-            .workers
-            .map_or_else(cores, |workers| workers.get() as usize),
+        devices: device_of_each_worker(&args.devices.devices(), args.workers),
+        driver: coordinator.driver.clone(),
     })?;
     let mut bar = Bar::new(&sweep.spec.terms().name);
     let ended = tokio::select! {
         ended = follow(coordinator, sweep.sweep_id, &mut workers, &mut bar) => ended,
         () = interrupted.cancelled() => {
             bar.note("stopping the workers");
-            Ok(sweep.counts)
+            Ok(sweep)
         }
     };
     workers.stop().await;
@@ -137,13 +157,14 @@ fn opening_line(sweep: &SweepView, created: bool, args: &RunArgs) -> String {
     )
 }
 
-/// Shows progress and keeps the workers alive until the sweep has ended.
+/// Shows progress and keeps the workers alive until the sweep has ended, or is paused and nothing of
+/// it runs any more.
 async fn follow(
     coordinator: &Coordinator,
     sweep_id: SweepId,
     workers: &mut Workers,
     bar: &mut Bar,
-) -> anyhow::Result<TrialCounts> {
+) -> anyhow::Result<SweepView> {
     let name = sweep_id.to_string();
     loop {
         let progress = coordinator
@@ -157,11 +178,13 @@ async fn follow(
             workers: Some(progress.workers),
             updates: Some((progress.updates_done, progress.updates_total)),
         });
-        if matches!(
-            progress.sweep.state,
-            SweepState::Finished | SweepState::Cancelled
-        ) {
-            return Ok(counts);
+        let over = match progress.sweep.state {
+            SweepState::Finished | SweepState::Cancelled => true,
+            SweepState::Paused => counts.leased == 0,
+            SweepState::Active => false,
+        };
+        if over {
+            return Ok(progress.sweep);
         }
         tokio::select! {
             () = tokio::time::sleep(PROGRESS_INTERVAL) => {}
@@ -170,6 +193,36 @@ async fn follow(
     }
 }
 
-fn cores() -> usize {
-    std::thread::available_parallelism().map_or(1, usize::from)
+/// The device of every worker process: as many for each as it uses, or as many as asked for, dealt
+/// out in turn.
+fn device_of_each_worker(devices: &[DeviceName], workers: Option<NonZeroU32>) -> Vec<DeviceName> {
+    match workers {
+        Some(workers) => {
+            let workers = workers.get() as usize;
+            devices.iter().copied().cycle().take(workers).collect()
+        }
+        None => devices
+            .iter()
+            .flat_map(|&device| vec![device; device.default_slots(cores()) as usize])
+            .collect(),
+    }
+}
+
+fn cores() -> u32 {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    u32::try_from(cores).unwrap_or(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn workers_are_dealt_out_over_the_devices_or_fill_the_cores() {
+        let cpu = DeviceName::CPU;
+        let three = device_of_each_worker(&[cpu], NonZeroU32::new(3));
+        assert_eq!(three, [cpu; 3]);
+        let filled = device_of_each_worker(&[cpu], None);
+        assert_eq!(filled, vec![cpu; cores() as usize]);
+    }
 }

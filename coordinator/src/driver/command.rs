@@ -12,7 +12,7 @@ use pondersweep_proto::{
 use tokio::sync::oneshot;
 
 use crate::{
-    scheduler::{Finish, SweepState, TrialCounts, TrialState},
+    scheduler::{Finish, Process, SweepState, TrialCounts, TrialState},
     store::WorkerRecord,
     sweep::SweepSpec,
 };
@@ -70,6 +70,8 @@ pub enum LeaseRequest {
         max_lanes: u32,
         /// Only trials of this sweep.
         only: Option<SweepId>,
+        /// Only trials that can be trained beside this one, which the worker holds.
+        beside: Option<LeaseToken>,
     },
     /// A fresh term for each, and how many updates each has done.
     Renew(Vec<(LeaseToken, u64)>),
@@ -82,8 +84,8 @@ pub enum LeaseRequest {
     },
     /// The end of an attempt.
     Finish(FinishReport),
-    /// Hand back everything; with a failure, because the worker died of it.
-    Drain(Option<Failure>),
+    /// Hand back everything.
+    Drain,
 }
 
 /// The end of an attempt, as its worker reports it.
@@ -139,6 +141,13 @@ pub(super) enum Command {
     Register {
         worker: WorkerRecord,
         reply: oneshot::Sender<()>,
+    },
+    /// Whoever started a worker's process saw it die.
+    Bury {
+        process: Process,
+        failure: Failure,
+        /// How many leases ended with it.
+        reply: oneshot::Sender<usize>,
     },
     Lease {
         worker_id: WorkerId,

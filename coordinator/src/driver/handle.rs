@@ -4,12 +4,17 @@ use std::time::Duration;
 
 use pondersweep_proto::{
     error::{LeaseError, SweepError},
+    failure::Failure,
     id::WorkerId,
 };
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::command::{Command, Grant, LeaseRequest, SweepChange, SweepProgress, SweepView};
-use crate::{scheduler::TrialState, store::WorkerRecord, sweep::SweepSpec};
+use crate::{
+    scheduler::{Process, TrialState},
+    store::WorkerRecord,
+    sweep::SweepSpec,
+};
 
 /// The driver has stopped; it says why where it was run.
 #[derive(Debug)]
@@ -141,6 +146,21 @@ impl DriverHandle {
     pub async fn register(&self, worker: WorkerRecord) -> Result<(), LeaseError> {
         Ok(self
             .ask(|reply| Command::Register { worker, reply })
+            .await?)
+    }
+
+    /// Ends everything that the workers of a process held, which was seen to die of this, and says
+    /// how many leases that were.
+    ///
+    /// # Errors
+    /// The coordinator is stopping.
+    pub async fn bury(&self, process: Process, failure: Failure) -> Result<usize, LeaseError> {
+        Ok(self
+            .ask(|reply| Command::Bury {
+                process,
+                failure,
+                reply,
+            })
             .await?)
     }
 

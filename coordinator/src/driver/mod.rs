@@ -77,7 +77,10 @@ impl Driver {
         let restored = store.restore().await?;
         let now = clock::now();
         let (sweeps, scheduler_sweeps) = Sweeps::restore(restored.sweeps);
-        let scheduler = Scheduler::restore(limits, scheduler_sweeps, now);
+        let mut scheduler = Scheduler::restore(limits, scheduler_sweeps, now);
+        for worker in &restored.workers {
+            scheduler.register(&worker.worker_id, worker.process());
+        }
         let roster = Roster::restore(restored.workers, limits.lease_duration);
         let (sender, commands) = mpsc::channel(MAX_WAITING_COMMANDS);
         let (version, watcher) = watch::channel(0);
@@ -173,8 +176,17 @@ impl Driver {
             }
             Command::Register { worker, reply } => {
                 self.roster.register(&worker, now);
+                self.scheduler.register(&worker.worker_id, worker.process());
                 round.batch.workers.push(worker);
                 round.replies.add(reply, ());
+            }
+            Command::Bury {
+                process,
+                failure,
+                reply,
+            } => {
+                let ended = self.scheduler.bury(&process, &failure).len();
+                round.replies.add(reply, ended);
             }
             Command::Lease {
                 worker_id,

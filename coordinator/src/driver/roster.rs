@@ -53,13 +53,6 @@ impl Roster {
         Ok(())
     }
 
-    /// Notes that a worker has died.
-    pub(super) fn forget(&mut self, worker_id: &WorkerId) {
-        if let Some(last) = self.last_heard.get_mut(worker_id) {
-            *last = None;
-        }
-    }
-
     /// Workers heard of within one lease term.
     pub(super) fn alive(&self, now: Instant) -> u32 {
         let recent = |last: &&Instant| now.saturating_duration_since(**last) <= self.lease_duration;

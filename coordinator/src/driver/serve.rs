@@ -5,7 +5,6 @@ use std::{sync::Arc, time::Instant};
 
 use pondersweep_proto::{
     error::{LeaseError, SweepError},
-    failure::Failure,
     id::{LeaseToken, WorkerId},
     spec::TrialSpec,
 };
@@ -114,10 +113,15 @@ impl Driver {
                 request_id,
                 max_lanes,
                 only,
+                beside,
             } => {
-                let tokens = self
-                    .scheduler
-                    .acquire(worker_id, &request_id, max_lanes, only, now);
+                let (scheduler, request) = (&mut self.scheduler, &request_id);
+                let tokens = match beside {
+                    None => scheduler.acquire(worker_id, request, max_lanes, only, now),
+                    Some(held) => {
+                        scheduler.acquire_beside(worker_id, request, max_lanes, held, now)
+                    }
+                };
                 let leases = tokens
                     .into_iter()
                     .map(|token| (token, self.spec_of(token)))
@@ -142,21 +146,11 @@ impl Driver {
                 Ok(Grant::Done)
             }
             LeaseRequest::Finish(report) => self.finish(worker_id, report, batch),
-            LeaseRequest::Drain(death) => {
-                let returned = match death {
-                    None => self.scheduler.drain(worker_id),
-                    Some(failure) => self.bury(worker_id, &failure),
-                };
-                let returned = returned.len();
+            LeaseRequest::Drain => {
+                let returned = self.scheduler.drain(worker_id).len();
                 Ok(Grant::Returned(u32::try_from(returned).unwrap_or(u32::MAX)))
             }
         }
-    }
-
-    fn bury(&mut self, worker_id: &WorkerId, failure: &Failure) -> Vec<LeaseToken> {
-        tracing::warn!(%worker_id, cause = %failure.cause, "a worker died");
-        self.roster.forget(worker_id);
-        self.scheduler.bury(worker_id, failure)
     }
 
     /// Renews what the worker still holds and returns the rest.

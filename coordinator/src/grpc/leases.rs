@@ -67,6 +67,7 @@ impl Leases for LeaseService {
             request_id,
             max_lanes,
             sweep_id,
+            beside,
         } = request.into_inner();
         if request_id.is_empty() || request_id.len() > MAX_REQUEST_ID_BYTES {
             return Err(malformed("a request id has 1 to 64 bytes"));
@@ -77,6 +78,7 @@ impl Leases for LeaseService {
             request_id,
             max_lanes,
             only,
+            beside: beside.map(Into::into),
         };
         let Grant::Leases { leases, idle } = self.ask(&worker_id, request).await? else {
             unreachable!("an acquisition is answered with leases")
@@ -152,13 +154,8 @@ impl Leases for LeaseService {
         &self,
         request: Request<wire::DrainRequest>,
     ) -> Result<Response<wire::DrainResponse>, Status> {
-        let request = request.into_inner();
-        let death = match request.cause() {
-            wire::Cause::Unspecified => None,
-            cause => Some(Failure::new(cause.into(), request.message)),
-        };
-        let drain = LeaseRequest::Drain(death);
-        let Grant::Returned(returned) = self.ask(&request.worker_id, drain).await? else {
+        let worker_id = request.into_inner().worker_id;
+        let Grant::Returned(returned) = self.ask(&worker_id, LeaseRequest::Drain).await? else {
             unreachable!("a drain is answered with a count")
         };
         Ok(Response::new(wire::DrainResponse { returned }))

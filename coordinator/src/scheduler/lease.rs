@@ -70,12 +70,6 @@ impl Leases {
         self.by_deadline.insert((deadline, trial_id));
     }
 
-    /// Whether the worker of a trial's lease holds, or lost a moment ago, nothing else.
-    pub(super) fn is_alone(&self, trial_id: TrialId) -> bool {
-        let lease = &self.by_trial[&trial_id];
-        !lease.had_company && self.by_worker[&lease.worker_id].len() == 1
-    }
-
     /// Notes on every lease of a worker that it had company.
     pub(super) fn note_company(&mut self, worker_id: &WorkerId) {
         for trial_id in self.by_worker.get(worker_id).into_iter().flatten() {

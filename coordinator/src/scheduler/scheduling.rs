@@ -14,6 +14,7 @@ use super::{
     blame::{Evidence, Suspicion},
     change::{Change, Ending, SweepState, TrialState},
     lease::{Lease, Leases},
+    process::{Process, Processes},
     restore::RestoredSweep,
     sweep::{Sweep, SweepEntry},
     trial::{Event, Trial},
@@ -61,6 +62,7 @@ pub struct Scheduler {
     /// By their first trial, which is the order of submission.
     pub(super) sweeps: BTreeMap<TrialId, Sweep>,
     leases: Leases,
+    processes: Processes,
     pub(super) changes: Vec<Change>,
 }
 
@@ -72,6 +74,7 @@ impl Scheduler {
             limits,
             sweeps: BTreeMap::new(),
             leases: Leases::default(),
+            processes: Processes::default(),
             changes: Vec::new(),
         }
     }
@@ -108,6 +111,11 @@ impl Scheduler {
         scheduler
     }
 
+    /// Notes which process a worker lives in: workers of one process die together.
+    pub fn register(&mut self, worker_id: &WorkerId, process: Process) {
+        self.processes.register(worker_id, process);
+    }
+
     /// Adds a sweep; its trials are pending.
     pub fn enqueue(&mut self, entry: SweepEntry) {
         let trials = entry.shape_of_configuration.len() * entry.replicates as usize;
@@ -132,12 +140,44 @@ impl Scheduler {
         if !granted.is_empty() {
             return granted;
         }
-        let Some((first, bundle)) = self.next_bundle(worker_id, max_lanes as usize, only) else {
+        let bundle = self.next_bundle(worker_id, max_lanes as usize, only);
+        self.lease(worker_id, request_id, bundle, now)
+    }
+
+    /// Leases up to `max_lanes` more pending trials that can be trained beside one the worker
+    /// holds: of its sweep and its shape, in the order of their ids. None when it is no longer the
+    /// worker's, or must be alone. A repeated request gets the same leases, as from
+    /// [`Self::acquire`].
+    pub fn acquire_beside(
+        &mut self,
+        worker_id: &WorkerId,
+        request_id: &str,
+        max_lanes: u32,
+        held: LeaseToken,
+        now: Instant,
+    ) -> Vec<LeaseToken> {
+        let granted = self.leases.granted(worker_id, request_id);
+        if !granted.is_empty() || !self.holds(worker_id, held) {
+            return granted;
+        }
+        let sweep = self.sweep_of(held.trial_id);
+        if !sweep.is_dispatched() || self.is_suspect(held.trial_id) {
             return Vec::new();
-        };
-        let sweep = self.sweeps.get_mut(&first).expect("it was just found");
+        }
+        let bundle = sweep.next_beside(held.trial_id, max_lanes as usize);
+        self.lease(worker_id, request_id, bundle, now)
+    }
+
+    fn lease(
+        &mut self,
+        worker_id: &WorkerId,
+        request_id: &str,
+        bundle: Vec<TrialId>,
+        now: Instant,
+    ) -> Vec<LeaseToken> {
         let mut tokens = Vec::with_capacity(bundle.len());
         for trial_id in bundle {
+            let sweep = self.sweep_of_mut(trial_id);
             sweep.apply(trial_id, Event::Acquired);
             let attempt = Attempt(sweep.trial(trial_id).attempt);
             let token = LeaseToken { trial_id, attempt };
@@ -159,27 +199,40 @@ impl Scheduler {
         tokens
     }
 
-    /// What a worker gets next: trials of one sweep, which is named by its first trial.
+    /// What a worker gets next.
     fn next_bundle(
         &self,
         worker_id: &WorkerId,
         most: usize,
         only: Option<SweepId>,
-    ) -> Option<(TrialId, Vec<TrialId>)> {
-        // A suspect is alone on its worker, so the first lease tells.
-        let held = self.leases.of_worker(worker_id).next();
+    ) -> Vec<TrialId> {
+        // A suspect is alone in its process, so the first lease tells.
+        let held = self.held_in_process_of(worker_id).next();
         if held.is_some_and(|trial_id| self.is_suspect(trial_id)) {
-            return None;
+            return Vec::new();
         }
-        let dispatched = |sweep: &Sweep| {
-            sweep.state == SweepState::Active
-                && sweep.counts.pending > 0
-                && only.is_none_or(|only| only == sweep.entry.sweep_id)
+        let dispatched = |sweep: &&Sweep| {
+            sweep.is_dispatched() && only.is_none_or(|only| only == sweep.entry.sweep_id)
         };
-        let sweeps = self.sweeps.iter().filter(|(_, sweep)| dispatched(sweep));
+        let sweeps = self.sweeps.values().filter(dispatched);
         sweeps
-            .map(|(&first, sweep)| (first, sweep.next_bundle(most, held.is_none())))
-            .find(|(_, bundle)| !bundle.is_empty())
+            .map(|sweep| sweep.next_bundle(most, held.is_none()))
+            .find(|bundle| !bundle.is_empty())
+            .unwrap_or_default()
+    }
+
+    /// The trials held by a worker and by those that share its process.
+    fn held_in_process_of<'a>(
+        &'a self,
+        worker_id: &'a WorkerId,
+    ) -> impl Iterator<Item = TrialId> + 'a {
+        let workers = self.processes.companions(worker_id).iter();
+        workers.flat_map(|worker| self.leases.of_worker(worker))
+    }
+
+    /// Whether nothing else is held, or was lost a moment ago, in the process of a lease's worker.
+    fn is_alone(&self, lease: &Lease) -> bool {
+        !lease.had_company && self.held_in_process_of(&lease.worker_id).nth(1).is_none()
     }
 
     fn is_suspect(&self, trial_id: TrialId) -> bool {
@@ -263,10 +316,14 @@ impl Scheduler {
         held.into_iter().map(give_back).collect()
     }
 
-    /// Ends everything a worker holds, because whoever watches over its process saw it die.
-    pub fn bury(&mut self, worker_id: &WorkerId, failure: &Failure) -> Vec<LeaseToken> {
-        let held: Vec<TrialId> = self.leases.of_worker(worker_id).collect();
-        let alone = held.len() == 1 && self.leases.is_alone(held[0]);
+    /// Ends everything the workers of a process hold, because whoever watches over it saw it die.
+    pub fn bury(&mut self, process: &Process, failure: &Failure) -> Vec<LeaseToken> {
+        let workers = self.processes.workers(process).iter();
+        let held: Vec<TrialId> = workers
+            .flat_map(|worker| self.leases.of_worker(worker))
+            .collect();
+        let lease = |trial_id| self.leases.get(trial_id).expect("it is held");
+        let alone = held.iter().all(|&trial_id| self.is_alone(lease(trial_id)));
         let evidence = Evidence::SawItDie { alone };
         let end = |trial_id| self.fail(trial_id, evidence, Ending::Failed(failure.clone()));
         held.into_iter().map(end).collect()
@@ -284,14 +341,12 @@ impl Scheduler {
             if deadline > now {
                 break;
             }
-            let alone = self.leases.is_alone(trial_id);
-            let lease = self
-                .leases
-                .get(trial_id)
-                .expect("it has the first deadline");
-            let worker_id = lease.worker_id.clone();
+            let lease = self.leases.get(trial_id).expect("it has a deadline");
+            let (alone, worker_id) = (self.is_alone(lease), lease.worker_id.clone());
             self.fail(trial_id, Evidence::Silence { alone }, Ending::Lapsed);
-            self.leases.note_company(&worker_id);
+            for companion in self.processes.companions(&worker_id) {
+                self.leases.note_company(companion);
+            }
         }
     }
 

@@ -248,6 +248,16 @@ fn limits() -> SchedulerLimits {
     }
 }
 
+/// Every worker is a process of its own.
+fn bury(scheduler: &mut Scheduler, worker_id: &WorkerId, cause: Cause) {
+    let process = Process {
+        host: worker_id.to_string(),
+        process_id: 1,
+    };
+    scheduler.register(worker_id, process.clone());
+    scheduler.bury(&process, &Failure::new(cause, "died"));
+}
+
 fn counted(record: Record) -> u16 {
     record.failures + record.out_of_memory + record.worker_losses
 }
@@ -382,7 +392,15 @@ impl Simulation {
         let worker = &mut self.workers[index];
         worker.requests += u32::from(!repeats);
         let (id, request) = (worker.worker_id.clone(), worker.requests.to_string());
-        let tokens = self.scheduler.acquire(&id, &request, lanes, only, self.now);
+        let beside = self.dice.pick(&self.workers[index].holds);
+        let beside = beside.filter(|_| self.dice.one_in(2));
+        let tokens = match beside {
+            Some(held) => {
+                let (scheduler, now) = (&mut self.scheduler, self.now);
+                scheduler.acquire_beside(&id, &request, lanes, held, now)
+            }
+            None => self.scheduler.acquire(&id, &request, lanes, only, self.now),
+        };
         if self.commit() {
             let worker = &mut self.workers[index];
             worker.held_before.extend(&tokens);
@@ -493,7 +511,7 @@ impl Simulation {
 
     fn bury(&mut self, index: usize, cause: Cause) {
         let id = self.workers[index].worker_id.clone();
-        self.scheduler.bury(&id, &Failure::new(cause, "died"));
+        bury(&mut self.scheduler, &id, cause);
         self.commit();
     }
 
@@ -564,8 +582,7 @@ impl Simulation {
         let worker: WorkerId = format!("last{request}").parse().unwrap();
         let tokens = self.scheduler.acquire(&worker, request, 2, None, self.now);
         if tokens.iter().any(|t| KILLERS.contains(&t.trial_id.0)) {
-            let failure = Failure::new(Cause::OutOfMemory, "died");
-            self.scheduler.bury(&worker, &failure);
+            bury(&mut self.scheduler, &worker, Cause::OutOfMemory);
             return;
         }
         for token in tokens {

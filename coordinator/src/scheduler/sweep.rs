@@ -153,16 +153,31 @@ impl Sweep {
         self.trials[index as usize].record().suspicion == Suspicion::Suspect
     }
 
+    /// Whether its trials are given out, and there are any.
+    pub(super) fn is_dispatched(&self) -> bool {
+        self.state == SweepState::Active && self.counts.pending > 0
+    }
+
     /// The next trials of one shape, in the order of their ids. Suspects come when nothing else is
-    /// pending, one at a time, and only to a worker that holds nothing.
-    pub(super) fn next_bundle(&self, most: usize, worker_is_empty: bool) -> Vec<TrialId> {
+    /// pending, one at a time, and only to a process that holds nothing.
+    pub(super) fn next_bundle(&self, most: usize, process_is_empty: bool) -> Vec<TrialId> {
         let mut bundle = self.queue.next_bundle(most);
-        if bundle.is_empty() && worker_is_empty {
+        if bundle.is_empty() && process_is_empty {
             bundle.extend(self.suspects.first());
         }
+        self.ids_of(bundle)
+    }
+
+    /// The next trials of the shape of this one, in the order of their ids; never a suspect.
+    pub(super) fn next_beside(&self, trial_id: TrialId, most: usize) -> Vec<TrialId> {
+        let shape = self.shape(self.index(trial_id));
+        self.ids_of(self.queue.next_of(shape, most))
+    }
+
+    fn ids_of(&self, indices: Vec<TrialIndex>) -> Vec<TrialId> {
         let first = self.entry.first_trial_id.0;
         let id = |index: TrialIndex| TrialId(first + u64::from(index));
-        bundle.into_iter().map(id).collect()
+        indices.into_iter().map(id).collect()
     }
 
     /// The trials in one of these states.
@@ -170,11 +185,6 @@ impl Sweep {
         let trials = self.ids().zip(&self.trials);
         let wanted = trials.filter(|(_, trial)| states.contains(&trial.state));
         wanted.map(|(id, _)| TrialId(id)).collect()
-    }
-
-    /// Pending trials that must run alone.
-    pub(super) fn suspects_pending(&self) -> u64 {
-        self.suspects.len() as u64
     }
 
     /// Whether every trial has ended.
@@ -208,7 +218,7 @@ impl Sweep {
             assert_eq!(in_quarantine, pending && suspect, "trial index {index}");
         }
         assert_eq!(counts, self.counts);
-        let queued = self.queue.len() as u64 + self.suspects_pending();
+        let queued = (self.queue.len() + self.suspects.len()) as u64;
         assert_eq!(queued, self.counts.pending);
         match self.state {
             SweepState::Active | SweepState::Paused => assert!(!self.all_ended()),

@@ -7,7 +7,7 @@ use pondersweep_proto::{
 };
 
 use crate::{
-    scheduler::{Baseline, Change, RestoredTrial, SweepState},
+    scheduler::{Baseline, Change, Process, RestoredTrial, SweepState},
     sweep::SweepSpec,
 };
 
@@ -30,6 +30,17 @@ pub struct WorkerRecord {
     pub binary_sha256: String,
     /// Trials it can train at once.
     pub slots: u32,
+}
+
+impl WorkerRecord {
+    /// The process it lives in.
+    #[must_use]
+    pub fn process(&self) -> Process {
+        Process {
+            host: self.host.clone(),
+            process_id: self.process_id,
+        }
+    }
 }
 
 /// Observations of one attempt. Repeating one is harmless: the first value stays.

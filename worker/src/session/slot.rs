@@ -2,6 +2,8 @@
 //! what it measures. A panic of training fails the attempt it happened in, and no other.
 
 mod compute;
+mod width;
+mod widths;
 
 use std::{sync::Arc, time::Duration};
 
@@ -9,8 +11,11 @@ use pondersweep_proto::{error::LeaseError, failure::Failure, id::LeaseToken, met
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
+use self::widths::Widths;
 use crate::{
     client::{Client, Lease, Outcome},
+    device::DeviceName,
+    operation::Body,
     session::{
         GRACE, SessionOptions,
         held::{Held, LaneControl},
@@ -24,9 +29,40 @@ const BUFFERED_OBSERVATIONS: usize = 8_192;
 /// Observations sent in one call.
 const OBSERVATIONS_PER_REPORT: usize = 1_024;
 
+/// How wide the bundles of a device are.
+#[derive(Clone, Debug)]
+pub(super) enum Lanes {
+    /// At most so many.
+    AtMost(u32),
+    /// What is measured for each shape.
+    Measured(Arc<Widths>),
+}
+
+impl Lanes {
+    /// As many as stated. Else one where a slot computes lane by lane, since more would only wait;
+    /// and what is measured where all lanes are one program.
+    pub(super) fn of(device: DeviceName, slots: u32, stated: Option<u32>) -> Self {
+        match (stated, Body::of(&device.open())) {
+            (Some(lanes), _) => Self::AtMost(lanes),
+            (None, Body::Kernels) => Self::AtMost(1),
+            (None, Body::Tensors) => Self::Measured(Arc::new(Widths::new(device, slots))),
+        }
+    }
+
+    /// How many to ask for before their shape is known.
+    const fn at_first(&self) -> u32 {
+        match self {
+            Self::AtMost(lanes) => *lanes,
+            Self::Measured(_) => 1,
+        }
+    }
+}
+
 /// One slot.
 pub(super) struct Slot {
     number: u32,
+    device: DeviceName,
+    lanes: Lanes,
     client: Client,
     held: Held,
     options: SessionOptions,
@@ -39,15 +75,19 @@ struct Lane {
 }
 
 impl Slot {
-    /// A slot of the worker.
+    /// A slot of the worker, training on the worker's device.
     pub(super) const fn new(
         number: u32,
+        device: DeviceName,
+        lanes: Lanes,
         client: Client,
         held: Held,
         options: SessionOptions,
     ) -> Self {
         Self {
             number,
+            device,
+            lanes,
             client,
             held,
             options,
@@ -62,9 +102,10 @@ impl Slot {
         for round in 0_u64.. {
             // Unique within the worker's life, and the same for every repetition of this call.
             let request_id = format!("{}-{round}", self.number);
-            let SessionOptions { lanes, sweep, .. } = self.options;
+            let (lanes, sweep) = (self.lanes.at_first(), self.options.sweep);
+            let request = self.client.acquire(request_id.clone(), lanes, sweep, None);
             let acquired = tokio::select! {
-                acquired = self.client.acquire(request_id, lanes, sweep) => acquired?,
+                acquired = request => acquired?,
                 // Not at once: a request under way may be granted after everything was handed back.
                 () = grace_after(&stop) => break,
             };
@@ -72,7 +113,9 @@ impl Slot {
                 break;
             }
             if !acquired.leases.is_empty() {
-                self.work(acquired.leases, &stop).await?;
+                let lanes = self.hold(acquired.leases);
+                let lanes = self.widen(lanes, &request_id, &stop).await?;
+                self.work(lanes, &stop).await?;
             } else if acquired.idle && self.options.exit_when_idle {
                 break;
             } else {
@@ -85,15 +128,41 @@ impl Slot {
         Ok(())
     }
 
+    fn hold(&self, leases: Vec<Lease>) -> Vec<Lane> {
+        let lane = |lease: Lease| Lane {
+            control: self.held.insert(lease.token),
+            lease,
+        };
+        leases.into_iter().map(lane).collect()
+    }
+
+    /// Adds lanes of the same shape until the bundle is as wide as the device trains best, as far as
+    /// there are any.
+    async fn widen(
+        &self,
+        mut lanes: Vec<Lane>,
+        request_id: &str,
+        stop: &CancellationToken,
+    ) -> Result<Vec<Lane>, LeaseError> {
+        let Lanes::Measured(widths) = &self.lanes else {
+            return Ok(lanes);
+        };
+        let width = compute::width(widths, &lanes[0], stop.clone());
+        let width = width.await.expect("the compute thread always answers");
+        let more = width.saturating_sub(u32::try_from(lanes.len()).unwrap_or(u32::MAX));
+        if more > 0 && !stop.is_cancelled() {
+            let (request_id, beside) = (format!("{request_id}-beside"), lanes[0].lease.token);
+            let request = self.client.acquire(request_id, more, None, Some(beside));
+            tokio::select! {
+                acquired = request => lanes.extend(self.hold(acquired?.leases)),
+                () = grace_after(stop) => {}
+            }
+        }
+        Ok(lanes)
+    }
+
     /// Trains a bundle and delivers its observations and outcomes.
-    async fn work(&self, leases: Vec<Lease>, stop: &CancellationToken) -> Result<(), LeaseError> {
-        let lanes: Vec<Lane> = leases
-            .into_iter()
-            .map(|lease| Lane {
-                control: self.held.insert(lease.token),
-                lease,
-            })
-            .collect();
+    async fn work(&self, lanes: Vec<Lane>, stop: &CancellationToken) -> Result<(), LeaseError> {
         let tokens: Vec<LeaseToken> = lanes.iter().map(|lane| lane.lease.token).collect();
         let delivered = tokio::select! {
             delivered = self.deliver(lanes, stop) => delivered,
@@ -109,7 +178,7 @@ impl Slot {
 
     async fn deliver(&self, lanes: Vec<Lane>, stop: &CancellationToken) -> Result<(), LeaseError> {
         let (sender, mut observations) = mpsc::channel(BUFFERED_OBSERVATIONS);
-        let training = compute::spawn(&lanes, self.options.device, sender, stop.clone());
+        let training = compute::spawn(&lanes, self.device, sender, stop.clone());
         let mut waiting = Vec::new();
         // The channel closes when the compute thread ends, whichever way it ends.
         while observations

@@ -4,8 +4,11 @@
 use std::{collections::VecDeque, process::Stdio, time::Duration};
 
 use anyhow::Context as _;
-use pondersweep_proto::id::SweepId;
-use pondersweep_worker::device::DeviceName;
+use pondersweep_proto::{
+    failure::{Cause, Failure},
+    id::SweepId,
+};
+use pondersweep_worker::{device::DeviceName, identity};
 use tokio::{
     io::{AsyncBufReadExt as _, BufReader},
     process::{Child, Command},
@@ -14,9 +17,13 @@ use tokio::{
     time::timeout,
 };
 
-/// Crashes of all workers together after which `run` gives up: something is wrong with the
-/// machine, not with a trial, whose own attempts are limited much sooner.
-const MAX_CRASHES: usize = 50;
+use super::death::{failure_of, memory_kills};
+use crate::{driver::DriverHandle, scheduler::Process};
+
+/// Workers that may end one after the other without having held a trial, before `run` gives up:
+/// something is wrong with the machine then. What a worker held when it died is charged with it,
+/// and limited by that.
+const MAX_IDLE_DEATHS: usize = 10;
 /// How long a worker may take to stop before it is killed.
 const STOP_WITHIN: Duration = Duration::from_secs(8);
 /// Lines of a worker that are shown when it crashes.
@@ -27,8 +34,10 @@ const LAST_LINES: usize = 5;
 pub(super) struct WorkersOptions {
     pub(super) coordinator: String,
     pub(super) sweep_id: SweepId,
-    pub(super) device: DeviceName,
-    pub(super) count: usize,
+    /// The device of every worker.
+    pub(super) devices: Vec<DeviceName>,
+    /// Who is told of workers that die.
+    pub(super) driver: DriverHandle,
 }
 
 /// The children.
@@ -37,13 +46,16 @@ pub(super) struct Workers {
     children: JoinSet<Ended>,
     /// Closing it closes the children's standard inputs.
     stops: Vec<mpsc::Sender<()>>,
-    crashes: usize,
+    idle_deaths: usize,
 }
 
 /// How a child ended.
 struct Ended {
+    device: DeviceName,
     wanted: bool,
     how: String,
+    /// Leases that ended with it.
+    held: usize,
 }
 
 impl Workers {
@@ -54,20 +66,20 @@ impl Workers {
             options,
             children,
             stops: Vec::new(),
-            crashes: 0,
+            idle_deaths: 0,
         };
-        for _ in 0..workers.options.count {
-            workers.start_one()?;
+        for device in workers.options.devices.clone() {
+            workers.start_one(device)?;
         }
         Ok(workers)
     }
 
-    fn start_one(&mut self) -> anyhow::Result<()> {
+    fn start_one(&mut self, device: DeviceName) -> anyhow::Result<()> {
         let program = std::env::current_exe().context("cannot find this program")?;
         let child = Command::new(program)
             .arg("worker")
             .args(["--coordinator", &self.options.coordinator])
-            .args(["--device", self.options.device.name()])
+            .args(["--device", &device.to_string()])
             .args(["--sweep", &self.options.sweep_id.to_string()])
             .args(["--slots", "1", "--stop-with-stdin"])
             // One compute thread each: the workers share the cores, not each core its workers.
@@ -80,7 +92,8 @@ impl Workers {
             .context("cannot start a worker process")?;
         let (stop, stopped) = mpsc::channel(1);
         self.stops.push(stop);
-        self.children.spawn(attend(child, stopped));
+        let driver = self.options.driver.clone();
+        self.children.spawn(attend(device, driver, child, stopped));
         Ok(())
     }
 
@@ -93,30 +106,53 @@ impl Workers {
             std::future::pending().await
         };
         let ended = ended.context("the task of a worker panicked")?;
-        self.crashes += 1;
+        self.idle_deaths = if ended.held == 0 {
+            self.idle_deaths + 1
+        } else {
+            0
+        };
         anyhow::ensure!(
-            self.crashes <= MAX_CRASHES,
-            "workers ended {MAX_CRASHES} times; the last one: {}",
+            self.idle_deaths < MAX_IDLE_DEATHS,
+            "{MAX_IDLE_DEATHS} workers ended before they held a trial; the last one: {}",
             ended.how
         );
         // No waiting here: whoever calls this may drop it at any await, and the worker with it.
-        self.start_one()?;
-        Ok(format!("a worker ended ({}); started another", ended.how))
+        self.start_one(ended.device)?;
+        let with = match ended.held {
+            0 => String::new(),
+            1 => " with the trial it ran".into(),
+            held => format!(" with the {held} trials it ran"),
+        };
+        Ok(format!(
+            "a worker ended{with} ({}); started another",
+            ended.how
+        ))
     }
 
     /// Stops every child in order.
     pub(super) async fn stop(mut self) {
         self.stops.clear();
         while let Some(ended) = self.children.join_next().await {
-            if let Ok(Ended { wanted: false, how }) = ended {
+            if let Ok(Ended {
+                wanted: false, how, ..
+            }) = ended
+            {
                 tracing::warn!(how, "a worker did not stop in order");
             }
         }
     }
 }
 
-/// Reads a child's talk and waits for its end, until told to stop it.
-async fn attend(mut child: Child, mut stopped: mpsc::Receiver<()>) -> Ended {
+/// Reads a child's talk and waits for its end, until told to stop it. One that ends unasked is
+/// reported, so that its trials need not wait for their leases to lapse.
+async fn attend(
+    device: DeviceName,
+    driver: DriverHandle,
+    mut child: Child,
+    mut stopped: mpsc::Receiver<()>,
+) -> Ended {
+    let process_id = child.id();
+    let memory_kills_before = memory_kills();
     let stdin = child.stdin.take();
     let stderr = child.stderr.take().expect("standard error is piped");
     let mut lines = BufReader::new(stderr).lines();
@@ -130,19 +166,37 @@ async fn attend(mut child: Child, mut stopped: mpsc::Receiver<()>) -> Ended {
             // Nothing is ever sent: the channel closes when the child shall stop.
             _ = stopped.recv() => {
                 drop(stdin);
-                return stop(child).await;
+                let (wanted, how) = stop(child).await;
+                return Ended { device, wanted, how, held: 0 };
             }
         }
     }
-    let status = child
-        .wait()
-        .await
-        .map_or_else(|error| error.to_string(), |s| s.to_string());
-    let talk = Vec::from(last).join("\n");
+    let last = Vec::from(last);
+    let failure = match child.wait().await {
+        Ok(status) => failure_of(status, &last, memory_kills() - memory_kills_before),
+        Err(error) => Failure::new(Cause::WorkerLost, error.to_string()),
+    };
+    let how = failure.message.clone();
+    let held = match process_id {
+        Some(process_id) => bury(&driver, process_id, failure).await,
+        None => 0,
+    };
     Ended {
+        device,
         wanted: false,
-        how: format!("{status}\n{talk}").trim().to_owned(),
+        how,
+        held,
     }
+}
+
+/// Reports a dead child; returns how many leases ended with it.
+async fn bury(driver: &DriverHandle, process_id: u32, failure: Failure) -> usize {
+    let host = identity::host();
+    let process = Process { host, process_id };
+    driver.bury(process, failure).await.unwrap_or_else(|error| {
+        tracing::warn!(%error, "could not report a dead worker; its leases will lapse");
+        0
+    })
 }
 
 fn keep(last: &mut VecDeque<String>, line: String) {
@@ -152,22 +206,14 @@ fn keep(last: &mut VecDeque<String>, line: String) {
     last.push_back(line);
 }
 
-async fn stop(mut child: Child) -> Ended {
+/// Whether the child stopped in order, and how.
+async fn stop(mut child: Child) -> (bool, String) {
     match timeout(STOP_WITHIN, child.wait()).await {
-        Ok(Ok(status)) => Ended {
-            wanted: status.success(),
-            how: status.to_string(),
-        },
-        Ok(Err(error)) => Ended {
-            wanted: false,
-            how: error.to_string(),
-        },
+        Ok(Ok(status)) => (status.success(), status.to_string()),
+        Ok(Err(error)) => (false, error.to_string()),
         Err(_) => {
             let _ = child.kill().await;
-            Ended {
-                wanted: false,
-                how: "killed: it did not stop".into(),
-            }
+            (false, "killed: it did not stop".into())
         }
     }
 }

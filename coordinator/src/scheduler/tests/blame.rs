@@ -2,10 +2,19 @@
 
 use super::*;
 
+/// A process for each worker, unless a test says otherwise.
+fn process(host: &str) -> Process {
+    Process {
+        host: host.to_owned(),
+        process_id: 7,
+    }
+}
+
 impl Scene {
     fn die(&mut self, name: &str, cause: Cause) -> Vec<u64> {
         let failure = Failure::new(cause, "killed by a signal");
-        let buried = ids(&self.scheduler.bury(&worker(name), &failure));
+        self.scheduler.register(&worker(name), process(name));
+        let buried = ids(&self.scheduler.bury(&process(name), &failure));
         self.scheduler.sanity_check();
         buried
     }
@@ -96,6 +105,27 @@ fn leases_of_one_worker_that_lapse_one_after_the_other_were_lost_together() {
     for token in [first, second] {
         assert_eq!(scene.record(token.trial_id.0).worker_losses, 0, "{token}");
     }
+}
+
+#[test]
+fn two_workers_of_one_process_are_company() {
+    let mut scene = Scene::new();
+    for name in ["gpu", "cpu"] {
+        scene.scheduler.register(&worker(name), process("node"));
+    }
+    let (first, second) = (scene.acquire_one("gpu"), scene.acquire_one("cpu"));
+    let failure = Failure::new(Cause::Crashed, "SIGSEGV");
+    let buried = scene.scheduler.bury(&process("node"), &failure);
+    assert_eq!(buried, [first, second]);
+    assert_eq!(scene.record(1).failures, 0);
+    for trial in [3, 4] {
+        let other = scene.acquire_one("other");
+        assert_eq!(other.trial_id, TrialId(trial));
+        scene.finish("other", other).unwrap();
+    }
+    // One suspect keeps the whole process busy.
+    assert_eq!(ids(&scene.acquire("gpu", 8)), [1]);
+    assert_eq!(scene.acquire("cpu", 8), []);
 }
 
 #[test]

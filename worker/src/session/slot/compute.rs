@@ -16,7 +16,7 @@ use pondersweep_proto::{
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
-use super::{Lane, LaneControl, outcome};
+use super::{Lane, LaneControl, outcome, widths::Widths};
 use crate::{
     client::Outcome,
     device::DeviceName,
@@ -48,14 +48,30 @@ pub(super) fn spawn(
         observations,
         stop,
     };
-    let (sender, receiver) = oneshot::channel();
-    let run = move || {
-        let trained = timed(bundle.len(), || {
+    on_thread(move || {
+        timed(bundle.len(), || {
             train_caught(&bundle, device, THREADS, &observer)
-        });
-        // The slot may have left already, on a stop; then nobody needs the answer.
-        let _ = sender.send(trained);
-    };
+        })
+    })
+}
+
+/// The width of bundles of this lane's shape, measured if it is not known; 1 when told to stop.
+pub(super) fn width(
+    widths: &Arc<Widths>,
+    lane: &Lane,
+    stop: CancellationToken,
+) -> oneshot::Receiver<u32> {
+    let (widths, control) = (Arc::clone(widths), Arc::clone(&lane.control));
+    let spec = lane.lease.spec.clone();
+    on_thread(move || widths.of(&spec, &|| !stop.is_cancelled() && !control.is_lost()))
+}
+
+fn on_thread<T: Send + 'static>(
+    compute: impl FnOnce() -> T + Send + 'static,
+) -> oneshot::Receiver<T> {
+    let (sender, receiver) = oneshot::channel();
+    // The slot may have left already, on a stop; then nobody needs the answer.
+    let run = move || drop(sender.send(compute()));
     let spawned = thread::Builder::new().name("train".into()).spawn(run);
     spawned.expect("a worker can start one thread a slot");
     receiver
