@@ -4,7 +4,7 @@
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use pondersweep_proto::{
     shape::ShapeKey,
-    spec::{ConfigurationSpec, EvaluationSettings, Residual, TrialSpec},
+    spec::{ConfigurationSpec, EvaluationSettings, Method, TrialSpec},
 };
 
 use super::{
@@ -13,7 +13,7 @@ use super::{
     lane::Lane,
 };
 use crate::{
-    model::{HaltingDistribution, Layout, Logits, Objective, StepLimit, Weights, unroll},
+    model::{LaneLosses, Layout, Logits, StepLimit, Weights, unroll},
     seed::Seeds,
     task::Parity,
 };
@@ -24,7 +24,6 @@ pub(super) struct Program {
     pub(super) task: Parity,
     pub(super) layout: Layout,
     pub(super) limit: StepLimit,
-    pub(super) residual: Residual,
     pub(super) updates: u64,
     pub(super) batch: u64,
     pub(super) evaluation: EvaluationSettings,
@@ -35,23 +34,11 @@ impl Program {
         Self {
             task: Parity::new(configuration),
             layout: Layout::of(configuration),
-            limit: StepLimit::of(&configuration.model),
-            residual: configuration.model.residual,
+            limit: StepLimit::of(configuration),
             updates: configuration.training.updates,
             batch: configuration.training.batch.into(),
             evaluation: configuration.evaluation.clone(),
         }
-    }
-
-    /// The loss of every sample, `[lanes, batch]`.
-    pub(super) fn losses(
-        &self,
-        objective: &Objective,
-        logits: &Logits,
-        targets: &Tensor<2>,
-    ) -> Tensor<2> {
-        let halting = HaltingDistribution::new(logits.halting.clone(), self.limit, self.residual);
-        objective.per_sample(logits, &halting, targets)
     }
 }
 
@@ -61,7 +48,7 @@ pub(super) struct Bundle {
     pub(super) lanes: Vec<Lane>,
     /// `[lanes, parameters]`.
     pub(super) parameters: Tensor<2>,
-    pub(super) objective: Objective,
+    pub(super) objective: LaneLosses,
     pub(super) adam: Adam,
     /// The kernels, where they compute the updates.
     pub(super) fused: Option<Fused>,
@@ -90,9 +77,7 @@ impl Bundle {
             parameters: initial_parameters(&program.layout, &lanes, device),
             objective: objective(&program, &lanes, device),
             adam: Adam::new(&settings, device),
-            fused: (engine == Engine::Kernels)
-                .then(|| Fused::of(&program))
-                .flatten(),
+            fused: (engine == Engine::Kernels).then(|| Fused::of(&program)),
             engine,
             device: device.clone(),
             program,
@@ -141,16 +126,12 @@ impl Bundle {
 fn initial_parameters(layout: &Layout, lanes: &[Lane], device: &Device) -> Tensor<2> {
     let rows: Vec<f32> = lanes
         .iter()
-        .flat_map(|lane| layout.initial(&lane.seeds, lane.settings.model.halting_bias))
+        .flat_map(|lane| layout.initial(&lane.seeds, lane.method.halting_bias()))
         .collect();
     Tensor::from_data(TensorData::new(rows, [lanes.len(), layout.size()]), device)
 }
 
-fn objective(program: &Program, lanes: &[Lane], device: &Device) -> Objective {
-    let lambda_p: Vec<f64> = lanes
-        .iter()
-        .map(|lane| lane.settings.model.lambda_p)
-        .collect();
-    let beta: Vec<f64> = lanes.iter().map(|lane| lane.settings.model.beta).collect();
-    Objective::new(&lambda_p, &beta, program.limit.max_steps(), device)
+fn objective(program: &Program, lanes: &[Lane], device: &Device) -> LaneLosses {
+    let methods: Vec<Method> = lanes.iter().map(|lane| lane.method).collect();
+    LaneLosses::new(&methods, program.limit, device)
 }

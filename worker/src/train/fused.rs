@@ -1,15 +1,12 @@
 //! One update of a bundle with the fused CPU kernels: the same losses and gradients as the tensor
 //! program, lane by lane, without automatic differentiation. It replaces the tensor program where a
-//! device is this machine's processor and every lane takes all its steps.
+//! device is this machine's processor.
 
 use burn::tensor::{Tensor, TensorData};
 
 use super::{bundle::Program, lane::Lane, read};
 use crate::{
-    kernel::{
-        HaltingBatch, HaltingLoss, HaltingResult, HaltingSettings, InstructionSet, Purpose, Shape,
-        Workspace,
-    },
+    kernel::{HaltingBatch, HaltingResult, InstructionSet, Loss, Purpose, Shape, Workspace},
     model::{Layout, Logits},
     task::Batch,
 };
@@ -19,7 +16,7 @@ use crate::{
 pub enum Engine {
     /// Tensors and automatic differentiation, on any device.
     Tensors,
-    /// The fused kernels, on this machine's processor. Cumulative unrolls are left to the tensors.
+    /// The fused kernels, on this machine's processor.
     Kernels,
 }
 
@@ -32,36 +29,40 @@ pub(super) struct Fused {
     distribution: Vec<f32>,
     answer_gradient: Vec<f32>,
     halting_gradient: Vec<f32>,
+    /// Each sample's last step.
+    stops: Vec<f32>,
 }
 
 impl Fused {
-    /// The buffers for a program that takes all its steps; `None` for one that may stop early.
-    pub(super) fn of(program: &Program) -> Option<Self> {
-        let fixed = !program.limit.is_cumulative();
-        fixed.then(|| {
-            let batch = usize::try_from(program.batch).expect("a batch fits memory");
-            let shape = shape(&program.layout, batch, program.limit.max_steps());
-            let logits = vec![0.0; shape.steps * shape.batch];
-            Self {
-                workspace: Workspace::new(shape, Purpose::Training),
-                shape,
-                answer: logits.clone(),
-                halting: logits.clone(),
-                distribution: logits.clone(),
-                answer_gradient: logits.clone(),
-                halting_gradient: logits,
-            }
-        })
+    /// The buffers for a program.
+    pub(super) fn of(program: &Program) -> Self {
+        let batch = usize::try_from(program.batch).expect("a batch fits memory");
+        let shape = shape(&program.layout, batch, program.limit.max_steps());
+        let logits = vec![0.0; shape.steps * shape.batch];
+        let purpose = match program.limit.stop_rule() {
+            Some(_) => Purpose::TrainingUntil,
+            None => Purpose::Training,
+        };
+        Self {
+            stops: vec![0.0; shape.batch],
+            workspace: Workspace::new(shape, purpose),
+            shape,
+            answer: logits.clone(),
+            halting: logits.clone(),
+            distribution: logits.clone(),
+            answer_gradient: logits.clone(),
+            halting_gradient: logits,
+        }
     }
 
-    /// The loss of every lane, and the gradients `[lanes, parameters]`.
+    /// The loss of every lane and the mean steps of its samples, and the gradients `[lanes, parameters]`.
     pub(super) fn losses_and_gradients(
         &mut self,
         program: &Program,
         lanes: &[Lane],
         parameters: &Tensor<2>,
         batch: &Batch,
-    ) -> (Vec<f32>, Tensor<2>) {
+    ) -> (Vec<(f32, f32)>, Tensor<2>) {
         let device = parameters.device();
         let size = program.layout.size();
         let parameters = read(parameters.clone());
@@ -94,31 +95,39 @@ impl Fused {
         x: &[f32],
         labels: &[f32],
         gradient: &mut [f32],
-    ) -> f32 {
-        self.workspace
-            .forward(parameters, x, &mut self.answer, &mut self.halting);
-        let model = &lane.settings.model;
-        let loss = HaltingLoss::new(&HaltingSettings {
-            lambda_p: model.lambda_p,
-            beta: model.beta,
-            max_steps: program.limit.max_steps(),
-            residual: program.residual,
-        });
+    ) -> (f32, f32) {
+        let (answer, halting) = (&mut self.answer, &mut self.halting);
+        let steps = match program.limit.stop_rule() {
+            None => {
+                self.workspace.forward(parameters, x, answer, halting);
+                self.stops.fill(self.shape.steps as f32);
+                self.shape.steps
+            }
+            Some(rule) => {
+                let (inputs, outputs) = ([parameters, x], [&mut answer[..], halting]);
+                let stops = &mut self.stops;
+                (self.workspace.forward_until(rule, inputs, outputs, stops)).steps
+            }
+        };
+        let rows = ..steps * self.shape.batch;
         let batch = HaltingBatch {
-            answer_logits: &self.answer,
-            halting_logits: &self.halting,
+            answer_logits: &self.answer[rows],
+            halting_logits: &self.halting[rows],
             labels,
-            stop_steps: None,
+            stop_steps: Some(&self.stops),
         };
         let mut result = HaltingResult {
-            distribution: &mut self.distribution,
-            answer_logits: &mut self.answer_gradient,
-            halting_logits: &mut self.halting_gradient,
+            distribution: &mut self.distribution[rows],
+            answer_logits: &mut self.answer_gradient[rows],
+            halting_logits: &mut self.halting_gradient[rows],
         };
-        let terms = loss.evaluate(InstructionSet::detect(), batch, &mut result);
+        let loss = Loss::new(&lane.method, program.limit.max_steps());
+        let loss = loss.evaluate(InstructionSet::detect(), batch, &mut result);
+        let gradients = [&self.answer_gradient[rows], &self.halting_gradient[rows]];
         self.workspace
-            .backward(&self.answer_gradient, &self.halting_gradient, gradient);
-        (terms.prediction + model.beta * terms.divergence) as f32
+            .backward(gradients[0], gradients[1], gradient);
+        let steps = self.stops.iter().sum::<f32>() / self.shape.batch as f32;
+        (loss as f32, steps)
     }
 }
 

@@ -1,6 +1,6 @@
 //! What one lane is on the host: its seeds, its settings, and the losses it still has to report.
 
-use pondersweep_proto::spec::{Settings, TrialSpec};
+use pondersweep_proto::spec::{Method, Settings, TrialSpec};
 
 use crate::seed::Seeds;
 
@@ -11,8 +11,10 @@ pub(super) struct Lane {
     pub(super) index: usize,
     pub(super) seeds: Seeds,
     pub(super) settings: Settings,
+    pub(super) method: Method,
     loss_sum: f64,
     loss_count: u64,
+    step_sum: f64,
 }
 
 impl Lane {
@@ -21,27 +23,29 @@ impl Lane {
             index,
             seeds: Seeds::of(trial),
             settings: trial.configuration.to_settings(),
+            method: trial.configuration.method(),
             loss_sum: 0.0,
             loss_count: 0,
+            step_sum: 0.0,
         }
     }
 
-    /// Remembers the loss of an update.
-    pub(super) fn add_loss(&mut self, loss: f32) {
+    /// Remembers the loss of an update, and the mean steps of its samples.
+    pub(super) fn add(&mut self, loss: f32, steps: f32) {
         self.loss_sum += f64::from(loss);
+        self.step_sum += f64::from(steps);
         self.loss_count += 1;
     }
 
-    /// The mean loss since this was last asked.
+    /// The mean loss and steps since this was last asked.
     ///
     /// # Panics
-    /// No loss was added since.
-    pub(super) fn take_mean_loss(&mut self) -> f64 {
+    /// None was added since.
+    pub(super) fn take_means(&mut self) -> (f64, f64) {
         assert!(self.loss_count > 0, "an observation follows an update");
         #[expect(clippy::cast_precision_loss, reason = "below 2^53 updates")]
-        let mean = self.loss_sum / self.loss_count as f64;
-        self.loss_sum = 0.0;
-        self.loss_count = 0;
-        mean
+        let means = [self.loss_sum, self.step_sum].map(|sum| sum / self.loss_count as f64);
+        (self.loss_sum, self.step_sum, self.loss_count) = (0.0, 0.0, 0);
+        means.into()
     }
 }

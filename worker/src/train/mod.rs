@@ -101,8 +101,8 @@ pub fn train(
 /// How lanes ended, by their index in the bundle; `None` for those that still run.
 type Ends = Vec<Option<LaneEnd>>;
 
-/// The loss of every lane, and the gradients `[lanes, parameters]`.
-fn losses_and_gradients(bundle: &mut Bundle, batch: &Batch) -> (Vec<f32>, Tensor<2>) {
+/// The loss of every lane and the mean steps of its samples, and the gradients `[lanes, parameters]`.
+fn losses_and_gradients(bundle: &mut Bundle, batch: &Batch) -> (Vec<(f32, f32)>, Tensor<2>) {
     let Bundle {
         program,
         lanes,
@@ -116,11 +116,13 @@ fn losses_and_gradients(bundle: &mut Bundle, batch: &Batch) -> (Vec<f32>, Tensor
     }
     let weights = Weights::tracked(parameters, &program.layout);
     let logits = unroll(&batch.x, &weights, program.limit);
-    let losses = loss::per_lane(program.losses(objective, &logits, &batch.targets));
+    let steps = loss::per_lane(program.limit.steps_taken(logits.halting.clone()));
+    let losses = loss::per_lane(objective.per_sample(&logits, &batch.targets));
     // The lanes' losses are added only to differentiate them all at once: the sum has the gradient
     // of each in its own parameters.
     let mut gradients = losses.clone().sum().backward();
-    (read(losses.inner()), weights.gradient(&mut gradients))
+    let losses = read(losses.inner()).into_iter().zip(read(steps)).collect();
+    (losses, weights.gradient(&mut gradients))
 }
 
 fn training_batch(bundle: &Bundle, update: u64) -> Batch {
@@ -142,17 +144,17 @@ fn drop_diverged(
     bundle: &mut Bundle,
     ends: &mut Ends,
     update: u64,
-    losses: Vec<f32>,
+    losses: Vec<(f32, f32)>,
     gradient: Tensor<2>,
 ) -> Option<(Tensor<2>, Tensor<2>)> {
     let norm = adam::norm(&gradient);
     let measured = losses.into_iter().zip(read(norm.clone()));
     let mut kept = Vec::with_capacity(bundle.lanes.len());
-    for (position, (loss, norm)) in measured.enumerate() {
+    for (position, ((loss, steps), norm)) in measured.enumerate() {
         let lane = &mut bundle.lanes[position];
         match not_finite(loss, norm) {
             None => {
-                lane.add_loss(loss);
+                lane.add(loss, steps);
                 kept.push(position);
             }
             Some(reason) => {
@@ -189,7 +191,9 @@ fn observe(bundle: &mut Bundle, ends: &mut Ends, updates_done: u64, observer: &m
     let mut kept = Vec::with_capacity(bundle.lanes.len());
     for (position, mut metrics) in evaluation::evaluate(bundle).into_iter().enumerate() {
         let lane = &mut bundle.lanes[position];
-        metrics.push((Metric::LossTraining, lane.take_mean_loss()));
+        let (loss, steps) = lane.take_means();
+        metrics.push((Metric::LossTraining, loss));
+        metrics.push((Metric::PonderStepsComputed, steps));
         if let Some((metric, value)) = metrics.iter().find(|(_, value)| !value.is_finite()) {
             let step = updates_done;
             let reason = format!("{metric} is {value}");

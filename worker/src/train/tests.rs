@@ -91,9 +91,9 @@ fn lanes(shape: impl Fn(&mut Settings)) -> Vec<TrialSpec> {
         let number = f64::from(index);
         let mut lane = trial(|settings| {
             settings.evaluation.extrapolate = true;
-            settings.model.lambda_p = 0.1 + 0.1 * number;
-            settings.model.beta = 0.01 * number;
-            settings.model.halting_bias = number - 3.0;
+            settings.model.lambda_p = Some(0.1 + 0.1 * number);
+            settings.model.beta = Some(0.01 * number);
+            settings.model.halting_bias = Some(number - 3.0);
             settings.training.learning_rate = 1e-3 * (1.0 + number);
             settings.training.gradient_clip = index.is_multiple_of(2).then_some(0.1);
             shape(settings);
@@ -108,9 +108,9 @@ fn each_shape() -> Vec<Vec<TrialSpec>> {
     let shape = |step_function, unroll, residual| {
         lanes(move |settings: &mut Settings| {
             settings.model.step_function = step_function;
-            settings.model.unroll = unroll;
-            settings.model.epsilon = 0.3;
-            settings.model.residual = residual;
+            settings.model.unroll = Some(unroll);
+            settings.model.epsilon = Some(0.3);
+            settings.model.residual = Some(residual);
             settings.model.max_steps = 5;
             settings.model.hidden = 20;
             settings.training.batch = 33;
@@ -255,7 +255,7 @@ fn an_empty_bundle_has_no_ends() {
 fn a_small_network_learns_parity() {
     let spec = trial(|settings| {
         settings.model.hidden = 24;
-        settings.model.beta = 0.01;
+        settings.model.beta = Some(0.01);
         settings.training.batch = 64;
         settings.training.updates = 600;
         settings.evaluation.every = 600;
