@@ -16,6 +16,7 @@ use super::{
 pub struct LaneLosses(Kind);
 
 #[derive(Clone, Debug)]
+#[expect(clippy::large_enum_variant, reason = "a bundle has one")]
 enum Kind {
     PonderNet {
         objective: Objective,
