@@ -117,6 +117,7 @@ impl Lane {
         (steps, [ratios[ROUNDS / 2], ratios[0], ratios[ROUNDS - 1]])
     }
 
+    #[expect(clippy::disallowed_methods, reason = "a measurement reads the clock")]
     fn seconds(&mut self, workspace: &mut Workspace, rule: Option<StopRule>) -> f64 {
         let start = Instant::now();
         for _ in 0..UPDATES {
