@@ -19,7 +19,7 @@ import numpy as np
 FIXTURES = Path(__file__).parent / "fixtures"
 ELEMENTS, HIDDEN, BATCH, MAX_STEPS = 3, 4, 5, 6
 LAMBDA_P, BETA, EPSILON = 0.35, 0.4, 0.25
-TAU, ACT_EPSILON = 0.3, 0.05
+TAU, ACT_EPSILON = 0.3, 0.2
 STEP = 1e-30
 
 
@@ -172,6 +172,11 @@ def make(number, case):
     if case.get("unroll") == "cumulative" or case["kind"] == "act":
         taken = {len(s["p"]) for s in samples}
         if MAX_STEPS not in taken or len(taken) < 2:
+            raise Unfit
+    if case["kind"] == "act":
+        # Samples that would take another step without epsilon.
+        halted = [sum(sigmoid(np.array(s["halting"][: len(s["p"])]))) for s in samples]
+        if sum(1 - ACT_EPSILON < total < 1 for total in halted) < 2:
             raise Unfit
     return case | {
         "elements": ELEMENTS,
