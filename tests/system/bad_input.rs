@@ -215,3 +215,23 @@ fn an_unknown_sweep_is_not_found() {
         assert!(refused.stderr.contains("ffff"), "{}", refused.stderr);
     }
 }
+
+#[test]
+fn a_name_that_fits_several_sweeps_is_refused_with_all_of_them() {
+    let sandbox = Sandbox::new();
+    for seed in ["seed = 7", "seed = 8"] {
+        sandbox.write("tiny.toml", TINY.replace("seed = 7", seed));
+        let submitted = sandbox.run(&["submit", "tiny.toml", "--db", "results.db"]);
+        assert_eq!(submitted.code, 0, "{}", submitted.stderr);
+    }
+
+    let refused = sandbox.run(&["status", "tiny"]);
+
+    assert_eq!(refused.code, 5, "{}", refused.stderr);
+    assert!(
+        refused.stderr.contains("\"tiny\" fits"),
+        "{}",
+        refused.stderr
+    );
+    assert!(refused.stderr.contains("hint: "), "{}", refused.stderr);
+}

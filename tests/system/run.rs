@@ -1,6 +1,7 @@
 //! `run`, the main job, undisturbed and disturbed.
 
 use rustix::process::Signal;
+use serde_json::{Value, json};
 
 use crate::harness::{Sandbox, TINY, wait_until};
 
@@ -153,4 +154,51 @@ fn a_trial_that_diverges_is_a_result_and_not_retried() {
             .starts_with("diverged at update"),
         "{told}"
     );
+}
+
+#[test]
+fn the_report_and_the_view_of_cells_agree() {
+    let sandbox = Sandbox::new();
+    // So that some trials are solved.
+    let name = "name = \"tiny\"";
+    let easy = format!("{name}\nsolved_threshold = 0.55");
+    sandbox.write("tiny.toml", TINY.replace(name, &easy));
+    assert_eq!(sandbox.run(&["run", "tiny.toml"]).code, 0);
+
+    let view = sandbox.query("select * from cell_result order by position");
+    let report = sandbox.run(&["report", "--format", "json"]).stdout;
+    let report: Value = serde_json::from_str(&report).expect("report prints JSON");
+    let (view, report) = (
+        view.as_array().unwrap(),
+        report["cells"].as_array().unwrap(),
+    );
+
+    assert_eq!((view.len(), report.len()), (4, 4));
+    for (view, cell) in view.iter().zip(report) {
+        assert_eq!(json!([view["lambda_p"], view["max_steps"]]), cell["values"]);
+        let cell = &cell["sensitivity"];
+        let accuracy = &cell["accuracy_interpolation"];
+        let share = &cell["share_solved_interval"];
+        for (column, expected) in [
+            ("n", &cell["n"]),
+            ("infeasible", &cell["infeasible"]),
+            ("failed", &cell["failed"]),
+            ("solved", &cell["solved"]),
+            ("solved_share", &cell["share_solved"]),
+            ("solved_share_low", &share["lower"]),
+            ("solved_share_high", &share["upper"]),
+            ("accuracy_interpolation_mean", &accuracy["mean"]),
+            ("accuracy_interpolation_min", &accuracy["minimum"]),
+            ("accuracy_interpolation_max", &accuracy["maximum"]),
+            ("accuracy_interpolation_sd", &accuracy["standard_deviation"]),
+            (
+                "ponder_steps_interpolation_mean",
+                &cell["ponder_steps_interpolation"]["mean"],
+            ),
+        ] {
+            let (found, expected) = (view[column].as_f64(), expected.as_f64());
+            let close = found.zip(expected).map(|(a, b)| (a - b).abs() < 1e-9);
+            assert_eq!(close, Some(true), "{column}: {found:?}, {expected:?}");
+        }
+    }
 }

@@ -4,14 +4,12 @@ use std::{num::NonZeroU32, process::ExitCode, time::Duration};
 
 use clap::Args;
 use pondersweep_proto::id::SweepId;
-use tokio::{
-    io::AsyncReadExt as _,
-    signal::unix::{SignalKind, signal},
-};
+use tokio::io::AsyncReadExt as _;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     device::DeviceName,
+    interrupt::on_interrupt,
     session::{self, SessionError, SessionOptions},
 };
 
@@ -71,8 +69,7 @@ impl WorkerArgs {
 
     /// Works until SIGINT or SIGTERM, or until there is nothing to do if so asked.
     pub async fn run(self) -> ExitCode {
-        let stop = CancellationToken::new();
-        tokio::spawn(cancel_on_signal(stop.clone()));
+        let stop = on_interrupt().expect("signals can be handled");
         if self.stop_with_stdin {
             tokio::spawn(cancel_on_end_of_stdin(stop.clone()));
         }
@@ -97,23 +94,6 @@ fn exit_code(error: &SessionError) -> ExitCode {
 fn cores() -> u32 {
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get);
     u32::try_from(cores).unwrap_or(1)
-}
-
-/// Cancels on SIGINT or SIGTERM; a second one ends the process at once.
-async fn cancel_on_signal(stop: CancellationToken) {
-    let interrupt = signal(SignalKind::interrupt()).expect("SIGINT can be handled");
-    let terminate = signal(SignalKind::terminate()).expect("SIGTERM can be handled");
-    let (mut interrupt, mut terminate) = (interrupt, terminate);
-    loop {
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
-        }
-        if stop.is_cancelled() {
-            std::process::exit(130);
-        }
-        stop.cancel();
-    }
 }
 
 async fn cancel_on_end_of_stdin(stop: CancellationToken) {

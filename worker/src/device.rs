@@ -1,10 +1,9 @@
-//! EDGE: a device's name to a burn device. The only file that names a backend.
+//! EDGE: a device's name to a burn device. The only file that opens one; besides it only
+//! `operation/` names a backend, the one that has kernels.
 
 use std::{fmt, str::FromStr};
 
 use burn::tensor::Device;
-
-use crate::train::Engine;
 
 /// Where training computes: the name of a device this build has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,14 +29,6 @@ impl DeviceName {
     pub const fn backend(self) -> &'static str {
         match self {
             Self::Cpu => "flex",
-        }
-    }
-
-    /// The program that trains on it.
-    #[must_use]
-    pub const fn engine(self) -> Engine {
-        match self {
-            Self::Cpu => Engine::Kernels,
         }
     }
 

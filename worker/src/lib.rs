@@ -1,14 +1,17 @@
 //! Trains the trials a coordinator leases out: an edge that talks to the coordinator (`session`,
-//! `client`), pure rooms that compute (`model`, `task`, `train`, `kernel`) and the one file that
-//! names a burn backend (`device`).
+//! `client`), pure rooms that compute (`model`, `task`, `operation`, `train`, `kernel`) and the one
+//! file that opens a burn device (`device`).
 
 pub mod backoff;
+pub mod bench;
 pub mod cli;
 pub mod client;
 pub mod device;
 pub mod identity;
+pub mod interrupt;
 pub mod kernel;
 pub mod model;
+pub mod operation;
 pub mod seed;
 pub mod session;
 pub mod task;

@@ -1,10 +1,10 @@
 //! The command line. Each command is one file: its arguments and what it does. Flags only parse;
 //! data goes to standard output, talk to standard error, and every failure has its exit code.
 
+mod bench;
 mod connect;
 mod exit;
 mod export;
-mod interrupt;
 mod list;
 mod output;
 mod plan;
@@ -57,6 +57,8 @@ enum Command {
     Report(report::ReportArgs),
     #[command(subcommand)]
     Trial(trial::TrialCommand),
+    #[command(subcommand)]
+    Bench(bench::BenchCommand),
 }
 
 /// Runs the program with the process's arguments.
@@ -99,5 +101,6 @@ async fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         Command::Export(args) => export::run(args).await,
         Command::Report(args) => report::run(args).await,
         Command::Trial(command) => trial::run(command).await,
+        Command::Bench(command) => bench::run(&command),
     }
 }

@@ -116,7 +116,7 @@ impl SweepStatus {
              {leased} running, {pending} pending, {cancelled} cancelled",
             self.sweep_id,
             self.name,
-            state_name(self.state)
+            self.state.name()
         )
     }
 
@@ -147,7 +147,7 @@ impl SweepStatus {
         vec![
             json!(self.sweep_id),
             json!(self.name),
-            json!(state_name(self.state)),
+            json!(self.state.name()),
             json!(self.counts.total()),
             json!(pending),
             json!(leased),
@@ -179,37 +179,13 @@ impl From<SweepSummary> for SweepStatus {
 
 impl From<wire::Sweep> for SweepStatus {
     fn from(sweep: wire::Sweep) -> Self {
-        let state = match sweep.state() {
-            wire::SweepState::Paused => SweepState::Paused,
-            wire::SweepState::Cancelled => SweepState::Cancelled,
-            wire::SweepState::Finished => SweepState::Finished,
-            wire::SweepState::Active | wire::SweepState::Unspecified => SweepState::Active,
-        };
-        let wire::TrialCounts {
-            pending,
-            leased,
-            succeeded,
-            infeasible,
-            failed,
-            cancelled,
-        } = sweep.trials.unwrap_or_default();
         Self {
+            // A state this program does not know is one in which the sweep goes on.
+            state: SweepState::try_from(sweep.state()).unwrap_or(SweepState::Active),
             sweep_id: sweep.sweep_id,
             name: sweep.spec.map(|spec| spec.name).unwrap_or_default(),
-            state,
-            counts: TrialCounts {
-                pending,
-                leased,
-                succeeded,
-                infeasible,
-                failed,
-                cancelled,
-            },
+            counts: sweep.trials.unwrap_or_default().into(),
             created_at_ms: sweep.created_at_ms,
         }
     }
-}
-
-const fn state_name(state: SweepState) -> &'static str {
-    state.name()
 }

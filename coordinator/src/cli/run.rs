@@ -10,16 +10,14 @@ use std::{num::NonZeroU32, path::PathBuf, process::ExitCode, time::Duration};
 use anyhow::Context as _;
 use clap::Args;
 use pondersweep_proto::id::SweepId;
-use pondersweep_worker::device::DeviceName;
+use pondersweep_worker::{device::DeviceName, interrupt::on_interrupt};
 use tokio_util::sync::CancellationToken;
 
 use self::{
     progress::{Bar, Snapshot},
     workers::{Workers, WorkersOptions},
 };
-use super::{
-    connect::DatabaseArgs, exit, interrupt::on_interrupt, report::ReportOptions, sweep_file,
-};
+use super::{connect::DatabaseArgs, exit, report::ReportOptions, sweep_file};
 use crate::{
     coordinator::{Coordinator, CoordinatorOptions},
     driver::{DriverHandle, SweepView},

@@ -3,8 +3,9 @@
 use std::{net::SocketAddr, num::NonZeroU64, process::ExitCode, time::Duration};
 
 use clap::Args;
+use pondersweep_worker::interrupt::on_interrupt;
 
-use super::{connect::DatabaseArgs, interrupt::on_interrupt};
+use super::connect::DatabaseArgs;
 use crate::coordinator::{Coordinator, CoordinatorOptions};
 
 /// Run the coordinator

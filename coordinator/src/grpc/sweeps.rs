@@ -201,8 +201,7 @@ fn states_to_retry(
 ) -> Result<Vec<TrialState>, SweepError> {
     let mut retried = Vec::new();
     for state in states {
-        let state = view::trial_state_of(state);
-        let ended = state.filter(|state| {
+        let ended = TrialState::try_from(state).ok().filter(|state| {
             matches!(
                 state,
                 TrialState::Failed | TrialState::Infeasible | TrialState::Cancelled

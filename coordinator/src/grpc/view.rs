@@ -1,4 +1,4 @@
-//! Answers as wire messages.
+//! Answers as wire messages, and the states and counts in them back.
 
 use pondersweep_proto::{metric::Observation, wire};
 
@@ -12,8 +12,8 @@ pub(super) fn sweep(view: &SweepView) -> wire::Sweep {
     wire::Sweep {
         sweep_id: view.sweep_id.to_string(),
         spec: Some((&*view.spec).into()),
-        state: sweep_state(view.state).into(),
-        trials: Some(trial_counts(&view.counts)),
+        state: wire::SweepState::from(view.state).into(),
+        trials: Some(view.counts.into()),
         created_at_ms: view.created_at_ms,
     }
 }
@@ -34,7 +34,7 @@ pub(super) fn result(result: &TrialResult, seed: u64) -> wire::TrialResult {
         trial_id: result.trial_id.0,
         trial_key: result.trial_key.to_string(),
         spec: Some((&result.spec(seed)).into()),
-        state: trial_state(result.outcome).into(),
+        state: wire::TrialState::from(result.outcome).into(),
         attempt: result.attempts.0,
         metrics: metrics
             .map(|(metric, value)| {
@@ -51,54 +51,103 @@ pub(super) fn result(result: &TrialResult, seed: u64) -> wire::TrialResult {
     }
 }
 
-fn trial_counts(counts: &TrialCounts) -> wire::TrialCounts {
-    let &TrialCounts {
-        pending,
-        leased,
-        succeeded,
-        infeasible,
-        failed,
-        cancelled,
-    } = counts;
-    wire::TrialCounts {
-        pending,
-        leased,
-        succeeded,
-        infeasible,
-        failed,
-        cancelled,
+impl From<TrialCounts> for wire::TrialCounts {
+    fn from(counts: TrialCounts) -> Self {
+        let TrialCounts {
+            pending,
+            leased,
+            succeeded,
+            infeasible,
+            failed,
+            cancelled,
+        } = counts;
+        Self {
+            pending,
+            leased,
+            succeeded,
+            infeasible,
+            failed,
+            cancelled,
+        }
     }
 }
 
-const fn sweep_state(state: SweepState) -> wire::SweepState {
-    match state {
-        SweepState::Active => wire::SweepState::Active,
-        SweepState::Paused => wire::SweepState::Paused,
-        SweepState::Cancelled => wire::SweepState::Cancelled,
-        SweepState::Finished => wire::SweepState::Finished,
+impl From<wire::TrialCounts> for TrialCounts {
+    fn from(counts: wire::TrialCounts) -> Self {
+        let wire::TrialCounts {
+            pending,
+            leased,
+            succeeded,
+            infeasible,
+            failed,
+            cancelled,
+        } = counts;
+        Self {
+            pending,
+            leased,
+            succeeded,
+            infeasible,
+            failed,
+            cancelled,
+        }
     }
 }
 
-const fn trial_state(state: TrialState) -> wire::TrialState {
-    match state {
-        TrialState::Pending => wire::TrialState::Pending,
-        TrialState::Leased => wire::TrialState::Leased,
-        TrialState::Succeeded => wire::TrialState::Succeeded,
-        TrialState::Infeasible => wire::TrialState::Infeasible,
-        TrialState::Failed => wire::TrialState::Failed,
-        TrialState::Cancelled => wire::TrialState::Cancelled,
+/// A state that a peer left out, or that this program does not know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the state is not specified")]
+pub struct UnspecifiedState;
+
+impl From<SweepState> for wire::SweepState {
+    fn from(state: SweepState) -> Self {
+        match state {
+            SweepState::Active => Self::Active,
+            SweepState::Paused => Self::Paused,
+            SweepState::Cancelled => Self::Cancelled,
+            SweepState::Finished => Self::Finished,
+        }
     }
 }
 
-/// The domain state a wire state stands for; `None` for the unspecified one.
-pub(super) const fn trial_state_of(state: wire::TrialState) -> Option<TrialState> {
-    Some(match state {
-        wire::TrialState::Unspecified => return None,
-        wire::TrialState::Pending => TrialState::Pending,
-        wire::TrialState::Leased => TrialState::Leased,
-        wire::TrialState::Succeeded => TrialState::Succeeded,
-        wire::TrialState::Infeasible => TrialState::Infeasible,
-        wire::TrialState::Failed => TrialState::Failed,
-        wire::TrialState::Cancelled => TrialState::Cancelled,
-    })
+impl TryFrom<wire::SweepState> for SweepState {
+    type Error = UnspecifiedState;
+
+    fn try_from(state: wire::SweepState) -> Result<Self, UnspecifiedState> {
+        Ok(match state {
+            wire::SweepState::Unspecified => return Err(UnspecifiedState),
+            wire::SweepState::Active => Self::Active,
+            wire::SweepState::Paused => Self::Paused,
+            wire::SweepState::Cancelled => Self::Cancelled,
+            wire::SweepState::Finished => Self::Finished,
+        })
+    }
+}
+
+impl From<TrialState> for wire::TrialState {
+    fn from(state: TrialState) -> Self {
+        match state {
+            TrialState::Pending => Self::Pending,
+            TrialState::Leased => Self::Leased,
+            TrialState::Succeeded => Self::Succeeded,
+            TrialState::Infeasible => Self::Infeasible,
+            TrialState::Failed => Self::Failed,
+            TrialState::Cancelled => Self::Cancelled,
+        }
+    }
+}
+
+impl TryFrom<wire::TrialState> for TrialState {
+    type Error = UnspecifiedState;
+
+    fn try_from(state: wire::TrialState) -> Result<Self, UnspecifiedState> {
+        Ok(match state {
+            wire::TrialState::Unspecified => return Err(UnspecifiedState),
+            wire::TrialState::Pending => Self::Pending,
+            wire::TrialState::Leased => Self::Leased,
+            wire::TrialState::Succeeded => Self::Succeeded,
+            wire::TrialState::Infeasible => Self::Infeasible,
+            wire::TrialState::Failed => Self::Failed,
+            wire::TrialState::Cancelled => Self::Cancelled,
+        })
+    }
 }

@@ -50,21 +50,19 @@ pub fn render(report: &Report, width: u16) -> String {
 }
 
 /// Rules around the header and below the table; columns are told apart by their alignment.
-const STYLE: TableStyle = UTF8_HORIZONTAL_ONLY
+pub const TABLE_STYLE: TableStyle = RULED_STYLE.row_separator(LineStyle::none());
+
+/// The same with a rule below each row, for rows of several lines.
+const RULED_STYLE: TableStyle = UTF8_HORIZONTAL_ONLY
     .header_lines(ContentLineStyle::none())
     .content_lines(ContentLineStyle::none());
 
 fn push_table(text: &mut String, table: &TextTable, width: u16) {
-    let mut layout = lay_out(
-        table,
-        width,
-        STYLE.row_separator(LineStyle::none()),
-        |cell| cell.to_owned(),
-    );
+    let mut layout = lay_out(table, width, TABLE_STYLE, |cell| cell.to_owned());
     // Three rules and the header; more lines than that mean that cells were wrapped. Then better
     // before an interval than within one, and with rules that say which lines belong together.
     if layout.lines().count() > table.rows.len() + 4 {
-        layout = lay_out(table, width, STYLE, |cell| cell.replace(" [", "\n["));
+        layout = lay_out(table, width, RULED_STYLE, |cell| cell.replace(" [", "\n["));
     }
     let _ = write!(text, "\n{}\n{}\n", table.title, layout.trim_fmt());
 }

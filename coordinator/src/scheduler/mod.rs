@@ -4,11 +4,13 @@
 
 mod change;
 mod lease;
+mod lookup;
 mod queue;
 mod restore;
 mod scheduling;
 #[cfg(test)]
 mod simulation;
+mod steering;
 mod sweep;
 #[cfg(test)]
 mod tests;
@@ -16,5 +18,6 @@ mod trial;
 
 pub use change::{Change, Ending, SweepState, TrialState};
 pub use restore::{RestoredLease, RestoredSweep, RestoredTrial};
-pub use scheduling::{Finish, Finished, Scheduler, SchedulerLimits, Superseded, WrongState};
+pub use scheduling::{Finish, Finished, Scheduler, SchedulerLimits, Superseded};
+pub use steering::WrongState;
 pub use sweep::{SweepEntry, TrialCounts};

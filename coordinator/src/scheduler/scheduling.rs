@@ -11,7 +11,7 @@ use super::{
     change::{Change, Ending, SweepState, TrialState},
     lease::{Lease, Leases},
     restore::RestoredSweep,
-    sweep::{Sweep, SweepEntry, TrialCounts},
+    sweep::{Sweep, SweepEntry},
     trial::{Event, Trial},
 };
 
@@ -48,24 +48,14 @@ pub enum Finished {
 #[error("{0} is not the worker's current lease")]
 pub struct Superseded(pub LeaseToken);
 
-/// The sweep's state does not allow what was asked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("sweep {sweep_id} is {}", state.name())]
-pub struct WrongState {
-    /// Which sweep.
-    pub sweep_id: SweepId,
-    /// Its state, which does not change.
-    pub state: SweepState,
-}
-
 /// Decides who runs what, and when that ends.
 #[derive(Debug)]
 pub struct Scheduler {
     limits: SchedulerLimits,
     /// By their first trial, which is the order of submission.
-    sweeps: BTreeMap<TrialId, Sweep>,
+    pub(super) sweeps: BTreeMap<TrialId, Sweep>,
     leases: Leases,
-    changes: Vec<Change>,
+    pub(super) changes: Vec<Change>,
 }
 
 impl Scheduler {
@@ -254,128 +244,13 @@ impl Scheduler {
         }
     }
 
-    /// Stops dispatching a sweep; leased trials go on. Pausing a paused sweep changes nothing.
-    ///
-    /// # Errors
-    /// The sweep has ended.
-    pub fn pause(&mut self, sweep_id: SweepId) -> Result<(), WrongState> {
-        self.switch(
-            sweep_id,
-            SweepState::Active,
-            SweepState::Paused,
-            "paused by a person",
-        )
-    }
-
-    /// Dispatches a paused sweep again. Resuming an active sweep changes nothing.
-    ///
-    /// # Errors
-    /// The sweep has ended.
-    pub fn resume(&mut self, sweep_id: SweepId) -> Result<(), WrongState> {
-        self.switch(
-            sweep_id,
-            SweepState::Paused,
-            SweepState::Active,
-            "resumed by a person",
-        )
-    }
-
-    /// Ends every trial of a sweep that has not ended. Cancelling again changes nothing.
-    ///
-    /// # Errors
-    /// The sweep is finished: there is nothing to cancel.
-    pub fn cancel(&mut self, sweep_id: SweepId) -> Result<(), WrongState> {
-        let sweep = self.sweep_mut(sweep_id);
-        match sweep.state {
-            SweepState::Cancelled => return Ok(()),
-            SweepState::Finished => {
-                return Err(WrongState {
-                    sweep_id,
-                    state: sweep.state,
-                });
-            }
-            SweepState::Active | SweepState::Paused => {}
-        }
-        sweep.state = SweepState::Cancelled;
-        self.note_sweep(sweep_id, "cancelled by a person");
-        for trial_id in self.sweep_mut(sweep_id).in_state(&[TrialState::Leased]) {
-            self.end(trial_id, Event::Cancelled, Ending::Cancelled);
-        }
-        for trial_id in self.sweep_mut(sweep_id).in_state(&[TrialState::Pending]) {
-            self.move_trial(sweep_id, trial_id, Event::Cancelled);
-        }
-        Ok(())
-    }
-
-    /// Makes ended trials in these states pending again, their failures forgiven, and says how many.
-    /// Attempts go on counting: an old attempt stays fenced out.
-    ///
-    /// # Errors
-    /// The states hold one that is not an end, or success, which is never run again.
-    pub fn retry(&mut self, sweep_id: SweepId, states: &[TrialState]) -> Result<u64, WrongState> {
-        let may_be_retried = [
-            TrialState::Failed,
-            TrialState::Infeasible,
-            TrialState::Cancelled,
-        ];
-        let sweep = self.sweep_mut(sweep_id);
-        if states.iter().any(|state| !may_be_retried.contains(state)) {
-            return Err(WrongState {
-                sweep_id,
-                state: sweep.state,
-            });
-        }
-        let trials = sweep.in_state(states);
-        if trials.is_empty() {
-            return Ok(0);
-        }
-        if matches!(sweep.state, SweepState::Finished | SweepState::Cancelled) {
-            sweep.state = SweepState::Active;
-            self.note_sweep(sweep_id, "trials are retried");
-        }
-        for &trial_id in &trials {
-            self.move_trial(sweep_id, trial_id, Event::Retried);
-        }
-        Ok(trials.len() as u64)
-    }
-
     /// What was decided since the last call, in order.
     pub fn take_changes(&mut self) -> Vec<Change> {
         std::mem::take(&mut self.changes)
     }
 
-    /// Whether nothing is leased and nothing can be: of one sweep, or of all.
-    #[must_use]
-    pub fn is_idle(&self, only: Option<SweepId>) -> bool {
-        self.sweeps
-            .values()
-            .filter(|sweep| only.is_none_or(|only| only == sweep.entry.sweep_id))
-            .all(|sweep| {
-                let dispatched = sweep.state == SweepState::Active && sweep.counts.pending > 0;
-                !dispatched && sweep.counts.leased == 0
-            })
-    }
-
-    /// A sweep's state; `None` if it was never enqueued.
-    #[must_use]
-    pub fn sweep_state(&self, sweep_id: SweepId) -> Option<SweepState> {
-        self.find(sweep_id).map(|sweep| sweep.state)
-    }
-
-    /// A sweep's trials by state; `None` if it was never enqueued.
-    #[must_use]
-    pub fn counts(&self, sweep_id: SweepId) -> Option<TrialCounts> {
-        self.find(sweep_id).map(|sweep| sweep.counts)
-    }
-
-    /// A trial's state; `None` if no sweep has it.
-    #[must_use]
-    pub fn trial_state(&self, trial_id: TrialId) -> Option<TrialState> {
-        Some(self.containing(trial_id)?.trial(trial_id).state)
-    }
-
     /// Ends a live lease, and its sweep if that was the last trial.
-    fn end(&mut self, trial_id: TrialId, event: Event, ending: Ending) -> LeaseToken {
+    pub(super) fn end(&mut self, trial_id: TrialId, event: Event, ending: Ending) -> LeaseToken {
         let lease = self.leases.remove(trial_id).expect("only live leases end");
         let token = LeaseToken {
             trial_id,
@@ -393,12 +268,6 @@ impl Scheduler {
         token
     }
 
-    /// Takes a trial without a lease to its next state.
-    fn move_trial(&mut self, sweep_id: SweepId, trial_id: TrialId, event: Event) {
-        let state = self.sweep_mut(sweep_id).apply(trial_id, event);
-        self.changes.push(Change::Trial { trial_id, state });
-    }
-
     fn finish_sweep_if_ended(&mut self, sweep_id: SweepId) {
         let sweep = self.sweep_mut(sweep_id);
         if sweep.all_ended() && sweep.state != SweepState::Cancelled {
@@ -407,29 +276,7 @@ impl Scheduler {
         }
     }
 
-    fn switch(
-        &mut self,
-        sweep_id: SweepId,
-        from: SweepState,
-        to: SweepState,
-        reason: &str,
-    ) -> Result<(), WrongState> {
-        let sweep = self.sweep_mut(sweep_id);
-        if sweep.state == to {
-            return Ok(());
-        }
-        if sweep.state != from {
-            return Err(WrongState {
-                sweep_id,
-                state: sweep.state,
-            });
-        }
-        sweep.state = to;
-        self.note_sweep(sweep_id, reason);
-        Ok(())
-    }
-
-    fn note_sweep(&mut self, sweep_id: SweepId, reason: &str) {
+    pub(super) fn note_sweep(&mut self, sweep_id: SweepId, reason: &str) {
         let state = self.sweep_mut(sweep_id).state;
         self.changes.push(Change::Sweep {
             sweep_id,
@@ -459,43 +306,6 @@ impl Scheduler {
             Finish::Failed(_) => return false,
         };
         trial.attempt == token.attempt.0 && trial.state == expected
-    }
-
-    fn find(&self, sweep_id: SweepId) -> Option<&Sweep> {
-        self.sweeps
-            .values()
-            .find(|sweep| sweep.entry.sweep_id == sweep_id)
-    }
-
-    fn sweep_mut(&mut self, sweep_id: SweepId) -> &mut Sweep {
-        let found = self
-            .sweeps
-            .values_mut()
-            .find(|sweep| sweep.entry.sweep_id == sweep_id);
-        found.expect("callers name sweeps that were enqueued")
-    }
-
-    fn containing(&self, trial_id: TrialId) -> Option<&Sweep> {
-        let (_, sweep) = self.sweeps.range(..=trial_id).next_back()?;
-        sweep.ids().contains(&trial_id.0).then_some(sweep)
-    }
-
-    fn sweep_of(&self, trial_id: TrialId) -> &Sweep {
-        self.containing(trial_id)
-            .expect("leased trials belong to a sweep")
-    }
-
-    fn sweep_of_mut(&mut self, trial_id: TrialId) -> &mut Sweep {
-        let (_, sweep) = self
-            .sweeps
-            .range_mut(..=trial_id)
-            .next_back()
-            .expect("as in sweep_of");
-        assert!(
-            sweep.ids().contains(&trial_id.0),
-            "leased trials belong to a sweep"
-        );
-        sweep
     }
 
     /// Walks every invariant.

@@ -13,5 +13,6 @@ pub use bootstrap::bootstrap_mean_interval;
 pub use box_plot::BoxPlot;
 pub use generator::SplitMix64;
 pub use interval::{CONFIDENCE, Interval};
+pub(crate) use quantile::quantile;
 pub use summary::Summary;
 pub use wilson::wilson_interval;

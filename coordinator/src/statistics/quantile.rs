@@ -8,7 +8,7 @@
     clippy::cast_sign_loss,
     reason = "a position in a slice is far below 2^53 and never negative"
 )]
-pub(super) fn quantile(ascending: &[f64], probability: f64) -> f64 {
+pub(crate) fn quantile(ascending: &[f64], probability: f64) -> f64 {
     assert!(!ascending.is_empty() && (0.0..=1.0).contains(&probability));
     let position = (ascending.len() - 1) as f64 * probability;
     let below = position.floor() as usize;

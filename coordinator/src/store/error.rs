@@ -3,7 +3,7 @@
 
 use std::{io, path::PathBuf};
 
-use pondersweep_proto::spec::SpecError;
+use pondersweep_proto::{error::SweepError, spec::SpecError};
 
 use super::name::UnknownName;
 
@@ -255,21 +255,20 @@ impl From<sqlx::Error> for RestoreError {
 /// Why a question was not answered.
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
-    /// Nothing has this name.
-    #[error("no {what} {text:?}\nhint: {hint}")]
-    NotFound {
-        /// "sweep" or "trial".
-        what: &'static str,
+    /// No sweep, or several, have this name.
+    #[error(transparent)]
+    Sweep(#[from] SweepError),
+    /// No trial has this name.
+    #[error(
+        "no trial {text:?}\nhint: name it by its trial_id or by the first digits of its trial_key"
+    )]
+    UnknownTrial {
         /// What was asked for.
         text: String,
-        /// Where names are listed.
-        hint: &'static str,
     },
-    /// Several things have this name.
-    #[error("{what} {text:?} may be {}\nhint: give more digits of the id", .candidates.join(", "))]
-    Ambiguous {
-        /// "sweep" or "trial".
-        what: &'static str,
+    /// Several trials have this name.
+    #[error("trial {text:?} may be {}\nhint: give more digits of the id", .candidates.join(", "))]
+    AmbiguousTrial {
         /// What was asked for.
         text: String,
         /// Some of those it may be.

@@ -285,3 +285,23 @@ fn failed(path: &Path, error: sqlx::Error) -> OpenError {
         },
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_library_that_may_corrupt_the_log_is_refused() {
+        for old in ["3.51.2", "3.45.1", "3.6.0", "2.8.17", "unknown"] {
+            let error = judge_library(old.into()).expect_err(old).to_string();
+            assert!(error.contains(old), "{error}");
+            assert!(
+                error.contains("3.51.3") && error.contains("hint: "),
+                "{error}"
+            );
+        }
+        for good in ["3.51.3", "3.51.10", "3.52.0", "4.0.0"] {
+            judge_library(good.into()).expect(good);
+        }
+    }
+}

@@ -150,6 +150,14 @@ pub(super) fn admit_exclusion(axes: &[Axis], rule: &mut Exclusion) -> Result<(),
         let problem = "an empty rule excludes everything";
         return Err(SpecError::new("space.exclude", problem, hint));
     }
+    let mut seen = HashSet::new();
+    for Condition { parameter, .. } in &rule.conditions {
+        if !seen.insert(*parameter) {
+            let problem = format!("one rule names {parameter} twice");
+            let hint = "list its values together: a rule's conditions hold all at once";
+            return Err(SpecError::new("space.exclude", problem, hint));
+        }
+    }
     rule.conditions
         .iter_mut()
         .try_for_each(|condition| admit_condition(axes, condition))

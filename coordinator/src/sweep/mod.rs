@@ -13,6 +13,7 @@ pub(crate) mod test_support;
 mod wire;
 
 pub use file::{SweepFile, SweepFileError};
+pub(crate) use plan::Operations;
 pub use plan::{Cost, Plan, ShapePlan};
 pub use select::select;
 pub use spec::SweepSpec;

@@ -12,7 +12,7 @@ use pondersweep_proto::{
 };
 use serde::Serialize;
 
-use self::operations::Operations;
+pub(crate) use self::operations::Operations;
 use super::SweepSpec;
 
 /// How the trials are run.

@@ -157,5 +157,15 @@ mod tests {
             refused(|message| message.axes[0].values[0].kind = None),
             "space"
         );
+        let twice = |message: &mut wire::SweepSpec| {
+            let axis = message.axes[0].clone();
+            let condition = wire::Condition {
+                parameter: axis.parameter,
+                values: axis.values,
+            };
+            let conditions = vec![condition.clone(), condition];
+            message.exclusions.push(wire::Exclusion { conditions });
+        };
+        assert_eq!(refused(twice), "space.exclude");
     }
 }

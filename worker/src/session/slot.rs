@@ -65,8 +65,12 @@ impl Slot {
             let SessionOptions { lanes, sweep, .. } = self.options;
             let acquired = tokio::select! {
                 acquired = self.client.acquire(request_id, lanes, sweep) => acquired?,
-                () = stop.cancelled() => break,
+                // Not at once: a request under way may be granted after everything was handed back.
+                () = grace_after(&stop) => break,
             };
+            if stop.is_cancelled() {
+                break;
+            }
             if !acquired.leases.is_empty() {
                 self.work(acquired.leases, &stop).await?;
             } else if acquired.idle && self.options.exit_when_idle {

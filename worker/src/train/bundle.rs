@@ -1,28 +1,26 @@
 //! The lanes that still run and their tensors. Lanes leave (diverged, stopped) by being cut out of
 //! every tensor: the numbers of a lane do not depend on which others run beside it.
 
-use burn::tensor::{Device, Int, Tensor, TensorData};
-use pondersweep_proto::{
-    shape::ShapeKey,
-    spec::{ConfigurationSpec, EvaluationSettings, Method, TrialSpec},
-};
+use std::ops::Range;
+
+use burn::tensor::{Device, Tensor, TensorData};
+use pondersweep_proto::spec::{ConfigurationSpec, EvaluationSettings, Method, TrialSpec};
 
 use super::{
-    adam::Adam,
-    fused::{self, Engine, Fused},
-    lane::Lane,
+    lane::{Lane, Update},
+    read,
 };
 use crate::{
-    model::{LaneLosses, Layout, Logits, StepLimit, Weights, unroll},
-    seed::Seeds,
-    task::Parity,
+    model::{Layout, StepLimit},
+    operation::{Body, Network, Objective, Optimizer, select_lanes},
+    seed::{Purpose, Seeds},
+    task::{self, Batch, Parity},
 };
 
 /// What all lanes of a bundle share.
 #[derive(Clone, Debug)]
 pub(super) struct Program {
     pub(super) task: Parity,
-    pub(super) layout: Layout,
     pub(super) limit: StepLimit,
     pub(super) updates: u64,
     pub(super) batch: u64,
@@ -33,68 +31,99 @@ impl Program {
     fn of(configuration: &ConfigurationSpec) -> Self {
         Self {
             task: Parity::new(configuration),
-            layout: Layout::of(configuration),
             limit: StepLimit::of(configuration),
             updates: configuration.training.updates,
             batch: configuration.training.batch.into(),
             evaluation: configuration.evaluation.clone(),
         }
     }
+
+    fn objective(&self, lanes: &[Lane], body: Body, device: &Device) -> Objective {
+        let methods: Vec<Method> = lanes.iter().map(|lane| lane.method).collect();
+        Objective::new(&methods, self.limit, body, device)
+    }
 }
 
-/// A bundle while it is trained.
+/// Lanes while they are trained.
 pub(super) struct Bundle {
     pub(super) program: Program,
     pub(super) lanes: Vec<Lane>,
+    pub(super) network: Network,
     /// `[lanes, parameters]`.
     pub(super) parameters: Tensor<2>,
-    pub(super) objective: LaneLosses,
-    pub(super) adam: Adam,
-    /// The kernels, where they compute the updates.
-    pub(super) fused: Option<Fused>,
-    pub(super) engine: Engine,
+    pub(super) objective: Objective,
+    optimizer: Optimizer,
+    body: Body,
     pub(super) device: Device,
 }
 
 impl Bundle {
-    /// The trials before their first update.
+    /// Some of the trials, which have one shape, before their first update.
     ///
     /// # Panics
-    /// There is no trial, or the trials differ in shape.
-    pub(super) fn new(trials: &[TrialSpec], device: &Device, engine: Engine) -> Self {
-        let configuration = &trials[0].configuration;
-        let shape = ShapeKey::of(configuration);
-        let same = |trial: &TrialSpec| ShapeKey::of(&trial.configuration) == shape;
-        assert!(trials.iter().all(same), "a bundle has one shape");
-        let program = Program::of(configuration);
-        let lanes: Vec<Lane> = trials
-            .iter()
-            .enumerate()
-            .map(|(index, trial)| Lane::new(index, trial))
-            .collect();
+    /// There is no lane.
+    pub(super) fn new(
+        trials: &[TrialSpec],
+        lanes: Range<usize>,
+        body: Body,
+        device: &Device,
+    ) -> Self {
+        let configuration = &trials[lanes.start].configuration;
+        let (program, layout) = (Program::of(configuration), Layout::of(configuration));
+        let lanes: Vec<Lane> = lanes.map(|lane| Lane::new(lane, &trials[lane])).collect();
         let settings: Vec<_> = lanes.iter().map(|lane| &lane.settings.training).collect();
         Self {
-            parameters: initial_parameters(&program.layout, &lanes, device),
-            objective: objective(&program, &lanes, device),
-            adam: Adam::new(&settings, device),
-            fused: (engine == Engine::Kernels).then(|| Fused::of(&program)),
-            engine,
+            network: Network::new(layout, program.limit, body),
+            parameters: initial_parameters(&layout, &lanes, device),
+            objective: program.objective(&lanes, body, device),
+            optimizer: Optimizer::new(&settings, layout.size(), body, device),
+            body,
             device: device.clone(),
             program,
             lanes,
         }
     }
 
-    /// The logits of all steps for inputs `[lanes, batch, elements]`, without gradients.
-    pub(super) fn logits(&self, x: &Tensor<3>, steps: usize) -> Logits {
-        let layout = &self.program.layout;
-        match self.engine {
-            Engine::Kernels => fused::logits(layout, &self.parameters, x, steps),
-            Engine::Tensors => {
-                let weights = Weights::constant(&self.parameters, layout);
-                unroll(x, &weights, StepLimit::fixed(steps))
-            }
-        }
+    /// The samples of an update, counted from 0.
+    fn training_batch(&self, update: u64) -> Batch {
+        let Program { task, batch, .. } = &self.program;
+        let (range, purpose) = (task::Range::Interpolation, Purpose::Data);
+        let (seeds, samples) = (self.seeds(), 0..*batch);
+        Batch::generate(task, range, &seeds, purpose, update, samples, &self.device)
+    }
+
+    /// Makes one update, counted from 0: batch, forward, loss, backward, step. Returns what it found
+    /// of every lane.
+    pub(super) fn update(&mut self, update: u64) -> Vec<Update> {
+        let batch = self.training_batch(update);
+        let parameters = self.network.tracked(&self.parameters);
+        let outputs = self.network.unroll(&parameters, &batch.x);
+        let steps = self.network.mean_steps(&outputs);
+        let losses = self.objective.losses(outputs, &batch.targets);
+        // burn differentiates the sum of what is not one number. The sum of the lanes' losses has
+        // the gradient of each in its own parameters.
+        let mut gradients = losses.backward();
+        let gradient = parameters.gradient(&mut gradients);
+        drop((parameters, gradients));
+        let norms = self.step(gradient);
+        let lanes = read(losses.inner()).into_iter().zip(norms).zip(steps);
+        let of_lane = |((loss, gradient_norm), steps)| Update {
+            loss: f64::from(loss),
+            gradient_norm,
+            steps,
+        };
+        lanes.map(of_lane).collect()
+    }
+
+    /// Steps against the gradient; returns the norm of each lane's.
+    fn step(&mut self, gradient: Tensor<2>) -> Vec<f64> {
+        let (optimizer, mut norms) = (&mut self.optimizer, Vec::new());
+        self.parameters.inplace(|parameters| {
+            let (parameters, of_gradient) = optimizer.step(parameters, gradient);
+            norms = of_gradient;
+            parameters
+        });
+        norms
     }
 
     /// The seeds of the lanes, in their order.
@@ -102,24 +131,20 @@ impl Bundle {
         self.lanes.iter().map(|lane| lane.seeds).collect()
     }
 
-    /// Keeps the lanes at these positions; the gradient of the update at hand goes with them.
-    pub(super) fn select(&mut self, positions: &[usize]) -> Tensor<1, Int> {
-        let indices: Vec<i64> = positions
-            .iter()
-            .map(|&position| i64::try_from(position).expect("a bundle is small"))
-            .collect();
-        let size = [indices.len()];
-        let indices = Tensor::from_data(TensorData::new(indices, size), &self.device);
-        self.lanes = positions
-            .iter()
-            .map(|&position| self.lanes[position].clone())
-            .collect();
-        if !self.lanes.is_empty() {
-            self.parameters = self.parameters.clone().select(0, indices.clone());
-            self.adam.select(&indices);
-            self.objective = objective(&self.program, &self.lanes, &self.device);
+    /// Keeps only the lanes at these positions.
+    pub(super) fn keep(&mut self, positions: &[usize]) {
+        if positions.len() == self.lanes.len() {
+            return;
         }
-        indices
+        let kept = positions.iter().map(|&lane| self.lanes[lane].clone());
+        self.lanes = kept.collect();
+        // A tensor without lanes would be of no use to anybody.
+        if !self.lanes.is_empty() {
+            self.parameters
+                .inplace(|rows| select_lanes(rows, positions));
+            self.optimizer.select(positions);
+            self.objective = self.program.objective(&self.lanes, self.body, &self.device);
+        }
     }
 }
 
@@ -129,9 +154,4 @@ fn initial_parameters(layout: &Layout, lanes: &[Lane], device: &Device) -> Tenso
         .flat_map(|lane| layout.initial(&lane.seeds, lane.method.halting_bias()))
         .collect();
     Tensor::from_data(TensorData::new(rows, [lanes.len(), layout.size()]), device)
-}
-
-fn objective(program: &Program, lanes: &[Lane], device: &Device) -> LaneLosses {
-    let methods: Vec<Method> = lanes.iter().map(|lane| lane.method).collect();
-    LaneLosses::new(&methods, program.limit, device)
 }

@@ -1,7 +1,7 @@
 //! What a lane has learnt so far, measured on samples of its own that are the same at every
 //! evaluation, so that a curve shows training and not sampling.
 //!
-//! Samples halt as [`Decision`] says; the loss is the training objective.
+//! How a sample is answered is decided by [`Decision`]; the loss is the training objective.
 
 use pondersweep_proto::metric::Metric;
 
@@ -37,11 +37,8 @@ fn tally(bundle: &Bundle, range: Range) -> Vec<Tally> {
     let mut tallies = vec![Tally::default(); seeds.len()];
     for start in (0..examples).step_by(usize::try_from(CHUNK).expect("a chunk is small")) {
         let end = examples.min(start + CHUNK);
-        Outputs::compute(bundle, &seeds, range, start..end).add_to(
-            &mut tallies,
-            &seeds,
-            &bundle.lanes,
-        );
+        let outputs = Outputs::compute(bundle, &seeds, range, start..end);
+        outputs.add_to(&mut tallies, &bundle.lanes);
     }
     tallies
 }
@@ -52,11 +49,9 @@ struct Outputs {
     numbers: std::ops::Range<u64>,
     steps: usize,
     labels: Vec<bool>,
-    /// `[lanes, steps, numbers]`.
-    answer_logits: Vec<f32>,
-    /// `[lanes, steps, numbers]`.
-    halting_logits: Vec<f32>,
-    /// `[lanes, numbers]`.
+    /// Of answers and of halting: `[lanes, 2, steps, numbers]`.
+    logits: Vec<f32>,
+    /// Their means: `[lanes]`.
     losses: Vec<f32>,
 }
 
@@ -73,40 +68,41 @@ impl Outputs {
         let device = &bundle.device;
         let batch = Batch::generate(task, range, seeds, purpose, major, numbers.clone(), device);
         // All N steps: a sample may halt later than a cumulative unroll would have computed.
-        let steps = program.limit.max_steps();
-        let logits = bundle.logits(&batch.x, steps);
-        let losses = bundle.objective.per_sample(&logits, &batch.targets);
+        let parameters = bundle.network.constant(&bundle.parameters);
+        let outputs = bundle.network.unroll_all(&parameters, &batch.x);
+        let losses = bundle.objective.losses(outputs.clone(), &batch.targets);
         Self {
             range,
             numbers,
-            steps,
+            steps: program.limit.max_steps(),
             labels: batch.labels,
-            answer_logits: read(logits.answer),
-            halting_logits: read(logits.halting),
+            logits: read(outputs.logits),
             losses: read(losses),
         }
     }
 
-    fn add_to(&self, tallies: &mut [Tally], seeds: &[Seeds], lanes: &[Lane]) {
-        let size = self.labels.len() / seeds.len();
-        for (lane, (tally, seeds)) in tallies.iter_mut().zip(seeds).enumerate() {
-            let method = &lanes[lane].method;
-            for (sample, number) in self.numbers.clone().enumerate() {
-                let column = |logits: &[f32]| -> Vec<f64> {
-                    let first = lane * self.steps * size + sample;
-                    let steps = logits[first..].iter().step_by(size).take(self.steps);
-                    steps.copied().map(f64::from).collect()
-                };
-                let mut draws = seeds.draws(Purpose::Halting, [self.range as u64, number]);
-                tally.add(&Decision::of(
-                    method,
-                    self.labels[lane * size + sample],
-                    &column(&self.answer_logits),
-                    &column(&self.halting_logits),
-                    &mut draws,
-                ));
-                tally.loss += f64::from(self.losses[lane * size + sample]);
+    fn add_to(&self, tallies: &mut [Tally], lanes: &[Lane]) {
+        let size = self.labels.len() / lanes.len();
+        let labels = self.labels.chunks_exact(size);
+        let logits = self.logits.chunks_exact(2 * self.steps * size);
+        let lanes = tallies.iter_mut().zip(lanes).zip(labels.zip(logits));
+        for (((tally, lane), (labels, logits)), loss) in lanes.zip(&self.losses) {
+            for (sample, (number, label)) in self.numbers.clone().zip(labels).enumerate() {
+                let column: Vec<f64> = logits[sample..]
+                    .iter()
+                    .step_by(size)
+                    .copied()
+                    .map(f64::from)
+                    .collect();
+                let (answers, halting) = column.split_at(self.steps);
+                let draws = [self.range as u64, number];
+                let mut draws = lane.seeds.draws(Purpose::Halting, draws);
+                let decision = Decision::of(&lane.method, *label, answers, halting, &mut draws);
+                tally.add(&decision);
             }
+            #[expect(clippy::cast_precision_loss, reason = "a chunk is small")]
+            let samples = size as f64;
+            tally.loss += samples * f64::from(*loss);
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What one lane is on the host: its seeds, its settings, and the losses it still has to report.
+//! What one lane is on the host: its seeds, its settings, and what it still has to report.
 
 use pondersweep_proto::spec::{Method, Settings, TrialSpec};
 
@@ -12,9 +12,26 @@ pub(super) struct Lane {
     pub(super) seeds: Seeds,
     pub(super) settings: Settings,
     pub(super) method: Method,
-    loss_sum: f64,
-    loss_count: u64,
-    step_sum: f64,
+    sums: Means,
+    updates: u64,
+}
+
+/// What one update found of a lane.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Update {
+    /// The mean loss of the batch, before the step.
+    pub(super) loss: f64,
+    /// The norm of its gradient, before clipping.
+    pub(super) gradient_norm: f64,
+    /// The mean steps computed for a sample.
+    pub(super) steps: f64,
+}
+
+/// Means over updates.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(super) struct Means {
+    pub(super) loss: f64,
+    pub(super) steps: f64,
 }
 
 impl Lane {
@@ -24,28 +41,46 @@ impl Lane {
             seeds: Seeds::of(trial),
             settings: trial.configuration.to_settings(),
             method: trial.configuration.method(),
-            loss_sum: 0.0,
-            loss_count: 0,
-            step_sum: 0.0,
+            sums: Means::default(),
+            updates: 0,
         }
     }
 
-    /// Remembers the loss of an update, and the mean steps of its samples.
-    pub(super) fn add(&mut self, loss: f32, steps: f32) {
-        self.loss_sum += f64::from(loss);
-        self.step_sum += f64::from(steps);
-        self.loss_count += 1;
+    /// Remembers an update.
+    pub(super) fn add(&mut self, update: &Update) {
+        self.sums.loss += update.loss;
+        self.sums.steps += update.steps;
+        self.updates += 1;
     }
 
-    /// The mean loss and steps since this was last asked.
+    /// The means since this was last asked.
     ///
     /// # Panics
-    /// None was added since.
-    pub(super) fn take_means(&mut self) -> (f64, f64) {
-        assert!(self.loss_count > 0, "an observation follows an update");
+    /// No update was added since.
+    pub(super) fn take_means(&mut self) -> Means {
+        assert!(self.updates > 0, "an observation follows an update");
+        let Means { loss, steps } = std::mem::take(&mut self.sums);
         #[expect(clippy::cast_precision_loss, reason = "below 2^53 updates")]
-        let means = [self.loss_sum, self.step_sum].map(|sum| sum / self.loss_count as f64);
-        (self.loss_sum, self.step_sum, self.loss_count) = (0.0, 0.0, 0);
-        means.into()
+        let updates = std::mem::take(&mut self.updates) as f64;
+        Means {
+            loss: loss / updates,
+            steps: steps / updates,
+        }
+    }
+}
+
+impl Update {
+    /// What is not finite, for people.
+    pub(super) fn not_finite(&self) -> Option<String> {
+        if !self.loss.is_finite() {
+            Some(format!("the loss is {}", self.loss))
+        } else if !self.gradient_norm.is_finite() {
+            Some(format!(
+                "the norm of the gradient is {}",
+                self.gradient_norm
+            ))
+        } else {
+            None
+        }
     }
 }

@@ -1,21 +1,31 @@
 //! What training promises: it learns, it repeats to the bit, lanes do not disturb each other.
 
-use std::collections::BTreeMap;
+mod bits;
+
+use std::{collections::BTreeMap, num::NonZeroUsize, sync::Mutex};
 
 use pondersweep_proto::{
     metric::{Metric, Observation},
-    spec::{Residual, Settings, StepFunction, TrialSpec, Unroll},
+    spec::{ModelKind, Residual, Settings, StepFunction, TrialSpec, Unroll},
 };
 
-use super::{Continue, Engine, LaneEnd, Observer, train};
-use crate::test_support::{device, trial};
+use super::{Continue, LaneEnd, Observer, train, train_together};
+use crate::{
+    operation::Body,
+    test_support::{device, trial},
+};
 
 /// Keeps what it hears, and stops lanes at the updates it is told.
 #[derive(Default)]
 struct Recorder {
+    heard: Mutex<Heard>,
+    stop_at: BTreeMap<usize, u64>,
+}
+
+#[derive(Default)]
+struct Heard {
     observations: BTreeMap<usize, Vec<Observation>>,
     updates_done: BTreeMap<usize, u64>,
-    stop_at: BTreeMap<usize, u64>,
 }
 
 impl Recorder {
@@ -26,27 +36,39 @@ impl Recorder {
         }
     }
 
+    fn observations(&self, lane: usize) -> Vec<Observation> {
+        let heard = self.heard.lock().unwrap();
+        heard.observations.get(&lane).cloned().unwrap_or_default()
+    }
+
+    fn updates_done(&self, lane: usize) -> u64 {
+        self.heard.lock().unwrap().updates_done[&lane]
+    }
+
     /// Observations to the bit.
     fn bits(&self, lane: usize) -> Vec<(u64, Metric, u64)> {
-        let observations = self.observations.get(&lane).into_iter().flatten();
+        let observations = self.observations(lane).into_iter();
         observations
             .map(|seen| (seen.step, seen.metric, seen.value.to_bits()))
             .collect()
     }
 
     fn last(&self, lane: usize, metric: Metric) -> f64 {
-        let mut latest = self.observations[&lane].iter().rev();
+        let observations = self.observations(lane);
+        let mut latest = observations.iter().rev();
         latest.find(|seen| seen.metric == metric).unwrap().value
     }
 }
 
 impl Observer for Recorder {
-    fn observe(&mut self, lane: usize, observation: Observation) {
-        self.observations.entry(lane).or_default().push(observation);
+    fn observe(&self, lane: usize, observation: Observation) {
+        let observations = &mut self.heard.lock().unwrap().observations;
+        observations.entry(lane).or_default().push(observation);
     }
 
-    fn after_update(&mut self, lane: usize, updates_done: u64) -> Continue {
-        self.updates_done.insert(lane, updates_done);
+    fn after_update(&self, lane: usize, updates_done: u64) -> Continue {
+        let heard = &mut self.heard.lock().unwrap();
+        heard.updates_done.insert(lane, updates_done);
         match self.stop_at.get(&lane) {
             Some(&at) if updates_done >= at => Continue::Stop,
             _ => Continue::Yes,
@@ -55,22 +77,27 @@ impl Observer for Recorder {
 }
 
 fn run(bundle: &[TrialSpec]) -> (Vec<LaneEnd>, Recorder) {
-    run_with(Engine::Kernels, bundle)
+    let recorder = Recorder::default();
+    let ends = run_with(1, bundle, &recorder);
+    (ends, recorder)
 }
 
-fn run_with(engine: Engine, bundle: &[TrialSpec]) -> (Vec<LaneEnd>, Recorder) {
-    let mut recorder = Recorder::default();
-    let ends = train(bundle, &device(), engine, &mut recorder);
+fn run_with(threads: usize, bundle: &[TrialSpec], recorder: &Recorder) -> Vec<LaneEnd> {
+    let threads = NonZeroUsize::new(threads).unwrap();
+    train(bundle, &device(), threads, recorder)
+}
+
+/// All lanes as one program.
+fn run_together(body: Body, bundle: &[TrialSpec]) -> (Vec<LaneEnd>, Recorder) {
+    let recorder = Recorder::default();
+    let ends = train_together(bundle, 0..bundle.len(), body, &device(), &recorder);
     (ends, recorder)
 }
 
 #[test]
 fn kernels_and_tensors_train_alike() {
     for lanes in each_shape() {
-        let (kernels, tensors) = (
-            run_with(Engine::Kernels, &lanes),
-            run_with(Engine::Tensors, &lanes),
-        );
+        let (kernels, tensors) = (run(&lanes), run_together(Body::Tensors, &lanes));
         assert_eq!(kernels.0, tensors.0);
         for lane in 0..lanes.len() {
             for metric in [Metric::LossTraining, Metric::LossInterpolation] {
@@ -87,8 +114,12 @@ fn kernels_and_tensors_train_alike() {
 
 /// Seven trials of one shape that differ in everything lanes may differ in.
 fn lanes(shape: impl Fn(&mut Settings)) -> Vec<TrialSpec> {
+    many_lanes(7, shape)
+}
+
+fn many_lanes(count: u32, shape: impl Fn(&mut Settings)) -> Vec<TrialSpec> {
     let lane = |index: u32| {
-        let number = f64::from(index);
+        let number = f64::from(index % 7);
         let mut lane = trial(|settings| {
             settings.evaluation.extrapolate = true;
             settings.model.lambda_p = Some(0.1 + 0.1 * number);
@@ -101,41 +132,52 @@ fn lanes(shape: impl Fn(&mut Settings)) -> Vec<TrialSpec> {
         lane.replicate = index;
         lane
     };
-    (0..7).map(lane).collect()
+    (0..count).map(lane).collect()
 }
 
 fn each_shape() -> Vec<Vec<TrialSpec>> {
-    let shape = |step_function, unroll, residual| {
-        lanes(move |settings: &mut Settings| {
-            settings.model.step_function = step_function;
+    each_shape_of(7)
+}
+
+fn each_shape_of(count: u32) -> Vec<Vec<TrialSpec>> {
+    let ponder_net = |unroll, residual| {
+        move |settings: &mut Settings| {
             settings.model.unroll = Some(unroll);
             settings.model.epsilon = Some(0.3);
             settings.model.residual = Some(residual);
+        }
+    };
+    let shape = |step_function, method: &dyn Fn(&mut Settings)| {
+        many_lanes(count, |settings: &mut Settings| {
+            settings.model.step_function = step_function;
             settings.model.max_steps = 5;
             settings.model.hidden = 20;
             settings.training.batch = 33;
+            method(settings);
         })
     };
+    use {Residual as R, StepFunction as F, Unroll as U};
     vec![
-        shape(StepFunction::Gru, Unroll::Fixed, Residual::Remainder),
-        shape(StepFunction::Gru, Unroll::Cumulative, Residual::Normalise),
-        shape(StepFunction::Rnn, Unroll::Cumulative, Residual::Remainder),
-        shape(StepFunction::Rnn, Unroll::Fixed, Residual::Normalise),
+        shape(F::Gru, &ponder_net(U::Fixed, R::Remainder)),
+        shape(F::Gru, &ponder_net(U::Cumulative, R::Normalise)),
+        shape(F::Rnn, &ponder_net(U::Cumulative, R::Remainder)),
+        shape(F::Rnn, &ponder_net(U::Fixed, R::Normalise)),
+        shape(F::Gru, &act),
+        shape(F::Rnn, &fixed_steps),
     ]
 }
 
-#[test]
-fn a_lanes_bits_do_not_depend_on_the_bundle_or_its_place_in_it() {
-    for lanes in each_shape() {
-        let (_, together) = run(&lanes);
-        for (index, lane) in lanes.iter().enumerate() {
-            let (_, alone) = run(std::slice::from_ref(lane));
-            assert_eq!(alone.bits(0), together.bits(index), "{lane:?}");
-            let other = &lanes[(index + 3) % lanes.len()];
-            let (_, second) = run(&[other.clone(), lane.clone()]);
-            assert_eq!(alone.bits(0), second.bits(1), "{lane:?}");
-        }
-    }
+/// ACT, with what told PonderNet's lanes apart told as tau.
+fn act(settings: &mut Settings) {
+    settings.model.kind = ModelKind::Act;
+    settings.model.tau = settings.model.beta.take();
+    settings.model.lambda_p = None;
+}
+
+fn fixed_steps(settings: &mut Settings) {
+    settings.model.kind = ModelKind::Fixed;
+    (settings.model.lambda_p, settings.model.beta) = (None, None);
+    settings.model.halting_bias = None;
 }
 
 #[test]
@@ -153,12 +195,12 @@ fn training_repeats_to_the_bit_and_every_lane_has_numbers_of_its_own() {
 fn a_stopped_lane_leaves_the_others_undisturbed() {
     let lanes = &each_shape()[1];
     let (_, undisturbed) = run(lanes);
-    let mut recorder = Recorder::stopping(2, 3);
-    let ends = train(lanes, &device(), Engine::Kernels, &mut recorder);
+    let recorder = Recorder::stopping(2, 3);
+    let ends = run_with(1, lanes, &recorder);
     for (lane, end) in ends.iter().enumerate() {
         if lane == 2 {
             assert_eq!(*end, LaneEnd::Stopped);
-            assert_eq!(recorder.updates_done[&lane], 3);
+            assert_eq!(recorder.updates_done(lane), 3);
         } else {
             assert_eq!(*end, LaneEnd::Succeeded);
             assert_eq!(recorder.bits(lane), undisturbed.bits(lane));
@@ -181,7 +223,7 @@ fn a_diverged_lane_is_infeasible_with_its_update_and_leaves_the_others_undisturb
     };
     assert_eq!(*step, 2, "{reason}");
     assert!(recorder.bits(3).is_empty());
-    assert_eq!(recorder.updates_done[&3], 1);
+    assert_eq!(recorder.updates_done(3), 1);
     for lane in (0..7).filter(|lane| *lane != 3) {
         assert_eq!(ends[lane], LaneEnd::Succeeded);
         assert_eq!(recorder.bits(lane), undisturbed.bits(lane));
@@ -204,7 +246,7 @@ fn lanes_are_measured_every_so_often_and_always_at_the_end() {
     });
     let (ends, recorder) = run(&[spec]);
     assert_eq!(ends, [LaneEnd::Succeeded]);
-    let observations = &recorder.observations[&0];
+    let observations = recorder.observations(0);
     for &metric in Metric::ALL {
         let steps: Vec<u64> = observations
             .iter()
@@ -219,7 +261,7 @@ fn lanes_are_measured_every_so_often_and_always_at_the_end() {
 #[test]
 fn extrapolation_is_measured_only_when_asked_for() {
     let (_, recorder) = run(&[trial(|_| {})]);
-    let observations = &recorder.observations[&0];
+    let observations = recorder.observations(0);
     let extrapolating = |metric: Metric| metric.name().ends_with("extrapolation");
     assert!(!observations.iter().any(|seen| extrapolating(seen.metric)));
 }

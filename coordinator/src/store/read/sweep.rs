@@ -1,6 +1,9 @@
 //! Which sweeps there are, how far they are, and which one a person means.
 
-use pondersweep_proto::id::{SweepId, TrialId};
+use pondersweep_proto::{
+    error::SweepError,
+    id::{SweepId, TrialId},
+};
 use sqlx::{Connection, Row, SqliteConnection, sqlite::SqliteRow};
 
 use super::{
@@ -15,7 +18,7 @@ use crate::{
         name::{sweep_state, trial_state},
         statement::statements,
     },
-    sweep::{SweepSpec, SweepTerms},
+    sweep::{SweepSpec, SweepTerms, select},
 };
 
 statements! {
@@ -27,20 +30,14 @@ statements! {
     COUNTS = "
         SELECT state, count(*) AS trials FROM trial
         WHERE trial_id >= ?1 AND trial_id < ?2 GROUP BY state";
-    LAST_SWEEP = "
-        SELECT sweep_id FROM sweep ORDER BY first_trial_id DESC LIMIT 1";
-    MATCHING_SWEEPS = "
-        SELECT sweep_id FROM sweep
-        WHERE name = ?1 OR substr(sweep_id, 1, length(?1)) = lower(?1)
-        ORDER BY first_trial_id LIMIT 5";
+    SWEEP_NAMES = "
+        SELECT sweep_id, name FROM sweep ORDER BY first_trial_id";
     SPEC = "
         SELECT spec FROM sweep WHERE sweep_id = ?1";
     TRIAL_RANGE = "
         SELECT first_trial_id, first_trial_id + configurations * replicates
         FROM sweep WHERE sweep_id = ?1";
 }
-
-const HINT: &str = "`pondersweep ls` lists the sweeps";
 
 /// A sweep as a list shows it.
 #[derive(Clone, Debug, PartialEq)]
@@ -90,29 +87,14 @@ impl Reader {
     /// # Errors
     /// No sweep has this name, or several have.
     pub async fn find_sweep(&mut self, text: &str) -> Result<SweepId, ReadError> {
-        let candidates: Vec<String> = match text {
-            "" => Vec::new(),
-            "last" => {
-                sqlx::query_scalar(LAST_SWEEP)
-                    .fetch_all(&mut self.connection)
-                    .await?
-            }
-            _ => {
-                let matching = sqlx::query_scalar(MATCHING_SWEEPS).bind(text);
-                matching.fetch_all(&mut self.connection).await?
-            }
-        };
-        match &*candidates {
-            [] => Err(not_found(text)),
-            [only] => only.parse().map_err(|error| ReadError::Unreadable {
-                problem: format!("{error}"),
-            }),
-            _ => Err(ReadError::Ambiguous {
-                what: "sweep",
-                text: text.into(),
-                candidates,
-            }),
+        let mut sweeps = Vec::new();
+        for row in sqlx::query(SWEEP_NAMES)
+            .fetch_all(&mut self.connection)
+            .await?
+        {
+            sweeps.push((parsed(&row, "sweep_id")?, row.try_get("name")?));
         }
+        Ok(select(text, &sweeps)?)
     }
 
     /// What a sweep runs. Checking it again takes about a second for a million configurations.
@@ -124,7 +106,7 @@ impl Reader {
             .bind(sweep_id.to_string())
             .fetch_optional(&mut self.connection)
             .await?;
-        let text = found.ok_or_else(|| not_found(&sweep_id.to_string()))?;
+        let text = found.ok_or_else(|| SweepError::NotFound(sweep_id.to_string()))?;
         let terms: SweepTerms =
             serde_json::from_str(&text).map_err(|error| ReadError::Unreadable {
                 problem: format!("sweep {sweep_id} cannot be read back: {error}"),
@@ -140,7 +122,7 @@ pub(super) async fn trial_range(
 ) -> Result<(i64, i64), ReadError> {
     let range = sqlx::query_as(TRIAL_RANGE).bind(sweep_id.to_string());
     let found: Option<(i64, i64)> = range.fetch_optional(connection).await?;
-    found.ok_or_else(|| not_found(&sweep_id.to_string()))
+    Ok(found.ok_or_else(|| SweepError::NotFound(sweep_id.to_string()))?)
 }
 
 /// The trials of a range by state.
@@ -172,12 +154,4 @@ fn summary(row: &SqliteRow) -> Result<SweepSummary, ReadError> {
         created_at_ms: row.try_get("created_at_ms")?,
         trials: TrialCounts::default(),
     })
-}
-
-fn not_found(text: &str) -> ReadError {
-    ReadError::NotFound {
-        what: "sweep",
-        text: text.into(),
-        hint: HINT,
-    }
 }

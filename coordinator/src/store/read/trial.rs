@@ -173,14 +173,9 @@ async fn find(connection: &mut SqliteConnection, text: &str) -> Result<SqliteRow
         }
     };
     match *candidates {
-        [] => Err(ReadError::NotFound {
-            what: "trial",
-            text: text.into(),
-            hint: "name it by its trial_id or by the first digits of its trial_key",
-        }),
+        [] => Err(ReadError::UnknownTrial { text: text.into() }),
         [only] => Ok(sqlx::query(TRIAL).bind(only).fetch_one(connection).await?),
-        _ => Err(ReadError::Ambiguous {
-            what: "trial",
+        _ => Err(ReadError::AmbiguousTrial {
             text: text.into(),
             candidates: candidates.iter().map(i64::to_string).collect(),
         }),

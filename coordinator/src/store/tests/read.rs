@@ -1,6 +1,7 @@
 //! Reading: hand-computed views, names of sweeps and trials, and a person's own SQL.
 
 use pondersweep_proto::{
+    error::SweepError,
     id::{Attempt, TrialId},
     metric::Metric,
 };
@@ -225,14 +226,14 @@ async fn a_sweep_is_found_by_id_prefix_name_and_last() {
     for missing in ["", "nothing", "%", "last2"] {
         let error = reader.find_sweep(missing).await.unwrap_err();
         assert!(
-            matches!(error, ReadError::NotFound { .. }),
+            matches!(error, ReadError::Sweep(SweepError::NotFound(_))),
             "{missing}: {error}"
         );
         assert!(error.to_string().contains("hint: `pondersweep ls`"));
     }
     fixture.store.create_sweep(&spec(7), NOW_MS).await.unwrap();
     let error = reader.find_sweep("robustness").await.unwrap_err();
-    assert!(matches!(&error, ReadError::Ambiguous { candidates, .. } if candidates.len() == 2));
+    assert!(matches!(error, ReadError::Sweep(SweepError::Ambiguous(_))));
     assert_eq!(reader.spec(first).await.unwrap(), spec(2));
 }
 
@@ -244,7 +245,7 @@ async fn last_in_an_empty_database_is_not_found() {
     let mut reader = Reader::open(&path).await.unwrap();
     assert!(matches!(
         reader.find_sweep("last").await,
-        Err(ReadError::NotFound { .. })
+        Err(ReadError::Sweep(SweepError::NotFound(_)))
     ));
     assert_eq!(reader.sweeps().await.unwrap(), []);
 }
@@ -310,16 +311,18 @@ async fn a_trial_shows_its_whole_story() {
     assert_eq!(reader.trial(&key[..9]).await.unwrap(), trial);
     assert!(matches!(
         reader.trial("77").await,
-        Err(ReadError::NotFound { .. })
+        Err(ReadError::UnknownTrial { .. })
     ));
     assert!(matches!(
         reader.trial("").await,
-        Err(ReadError::NotFound { .. })
+        Err(ReadError::UnknownTrial { .. })
     ));
     // The same trial in a second sweep: its key alone no longer says which.
     fixture.store.create_sweep(&spec(1), NOW_MS).await.unwrap();
     let error = reader.trial(&key).await.unwrap_err();
-    assert!(matches!(&error, ReadError::Ambiguous { candidates, .. } if *candidates == ["1", "5"]));
+    assert!(
+        matches!(&error, ReadError::AmbiguousTrial { candidates, .. } if *candidates == ["1", "5"])
+    );
 }
 
 #[tokio::test]

@@ -1,10 +1,12 @@
-//! Floating-point operations of one configuration: those of its matrix products, a multiplication
-//! and an addition each. Element-wise work is left out: it is linear where these are quadratic.
+//! Floating-point operations of one configuration, for the plan and for `bench train`: those of its
+//! matrix products, a multiplication and an addition each. Element-wise work is left out: it is
+//! linear where these are quadratic.
 
 use pondersweep_proto::spec::{ConfigurationSpec, ModelKind, StepFunction};
 
 /// The factors of the count.
-pub(super) struct Operations {
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Operations {
     /// Columns of the input and of the hidden weights.
     gates: f64,
     elements: f64,
@@ -18,7 +20,7 @@ pub(super) struct Operations {
 }
 
 impl Operations {
-    pub(super) fn of(configuration: &ConfigurationSpec) -> Self {
+    pub(crate) fn of(configuration: &ConfigurationSpec) -> Self {
         let evaluation = &configuration.evaluation;
         let steps = f64::from(configuration.model.max_steps);
         let passes = if evaluation.extrapolate { 2.0 } else { 1.0 };
@@ -44,12 +46,12 @@ impl Operations {
     /// Of one parameter update: forward and backward over one batch. A backward pass computes
     /// two products for each one of the forward pass, by the weights and by their input; nobody
     /// needs the gradient of x, so `x W` has only the first.
-    pub(super) fn per_update(&self) -> f64 {
+    pub(crate) fn per_update(&self) -> f64 {
         self.batch * (2.0 * self.input() + 3.0 * (self.recurrence() + self.heads()))
     }
 
     /// Of one evaluation: forward over its examples, every step computed for the expectation.
-    pub(super) fn per_evaluation(&self) -> f64 {
+    pub(crate) fn per_evaluation(&self) -> f64 {
         self.examples * (self.input() + self.recurrence() + self.heads())
     }
 

@@ -3,6 +3,7 @@
 
 use std::{
     any::Any,
+    num::NonZeroUsize,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
     thread,
@@ -18,6 +19,9 @@ use crate::{
     device::DeviceName,
     train::{self, Continue, LaneEnd, Observer},
 };
+
+/// Threads a slot spreads the lanes of a bundle over. A worker fills its cores with slots.
+const THREADS: NonZeroUsize = NonZeroUsize::MIN;
 
 /// How a bundle's training ended.
 pub(super) struct Trained {
@@ -36,7 +40,7 @@ pub(super) fn spawn(
 ) -> oneshot::Receiver<Trained> {
     let bundle: Vec<TrialSpec> = lanes.iter().map(|lane| lane.lease.spec.clone()).collect();
     let controls = lanes.iter().map(|lane| Arc::clone(&lane.control)).collect();
-    let mut observer = Bridge {
+    let observer = Bridge {
         controls,
         observations,
         stop,
@@ -44,7 +48,7 @@ pub(super) fn spawn(
     let (sender, receiver) = oneshot::channel();
     let run = move || {
         let trained = timed(bundle.len(), || {
-            train_caught(&bundle, device, &mut observer)
+            train_caught(&bundle, device, THREADS, &observer)
         });
         // The slot may have left already, on a stop; then nobody needs the answer.
         let _ = sender.send(trained);
@@ -74,10 +78,11 @@ fn timed(lanes: usize, train: impl FnOnce() -> Vec<Option<Outcome>>) -> Trained 
 fn train_caught(
     bundle: &[TrialSpec],
     device: DeviceName,
-    observer: &mut Bridge,
+    threads: NonZeroUsize,
+    observer: &Bridge,
 ) -> Vec<Option<Outcome>> {
     let ends: thread::Result<Vec<LaneEnd>> = catch_unwind(AssertUnwindSafe(|| {
-        train::train(bundle, &device.open(), device.engine(), observer)
+        train::train(bundle, &device.open(), threads, observer)
     }));
     match ends {
         Ok(ends) => ends.into_iter().map(outcome).collect(),
@@ -102,12 +107,12 @@ struct Bridge {
 }
 
 impl Observer for Bridge {
-    fn observe(&mut self, lane: usize, observation: Observation) {
+    fn observe(&self, lane: usize, observation: Observation) {
         // Waits while the buffer is full. The slot is gone only after a stop; then it is moot.
         let _ = self.observations.blocking_send((lane, observation));
     }
 
-    fn after_update(&mut self, lane: usize, updates_done: u64) -> Continue {
+    fn after_update(&self, lane: usize, updates_done: u64) -> Continue {
         let control = &self.controls[lane];
         control.set_updates_done(updates_done);
         if self.stop.is_cancelled() || control.is_lost() {

@@ -1,15 +1,17 @@
-//! Adam (Kingma and Ba 2015, with bias correction) for every lane of a bundle at once, after an
-//! optional clipping of each lane's global gradient norm. No number of one lane reaches another.
+//! Adam (Kingma and Ba 2015, with bias correction) on tensors: every lane of a bundle at once, after
+//! an optional clipping of each lane's global gradient norm.
 
-use burn::tensor::{Device, Int, Tensor, TensorData};
+use burn::tensor::{Device, Tensor, TensorData};
 use pondersweep_proto::spec::TrainingSettings;
+
+use super::select_lanes;
 
 /// The largest norm of a lane that is not clipped, beside lanes that are: larger ones diverge.
 const UNCLIPPED: f64 = f32::MAX as f64;
 
 /// The optimizer's settings and moments. Rows are lanes, columns parameters.
 #[derive(Clone, Debug)]
-pub struct Adam {
+pub(super) struct Adam {
     decay: [f64; 2],
     epsilon: f64,
     /// `[lanes, 1]`.
@@ -26,8 +28,7 @@ impl Adam {
     ///
     /// # Panics
     /// There is no lane.
-    #[must_use]
-    pub fn new(lanes: &[&TrainingSettings], device: &Device) -> Self {
+    pub(super) fn new(lanes: &[&TrainingSettings], device: &Device) -> Self {
         let shared = lanes[0];
         let column = |number: fn(&TrainingSettings) -> f64| {
             let numbers: Vec<f64> = lanes.iter().map(|lane| number(lane)).collect();
@@ -44,15 +45,15 @@ impl Adam {
         }
     }
 
-    /// One update: the parameters (`[lanes, parameters]`) after a step against the gradient,
-    /// whose norm ([`norm`]) the caller already has.
-    #[must_use]
-    pub fn step(
+    /// One update: the parameters (`[lanes, parameters]`) after a step against the gradient, and
+    /// the norm of each lane's gradient before clipping.
+    pub(super) fn step(
         &mut self,
         parameters: Tensor<2>,
         gradient: Tensor<2>,
-        norm: Tensor<2>,
-    ) -> Tensor<2> {
+    ) -> (Tensor<2>, Vec<f64>) {
+        let norm = gradient.clone().square().sum_dim(1).sqrt();
+        let norms = norm.clone();
         let gradient = match &self.clip {
             // A factor of exactly 1 below the limit.
             Some(clip) => gradient * (clip.clone() / norm.max_pair(clip.clone())),
@@ -75,12 +76,14 @@ impl Adam {
         let [correction_1, correction_2] = self.bias_corrections();
         let scale = (second.sqrt() / correction_2.sqrt()) + self.epsilon;
         let rate = self.learning_rate.clone() / correction_1;
-        parameters - first / scale * rate
+        let norms = norms.try_into_vec_as::<f64>();
+        let norms = norms.expect("a float tensor reads as numbers");
+        (parameters - first / scale * rate, norms)
     }
 
-    /// Keeps only the lanes with these indices.
-    pub fn select(&mut self, lanes: &Tensor<1, Int>) {
-        let keep = |tensor: Tensor<2>| tensor.select(0, lanes.clone());
+    /// Keeps only the lanes at these positions.
+    pub(super) fn select(&mut self, positions: &[usize]) {
+        let keep = |tensor| select_lanes(tensor, positions);
         self.learning_rate.inplace(keep);
         self.clip = self.clip.take().map(keep);
         self.moments = self.moments.take().map(|moments| moments.map(keep));
@@ -92,12 +95,6 @@ impl Adam {
         let updates = self.updates_done as f64;
         self.decay.map(|beta| 1.0 - beta.powf(updates))
     }
-}
-
-/// The global norm of each lane's gradient, `[lanes, 1]`.
-#[must_use]
-pub fn norm(gradient: &Tensor<2>) -> Tensor<2> {
-    gradient.clone().square().sum_dim(1).sqrt()
 }
 
 #[cfg(test)]
@@ -118,8 +115,7 @@ mod tests {
         let mut parameters = Tensor::<2>::zeros([2, 2], &device());
         for gradient in gradients {
             let gradient = Tensor::from_data(*gradient, &device());
-            let norm = norm(&gradient);
-            parameters = adam.step(parameters, gradient, norm);
+            parameters = adam.step(parameters, gradient).0;
         }
         parameters.try_into_vec_as::<f32>().unwrap()
     }

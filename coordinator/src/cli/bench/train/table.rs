@@ -1,0 +1,185 @@
+//! The figures as text, table and JSON. Pure: it prints nothing.
+
+use pondersweep_worker::bench::Machine;
+use serde_json::{Value, json};
+
+use super::summary::{CaseResult, Floor, Spread};
+use crate::cli::output::Rows;
+
+/// Version of the JSON; a change that breaks a reader counts it up.
+const SCHEMA: u32 = 1;
+/// Runnable threads of others, over the last minute, that disturb a measurement.
+const BUSY: f64 = 0.3;
+
+/// What to say when something else seems to run.
+pub(super) fn load_note(machine: &Machine) -> Option<String> {
+    let load = machine.load_average.filter(|load| *load > BUSY)?;
+    Some(format!(
+        "the load average is {load:.2}: something else runs or just ran; only ratios of this run count"
+    ))
+}
+
+/// The lines above the table.
+pub(super) fn heading(machine: &Machine, rounds: usize, floors: &[Floor]) -> String {
+    let cpu = machine.cpu.as_deref().unwrap_or("unknown CPU");
+    let mut lines = format!(
+        "{cpu}, {}, {} cores; medians and ranges of {rounds} rounds\n",
+        machine.instruction_set, machine.cores
+    );
+    for Floor { threads, gigaflops } in floors {
+        let unit = if *threads == 1 { "thread" } else { "threads" };
+        lines += &format!(
+            "floor of {threads} {unit}: {:.1} GFLOP/s in plain f32 multiplications ({})\n",
+            gigaflops.median,
+            range(gigaflops, 1)
+        );
+    }
+    lines
+}
+
+/// The table.
+pub(super) fn rows(results: &[CaseResult]) -> Rows {
+    let columns = [
+        "kind",
+        "hidden",
+        "lanes",
+        "threads",
+        "updates_per_s",
+        "range",
+        "GFLOP_per_s",
+        "of_floor",
+        "range_of_floor",
+        "speed_up",
+        "KiB_per_lane",
+    ];
+    let row = |result: &CaseResult| {
+        let case = &result.case;
+        vec![
+            json!(case.shape.step_function),
+            json!(case.shape.hidden),
+            json!(case.lanes),
+            json!(case.threads),
+            rounded(result.updates_per_second.median, 1),
+            json!(range(&result.updates_per_second, 1)),
+            rounded(result.gigaflops.median, 1),
+            rounded(result.fraction_of_floor.median, 3),
+            json!(range(&result.fraction_of_floor, 3)),
+            json!(result.speed_up.map(|speed_up| rounded(speed_up.median, 2))),
+            json!(result.bytes_per_lane.map(|bytes| bytes / 1024)),
+        ]
+    };
+    Rows::of(&columns, results.iter().map(row))
+}
+
+/// Everything, for programs.
+pub(super) fn json(
+    machine: &Machine,
+    rounds: usize,
+    floors: &[Floor],
+    results: &[CaseResult],
+) -> Value {
+    let floors = floors.iter().map(|floor| {
+        json!({
+            "threads": floor.threads,
+            "gigaflops": floor.gigaflops.median,
+            "gigaflops_range": ends(&floor.gigaflops),
+        })
+    });
+    json!({
+        "schema": SCHEMA,
+        "machine": {
+            "cpu": machine.cpu,
+            "instruction_set": machine.instruction_set,
+            "cores": machine.cores,
+            "load_average": machine.load_average,
+        },
+        "rounds": rounds,
+        "floors": floors.collect::<Vec<_>>(),
+        "cases": results.iter().map(case_json).collect::<Vec<_>>(),
+    })
+}
+
+fn case_json(result: &CaseResult) -> Value {
+    let case = &result.case;
+    json!({
+        "kind": case.shape.step_function,
+        "hidden": case.shape.hidden,
+        "elements": case.shape.elements,
+        "batch": case.shape.batch,
+        "max_steps": case.shape.max_steps,
+        "unroll": case.shape.unroll,
+        "lanes": case.lanes,
+        "threads": case.threads,
+        "operations_per_update": result.operations_per_update,
+        "updates_per_second": result.updates_per_second.median,
+        "updates_per_second_range": ends(&result.updates_per_second),
+        "gigaflops": result.gigaflops.median,
+        "fraction_of_floor": result.fraction_of_floor.median,
+        "fraction_of_floor_range": ends(&result.fraction_of_floor),
+        "speed_up": result.speed_up.map(|speed_up| speed_up.median),
+        "speed_up_range": result.speed_up.as_ref().map(ends),
+        "bytes_per_lane": result.bytes_per_lane,
+    })
+}
+
+const fn ends(spread: &Spread) -> [f64; 2] {
+    [spread.least, spread.most]
+}
+
+fn range(spread: &Spread, digits: usize) -> String {
+    format!("{:.digits$} - {:.digits$}", spread.least, spread.most)
+}
+
+fn rounded(number: f64, digits: i32) -> Value {
+    let scale = 10_f64.powi(digits);
+    json!((number * scale).round() / scale)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{
+        super::summary::{
+            floors,
+            tests::{CASES, results, rounds},
+        },
+        *,
+    };
+
+    fn machine(load_average: f64) -> Machine {
+        Machine {
+            cpu: Some("A CPU".into()),
+            instruction_set: "avx512",
+            cores: 2,
+            load_average: Some(load_average),
+        }
+    }
+
+    #[test]
+    fn people_read_the_machine_the_floors_and_a_row_for_each_case() {
+        let heading = heading(&machine(0.0), 3, &floors(&CASES(), &rounds()));
+        let rows = rows(&results());
+        let cells = rows.rows.iter().map(|row| {
+            let cells: Vec<String> = row.iter().map(crate::cli::output::text).collect();
+            cells.join(" | ")
+        });
+        let cells: Vec<String> = cells.collect();
+        insta::assert_snapshot!(format!(
+            "{heading}\n{}\n{}",
+            rows.columns.join(" | "),
+            cells.join("\n")
+        ));
+    }
+
+    #[test]
+    fn programs_read_every_figure_with_its_range() {
+        let floors = floors(&CASES(), &rounds());
+        let json = json(&machine(0.0), 3, &floors, &results()[2..]);
+        insta::assert_snapshot!(format!("{json:#}"));
+    }
+
+    #[test]
+    fn a_busy_machine_is_told_of_and_an_idle_one_is_not() {
+        assert_eq!(load_note(&machine(0.1)), None);
+        assert!(load_note(&machine(1.8)).unwrap().contains("1.80"));
+    }
+}

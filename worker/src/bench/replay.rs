@@ -1,0 +1,118 @@
+//! The first updates of a timed trial in full, so that other programs can repeat them: parameters
+//! before, every batch, and the loss that training itself reported for each.
+
+use std::sync::Mutex;
+
+use pondersweep_proto::{
+    metric::{Metric, Observation},
+    spec::{SpecError, TrialSpec},
+};
+
+use super::{BenchShape, training::train_updates};
+use crate::{
+    model::Layout,
+    seed::{Purpose, Seeds},
+    task::{Parity, Range},
+    train::{Continue, Observer},
+};
+
+/// Some updates of one trial.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Replay {
+    /// What is trained.
+    pub trial: TrialSpec,
+    /// The parameters before the first update, in the order of `model/parameters.rs`.
+    pub parameters: Vec<f32>,
+    /// The batch of every update.
+    pub batches: Vec<ReplayedBatch>,
+    /// The loss of every update, before its step.
+    pub losses: Vec<f64>,
+}
+
+/// The samples of one update.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ReplayedBatch {
+    /// `[batch, elements]`, row-major.
+    pub x: Vec<f32>,
+    /// `[batch]`.
+    pub labels: Vec<bool>,
+}
+
+impl Replay {
+    /// Trains one trial for so many updates.
+    ///
+    /// # Errors
+    /// A size is out of the range a sweep may have.
+    pub fn record(shape: &BenchShape, updates: u64) -> Result<Self, SpecError> {
+        let trial = shape.observed_trial(updates)?;
+        let losses = Mutex::new(Vec::new());
+        train_updates(std::slice::from_ref(&trial), 1, &Losses(&losses));
+        let seeds = Seeds::of(&trial);
+        let configuration = &trial.configuration;
+        Ok(Self {
+            parameters: Layout::of(configuration)
+                .initial(&seeds, configuration.method().halting_bias()),
+            batches: (0..updates)
+                .map(|update| ReplayedBatch::of(&trial, &seeds, update))
+                .collect(),
+            losses: losses.into_inner().expect("training never panics here"),
+            trial,
+        })
+    }
+}
+
+impl ReplayedBatch {
+    fn of(trial: &TrialSpec, seeds: &Seeds, update: u64) -> Self {
+        let task = Parity::new(&trial.configuration);
+        let batch = trial.configuration.training.batch;
+        let mut x = vec![0.0; batch as usize * task.elements()];
+        let labels = (0..u64::from(batch))
+            .zip(x.chunks_exact_mut(task.elements()))
+            .map(|(number, sample)| {
+                let mut draws = seeds.draws(Purpose::Data, [update, number]);
+                task.generate(Range::Interpolation, &mut draws, sample)
+            })
+            .collect();
+        Self { x, labels }
+    }
+}
+
+struct Losses<'a>(&'a Mutex<Vec<f64>>);
+
+impl Observer for Losses<'_> {
+    fn observe(&self, _: usize, observation: Observation) {
+        if observation.metric == Metric::LossTraining {
+            let mut losses = self.0.lock().expect("nobody panics with it");
+            losses.push(observation.value);
+        }
+    }
+
+    fn after_update(&self, _: usize, _: u64) -> Continue {
+        Continue::Yes
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use pondersweep_proto::spec::{StepFunction, Unroll};
+
+    use super::*;
+
+    #[test]
+    fn a_replay_has_a_batch_and_a_finite_loss_for_every_update() {
+        let shape = BenchShape {
+            step_function: StepFunction::Gru,
+            hidden: 8,
+            elements: 4,
+            batch: 6,
+            max_steps: 3,
+            unroll: Unroll::Fixed,
+        };
+        let replay = Replay::record(&shape, 3).unwrap();
+        assert_eq!((replay.batches.len(), replay.losses.len()), (3, 3));
+        assert_eq!(replay.parameters.len(), 3 * (4 + 8 + 2) * 8 + 2 * 9);
+        assert_eq!(replay.batches[2].x.len(), 6 * 4);
+        assert!(replay.losses.iter().all(|loss| loss.is_finite()));
+        assert_ne!(replay.batches[0], replay.batches[1]);
+    }
+}

@@ -1,0 +1,38 @@
+//! EDGE: Ctrl-C and SIGTERM, for every command that runs until told to stop. The first asks it to
+//! stop in order, the second ends the process at once.
+
+use std::io;
+
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+/// Exit code of a process that a second signal ended at once: 128 and the number of SIGINT.
+pub const EXIT_INTERRUPTED: u8 = 130;
+
+/// A token that is cancelled by the first SIGINT or SIGTERM. Others may cancel it as well: signals
+/// are counted by themselves, since Ctrl-C reaches a child also as the end of its standard input,
+/// and is still the first.
+///
+/// # Errors
+/// The process may not handle signals.
+pub fn on_interrupt() -> io::Result<CancellationToken> {
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    let stop = CancellationToken::new();
+    let stopping = stop.clone();
+    tokio::spawn(async move {
+        let mut asked = false;
+        loop {
+            tokio::select! {
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+            }
+            if asked {
+                std::process::exit(EXIT_INTERRUPTED.into());
+            }
+            asked = true;
+            stopping.cancel();
+        }
+    });
+    Ok(stop)
+}

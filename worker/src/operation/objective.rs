@@ -1,0 +1,58 @@
+//! What a bundle minimises, computed by the kernels or as the plain program.
+
+use burn::{
+    backend::Dispatch,
+    tensor::{Device, Tensor},
+};
+use pondersweep_proto::spec::Method;
+
+use super::{
+    Body,
+    extension::{FusedLosses, Pondering},
+    network::Outputs,
+};
+use crate::{
+    kernel::{InstructionSet, Loss},
+    model::{LaneLosses, StepLimit, loss},
+};
+
+/// The loss of every lane of a bundle, by the method it learns to halt with.
+#[derive(Clone, Debug)]
+pub struct Objective {
+    plain: LaneLosses,
+    fused: Option<FusedLosses>,
+}
+
+impl Objective {
+    /// The losses of lanes with these methods and the step limit of training.
+    ///
+    /// # Panics
+    /// There is no lane, or the lanes differ in more than the numbers of a lane.
+    #[must_use]
+    pub fn new(methods: &[Method], limit: StepLimit, body: Body, device: &Device) -> Self {
+        let loss = |method| Loss::new(method, limit.max_steps());
+        Self {
+            plain: LaneLosses::new(methods, limit, device),
+            fused: (body == Body::Kernels).then(|| FusedLosses {
+                lanes: methods.iter().map(loss).collect(),
+                instructions: InstructionSet::detect(),
+            }),
+        }
+    }
+
+    /// The mean loss of every lane, `[lanes]`; `targets` (`[lanes, batch]`) is +1 where the right
+    /// answer is yes, -1 where it is no.
+    #[must_use]
+    pub fn losses(&self, outputs: Outputs, targets: &Tensor<2>) -> Tensor<1> {
+        match (&self.fused, &outputs.stops) {
+            (Some(losses), Some(stops)) => {
+                let stops = stops.clone().into_dispatch();
+                let logits = outputs.logits.into_dispatch();
+                let targets = targets.clone().into_dispatch();
+                let losses = Dispatch::lane_losses(logits, stops, targets, losses.clone());
+                Tensor::from_dispatch(losses)
+            }
+            _ => loss::per_lane(self.plain.per_sample(&outputs.apart(), targets)),
+        }
+    }
+}

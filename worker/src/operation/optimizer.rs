@@ -1,0 +1,93 @@
+//! The optimiser of a bundle, with the kernels or on tensors.
+
+use burn::{
+    backend::Dispatch,
+    tensor::{Device, Tensor},
+};
+use pondersweep_proto::spec::TrainingSettings;
+
+use super::{
+    Body, adam,
+    extension::{LaneAdam, Optimizing},
+};
+use crate::kernel::{Adam, AdamSettings, InstructionSet};
+
+/// Adam for every lane at once, after an optional clipping of each lane's global gradient norm. No
+/// number of one lane reaches another.
+#[derive(Clone, Debug)]
+pub struct Optimizer(Form);
+
+#[derive(Clone, Debug)]
+enum Form {
+    Fused {
+        lanes: Vec<LaneAdam>,
+        instructions: InstructionSet,
+    },
+    Plain(Box<adam::Adam>),
+}
+
+impl Optimizer {
+    /// For lanes with these settings, which share the decays and epsilon, and this many parameters
+    /// each.
+    ///
+    /// # Panics
+    /// There is no lane.
+    #[must_use]
+    pub fn new(
+        lanes: &[&TrainingSettings],
+        parameters: usize,
+        body: Body,
+        device: &Device,
+    ) -> Self {
+        if body == Body::Tensors {
+            return Self(Form::Plain(Box::new(adam::Adam::new(lanes, device))));
+        }
+        let lane = |settings: &&TrainingSettings| LaneAdam {
+            settings: lane_settings(settings),
+            state: Adam::new(parameters),
+        };
+        Self(Form::Fused {
+            lanes: lanes.iter().map(lane).collect(),
+            instructions: InstructionSet::detect(),
+        })
+    }
+
+    /// One update: the parameters (`[lanes, parameters]`) after a step against the gradient, and
+    /// the norm of each lane's gradient before clipping. Where the norm is not finite the lane has
+    /// diverged, and its new parameters mean nothing.
+    #[must_use]
+    pub fn step(&mut self, parameters: Tensor<2>, gradient: Tensor<2>) -> (Tensor<2>, Vec<f64>) {
+        match &mut self.0 {
+            Form::Fused {
+                lanes,
+                instructions,
+            } => {
+                let (parameters, gradient) = (parameters.into_dispatch(), gradient.into_dispatch());
+                let (parameters, norms) =
+                    Dispatch::adam_step(parameters, gradient, lanes, *instructions);
+                (Tensor::from_dispatch(parameters), norms)
+            }
+            Form::Plain(adam) => adam.step(parameters, gradient),
+        }
+    }
+
+    /// Keeps only the lanes at these positions.
+    pub fn select(&mut self, positions: &[usize]) {
+        match &mut self.0 {
+            Form::Fused { lanes, .. } => {
+                *lanes = positions.iter().map(|&lane| lanes[lane].clone()).collect();
+            }
+            Form::Plain(adam) => adam.select(positions),
+        }
+    }
+}
+
+fn lane_settings(settings: &TrainingSettings) -> AdamSettings {
+    AdamSettings {
+        learning_rate: settings.learning_rate,
+        beta_1: settings.adam_beta_1,
+        beta_2: settings.adam_beta_2,
+        epsilon: settings.adam_epsilon,
+        gradient_clip: settings.gradient_clip,
+    }
+}

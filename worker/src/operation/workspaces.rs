@@ -1,0 +1,107 @@
+//! The kernels' memory, lent to one pass at a time and used again by the next: after the first
+//! update of a bundle none is allocated.
+
+use std::{
+    fmt,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use crate::kernel::{InstructionSet, Purpose, Shape, Workspace};
+
+/// The workspaces of a bundle that no pass holds at the moment. Clones share them.
+#[derive(Clone)]
+pub(super) struct Workspaces {
+    instructions: InstructionSet,
+    idle: Arc<Mutex<Vec<(Purpose, Workspace)>>>,
+}
+
+impl Workspaces {
+    /// None yet, for the best instructions of this processor.
+    pub(super) fn new() -> Self {
+        Self {
+            instructions: InstructionSet::detect(),
+            idle: Arc::default(),
+        }
+    }
+
+    /// Lends one workspace for each lane.
+    pub(super) fn lend(&self, shape: Shape, purpose: Purpose, lanes: usize) -> Lent {
+        let mut idle = self.idle();
+        let workspaces = (0..lanes).map(|_| {
+            let fits = |(for_what, workspace): &(Purpose, Workspace)| {
+                *for_what == purpose && *workspace.shape() == shape
+            };
+            match idle.iter().position(fits) {
+                Some(index) => idle.swap_remove(index).1,
+                None => Workspace::with_instructions(shape, purpose, self.instructions),
+            }
+        });
+        Lent {
+            workspaces: workspaces.collect(),
+            purpose,
+            owner: self.clone(),
+        }
+    }
+
+    fn idle(&self) -> MutexGuard<'_, Vec<(Purpose, Workspace)>> {
+        // A workspace remembers nothing of the pass before, not even of one that panicked.
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for Workspaces {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Workspaces").finish_non_exhaustive()
+    }
+}
+
+/// One workspace a lane, given back when dropped: after the backward pass, or with a graph that
+/// nobody differentiates.
+pub(super) struct Lent {
+    pub(super) workspaces: Vec<Workspace>,
+    purpose: Purpose,
+    owner: Workspaces,
+}
+
+impl Drop for Lent {
+    fn drop(&mut self) {
+        let purpose = self.purpose;
+        let back = self.workspaces.drain(..);
+        let mut idle = self.owner.idle();
+        idle.extend(back.map(|workspace| (purpose, workspace)));
+    }
+}
+
+impl fmt::Debug for Lent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Lent({})", self.workspaces.len())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use pondersweep_proto::spec::StepFunction;
+
+    use super::*;
+
+    #[test]
+    fn a_workspace_given_back_is_lent_again_for_the_same_shape_and_purpose_only() {
+        let shape = Shape {
+            step_function: StepFunction::Rnn,
+            batch: 2,
+            elements: 3,
+            hidden: 4,
+            steps: 5,
+        };
+        let workspaces = Workspaces::new();
+        drop(workspaces.lend(shape, Purpose::Training, 2));
+        assert_eq!(workspaces.idle().len(), 2);
+        let lent = workspaces.lend(shape, Purpose::Training, 1);
+        assert_eq!(workspaces.idle().len(), 1);
+        drop(workspaces.lend(shape, Purpose::Evaluation, 1));
+        drop(workspaces.lend(Shape { batch: 1, ..shape }, Purpose::Training, 1));
+        assert_eq!(workspaces.idle().len(), 3);
+        drop(lent);
+        assert_eq!(workspaces.idle().len(), 4);
+    }
+}
