@@ -61,6 +61,14 @@ fn a_trial_that_needs_too_much_memory_fails_and_the_rest_of_its_run_succeeds() {
     assert_eq!(sandbox.count(deaths), 4);
     let others = "select count(*) from trial where failures + worker_losses > 0";
     assert_eq!(sandbox.count(others), 0);
+    let poison = "select trial_id from trial where state = 'failed'";
+    let trial = sandbox.run(&["explain", &sandbox.count(poison).to_string()]);
+    let finding = "against it: out of memory 2 of 2, at which it has failed";
+    assert!(trial.stdout.contains(finding), "{trial:?}");
+    let sweep = sandbox.run(&["explain", "last"]);
+    let finding = "4 attempts of 2 trials died of out_of_memory, counted against the trial";
+    assert!(sweep.stdout.contains(finding), "{sweep:?}");
+    assert_eq!(sandbox.run(&["explain", "nowhere"]).code, 5);
 }
 
 #[test]

@@ -4,6 +4,7 @@
 mod bench;
 mod connect;
 mod exit;
+mod explain;
 mod export;
 mod list;
 mod output;
@@ -54,6 +55,7 @@ enum Command {
     Wait(wait::WaitArgs),
     Query(query::QueryArgs),
     Export(export::ExportArgs),
+    Explain(explain::ExplainArgs),
     Report(report::ReportArgs),
     #[command(subcommand)]
     Trial(trial::TrialCommand),
@@ -99,6 +101,7 @@ async fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         Command::Wait(args) => wait::run(args).await,
         Command::Query(args) => query::run(args).await,
         Command::Export(args) => export::run(args).await,
+        Command::Explain(args) => explain::run(args).await,
         Command::Report(args) => report::run(args).await,
         Command::Trial(command) => trial::run(command).await,
         Command::Bench(command) => bench::run(&command),

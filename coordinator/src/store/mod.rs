@@ -24,8 +24,8 @@ use sqlx::{Connection, SqliteConnection};
 pub use error::{CommitError, DatabaseError, OpenError, ReadError, RestoreError};
 pub use name::UnknownName;
 pub use read::{
-    AttemptDetail, CellResult, Completeness, Configuration, Event, Metrics, Reader, Rows,
-    SweepSummary, TrialDetail, TrialResult, Value,
+    AttemptDetail, CellResult, Completeness, Configuration, Deaths, Event, Metrics, Reader, Rows,
+    SweepSummary, TrialDetail, TrialResult, Troubles, Value,
 };
 pub use record::{AttemptReport, Batch, Restored, RestoredSweep, StoredSweep, WorkerRecord};
 

@@ -10,7 +10,7 @@ use std::{
 
 use pondersweep_proto::{
     metric::{Metric, Observation},
-    spec::{Residual, Settings, StepFunction, TrialSpec, Unroll},
+    spec::{ModelKind, Residual, Settings, StepFunction, TrialSpec, Unroll},
 };
 
 use super::{Continue, LaneEnd, Observer, train, train_together};
@@ -134,9 +134,9 @@ fn many_lanes(count: u32, shape: impl Fn(&mut Settings)) -> Vec<TrialSpec> {
         let number = f64::from(index % 7);
         let mut lane = trial(|settings| {
             settings.evaluation.extrapolate = true;
-            settings.model.lambda_p = 0.1 + 0.1 * number;
-            settings.model.beta = 0.01 * number;
-            settings.model.halting_bias = number - 3.0;
+            settings.model.lambda_p = Some(0.1 + 0.1 * number);
+            settings.model.beta = Some(0.01 * number);
+            settings.model.halting_bias = Some(number - 3.0);
             settings.training.learning_rate = 1e-3 * (1.0 + number);
             settings.training.gradient_clip = index.is_multiple_of(2).then_some(0.1);
             shape(settings);
@@ -152,23 +152,44 @@ fn each_shape() -> Vec<Vec<TrialSpec>> {
 }
 
 fn each_shape_of(count: u32) -> Vec<Vec<TrialSpec>> {
-    let shape = |step_function, unroll, residual| {
-        many_lanes(count, move |settings: &mut Settings| {
+    let ponder_net = |unroll, residual| {
+        move |settings: &mut Settings| {
+            settings.model.unroll = Some(unroll);
+            settings.model.epsilon = Some(0.3);
+            settings.model.residual = Some(residual);
+        }
+    };
+    let shape = |step_function, method: &dyn Fn(&mut Settings)| {
+        many_lanes(count, |settings: &mut Settings| {
             settings.model.step_function = step_function;
-            settings.model.unroll = unroll;
-            settings.model.epsilon = 0.3;
-            settings.model.residual = residual;
             settings.model.max_steps = 5;
             settings.model.hidden = 20;
             settings.training.batch = 33;
+            method(settings);
         })
     };
+    use {Residual as R, StepFunction as F, Unroll as U};
     vec![
-        shape(StepFunction::Gru, Unroll::Fixed, Residual::Remainder),
-        shape(StepFunction::Gru, Unroll::Cumulative, Residual::Normalise),
-        shape(StepFunction::Rnn, Unroll::Cumulative, Residual::Remainder),
-        shape(StepFunction::Rnn, Unroll::Fixed, Residual::Normalise),
+        shape(F::Gru, &ponder_net(U::Fixed, R::Remainder)),
+        shape(F::Gru, &ponder_net(U::Cumulative, R::Normalise)),
+        shape(F::Rnn, &ponder_net(U::Cumulative, R::Remainder)),
+        shape(F::Rnn, &ponder_net(U::Fixed, R::Normalise)),
+        shape(F::Gru, &act),
+        shape(F::Rnn, &fixed_steps),
     ]
+}
+
+/// ACT, with what told PonderNet's lanes apart told as tau.
+fn act(settings: &mut Settings) {
+    settings.model.kind = ModelKind::Act;
+    settings.model.tau = settings.model.beta.take();
+    settings.model.lambda_p = None;
+}
+
+fn fixed_steps(settings: &mut Settings) {
+    settings.model.kind = ModelKind::Fixed;
+    (settings.model.lambda_p, settings.model.beta) = (None, None);
+    settings.model.halting_bias = None;
 }
 
 #[test]
@@ -179,6 +200,27 @@ fn training_repeats_to_the_bit_and_every_lane_has_numbers_of_its_own() {
         assert_eq!(first.bits(lane), second.bits(lane));
         let others = (0..lane).map(|other| first.bits(other));
         assert!(others.into_iter().all(|other| other != first.bits(lane)));
+    }
+}
+
+#[test]
+fn a_lane_that_panics_fails_alone_and_leaves_the_others_undisturbed() {
+    let lanes = &each_shape()[1];
+    let (_, undisturbed) = run(lanes);
+    for threads in [1, 2] {
+        let recorder = Recorder {
+            panic_at: BTreeMap::from([(2, 3)]),
+            ..Recorder::default()
+        };
+        let ends = run_with(threads, lanes, &recorder);
+        for (lane, end) in ends.iter().enumerate() {
+            if lane == 2 {
+                assert_eq!(*end, LaneEnd::Panicked("lane 2 at update 3".into()));
+            } else {
+                assert_eq!(*end, LaneEnd::Succeeded);
+                assert_eq!(recorder.bits(lane), undisturbed.bits(lane));
+            }
+        }
     }
 }
 
@@ -288,7 +330,7 @@ fn an_empty_bundle_has_no_ends() {
 fn a_small_network_learns_parity() {
     let spec = trial(|settings| {
         settings.model.hidden = 24;
-        settings.model.beta = 0.01;
+        settings.model.beta = Some(0.01);
         settings.training.batch = 64;
         settings.training.updates = 600;
         settings.evaluation.every = 600;

@@ -23,9 +23,7 @@ const OF_ITS_OWN: [Signal; 7] = [
 /// The failure of a process that ended unasked, from its status and the last lines it wrote to
 /// standard error. `memory_kills` are those since it started, where the kernel tells.
 pub(super) fn failure_of(status: ExitStatus, last_words: &[String], memory_kills: u64) -> Failure {
-    let about_memory = last_words
-        .iter()
-        .find(|line| line.contains(ALLOCATION_FAILED));
+    let about_memory = last_words.iter().find(|line| is_telling(line));
     let signal = status.signal();
     let killed = signal == Some(Signal::KILL.as_raw());
     let cause = if about_memory.is_some() || killed && memory_kills > 0 {
@@ -43,6 +41,11 @@ pub(super) fn failure_of(status: ExitStatus, last_words: &[String], memory_kills
             &format!("; the kernel ended {memory_kills} processes for want of memory while it ran");
     }
     Failure::new(cause, message)
+}
+
+/// Whether a line says what a process is dying of.
+pub(super) fn is_telling(line: &str) -> bool {
+    line.contains(ALLOCATION_FAILED)
 }
 
 /// Processes that the kernel ended for want of memory since the machine started; 0 where it does not

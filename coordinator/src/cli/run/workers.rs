@@ -17,7 +17,7 @@ use tokio::{
     time::timeout,
 };
 
-use super::death::{failure_of, memory_kills};
+use super::death::{failure_of, is_telling, memory_kills};
 use crate::{driver::DriverHandle, scheduler::Process};
 
 /// Workers that may end one after the other without having held a trial, before `run` gives up:
@@ -199,9 +199,11 @@ async fn bury(driver: &DriverHandle, process_id: u32, failure: Failure) -> usize
     })
 }
 
+/// Keeps the last lines, and any that says what the process is dying of: a backtrace may follow it.
 fn keep(last: &mut VecDeque<String>, line: String) {
     if last.len() == LAST_LINES {
-        last.pop_front();
+        let oldest = last.iter().position(|line| !is_telling(line));
+        last.remove(oldest.unwrap_or(0));
     }
     last.push_back(line);
 }

@@ -228,7 +228,7 @@ fn a_sweep_that_fails_too_often_is_paused_with_its_reason_and_goes_on_when_resum
 }
 
 #[test]
-fn the_failure_rate_survives_a_restart() {
+fn whence_the_failure_rate_is_counted_is_stored_with_the_resumption() {
     let mut scene = long_sweep();
     for _ in 0..3 {
         scene.fail_one();

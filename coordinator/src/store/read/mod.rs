@@ -9,6 +9,7 @@ mod query;
 mod result;
 mod sweep;
 mod trial;
+mod troubles;
 
 use std::path::Path;
 
@@ -21,6 +22,7 @@ pub use query::{Rows, Value};
 pub use result::{Metrics, TrialResult};
 pub use sweep::SweepSummary;
 pub use trial::{AttemptDetail, Event, TrialDetail};
+pub use troubles::{Deaths, Troubles};
 
 use super::{error::OpenError, open};
 
@@ -51,6 +53,7 @@ pub(super) fn statements() -> impl Iterator<Item = &'static str> {
         result::STATEMENTS,
         sweep::STATEMENTS,
         trial::STATEMENTS,
+        troubles::STATEMENTS,
     ]
     .into_iter()
     .flatten()
