@@ -10,6 +10,8 @@ mod blame;
 mod command_line;
 #[path = "system/faults.rs"]
 mod faults;
+#[path = "system/promises.rs"]
+mod promises;
 #[path = "system/run.rs"]
 mod run;
 #[path = "system/services.rs"]
