@@ -127,7 +127,10 @@ mod tests {
         let width = widths.of(&trial(|_| {}), &go_on);
         assert!(take_asked() > 1, "it trained nothing");
         // Of the same shape: lanes differ in it.
-        let again = widths.of(&trial(|settings| settings.model.lambda_p = 0.9), &go_on);
+        let again = widths.of(
+            &trial(|settings| settings.model.lambda_p = Some(0.9)),
+            &go_on,
+        );
         assert_eq!((again, take_asked()), (width, 0));
         widths.of(&trial(|settings| settings.model.hidden = 9), &go_on);
         assert!(take_asked() > 1);
