@@ -97,9 +97,10 @@ impl Stopwatch {
 
     /// `None` before an update was timed.
     fn rate(&self) -> Option<f64> {
+        let seconds = (self.last? - self.started?).as_secs_f64();
         #[expect(clippy::cast_precision_loss, reason = "a count below 2^53")]
         let updates = (self.updates - self.warm_updates) as f64;
-        Some(updates / (self.last? - self.started?).as_secs_f64())
+        Some(updates / seconds)
     }
 }
 
@@ -159,6 +160,14 @@ mod tests {
             .into_iter()
             .chain((1..).map(|n| 3000 + 10 * n));
         assert!((rate(1, 95, updates) - 100.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn training_that_is_stopped_before_it_is_warm_has_no_rate() {
+        let trial = crate::test_support::trial(|_| {});
+        let (device, window) = (crate::test_support::device(), Duration::from_secs(1));
+        let rate = updates_per_second_on(&device, &[trial], window, &|| false);
+        assert_eq!(rate, None);
     }
 
     #[test]
