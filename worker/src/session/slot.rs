@@ -2,6 +2,7 @@
 //! what it measures. A panic of that thread is a failed attempt, never the end of the worker.
 
 mod compute;
+mod pace;
 mod width;
 mod widths;
 
