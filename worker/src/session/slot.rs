@@ -2,6 +2,7 @@
 //! what it measures. A panic of training fails the attempt it happened in, and no other.
 
 mod compute;
+mod pace;
 mod width;
 mod widths;
 

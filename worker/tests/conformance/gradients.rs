@@ -2,11 +2,11 @@
 //! processor. (On the processor that holds the kernels to the plain program.)
 
 use burn::tensor::{Device, Tensor, TensorData};
-use pondersweep_proto::spec::TrialSpec;
+use pondersweep_proto::spec::{Method, TrialSpec};
 use pondersweep_worker::{
     device::DeviceName,
     model::{Layout, StepLimit},
-    operation::{Body, LaneObjective, Network, Objective},
+    operation::{Body, Network, Objective},
     seed::{Purpose, Seeds},
     task::{Batch, Parity, Range},
 };
@@ -43,10 +43,13 @@ fn losses_and_gradients_are_those_of_the_processor() {
 fn losses_and_gradients(lanes: &[TrialSpec], device: &Device, body: Body) -> (Vec<f64>, Vec<f64>) {
     let configuration = &lanes[0].configuration;
     let layout = Layout::of(configuration);
-    let limit = StepLimit::of(&configuration.model);
+    let limit = StepLimit::of(configuration);
     let network = Network::new(layout, limit, body);
-    let residual = configuration.model.residual;
-    let objective = Objective::new(&objectives(lanes), limit, residual, body, device);
+    let methods: Vec<Method> = lanes
+        .iter()
+        .map(|lane| lane.configuration.method())
+        .collect();
+    let objective = Objective::new(&methods, limit, body, device);
     let batch = batch(lanes, device);
 
     let parameters = network.tracked(&initial_parameters(lanes, &layout, device));
@@ -57,16 +60,6 @@ fn losses_and_gradients(lanes: &[TrialSpec], device: &Device, body: Body) -> (Ve
         numbers(losses.inner()),
         numbers(parameters.gradient(&mut gradients)),
     )
-}
-
-fn objectives(lanes: &[TrialSpec]) -> Vec<LaneObjective> {
-    let models = lanes.iter().map(|lane| &lane.configuration.model);
-    models
-        .map(|model| LaneObjective {
-            lambda_p: model.lambda_p,
-            beta: model.beta,
-        })
-        .collect()
 }
 
 fn batch(lanes: &[TrialSpec], device: &Device) -> Batch {
@@ -81,8 +74,8 @@ fn batch(lanes: &[TrialSpec], device: &Device) -> Batch {
 /// `[lanes, parameters]`.
 fn initial_parameters(lanes: &[TrialSpec], layout: &Layout, device: &Device) -> Tensor<2> {
     let row = |lane: &TrialSpec| {
-        let halting_bias = lane.configuration.model.halting_bias;
-        layout.initial(&Seeds::of(lane), halting_bias)
+        let method = lane.configuration.method();
+        layout.initial(&Seeds::of(lane), method.halting_bias())
     };
     let rows: Vec<f32> = lanes.iter().flat_map(row).collect();
     let data = TensorData::new(rows, [lanes.len(), layout.size()]);

@@ -117,7 +117,7 @@ fn a_lane_trains_as_it_does_alone() {
 #[test]
 fn a_lane_that_diverges_leaves_the_others_undisturbed() {
     for unroll in [Unroll::Fixed, Unroll::Cumulative] {
-        let mut lanes = lanes(|settings| settings.model.unroll = unroll);
+        let mut lanes = lanes(|settings| settings.model.unroll = Some(unroll));
         let (_, undisturbed) = run(&lanes);
         // The first step throws every weight out of range, so the second update is not finite.
         let mut wild = lanes[1].configuration.to_settings();
@@ -140,7 +140,7 @@ fn parity_of_eight_is_learnt() {
         settings.task.elements = 8;
         settings.model.hidden = 128;
         settings.model.max_steps = 3;
-        settings.model.beta = 0.01;
+        settings.model.beta = Some(0.01);
         settings.training.batch = 256;
         settings.training.learning_rate = 0.01;
         settings.training.gradient_clip = Some(1.0);

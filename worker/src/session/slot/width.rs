@@ -8,6 +8,8 @@ use std::fmt;
 const GOOD_ENOUGH: f64 = 0.97;
 /// The widest bundle that is tried: a device that is still not full then has other bounds than width.
 const WIDEST: u32 = 128;
+/// Doublings in a row that bring nothing, after which no wider bundle is tried.
+const PATIENCE: usize = 2;
 /// Parts of the available memory, and how many of them a bundle may take: the rest is for what
 /// grows later, such as an evaluation.
 const MEMORY_PARTS: u64 = 5;
@@ -31,8 +33,9 @@ pub(super) struct Curve {
 }
 
 impl Curve {
-    /// Measures ever wider bundles, until twice the lanes do no more together, do not fit into the
-    /// available memory (in bytes; `None` if it is not known), or cannot be measured.
+    /// Measures ever wider bundles, until twice and four times the lanes do no more together, or
+    /// twice the lanes do not fit into the available memory (in bytes; `None` if it is not known),
+    /// or a width cannot be measured.
     pub(super) fn climb(
         available: Option<u64>,
         mut measure: impl FnMut(u32) -> Option<Point>,
@@ -50,8 +53,7 @@ impl Curve {
     /// The width to train with: the narrowest that is good enough and fits; 1 if nothing is known.
     pub(super) fn width(&self) -> u32 {
         let fitting = || self.widths().filter(|(_, point)| self.fits(point.bytes));
-        let rates = fitting().map(|(_, point)| point.updates_per_second);
-        let enough = rates.fold(0.0, f64::max) * GOOD_ENOUGH;
+        let enough = best(fitting().map(|(_, point)| point)) * GOOD_ENOUGH;
         let good = fitting().find(|(_, point)| point.updates_per_second >= enough);
         good.map_or(1, |(lanes, _)| lanes)
     }
@@ -60,11 +62,18 @@ impl Curve {
         let Some((lanes, last)) = self.widths().last() else {
             return Some(1);
         };
-        let before = self.points.iter().rev().nth(1);
-        let gains = before
-            .is_none_or(|before| before.updates_per_second < last.updates_per_second * GOOD_ENOUGH);
         let fits = self.fits(last.bytes.saturating_mul(2));
-        (gains && fits && lanes < WIDEST).then_some(2 * lanes)
+        (fits && self.still_gains() && lanes < WIDEST).then_some(2 * lanes)
+    }
+
+    /// Whether one of the last two widths beat all before: a single slow moment of a busy machine
+    /// does not end the curve.
+    fn still_gains(&self) -> bool {
+        let Some(before) = self.points.len().checked_sub(PATIENCE).filter(|&n| n > 0) else {
+            return true;
+        };
+        let (before, last) = self.points.split_at(before);
+        best(last) * GOOD_ENOUGH > best(before)
     }
 
     fn fits(&self, bytes: u64) -> bool {
@@ -74,6 +83,11 @@ impl Curve {
     fn widths(&self) -> impl Iterator<Item = (u32, &Point)> {
         (0..).map(|doublings| 1 << doublings).zip(&self.points)
     }
+}
+
+fn best<'a>(points: impl IntoIterator<Item = &'a Point>) -> f64 {
+    let rates = points.into_iter().map(|point| point.updates_per_second);
+    rates.fold(0.0, f64::max)
 }
 
 /// For the log: `1: 20.0/s, 2: 38.5/s`.
@@ -107,13 +121,15 @@ mod tests {
     fn a_device_that_computes_lane_by_lane_gets_one_lane() {
         let curve = climb(&[100.0, 101.0, 102.0, 500.0], 1, None);
         assert_eq!(curve.width(), 1);
-        // It is not measured beyond the first doubling that brought nothing.
-        assert_eq!(curve.to_string(), "1: 100.0/s, 2: 101.0/s");
+        // It is not measured beyond the second doubling that brought nothing.
+        assert_eq!(curve.to_string(), "1: 100.0/s, 2: 101.0/s, 4: 102.0/s");
     }
 
     #[test]
     fn a_bundle_is_as_wide_as_it_gains_and_no_wider() {
         assert_eq!(climb(&[47.0, 80.0, 92.0, 93.0, 90.0], 1, None).width(), 4);
+        // One slow moment at 2 lanes.
+        assert_eq!(climb(&[47.0, 20.0, 92.0, 93.0, 90.0], 1, None).width(), 4);
         let ever_better: Vec<f64> = (0..20).map(|n| f64::from(1 << n)).collect();
         assert_eq!(climb(&ever_better, 1, None).width(), WIDEST);
     }
@@ -149,6 +165,7 @@ mod tests {
             let measured = curve.points.len();
             // Nothing that does not fit was tried, but for the one lane that must be.
             prop_assert!((1..measured).all(fits));
+            prop_assert!(measured >= rates.len().min(3) || !fits(measured));
             let width = curve.width();
             prop_assert!(width.is_power_of_two() && width <= WIDEST);
             let best = (0..measured).filter(|&i| fits(i)).map(|i| rates[i]).fold(0.0, f64::max);
