@@ -1,15 +1,12 @@
-//! The interval of a mean, by resampling.
+//! The interval of a mean over one group, the one that sensitivity tables print.
 
-use super::{
+use super::RESAMPLES;
+use crate::statistics::{
     SplitMix64,
     interval::{CONFIDENCE, Interval, two_sided_normal_quantile},
     quantile::{ascending, quantile},
     summary::{mean, standard_deviation},
 };
-
-/// Resamples of one interval: enough for the ends to move by less than a tenth of the width from
-/// one seed to another.
-const RESAMPLES: usize = 2_000;
 
 /// Above this many numbers the normal interval is given: the two agree beyond the digits shown, and
 /// resampling would take seconds.
