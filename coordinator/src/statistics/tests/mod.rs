@@ -4,6 +4,7 @@
 mod anova;
 mod bootstrap;
 mod comparison;
+mod coverage;
 mod power;
 
 use serde::de::DeserializeOwned;
