@@ -46,7 +46,8 @@ pub(super) fn ln_binomial(n: u64, k: u64) -> f64 {
     ln_factorial(n) - ln_factorial(k) - ln_factorial(n - k)
 }
 
-/// Beyond this the probability below any critical value of a test is zero to double precision.
+/// Beyond this, on either side, the probability below any critical value of a test is zero or one to
+/// double precision.
 const LARGEST_NONCENTRALITY: f64 = 60.0;
 
 /// The probability of a noncentral t below a number that is not negative: the series of Lenth 1989
@@ -57,8 +58,8 @@ pub(super) fn noncentral_student_probability_below(
     noncentrality: f64,
 ) -> f64 {
     assert!(number >= 0.0, "the series is for numbers above zero");
-    if noncentrality > LARGEST_NONCENTRALITY {
-        return 0.0;
+    if noncentrality.abs() > LARGEST_NONCENTRALITY {
+        return f64::from(u8::from(noncentrality < 0.0));
     }
     let share = number * number / (degrees_of_freedom + number * number);
     let half_square = noncentrality * noncentrality / 2.0;

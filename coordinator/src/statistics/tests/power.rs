@@ -57,6 +57,8 @@ fn the_power_of_fishers_test_is_every_outcome_judged_by_scipy() {
 
 #[test]
 fn without_a_difference_power_is_the_false_alarm_rate() {
+    let certain = mean_power(Design::Paired, -f64::MAX, 5, 0.05);
+    assert!(close(certain, 1.0, 1e-12), "{certain}");
     for seeds in [2, 5, 100] {
         let rate = mean_power(Design::Independent, 0.0, seeds, 0.05);
         assert!(close(rate, 0.05, 1e-9), "{rate}");

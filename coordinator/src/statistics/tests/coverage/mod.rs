@@ -24,14 +24,17 @@ const METHODS: [(IntervalMethod, &str); 3] = [
     (IntervalMethod::Expanded, "expanded"),
 ];
 
-/// The share of simulations in which something held; each has its own stream.
+/// The share of simulations in which something held.
 fn share_of(simulations: u64, held: impl Fn(&mut SplitMix64, u64) -> bool) -> f64 {
-    let mut streams = SplitMix64::new(20_260_103);
-    let count = (0..simulations).filter(|&seed| {
-        let mut generator = SplitMix64::new(streams.next_u64());
-        held(&mut generator, seed)
-    });
-    count.count() as f64 / simulations as f64
+    let numbered = streams(simulations).zip(0..);
+    let holding = numbered.filter_map(|(mut stream, seed)| held(&mut stream, seed).then_some(seed));
+    holding.count() as f64 / simulations as f64
+}
+
+/// A stream of its own for each simulation.
+fn streams(simulations: u64) -> impl Iterator<Item = SplitMix64> {
+    let mut seeds = SplitMix64::new(20_260_103);
+    (0..simulations).map(move |_| SplitMix64::new(seeds.next_u64()))
 }
 
 /// How often the interval of a statistic of one group covers the population's.
@@ -136,13 +139,10 @@ fn of_robustness_index(simulations: u64, size: usize) -> f64 {
 
 /// The mean of the robustness index, whose true value is 4/9.
 fn mean_robustness_index(simulations: u64, size: usize) -> f64 {
-    let ninths = (1..=9).map(|ninths| {
-        share_of(simulations, |generator, seed| {
-            robustness(generator, size, seed).share_within > (f64::from(ninths) - 0.5) / 9.0
-        })
-    });
-    // The mean of a count is the sum of the probabilities of reaching each number.
-    ninths.sum::<f64>() / 9.0
+    let indices = streams(simulations).zip(0..);
+    let shares =
+        indices.map(|(mut generator, seed)| robustness(&mut generator, size, seed).share_within);
+    shares.sum::<f64>() / simulations as f64
 }
 
 /// How often the interval of the worst drop covers the true one between the two cells it names.
