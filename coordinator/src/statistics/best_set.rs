@@ -79,7 +79,7 @@ impl BestSet {
     ///
     /// The best is chosen by the same data, which is why a cell in the set is not shown to be equal to
     /// it: what holds is that the truly best cell is left out with a probability of at most alpha
-    /// (measured in this room's coverage study).
+    /// (2 % where 5 % are allowed, in this room's coverage study).
     #[must_use]
     pub fn of(cells: &[Vec<Option<f64>>], pairing: Pairing, alpha: f64, seed: u64) -> Option<Self> {
         let best = best(cells)?;

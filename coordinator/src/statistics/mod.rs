@@ -1,5 +1,27 @@
-//! Summaries and intervals for robustness studies. Pure functions of numbers and a seed: no clock,
-//! no ambient randomness, no files, and no knowledge of what the numbers measure.
+//! The statistics of robustness studies. Pure functions of numbers and a seed: no clock, no ambient
+//! randomness, no files, and no knowledge of what the numbers measure.
+//!
+//! Every definition names its source; rliable, statsmodels and scipy are matched on the fixtures of
+//! `tests/reference`. Where replicates have no score, [`Counting`] says what they count as, before
+//! anything else is computed.
+//!
+//! # How often the intervals hold
+//!
+//! Few seeds are the rule, and what an interval is worth with few seeds is measured, not promised:
+//!
+//! - The mean of five seeds: percentile and BCa intervals are too narrow alike (about 84 %). BCa corrects
+//!   skewness and bias, which helps from about ten seeds on; against few seeds only wider levels help
+//!   ([`IntervalMethod::Expanded`], 92 %).
+//! - No resampling sees what no seed has shown. Where one seed in five stays at chance, a third of all
+//!   samples of five have none that did, and every interval of their mean misses it (67 %). The share
+//!   solved, with Wilson's interval, says what is known then.
+//! - The median holds at all sizes; the IQM covers 90 % with five seeds and 93 % from ten on, whatever the
+//!   shape. Of few seeds it cuts less than a quarter at each end (a fifth of five and of ten).
+//! - The robustness index is biased towards fragile with five seeds, its interval is on the safe side.
+//! - The set "indistinguishable from the best" leaves the best cell out in at most 2 % of cases, and with
+//!   five seeds and nine cells never leaves out anything: the ranks cannot reach the level.
+//!
+#![doc = include_str!("coverage.md")]
 
 mod anova;
 mod best_set;

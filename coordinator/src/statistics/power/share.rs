@@ -1,8 +1,6 @@
 //! Seeds for a difference between shares, such as the share of seeds that solve the task.
 
 use super::PowerTarget;
-use crate::statistics::distribution::ln_binomial;
-
 /// Seeds up to which power is counted out: beyond, it takes seconds, and nobody runs so many.
 pub const MAX_SEEDS_FOR_SHARE: u64 = 512;
 
@@ -16,11 +14,12 @@ const SAME: f64 = 1e-7;
 /// have a probability of at most `alpha` together (Fisher 1935; as in R and scipy).
 #[must_use]
 pub fn share_power(first: f64, second: f64, seeds: u64, alpha: f64) -> f64 {
-    let of_first = outcome_probabilities(first, seeds);
-    let of_second = outcome_probabilities(second, seeds);
+    let ways = Ways::up_to(2 * seeds);
+    let of_first = outcome_probabilities(&ways, first, seeds);
+    let of_second = outcome_probabilities(&ways, second, seeds);
     let mut power = 0.0;
     for successes in 0..=2 * seeds {
-        for x in rejected(successes, seeds, alpha) {
+        for x in rejected(&ways, successes, seeds, alpha) {
             power += of_first[index(x)] * of_second[index(successes - x)];
         }
     }
@@ -39,26 +38,51 @@ pub fn seeds_for_share(first: f64, second: f64, target: PowerTarget) -> Option<u
     Some(fewer.take_while(reaches).last().unwrap_or(enough))
 }
 
+/// Logarithms of factorials, which every table of outcomes needs again.
+struct Ways {
+    ln_factorials: Vec<f64>,
+}
+
+impl Ways {
+    #[expect(clippy::cast_precision_loss, reason = "counts are far below 2^53")]
+    fn up_to(largest: u64) -> Self {
+        let mut sum = 0.0;
+        let logarithms = (1..=largest).map(|factor| {
+            sum += (factor as f64).ln();
+            sum
+        });
+        Self {
+            ln_factorials: std::iter::once(0.0).chain(logarithms).collect(),
+        }
+    }
+
+    /// The natural logarithm of `n choose k`.
+    fn ln_choose(&self, n: u64, k: u64) -> f64 {
+        let ln_factorial = |count| self.ln_factorials[index(count)];
+        ln_factorial(n) - ln_factorial(k) - ln_factorial(n - k)
+    }
+}
+
 /// The probability of each number of successes.
 #[expect(clippy::cast_precision_loss, reason = "counts are far below 2^53")]
-fn outcome_probabilities(share: f64, seeds: u64) -> Vec<f64> {
+fn outcome_probabilities(ways: &Ways, share: f64, seeds: u64) -> Vec<f64> {
     let probability = |successes: u64| {
         let failures = seeds - successes;
         // Powers, not logarithms, so that 0^0 is 1.
-        let ways = ln_binomial(seeds, successes).exp();
-        ways * share.powf(successes as f64) * (1.0 - share).powf(failures as f64)
+        let orders = ways.ln_choose(seeds, successes).exp();
+        orders * share.powf(successes as f64) * (1.0 - share).powf(failures as f64)
     };
     (0..=seeds).map(probability).collect()
 }
 
 /// The successes of the first group at which the test rejects, given those of both.
-fn rejected(successes: u64, seeds: u64, alpha: f64) -> Vec<u64> {
+fn rejected(ways: &Ways, successes: u64, seeds: u64, alpha: f64) -> Vec<u64> {
     let range = successes.saturating_sub(seeds)..=successes.min(seeds);
-    let all = ln_binomial(2 * seeds, successes);
+    let all = ways.ln_choose(2 * seeds, successes);
     let mut tables: Vec<(u64, f64)> = range
         .map(|x| {
-            let ways = ln_binomial(seeds, x) + ln_binomial(seeds, successes - x);
-            (x, (ways - all).exp())
+            let these = ways.ln_choose(seeds, x) + ways.ln_choose(seeds, successes - x);
+            (x, (these - all).exp())
         })
         .collect();
     tables.sort_by(|a, b| a.1.total_cmp(&b.1));

@@ -6,6 +6,7 @@ mod bootstrap;
 mod comparison;
 mod coverage;
 mod power;
+mod robustness;
 
 use serde::de::DeserializeOwned;
 
