@@ -64,7 +64,11 @@ pub(super) fn push_table(text: &mut String, table: &TextTable, width: u16) {
     if layout.lines().count() > table.rows.len() + 4 {
         layout = lay_out(table, width, RULED_STYLE, |cell| cell.replace(" [", "\n["));
     }
-    let _ = write!(text, "\n{}\n{}\n", table.title, layout.trim_fmt());
+    text.push('\n');
+    if !table.title.is_empty() {
+        let _ = writeln!(text, "{}", table.title);
+    }
+    let _ = writeln!(text, "{}", layout.trim_fmt());
 }
 
 fn lay_out(

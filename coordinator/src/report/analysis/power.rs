@@ -1,6 +1,6 @@
 //! How many seeds would tell configurations apart, given how much this sweep's seeds vary.
 
-use super::{ALPHA, Analysis, AnalysisError, Field, grid::ScoredGrid};
+use super::{ALPHA, Analysis, AnalysisError, Field, columns, grid::ScoredGrid};
 use crate::{
     report::{input::ReportInput, number::significant, placement::place},
     statistics::{
@@ -27,12 +27,7 @@ pub fn power(input: &ReportInput, counting: &Counting) -> Result<Analysis, Analy
         ..PowerTarget::default()
     };
     let seeds = u64::from(input.terms.replicates);
-    let header = vec![
-        "quantity".to_owned(),
-        "difference".to_owned(),
-        "seeds_needed".to_owned(),
-        format!("power_with_{seeds}"),
-    ];
+    let header = columns(&["quantity", "difference", "seeds_needed", "seeds", "power"]);
     let means = MEAN_DIFFERENCES.map(|difference| mean_row(difference, spread, seeds, target));
     let shares = SHARE_DIFFERENCES
         .into_iter()
@@ -42,7 +37,8 @@ pub fn power(input: &ReportInput, counting: &Counting) -> Result<Analysis, Analy
         .with_rows(means)
         .with_rows(shares)
         .with_note(format!(
-            "Seeds in each of two configurations that show the difference with probability {} at {ALPHA}, two-sided.",
+            "Seeds in each of two configurations that show the difference with probability {} at {ALPHA}, two-sided; power: \
+             that probability with the seeds of this sweep.",
             target.power
         ))
         .with_note(format!(
@@ -66,6 +62,7 @@ fn mean_row(difference: f64, spread: f64, seeds: u64, target: PowerTarget) -> Ve
         Field::text("mean accuracy"),
         Field::number(difference),
         count_or_more(needed, MAX_SEEDS_FOR_MEAN),
+        Field::Count(seeds),
         Field::number(mean_power(Design::Independent, effect, seeds, target.alpha)),
     ]
 }
@@ -73,12 +70,13 @@ fn mean_row(difference: f64, spread: f64, seeds: u64, target: PowerTarget) -> Ve
 fn share_row(share: f64, difference: f64, seeds: u64, target: PowerTarget) -> Vec<Field> {
     let lower = (share - difference).max(0.0);
     let needed = seeds_for_share(share, lower, target);
-    let now = seeds.min(MAX_SEEDS_FOR_SHARE);
+    let seeds = seeds.min(MAX_SEEDS_FOR_SHARE);
     vec![
         Field::text("share solved"),
         Field::number(difference),
         count_or_more(needed, MAX_SEEDS_FOR_SHARE),
-        Field::number(share_power(share, lower, now, target.alpha)),
+        Field::Count(seeds),
+        Field::number(share_power(share, lower, seeds, target.alpha)),
     ]
 }
 

@@ -120,7 +120,7 @@ fn more_replicates_have_more_power() {
     let power_now = |replicates| {
         let input = SimulatedSweep::new(replicates).numbers(Parameter::LambdaP, &[0.1, 0.9]);
         let analysis = power(&input.input(), &COUNTING).unwrap();
-        let Field::Number(Some(power)) = analysis.rows[4][3] else {
+        let Field::Number(Some(power)) = analysis.rows[4][4] else {
             panic!("power is a number");
         };
         power
