@@ -167,6 +167,13 @@ fn performance_profiles_are_those_of_rliable() {
     }
 }
 
+#[test]
+fn a_score_at_the_threshold_is_not_above_it() {
+    let scores = Strata::new(vec![vec![0.9, 0.95], vec![0.95, 1.0]]).unwrap();
+    assert_eq!(share_above(&scores, 0.95), 0.25);
+    assert_eq!(share_of_means_above(&scores, 0.925), 0.5);
+}
+
 #[derive(Deserialize)]
 struct ImprovementCase {
     x: Vec<Vec<f64>>,
