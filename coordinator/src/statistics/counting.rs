@@ -29,7 +29,7 @@ pub enum Counted {
 /// How replicates without a score are counted.
 ///
 /// Leaving out infeasible replicates flatters a configuration that diverges often; counting missing
-/// ones as a score blames it for a machine's failure. So the default of each is the other's mistake.
+/// ones as a score blames it for a machine's failure; [`Counting::infeasible_as`] does neither.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Counting {
     /// A replicate whose training diverged.

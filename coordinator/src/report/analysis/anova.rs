@@ -27,6 +27,7 @@ pub fn anova(input: &ReportInput, counting: &Counting) -> Result<Analysis, Analy
     Ok(Analysis::new(input, "Analysis of variance", header(), counting)
         .with_rows(effects)
         .with_rows([residual_row(&anova), total_row(&anova)])
+        .with_note_on_common_seeds(input)
         .with_note(format!(
             "Balanced full factorial of {} cells with the {complete} of {replicates} replicates that all of them \
              have; on it every type of sum of squares agrees.",

@@ -8,8 +8,9 @@ use crate::{
 
 /// Every cell against the one with the best mean.
 ///
-/// Configurations share no random numbers (each has streams of its own), so replicates are compared as
-/// independent groups: replicate 3 of one has nothing to do with replicate 3 of another.
+/// With common seeds equal replicates are compared in pairs. Without, each configuration has streams
+/// of its own, replicate 3 of one has nothing to do with replicate 3 of another, and they are
+/// compared as independent groups.
 ///
 /// # Errors
 /// No trial has a score.
@@ -19,7 +20,8 @@ pub fn best(
     seed: u64,
 ) -> Result<Analysis, AnalysisError> {
     let grid = ScoredGrid::new(input, counting)?;
-    let set = BestSet::of(&grid.cells, Pairing::Independent, ALPHA, seed);
+    let pairing = pairing(input);
+    let set = BestSet::of(&grid.cells, pairing, ALPHA, seed);
     let set = set.ok_or(AnalysisError::NoScore)?;
     let mut header: Vec<String> = grid
         .axes
@@ -54,9 +56,27 @@ pub fn best(
         ))
         .with_note(format!(
             "difference: best mean less this one, [lower, upper] by a bootstrap with widened levels, not \
-             corrected; p: two-sided exact rank-sum test of independent replicates; adjusted by Holm, worse \
-             at {ALPHA}. Too few replicates: even groups that do not overlap would not be significant."
+             corrected; p: {}; adjusted by Holm, worse at {ALPHA}. Too few replicates: even scores that do not \
+             overlap would not be significant.",
+            test(pairing)
         )))
+}
+
+const fn pairing(input: &ReportInput) -> Pairing {
+    if input.terms.common_seeds {
+        Pairing::CommonSeeds
+    } else {
+        Pairing::Independent
+    }
+}
+
+const fn test(pairing: Pairing) -> &'static str {
+    match pairing {
+        Pairing::CommonSeeds => {
+            "two-sided signed-rank test of replicates with common seeds (exact, zeros by Pratt's rule)"
+        }
+        Pairing::Independent => "two-sided exact rank-sum test of independent replicates",
+    }
 }
 
 fn row(grid: &ScoredGrid<'_>, cell: usize, other: Option<&Comparison>) -> Vec<Field> {

@@ -97,6 +97,17 @@ impl Analysis {
         self
     }
 
+    /// For an analysis that takes replicates of different cells for independent, where they are not.
+    fn with_note_on_common_seeds(self, input: &ReportInput) -> Self {
+        if !input.terms.common_seeds {
+            return self;
+        }
+        self.with_note(
+            "Configurations share their seeds, which this analysis takes for independent: where shared seeds \
+             make scores alike, it is on the safe side, and `--best` compares in pairs.",
+        )
+    }
+
     fn with_note(mut self, note: impl Into<String>) -> Self {
         self.notes.push(note.into());
         self

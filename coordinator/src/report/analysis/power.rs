@@ -36,6 +36,7 @@ pub fn power(input: &ReportInput, counting: &Counting) -> Result<Analysis, Analy
     Ok(Analysis::new(input, "Power", header, counting)
         .with_rows(means)
         .with_rows(shares)
+        .with_note_on_common_seeds(input)
         .with_note(format!(
             "Seeds in each of two configurations that show the difference with probability {} at {ALPHA}, two-sided; power: \
              that probability with the seeds of this sweep.",

@@ -40,6 +40,7 @@ pub fn robustness(
     let header = columns(&["quantity", "value", "lower", "upper"]);
     Ok(Analysis::new(input, "Robustness", header, counting)
         .with_rows(rows)
+        .with_note_on_common_seeds(input)
         .with_note(format!(
             "Best of {} cells: {}, mean {}.",
             anywhere.cells,

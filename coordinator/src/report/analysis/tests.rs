@@ -98,6 +98,24 @@ fn a_sweep_of_one_cell_has_no_factor() {
 }
 
 #[test]
+fn common_seeds_are_compared_in_pairs() {
+    let mut input = sweep().input();
+    input.terms.common_seeds = true;
+    let paired = best(&input, &COUNTING, 0).unwrap();
+    assert!(
+        paired.notes[2].contains("signed-rank"),
+        "{:?}",
+        paired.notes
+    );
+    // Six pairs can reach 2 / 2^6, which Holm multiplies by the five comparisons.
+    let few = |row: usize| field(&paired, row, "verdict") == &Field::text("too few replicates");
+    assert!((1..6).all(few), "{:?}", paired.rows);
+    for analysis in [anova(&input, &COUNTING), power(&input, &COUNTING)] {
+        assert!(analysis.unwrap().notes[1].contains("share their seeds"));
+    }
+}
+
+#[test]
 fn neighbours_are_those_of_the_sorted_axis() {
     // The sweep file names 0.9 first; its only neighbour is 0.5.
     let mut input = SimulatedSweep::new(2)
