@@ -191,6 +191,39 @@ fn report_prints_every_form_of_the_same_table() {
 }
 
 #[test]
+fn report_prints_each_analysis_in_every_form() {
+    let sandbox = finished();
+    for (analysis, sign) in [
+        ("--anova", "seeds (residual)"),
+        ("--best", "verdict"),
+        ("--robustness", "worst drop one step away"),
+        ("--power", "seeds_needed"),
+    ] {
+        for format in ["table", "markdown", "csv", "json"] {
+            let printed = sandbox.run(&["report", analysis, "--format", format]);
+            assert_eq!(printed.code, 0, "{analysis}: {}", printed.stderr);
+            let said = printed.stdout.contains(sign) || format == "json";
+            assert!(said, "{analysis} {format}: {}", printed.stdout);
+        }
+        let json = sandbox
+            .run(&["report", analysis, "--format", "json"])
+            .stdout;
+        let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+        assert_eq!(json["completeness"]["accepted"], 8);
+        assert!(!json["rows"].as_array().unwrap().is_empty());
+    }
+    for wrong in [
+        &["--anova", "--power"][..],
+        &["--anova", "--out", "folder"],
+        &["--epsilon", "0.1"],
+        &["--robustness", "--epsilon", "2"],
+    ] {
+        let refused = sandbox.run(&[&["report"][..], wrong].concat());
+        assert_eq!(refused.code, 2, "{wrong:?}: {}", refused.stderr);
+    }
+}
+
+#[test]
 fn trial_show_tells_attempts_and_observations() {
     let sandbox = finished();
     let shown = sandbox.run(&["trial", "show", "1"]);

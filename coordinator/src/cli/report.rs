@@ -1,4 +1,7 @@
-//! `pondersweep report`: the sensitivity tables and figures of a sweep, from its database.
+//! `pondersweep report`: the sensitivity tables and figures of a sweep, or one analysis of it, from its
+//! database.
+
+mod analysis;
 
 use std::{
     io::{self, IsTerminal as _},
@@ -9,9 +12,10 @@ use std::{
 use clap::{Args, ValueEnum};
 use pondersweep_proto::metric::Metric;
 
+use self::analysis::AnalysisArgs;
 use super::{connect::DatabaseArgs, output::print_text};
 use crate::{
-    report::{self, Completeness, Report, ReportInput, TrialRow},
+    report::{self, Completeness, Report, ReportInput, TrialRow, analysis::Analysis},
     store::{self, Reader},
     sweep::SweepTerms,
 };
@@ -21,7 +25,7 @@ const BOOTSTRAP_SEED: u64 = 0;
 /// The width of tables where there is no terminal to ask.
 const WIDTH_WITHOUT_TERMINAL: u16 = 120;
 
-/// Print the sensitivity tables of a sweep, and draw its figures
+/// Print the sensitivity tables of a sweep and draw its figures, or print one analysis of it
 #[derive(Debug, Args)]
 pub(super) struct ReportArgs {
     /// The sweep: its id, a prefix of it, its name, or `last`
@@ -31,6 +35,8 @@ pub(super) struct ReportArgs {
     database: DatabaseArgs,
     #[command(flatten)]
     options: ReportOptions,
+    #[command(flatten)]
+    analysis: AnalysisArgs,
 }
 
 /// What becomes of a report.
@@ -56,7 +62,15 @@ enum ReportFormat {
 }
 
 pub(super) async fn run(args: ReportArgs) -> anyhow::Result<ExitCode> {
-    args.options.print(&args.database.db, &args.sweep).await?;
+    let (database, sweep) = (&args.database.db, &args.sweep);
+    match args.analysis.wanted() {
+        Some(wanted) => {
+            let input = read(database, sweep).await?;
+            args.options
+                .print_analysis(&args.analysis.of(wanted, &input)?)?;
+        }
+        None => args.options.print(database, sweep).await?,
+    }
     Ok(ExitCode::SUCCESS)
 }
 
@@ -77,6 +91,16 @@ impl ReportOptions {
             let written = report::write_all(&report, folder)?;
             eprintln!("wrote {} files to {}", written.len(), folder.display());
         }
+        Ok(())
+    }
+
+    fn print_analysis(&self, analysis: &Analysis) -> anyhow::Result<()> {
+        print_text(&match self.format {
+            ReportFormat::Table => report::analysis::terminal(analysis, width()),
+            ReportFormat::Markdown => report::analysis::markdown(analysis),
+            ReportFormat::Csv => report::analysis::csv(analysis),
+            ReportFormat::Json => report::analysis::json(analysis),
+        })?;
         Ok(())
     }
 }

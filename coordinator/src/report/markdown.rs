@@ -17,7 +17,11 @@ pub fn render(report: &Report) -> String {
     for warning in &report.warnings {
         let _ = write!(text, "\n> **{warning}**\n");
     }
-    let _ = write!(text, "\n{}\n", escaped(&completeness_line(report)));
+    let _ = write!(
+        text,
+        "\n{}\n",
+        escaped(&completeness_line(&report.completeness))
+    );
     if report.parameters.len() > 1 {
         for table in parameter_tables(report) {
             push_table(&mut text, &table);
@@ -38,7 +42,7 @@ pub fn render(report: &Report) -> String {
     text
 }
 
-fn push_table(text: &mut String, table: &TextTable) {
+pub(super) fn push_table(text: &mut String, table: &TextTable) {
     let _ = write!(text, "\n## {}\n\n", escaped(&table.title));
     push_row(text, &table.header);
     let rule: Vec<String> = table.header.iter().map(|_| "---:".to_owned()).collect();
@@ -55,7 +59,7 @@ fn push_row(text: &mut String, cells: &[String]) {
 
 /// The text with everything escaped that Markdown would take for markup inside a line. An
 /// underscore between letters is left alone, as Markdown does.
-fn escaped(text: &str) -> String {
+pub(super) fn escaped(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for character in text.chars() {
         if matches!(character, '\\' | '`' | '*' | '<' | '>' | '|' | '#' | '~') {

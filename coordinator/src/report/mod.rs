@@ -2,6 +2,7 @@
 //! pictures. Everything is a pure function of the rows and a seed; [`write_all`] alone touches the
 //! disk. Nothing here reads a database or a clock.
 
+pub mod analysis;
 pub mod csv;
 mod estimate;
 pub mod figure;

@@ -16,7 +16,7 @@ use super::{
 const MAX_CELLS: usize = 100;
 
 /// Below this width nothing can be laid out.
-const MIN_WIDTH: u16 = 40;
+pub(super) const MIN_WIDTH: u16 = 40;
 
 /// The report as lines of at most `width` columns (words that are longer stay whole).
 #[must_use]
@@ -28,7 +28,7 @@ pub fn render(report: &Report, width: u16) -> String {
     for warning in &report.warnings {
         paragraph(&format!("! {warning}"));
     }
-    paragraph(&completeness_line(report));
+    paragraph(&completeness_line(&report.completeness));
     if report.parameters.len() > 1 {
         for table in parameter_tables(report) {
             push_table(&mut text, &table, width);
@@ -57,14 +57,18 @@ const RULED_STYLE: TableStyle = UTF8_HORIZONTAL_ONLY
     .header_lines(ContentLineStyle::none())
     .content_lines(ContentLineStyle::none());
 
-fn push_table(text: &mut String, table: &TextTable, width: u16) {
+pub(super) fn push_table(text: &mut String, table: &TextTable, width: u16) {
     let mut layout = lay_out(table, width, TABLE_STYLE, |cell| cell.to_owned());
     // Three rules and the header; more lines than that mean that cells were wrapped. Then better
     // before an interval than within one, and with rules that say which lines belong together.
     if layout.lines().count() > table.rows.len() + 4 {
         layout = lay_out(table, width, RULED_STYLE, |cell| cell.replace(" [", "\n["));
     }
-    let _ = write!(text, "\n{}\n{}\n", table.title, layout.trim_fmt());
+    text.push('\n');
+    if !table.title.is_empty() {
+        let _ = writeln!(text, "{}", table.title);
+    }
+    let _ = writeln!(text, "{}", layout.trim_fmt());
 }
 
 fn lay_out(
@@ -88,7 +92,7 @@ fn lay_out(
     layout
 }
 
-fn push_wrapped(text: &mut String, words: &str, width: usize) {
+pub(super) fn push_wrapped(text: &mut String, words: &str, width: usize) {
     let mut column = 0;
     for word in words.split_whitespace() {
         let length = word.chars().count();

@@ -3,6 +3,7 @@
 use super::{
     Report,
     estimate::{Estimate, Sensitivity},
+    input::Completeness,
     number::{label, labels, significant},
 };
 use crate::statistics::Interval;
@@ -28,8 +29,7 @@ pub(super) fn title(report: &Report) -> String {
 }
 
 /// What became of the trials.
-pub(super) fn completeness_line(report: &Report) -> String {
-    let counts = &report.completeness;
+pub(super) fn completeness_line(counts: &Completeness) -> String {
     format!(
         "{} trials expected: {} accepted (of them {} infeasible), {} failed, {} cancelled, \
          {} running, {} pending; {} retried, {} refused; \

@@ -1,7 +1,8 @@
 //! What an interval is and how confident all intervals of this project are.
 
 use serde::Serialize;
-use statrs::distribution::{ContinuousCDF, Normal};
+
+use super::distribution::normal_quantile;
 
 /// The confidence of every interval: one level everywhere, so that rows can be compared.
 pub const CONFIDENCE: f64 = 0.95;
@@ -25,9 +26,7 @@ impl Interval {
 
 /// The quantile of the standard normal distribution that leaves half of `1 - CONFIDENCE` above it.
 pub(super) fn two_sided_normal_quantile() -> f64 {
-    Normal::new(0.0, 1.0)
-        .expect("the standard normal distribution exists")
-        .inverse_cdf(f64::midpoint(1.0, CONFIDENCE))
+    normal_quantile(f64::midpoint(1.0, CONFIDENCE))
 }
 
 #[cfg(test)]

@@ -1,18 +1,71 @@
-//! Summaries and intervals for robustness studies. Pure functions of numbers and a seed: no clock,
-//! no ambient randomness, no files, and no knowledge of what the numbers measure.
+//! The statistics of robustness studies. Pure functions of numbers and a seed: no clock, no ambient
+//! randomness, no files, and no knowledge of what the numbers measure.
+//!
+//! Every definition names its source; rliable, statsmodels and scipy are matched on the fixtures of
+//! `tests/reference`. Where replicates have no score, [`Counting`] says what they count as, before
+//! anything else is computed.
+//!
+//! # How often the intervals hold
+//!
+//! Few seeds are the rule, and what an interval is worth with few seeds is measured, not promised:
+//!
+//! - The mean of five seeds: percentile and BCa intervals are too narrow alike (about 84 %). BCa corrects
+//!   skewness and bias, which helps from about ten seeds on; against few seeds only wider levels help
+//!   ([`IntervalMethod::Expanded`], 92 %).
+//! - No resampling sees what no seed has shown. Where one seed in five stays at chance, a third of all
+//!   samples of five have none that did, and every interval of their mean misses it (67 %). The share
+//!   solved, with Wilson's interval, says what is known then.
+//! - The median holds at all sizes; the IQM covers 90 % with five seeds and 93 % from ten on, whatever the
+//!   shape. Of few seeds it cuts less than a quarter at each end (a fifth of five and of ten).
+//! - The robustness index is biased towards fragile with five seeds, its interval is on the safe side.
+//! - The worst drop names the worst of several neighbours of the best of many cells, chosen by the same data:
+//!   88 % with five seeds.
+//! - The set "indistinguishable from the best" leaves the best cell out in at most 2 % of cases, and with
+//!   five seeds and nine cells never leaves out anything: the ranks cannot reach the level.
+//!
+#![doc = include_str!("coverage.md")]
 
+mod anova;
+mod best_set;
 mod bootstrap;
 mod box_plot;
+mod counting;
+mod distribution;
 mod generator;
+mod holm;
+mod improvement;
 mod interval;
+mod power;
+mod profile;
 mod quantile;
+mod rank_sum;
+mod ranks;
+mod robustness;
+mod signed_rank;
 mod summary;
+#[cfg(test)]
+mod tests;
 mod wilson;
 
-pub use bootstrap::bootstrap_mean_interval;
+pub use anova::{Anova, AnovaError, Effect, MAX_FACTORS, Residual};
+pub use best_set::{BestSet, Comparison, Pairing, Verdict};
+pub use bootstrap::{
+    IntervalMethod, Statistic, Strata, bootstrap_interval, bootstrap_mean_interval,
+};
 pub use box_plot::BoxPlot;
+pub use counting::{Counted, Counting, Replicate};
 pub use generator::SplitMix64;
+pub use holm::holm;
+pub use improvement::{Improvement, probability_of_improvement};
 pub use interval::{CONFIDENCE, Interval};
+pub use power::{
+    Design, MAX_SEEDS_FOR_MEAN, MAX_SEEDS_FOR_SHARE, PowerTarget, detectable_effect, mean_power,
+    seeds_for_mean, seeds_for_share, share_power,
+};
+pub use profile::{ProfilePoint, performance_profile, share_above, share_of_means_above};
 pub(crate) use quantile::quantile;
+pub use rank_sum::{rank_sum_p, smallest_rank_sum_p};
+pub use robustness::{GridAxis, Robustness, WorstStep};
+pub use signed_rank::{signed_rank_p, smallest_signed_rank_p};
 pub use summary::Summary;
 pub use wilson::wilson_interval;

@@ -1,0 +1,112 @@
+//! Which analysis of a sweep is asked for, and how it counts replicates without an accuracy. It computes
+//! nothing.
+
+use clap::Args;
+
+use super::BOOTSTRAP_SEED;
+use crate::{
+    report::{
+        ReportInput,
+        analysis::{self, Analysis, AnalysisError},
+    },
+    statistics::{Counted, Counting},
+};
+
+/// Prints one analysis instead of the sensitivity tables.
+#[derive(Debug, Args)]
+pub(super) struct AnalysisArgs {
+    /// Instead: how much of the variation each swept parameter, every interaction and the seeds explain
+    #[arg(long, group = "analysis", conflicts_with = "out")]
+    anova: bool,
+    /// Instead: which configurations cannot be told apart from the best
+    #[arg(long, group = "analysis", conflicts_with = "out")]
+    best: bool,
+    /// Instead: the share of the grid that is nearly as good as the best, and the worst drop one step away
+    #[arg(long, group = "analysis", conflicts_with = "out")]
+    robustness: bool,
+    /// Instead: how many seeds would detect a difference
+    #[arg(long, group = "analysis", conflicts_with = "out")]
+    power: bool,
+    /// What "nearly as good" means, in accuracy
+    #[arg(
+        long,
+        requires = "robustness",
+        value_name = "ACCURACY",
+        value_delimiter = ',',
+        default_values_t = [0.01, 0.02, 0.05],
+        value_parser = accuracy
+    )]
+    epsilon: Vec<f64>,
+    /// The accuracy that a diverged (infeasible) trial counts as in an analysis; guessing a parity has 0.5
+    #[arg(
+        long,
+        requires = "analysis",
+        value_name = "ACCURACY",
+        default_value_t = 0.5,
+        value_parser = accuracy
+    )]
+    infeasible_as: f64,
+    /// Leave diverged (infeasible) trials out of an analysis, which flatters what diverges
+    #[arg(long, requires = "analysis", conflicts_with = "infeasible_as")]
+    without_infeasible: bool,
+}
+
+/// An analysis to choose.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Wanted {
+    Anova,
+    Best,
+    Robustness,
+    Power,
+}
+
+impl AnalysisArgs {
+    /// The analysis that is asked for, if any.
+    pub(super) fn wanted(&self) -> Option<Wanted> {
+        let choices = [
+            (self.anova, Wanted::Anova),
+            (self.best, Wanted::Best),
+            (self.robustness, Wanted::Robustness),
+            (self.power, Wanted::Power),
+        ];
+        let mut chosen = choices.into_iter().filter(|(chosen, _)| *chosen);
+        chosen.next().map(|(_, wanted)| wanted)
+    }
+
+    /// Makes it.
+    ///
+    /// # Errors
+    /// The results do not allow it.
+    pub(super) fn of(
+        &self,
+        wanted: Wanted,
+        input: &ReportInput,
+    ) -> Result<Analysis, AnalysisError> {
+        let counting = self.counting();
+        match wanted {
+            Wanted::Anova => analysis::anova(input, &counting),
+            Wanted::Best => analysis::best(input, &counting, BOOTSTRAP_SEED),
+            Wanted::Robustness => {
+                analysis::robustness(input, &self.epsilon, &counting, BOOTSTRAP_SEED)
+            }
+            Wanted::Power => analysis::power(input, &counting),
+        }
+    }
+
+    const fn counting(&self) -> Counting {
+        let mut counting = Counting::infeasible_as(self.infeasible_as);
+        if self.without_infeasible {
+            counting.infeasible = Counted::LeftOut;
+        }
+        counting
+    }
+}
+
+fn accuracy(text: &str) -> Result<f64, String> {
+    let number: f64 = text.parse().map_err(|_| "not a number".to_owned())?;
+    if (0.0..=1.0).contains(&number) {
+        Ok(number)
+    } else {
+        Err("an accuracy lies between 0 and 1".to_owned())
+    }
+}

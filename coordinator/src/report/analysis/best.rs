@@ -1,0 +1,108 @@
+//! Which configurations cannot be told apart from the best one.
+
+use super::{ALPHA, Analysis, AnalysisError, Field, columns, grid::ScoredGrid};
+use crate::{
+    report::input::ReportInput,
+    statistics::{BestSet, Comparison, Counting, Pairing, Summary, Verdict},
+};
+
+/// Every cell against the one with the best mean.
+///
+/// With common seeds equal replicates are compared in pairs. Without, each configuration has streams
+/// of its own, replicate 3 of one has nothing to do with replicate 3 of another, and they are
+/// compared as independent groups.
+///
+/// # Errors
+/// No trial has a score.
+pub fn best(
+    input: &ReportInput,
+    counting: &Counting,
+    seed: u64,
+) -> Result<Analysis, AnalysisError> {
+    let grid = ScoredGrid::new(input, counting)?;
+    let pairing = pairing(input);
+    let set = BestSet::of(&grid.cells, pairing, ALPHA, seed);
+    let set = set.ok_or(AnalysisError::NoScore)?;
+    let mut header: Vec<String> = grid
+        .axes
+        .iter()
+        .map(|axis| axis.parameter.to_string())
+        .collect();
+    header.extend(columns(&[
+        "n",
+        "mean",
+        "difference",
+        "lower",
+        "upper",
+        "p",
+        "adjusted_p",
+        "verdict",
+    ]));
+    let others = set
+        .comparisons
+        .iter()
+        .map(|other| row(&grid, other.cell, Some(other)));
+    let in_set = set
+        .comparisons
+        .iter()
+        .filter(|other| other.verdict.is_in_set());
+    let in_set = in_set.count() + 1;
+    let cells = set.comparisons.len() + 1;
+    Ok(Analysis::new(input, "Comparison with the best", header, counting)
+        .with_rows([row(&grid, set.best, None)])
+        .with_rows(others)
+        .with_note(format!(
+            "{in_set} of {cells} cells are indistinguishable from the best, or have too few replicates to tell."
+        ))
+        .with_note(format!(
+            "difference: best mean less this one, [lower, upper] by a bootstrap with widened levels, not \
+             corrected; p: {}; adjusted by Holm, worse at {ALPHA}. Too few replicates: even scores that do not \
+             overlap would not be significant.",
+            test(pairing)
+        )))
+}
+
+const fn pairing(input: &ReportInput) -> Pairing {
+    if input.terms.common_seeds {
+        Pairing::CommonSeeds
+    } else {
+        Pairing::Independent
+    }
+}
+
+const fn test(pairing: Pairing) -> &'static str {
+    match pairing {
+        Pairing::CommonSeeds => {
+            "two-sided signed-rank test of replicates with common seeds (exact, zeros by Pratt's rule)"
+        }
+        Pairing::Independent => "two-sided exact rank-sum test of independent replicates",
+    }
+}
+
+fn row(grid: &ScoredGrid<'_>, cell: usize, other: Option<&Comparison>) -> Vec<Field> {
+    let scores: Vec<f64> = grid.cells[cell].iter().flatten().copied().collect();
+    let interval = other.and_then(|other| other.interval);
+    let mut row: Vec<Field> = grid.labels(cell).into_iter().map(Field::Text).collect();
+    row.extend([
+        Field::Count(scores.len() as u64),
+        Field::Number(Summary::of(&scores).map(|summary| summary.mean)),
+        Field::Number(other.map(|other| other.difference)),
+        Field::Number(interval.map(|interval| interval.lower)),
+        Field::Number(interval.map(|interval| interval.upper)),
+        Field::Number(other.map(|other| other.p)),
+        Field::Number(other.map(|other| other.adjusted_p)),
+        Field::text(verdict(other)),
+    ]);
+    row
+}
+
+const fn verdict(other: Option<&Comparison>) -> &'static str {
+    match other {
+        None => "best",
+        Some(other) => match other.verdict {
+            Verdict::Worse => "worse",
+            Verdict::Indistinguishable => "indistinguishable",
+            Verdict::TooFewReplicates => "too few replicates",
+        },
+    }
+}

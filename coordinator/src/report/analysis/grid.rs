@@ -1,0 +1,158 @@
+//! The scores of a sweep on the full grid of its swept axes.
+
+use pondersweep_proto::{
+    metric::Metric,
+    parameter::{Parameter, ParameterKind, ParameterValue},
+};
+
+use super::AnalysisError;
+use crate::{
+    report::{
+        input::ReportInput,
+        number::label,
+        placement::{PlacedTrial, place},
+    },
+    scheduler::TrialState,
+    statistics::{Counting, GridAxis, Replicate},
+};
+
+/// The score of every replicate of every point of the grid, the last axis varying fastest.
+pub(super) struct ScoredGrid<'a> {
+    pub(super) axes: Vec<ScoredAxis<'a>>,
+    /// By cell, then by replicate; `None` where there is no score to count.
+    pub(super) cells: Vec<Vec<Option<f64>>>,
+}
+
+/// A swept axis. The values of a numeric one ascend, whatever the order of the sweep file, so that
+/// neighbours are neighbours.
+pub(super) struct ScoredAxis<'a> {
+    pub(super) parameter: Parameter,
+    pub(super) values: Vec<&'a ParameterValue>,
+    /// Where each value of the sweep file stands among them.
+    ranks: Vec<usize>,
+}
+
+impl<'a> ScoredGrid<'a> {
+    /// # Errors
+    /// No trial has a score.
+    pub(super) fn new(input: &'a ReportInput, counting: &Counting) -> Result<Self, AnalysisError> {
+        let swept = input.swept_axes();
+        let axes: Vec<ScoredAxis<'_>> = swept
+            .iter()
+            .map(|&axis| ScoredAxis::new(input, axis))
+            .collect();
+        let size = axes.iter().map(|axis| axis.values.len()).product();
+        let replicates = input.terms.replicates as usize;
+        let missing = counting.score(Replicate::Missing);
+        let mut cells = vec![vec![missing; replicates]; size];
+        for trial in place(input) {
+            let ranks = axes.iter().zip(&swept);
+            let cell = ranks.fold(0, |cell, (axis, &position)| {
+                cell * axis.values.len() + axis.ranks[trial.positions[position]]
+            });
+            cells[cell][trial.row.replicate as usize] = counting.score(replicate(&trial));
+        }
+        if cells.iter().flatten().all(Option::is_none) {
+            return Err(AnalysisError::NoScore);
+        }
+        Ok(Self { axes, cells })
+    }
+
+    /// The scores of each cell, without those that are missing.
+    pub(super) fn scores(&self) -> Vec<Vec<f64>> {
+        let cells = self.cells.iter();
+        cells
+            .map(|cell| cell.iter().flatten().copied().collect())
+            .collect()
+    }
+
+    /// The scores of the replicates that every cell has.
+    pub(super) fn complete_replicates(&self) -> Vec<Vec<f64>> {
+        let replicates = 0..self.cells[0].len();
+        let complete: Vec<usize> = replicates
+            .filter(|&replicate| self.cells.iter().all(|cell| cell[replicate].is_some()))
+            .collect();
+        let scores = |cell: &Vec<Option<f64>>| {
+            let scores = complete.iter().filter_map(|&replicate| cell[replicate]);
+            scores.collect()
+        };
+        self.cells.iter().map(scores).collect()
+    }
+
+    /// The axes as the statistics want them.
+    pub(super) fn shape(&self) -> Vec<GridAxis> {
+        let axes = self.axes.iter().map(|axis| GridAxis {
+            levels: axis.values.len(),
+            ordered: is_ordered(axis.parameter),
+        });
+        axes.collect()
+    }
+
+    /// The value of each axis at a cell.
+    pub(super) fn labels(&self, cell: usize) -> Vec<String> {
+        let mut rest = cell;
+        let mut labels: Vec<String> = Vec::new();
+        for axis in self.axes.iter().rev() {
+            labels.push(label(axis.values[rest % axis.values.len()]));
+            rest /= axis.values.len();
+        }
+        labels.reverse();
+        labels
+    }
+
+    /// `lambda_p = 0.1, beta = 0.01`.
+    pub(super) fn describe(&self, cell: usize) -> String {
+        let named = self.axes.iter().zip(self.labels(cell));
+        let settings: Vec<String> = named
+            .map(|(axis, label)| format!("{} = {label}", axis.parameter))
+            .collect();
+        settings.join(", ")
+    }
+}
+
+impl<'a> ScoredAxis<'a> {
+    fn new(input: &'a ReportInput, axis: usize) -> Self {
+        let axis = &input.terms.axes[axis];
+        let mut order: Vec<usize> = (0..axis.values.len()).collect();
+        if is_ordered(axis.parameter) {
+            order.sort_by(|&a, &b| size(&axis.values[a]).total_cmp(&size(&axis.values[b])));
+        }
+        let mut ranks = vec![0; order.len()];
+        for (rank, &position) in order.iter().enumerate() {
+            ranks[position] = rank;
+        }
+        Self {
+            parameter: axis.parameter,
+            values: order
+                .iter()
+                .map(|&position| &axis.values[position])
+                .collect(),
+            ranks,
+        }
+    }
+}
+
+fn is_ordered(parameter: Parameter) -> bool {
+    !matches!(parameter.kind(), ParameterKind::Choice(_))
+}
+
+#[expect(clippy::cast_precision_loss, reason = "only the order matters")]
+fn size(value: &ParameterValue) -> f64 {
+    match value {
+        ParameterValue::Integer(value) => *value as f64,
+        ParameterValue::Number(value) => *value,
+        ParameterValue::Choice(_) => f64::NAN,
+    }
+}
+
+/// What a diverged trial measured before it diverged is not a result.
+fn replicate(trial: &PlacedTrial<'_>) -> Replicate {
+    match trial.row.outcome {
+        TrialState::Infeasible => Replicate::Infeasible,
+        TrialState::Succeeded => trial
+            .row
+            .metric(Metric::AccuracyInterpolation)
+            .map_or(Replicate::Missing, Replicate::Measured),
+        _ => Replicate::Missing,
+    }
+}

@@ -1,0 +1,120 @@
+//! What the statistics say about a sweep beyond its sensitivity tables: one table each, as data, with
+//! the rules behind its numbers. Nothing here is drawn, and no number is computed that
+//! `crate::statistics` does not define.
+
+mod anova;
+mod best;
+mod field;
+mod grid;
+mod power;
+mod render;
+mod robustness;
+#[cfg(test)]
+mod tests;
+
+use serde::Serialize;
+
+pub use self::{
+    anova::anova,
+    best::best,
+    field::Field,
+    power::power,
+    render::{csv, json, markdown, terminal},
+    robustness::robustness,
+};
+use super::{
+    input::{Completeness, ReportInput},
+    warning::{Warning, warnings},
+};
+use crate::statistics::{AnovaError, Counting};
+
+/// The level of every test.
+pub const ALPHA: f64 = 0.05;
+
+/// One analysis of a sweep.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Analysis {
+    /// What it is about.
+    pub title: String,
+    /// What became of the trials.
+    pub completeness: Completeness,
+    /// Why to read it with care.
+    pub warnings: Vec<Warning>,
+    /// The names of the columns.
+    pub columns: Vec<String>,
+    /// Rows with a field for each column.
+    pub rows: Vec<Vec<Field>>,
+    /// How the numbers were made.
+    pub notes: Vec<String>,
+}
+
+/// Why an analysis cannot be made.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum AnalysisError {
+    /// No trial has a score.
+    #[error(
+        "no trial of this sweep has an accuracy yet\nhint: `pondersweep watch` shows its progress"
+    )]
+    NoScore,
+    /// The spread over seeds is unknown.
+    #[error(
+        "no configuration has two replicates with an accuracy, so the spread over seeds is unknown"
+    )]
+    NoSpread,
+    /// Cells of the grid are missing from too many replicates.
+    #[error(
+        "only {complete} of {replicates} replicates have an accuracy in all {cells} cells of the grid; an \
+         analysis of variance needs 2, because the effects of an unbalanced design overlap\n\
+         hint: finish the sweep or `retry` it, and analyse a grid without exclusions"
+    )]
+    Incomplete {
+        /// Replicates that every cell has.
+        complete: usize,
+        /// Replicates of the sweep.
+        replicates: usize,
+        /// Cells of the grid.
+        cells: usize,
+    },
+    /// The design does not allow it.
+    #[error(transparent)]
+    Anova(#[from] AnovaError),
+}
+
+impl Analysis {
+    fn new(input: &ReportInput, title: &str, columns: Vec<String>, counting: &Counting) -> Self {
+        Self {
+            title: format!("{title} of {}", input.terms.name),
+            completeness: input.completeness,
+            warnings: warnings(&input.completeness),
+            columns,
+            rows: Vec::new(),
+            notes: vec![format!("score: accuracy_interpolation; {counting}.")],
+        }
+    }
+
+    fn with_rows(mut self, rows: impl IntoIterator<Item = Vec<Field>>) -> Self {
+        self.rows.extend(rows);
+        self
+    }
+
+    /// For an analysis that takes replicates of different cells for independent, where they are not.
+    fn with_note_on_common_seeds(self, input: &ReportInput) -> Self {
+        if !input.terms.common_seeds {
+            return self;
+        }
+        self.with_note(
+            "Configurations share their seeds, which this analysis takes for independent: where shared seeds \
+             make scores alike, it is on the safe side, and `--best` compares in pairs.",
+        )
+    }
+
+    fn with_note(mut self, note: impl Into<String>) -> Self {
+        self.notes.push(note.into());
+        self
+    }
+}
+
+/// Names as owned columns.
+fn columns(names: &[&str]) -> Vec<String> {
+    names.iter().map(ToString::to_string).collect()
+}

@@ -1,0 +1,147 @@
+//! What the analyses say about simulated sweeps.
+
+use pondersweep_proto::{metric::Metric, parameter::Parameter};
+
+use super::*;
+use crate::{
+    report::simulated::SimulatedSweep,
+    scheduler::TrialState::{self, Failed, Infeasible, Pending, Succeeded},
+};
+
+const COUNTING: Counting = Counting::infeasible_as(0.5);
+
+fn sweep() -> SimulatedSweep {
+    SimulatedSweep::new(6)
+        .numbers(Parameter::LambdaP, &[0.9, 0.1, 0.5])
+        .integers(Parameter::MaxSteps, &[5, 20])
+}
+
+/// One trial diverges, one breaks the machinery.
+fn mixed(trial: u64) -> TrialState {
+    match trial {
+        2 => Infeasible,
+        7 => Failed,
+        _ => Succeeded,
+    }
+}
+
+fn field<'a>(analysis: &'a Analysis, row: usize, column: &str) -> &'a Field {
+    let column = analysis.columns.iter().position(|name| name == column);
+    &analysis.rows[row][column.unwrap()]
+}
+
+#[test]
+fn analyses_read_well_on_a_terminal() {
+    let input = sweep().outcomes(mixed).input();
+    let texts = [
+        anova(&input, &COUNTING),
+        best(&input, &COUNTING, 0),
+        robustness(&input, &[0.01, 0.05], &COUNTING, 0),
+        power(&input, &COUNTING),
+    ]
+    .map(|analysis| terminal(&analysis.unwrap(), 120));
+    insta::assert_snapshot!(texts.join("\n\n"));
+}
+
+#[test]
+fn analyses_for_programs_are_stable() {
+    let input = sweep().outcomes(mixed).input();
+    let analysis = robustness(&input, &[0.05], &COUNTING, 0).unwrap();
+    insta::assert_snapshot!([markdown(&analysis), csv(&analysis), json(&analysis)].join("\n\n"));
+}
+
+#[test]
+fn a_replicate_that_one_cell_lacks_is_left_out_of_the_analysis_of_variance() {
+    let analysis = anova(&sweep().outcomes(mixed).input(), &COUNTING).unwrap();
+    assert_eq!(field(&analysis, 4, "df"), &Field::Count(6 * 5 - 1));
+    assert!(analysis.notes[1].contains("5 of 6 replicates"));
+    let all = anova(&sweep().input(), &COUNTING).unwrap();
+    assert_eq!(field(&all, 4, "df"), &Field::Count(6 * 6 - 1));
+}
+
+#[test]
+fn a_grid_with_a_hole_is_refused_with_the_reason() {
+    let hole = sweep().outcomes(|trial| if trial < 5 { Failed } else { Succeeded });
+    let error = anova(&hole.input(), &COUNTING).unwrap_err();
+    assert_eq!(
+        error,
+        AnalysisError::Incomplete {
+            complete: 1,
+            replicates: 6,
+            cells: 6
+        }
+    );
+    assert!(error.to_string().contains("hint:"));
+}
+
+#[test]
+fn a_sweep_without_a_score_is_refused_by_all() {
+    let input = sweep().outcomes(|_| Pending).input();
+    for analysis in [
+        anova(&input, &COUNTING),
+        best(&input, &COUNTING, 0),
+        robustness(&input, &[0.1], &COUNTING, 0),
+        power(&input, &COUNTING),
+    ] {
+        assert_eq!(analysis.unwrap_err(), AnalysisError::NoScore);
+    }
+}
+
+#[test]
+fn a_sweep_of_one_cell_has_no_factor() {
+    let input = SimulatedSweep::new(3)
+        .numbers(Parameter::LambdaP, &[0.2])
+        .input();
+    let error = anova(&input, &COUNTING).unwrap_err();
+    assert!(matches!(error, AnalysisError::Anova(_)), "{error}");
+    assert!(best(&input, &COUNTING, 0).unwrap().rows.len() == 1);
+}
+
+#[test]
+fn common_seeds_are_compared_in_pairs() {
+    let mut input = sweep().input();
+    input.terms.common_seeds = true;
+    let paired = best(&input, &COUNTING, 0).unwrap();
+    assert!(
+        paired.notes[2].contains("signed-rank"),
+        "{:?}",
+        paired.notes
+    );
+    // Six pairs can reach 2 / 2^6, which Holm multiplies by the five comparisons.
+    let few = |row: usize| field(&paired, row, "verdict") == &Field::text("too few replicates");
+    assert!((1..6).all(few), "{:?}", paired.rows);
+    for analysis in [anova(&input, &COUNTING), power(&input, &COUNTING)] {
+        assert!(analysis.unwrap().notes[1].contains("share their seeds"));
+    }
+}
+
+#[test]
+fn neighbours_are_those_of_the_sorted_axis() {
+    // The sweep file names 0.9 first; its only neighbour is 0.5.
+    let mut input = SimulatedSweep::new(2)
+        .numbers(Parameter::LambdaP, &[0.9, 0.1, 0.5])
+        .input();
+    for (trial, accuracy) in input.trials.iter_mut().zip([0.9, 0.9, 0.1, 0.1, 0.8, 0.8]) {
+        trial
+            .metrics
+            .insert(Metric::AccuracyInterpolation, accuracy);
+    }
+    let analysis = robustness(&input, &[0.05], &COUNTING, 0).unwrap();
+    let Field::Text(step) = field(&analysis, 1, "quantity") else {
+        panic!("a quantity is text");
+    };
+    assert!(step.ends_with("lambda_p = 0.5"), "{step}");
+}
+
+#[test]
+fn more_replicates_have_more_power() {
+    let power_now = |replicates| {
+        let input = SimulatedSweep::new(replicates).numbers(Parameter::LambdaP, &[0.1, 0.9]);
+        let analysis = power(&input.input(), &COUNTING).unwrap();
+        let Field::Number(Some(power)) = analysis.rows[4][4] else {
+            panic!("power is a number");
+        };
+        power
+    };
+    assert!(power_now(30) > power_now(4));
+}

@@ -1,0 +1,319 @@
+//! Aggregates, intervals, profiles and the probability of improvement against rliable, and their
+//! laws.
+
+use std::collections::BTreeMap;
+
+use proptest::prelude::*;
+use serde::Deserialize;
+
+use super::{close, fixture};
+use crate::statistics::{
+    Interval, IntervalMethod, Statistic, Strata,
+    bootstrap::{Replicates, acceleration},
+    bootstrap_interval,
+    improvement::improvement,
+    performance_profile, probability_of_improvement, share_above, share_of_means_above,
+};
+
+/// What is asked for: agreement to this on the same resamples.
+const SAME_RESAMPLES: f64 = 1e-9;
+
+#[derive(Deserialize)]
+struct Case {
+    name: String,
+    scores: Vec<Vec<f64>>,
+    resamples: Vec<Vec<Vec<usize>>>,
+    statistics: BTreeMap<String, StatisticCase>,
+    interquartile_mean_interval_of_50000_resamples: [f64; 2],
+    taus: Vec<f64>,
+    profile: Vec<f64>,
+    profile_bands: Vec<[f64; 2]>,
+    average_profile: Vec<f64>,
+}
+
+#[derive(Deserialize)]
+struct StatisticCase {
+    value: f64,
+    replicates: Vec<f64>,
+    intervals: BTreeMap<String, [f64; 2]>,
+}
+
+fn cases() -> Vec<Case> {
+    fixture!("bootstrap.json")
+}
+
+fn statistic(name: &str) -> Statistic {
+    match name {
+        "mean" => Statistic::Mean,
+        "median" => Statistic::Median,
+        "median_of_means" => Statistic::MedianOfMeans,
+        "interquartile_mean" => Statistic::InterquartileMean,
+        _ => panic!("the fixture has a statistic called {name}"),
+    }
+}
+
+impl Case {
+    fn strata(&self) -> Strata {
+        Strata::new(self.scores.clone()).unwrap()
+    }
+
+    /// The statistic on each of the fixture's resamples.
+    fn replicates(&self, statistic: impl Fn(&Strata) -> f64) -> Vec<f64> {
+        let scores = self.strata();
+        let resamples = self.resamples.iter();
+        resamples
+            .map(|indices| statistic(&scores.picked(indices)))
+            .collect()
+    }
+}
+
+fn assert_interval(interval: Interval, [lower, upper]: [f64; 2], tolerance: f64, what: &str) {
+    assert!(
+        close(interval.lower, lower, tolerance) && close(interval.upper, upper, tolerance),
+        "{what}: {interval:?}, expected {lower} to {upper}"
+    );
+}
+
+#[test]
+fn aggregates_on_the_same_resamples_are_those_of_rliable() {
+    for case in cases() {
+        for (name, expected) in &case.statistics {
+            let statistic = statistic(name);
+            let value = statistic.of(&case.strata());
+            assert!(close(value, expected.value, SAME_RESAMPLES), "{name}");
+            let replicates = case.replicates(|scores| statistic.of(scores));
+            for (ours, theirs) in replicates.iter().zip(&expected.replicates) {
+                assert!(
+                    close(*ours, *theirs, SAME_RESAMPLES),
+                    "{name}: {ours} {theirs}"
+                );
+            }
+        }
+    }
+}
+
+/// rliable's acceleration: a run is left out of all strata at once.
+fn acceleration_by_run(scores: &Strata, statistic: Statistic) -> f64 {
+    let runs = scores.as_slice()[0].len();
+    let without = (0..runs).map(|run| {
+        let rest = scores.as_slice().iter().map(|stratum| {
+            let mut rest = stratum.clone();
+            rest.remove(run);
+            rest
+        });
+        statistic.of(&Strata::new(rest.collect()).unwrap())
+    });
+    acceleration(&[without.collect()])
+}
+
+#[test]
+fn intervals_on_the_same_resamples_are_those_of_rliable() {
+    let mut compared = 0;
+    for case in cases() {
+        for (name, expected) in &case.statistics {
+            let scores = case.strata();
+            let statistic = statistic(name);
+            let replicates = case.replicates(|scores| statistic.of(scores));
+            let replicates = Replicates::new(statistic.of(&scores), replicates);
+            for (method, &ends) in &expected.intervals {
+                let interval = match method.as_str() {
+                    "percentile" => replicates.percentile(),
+                    "bca" => replicates.bca(acceleration_by_run(&scores, statistic)),
+                    _ => panic!("the fixture has a method called {method}"),
+                };
+                let what = format!("{} {name} {method}", case.name);
+                assert_interval(interval, ends, SAME_RESAMPLES, &what);
+                compared += 1;
+            }
+        }
+    }
+    assert_eq!(compared, 13);
+}
+
+#[test]
+fn our_own_resamples_give_rliables_interval_within_monte_carlo_error() {
+    for case in cases() {
+        let scores = case.strata();
+        let statistic = |scores: &Strata| Statistic::InterquartileMean.of(scores);
+        let interval =
+            bootstrap_interval(&scores, statistic, IntervalMethod::Percentile, 1).unwrap();
+        let [lower, upper] = case.interquartile_mean_interval_of_50000_resamples;
+        // A tenth of the width is what the number of resamples promises.
+        let tolerance = 0.1 * (upper - lower);
+        assert!(
+            (interval.lower - lower).abs() < tolerance,
+            "{interval:?} {lower}"
+        );
+        assert!(
+            (interval.upper - upper).abs() < tolerance,
+            "{interval:?} {upper}"
+        );
+    }
+}
+
+#[test]
+fn performance_profiles_are_those_of_rliable() {
+    for case in cases() {
+        let scores = case.strata();
+        let profile = performance_profile(&scores, &case.taus, 0);
+        for (index, &tau) in case.taus.iter().enumerate() {
+            assert_eq!(profile[index].share, case.profile[index]);
+            let average = share_of_means_above(&scores, tau);
+            assert!(close(average, case.average_profile[index], SAME_RESAMPLES));
+            let replicates = case.replicates(|scores| share_above(scores, tau));
+            let interval = Replicates::new(case.profile[index], replicates).percentile();
+            assert_interval(interval, case.profile_bands[index], SAME_RESAMPLES, "band");
+        }
+    }
+}
+
+#[test]
+fn a_score_at_the_threshold_is_not_above_it() {
+    let scores = Strata::new(vec![vec![0.9, 0.95], vec![0.95, 1.0]]).unwrap();
+    assert_eq!(share_above(&scores, 0.95), 0.25);
+    assert_eq!(share_of_means_above(&scores, 0.925), 0.5);
+}
+
+#[derive(Deserialize)]
+struct ImprovementCase {
+    x: Vec<Vec<f64>>,
+    y: Vec<Vec<f64>>,
+    resamples: Vec<[Vec<Vec<usize>>; 2]>,
+    value: f64,
+    interval: [f64; 2],
+}
+
+#[test]
+fn the_probability_of_improvement_is_that_of_rliable() {
+    let cases: Vec<ImprovementCase> = fixture!("improvement.json");
+    for case in cases {
+        let x = Strata::new(case.x).unwrap();
+        let y = Strata::new(case.y).unwrap();
+        let ours = probability_of_improvement(&x, &y, 3);
+        assert!(close(ours.probability, case.value, SAME_RESAMPLES));
+        let replicates = case
+            .resamples
+            .iter()
+            .map(|[of_x, of_y]| improvement(x.picked(of_x).as_slice(), y.picked(of_y).as_slice()));
+        let interval = Replicates::new(case.value, replicates.collect()).percentile();
+        assert_interval(interval, case.interval, SAME_RESAMPLES, "improvement");
+        let mirrored = probability_of_improvement(&y, &x, 3);
+        assert!(close(ours.probability + mirrored.probability, 1.0, 1e-12));
+    }
+}
+
+#[test]
+fn the_acceleration_of_one_stratum_is_efrons() {
+    // The mean of 1, 2, 6: influences -2, -1, 3, cubes 18, squares 14.
+    let without = vec![vec![4.0, 3.5, 1.5]];
+    let expected = 18.0 / (6.0 * 14.0_f64.powf(1.5));
+    assert!(close(acceleration(&without), expected, 1e-12));
+    assert_eq!(acceleration(&[vec![0.3; 5]]), 0.0);
+}
+
+#[test]
+fn a_tie_with_the_estimate_counts_half() {
+    let symmetric = Replicates::new(0.0, vec![-2.0, -1.0, 0.0, 0.0, 0.0, 1.0, 2.0]);
+    let rounded = Replicates::new(0.3, vec![0.1, 0.1 + 0.2, 0.5]);
+    for replicates in [symmetric, rounded] {
+        let Interval { lower, upper } = replicates.percentile();
+        assert_interval(replicates.bca(0.0), [lower, upper], 1e-9, "no bias");
+    }
+}
+
+#[test]
+fn replicates_on_one_side_of_the_estimate_still_have_an_interval() {
+    let one_sided = Replicates::new(5.0, vec![1.0, 2.0, 3.0]);
+    let Interval { lower, upper } = one_sided.bca(0.1);
+    assert!(lower >= 1.0 && upper <= 3.0 && lower <= upper);
+}
+
+#[test]
+fn a_single_score_in_a_stratum_leaves_no_interval() {
+    let scores = Strata::new(vec![vec![0.5, 0.6], vec![0.7]]).unwrap();
+    let mean = |scores: &Strata| Statistic::Mean.of(scores);
+    for method in METHODS {
+        assert_eq!(bootstrap_interval(&scores, mean, method, 0), None);
+    }
+    assert_eq!(Strata::new(vec![]), None);
+    assert_eq!(Strata::new(vec![vec![0.1], vec![]]), None);
+}
+
+const METHODS: [IntervalMethod; 3] = [
+    IntervalMethod::Percentile,
+    IntervalMethod::Bca,
+    IntervalMethod::Expanded,
+];
+const STATISTICS: [Statistic; 4] = [
+    Statistic::Mean,
+    Statistic::MedianOfMeans,
+    Statistic::Median,
+    Statistic::InterquartileMean,
+];
+
+fn any_strata() -> impl Strategy<Value = Vec<Vec<f64>>> {
+    let stratum = prop::collection::vec(0.0..1.0_f64, 2..8);
+    prop::collection::vec(stratum, 1..4)
+}
+
+fn mapped(strata: &[Vec<f64>], map: impl Fn(f64) -> f64) -> Strata {
+    let map = |stratum: &Vec<f64>| stratum.iter().map(|&score| map(score)).collect();
+    Strata::new(strata.iter().map(map).collect()).unwrap()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    #[test]
+    fn the_order_of_scores_changes_no_bit(strata in any_strata(), seed: u64) {
+        let reversed = strata.iter().map(|stratum| stratum.iter().rev().copied().collect());
+        let reversed = Strata::new(reversed.collect()).unwrap();
+        let scores = Strata::new(strata).unwrap();
+        for method in METHODS {
+            let interval = |scores| bootstrap_interval(scores, |s| Statistic::Mean.of(s), method, seed);
+            prop_assert_eq!(interval(&scores), interval(&reversed));
+        }
+    }
+
+    #[test]
+    fn moving_and_stretching_the_scores_does_the_same_to_every_interval(
+        strata in any_strata(), seed: u64, shift in -5.0..5.0_f64, scale in 0.1..10.0_f64,
+    ) {
+        let scores = mapped(&strata, |score| score);
+        let moved = mapped(&strata, |score| shift + scale * score);
+        for (statistic, method) in STATISTICS.into_iter().zip(METHODS.into_iter().cycle()) {
+            let interval = |scores| {
+                bootstrap_interval(scores, |s| statistic.of(s), method, seed).unwrap()
+            };
+            let (before, after) = (interval(&scores), interval(&moved));
+            prop_assert!(close(after.lower, shift + scale * before.lower, 1e-9));
+            prop_assert!(close(after.upper, shift + scale * before.upper, 1e-9));
+        }
+    }
+
+    #[test]
+    fn an_interval_stays_within_the_scores_and_expanding_never_narrows_it(
+        strata in any_strata(), seed: u64,
+    ) {
+        let scores = Strata::new(strata).unwrap();
+        let lowest = scores.scores().fold(f64::INFINITY, f64::min);
+        let highest = scores.scores().fold(f64::NEG_INFINITY, f64::max);
+        for statistic in STATISTICS {
+            let [percentile, bca, expanded] = METHODS.map(|method| {
+                bootstrap_interval(&scores, |s| statistic.of(s), method, seed).unwrap()
+            });
+            for Interval { lower, upper } in [percentile, bca, expanded] {
+                prop_assert!(lowest <= lower && lower <= upper && upper <= highest);
+            }
+            prop_assert!(expanded.lower <= percentile.lower && percentile.upper <= expanded.upper);
+        }
+    }
+
+    #[test]
+    fn a_profile_falls_from_one_to_zero(strata in any_strata()) {
+        let scores = Strata::new(strata).unwrap();
+        let profile = performance_profile(&scores, &[-0.1, 0.2, 0.5, 0.8, 1.0], 0);
+        prop_assert_eq!((profile[0].share, profile[4].share), (1.0, 0.0));
+        prop_assert!(profile.is_sorted_by(|a, b| a.share >= b.share));
+    }
+}
