@@ -24,8 +24,8 @@ use sqlx::{Connection, SqliteConnection};
 pub use error::{CommitError, DatabaseError, OpenError, ReadError, RestoreError};
 pub use name::UnknownName;
 pub use read::{
-    AttemptDetail, CellResult, Completeness, Configuration, Event, Metrics, Reader, Rows,
-    SweepSummary, TrialDetail, TrialResult, Value,
+    AttemptCounts, AttemptDetail, CellResult, Completeness, Configuration, Event, Metrics, Reader,
+    Rows, SweepDigest, SweepSummary, TrialDetail, TrialResult, Value,
 };
 pub use record::{AttemptReport, Batch, Restored, RestoredSweep, StoredSweep, WorkerRecord};
 

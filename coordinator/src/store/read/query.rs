@@ -95,7 +95,8 @@ impl Reader {
     }
 }
 
-fn value(row: &SqliteRow, index: usize) -> Result<Value, ReadError> {
+/// One value of a row, as SQLite has it.
+pub(super) fn value(row: &SqliteRow, index: usize) -> Result<Value, ReadError> {
     let raw = row.try_get_raw(index)?;
     if raw.is_null() {
         return Ok(Value::Null);
