@@ -4,6 +4,8 @@ mod harness;
 
 #[path = "system/bad_input.rs"]
 mod bad_input;
+#[path = "system/chaos.rs"]
+mod chaos;
 #[path = "system/command_line.rs"]
 mod command_line;
 #[path = "system/faults.rs"]

@@ -8,6 +8,8 @@ mod handle;
 mod roster;
 mod serve;
 mod sweeps;
+#[cfg(test)]
+mod tests;
 
 use std::time::Instant;
 

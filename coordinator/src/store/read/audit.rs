@@ -27,7 +27,7 @@ statements! {
     LAPSED = "
         SELECT trial_id, attempt, worker_id FROM attempt
         WHERE trial_id >= ?1 AND trial_id < ?2 AND ending = 'lapsed'
-        ORDER BY ended_at_ms DESC, trial_id LIMIT 1";
+        ORDER BY trial_id, attempt";
     /// Whether an attempt is the one whose result its trial has.
     IS_RESULT = "
         SELECT count(*) FROM trial
@@ -86,25 +86,26 @@ impl Reader {
         })
     }
 
-    /// The attempt of a sweep that lapsed last, and whose it was.
+    /// The attempts of a sweep that lapsed, each with whose it was.
     ///
     /// # Errors
     /// There is no such sweep, or the disk failed.
-    pub async fn last_lapsed(
+    pub async fn lapsed(
         &mut self,
         sweep_id: SweepId,
-    ) -> Result<Option<(LeaseToken, WorkerId)>, ReadError> {
+    ) -> Result<Vec<(LeaseToken, WorkerId)>, ReadError> {
         let mut snapshot = self.connection.begin().await?;
         let (first, end) = trial_range(&mut snapshot, sweep_id).await?;
         let lapsed = sqlx::query(LAPSED).bind(first).bind(end);
-        let Some(row) = lapsed.fetch_optional(&mut *snapshot).await? else {
-            return Ok(None);
+        let rows = lapsed.fetch_all(&mut *snapshot).await?;
+        let holder = |row| {
+            let token = LeaseToken {
+                trial_id: TrialId(whole(row, "trial_id")?),
+                attempt: Attempt(row.try_get("attempt")?),
+            };
+            Ok((token, parsed(row, "worker_id")?))
         };
-        let token = LeaseToken {
-            trial_id: TrialId(whole(&row, "trial_id")?),
-            attempt: Attempt(row.try_get("attempt")?),
-        };
-        Ok(Some((token, parsed(&row, "worker_id")?)))
+        rows.iter().map(holder).collect()
     }
 
     /// Whether this attempt's outcome is its trial's result.

@@ -116,7 +116,9 @@ fn refused(error: sqlx::Error) -> ReadError {
         .as_database_error()
         .map(|error| error.message().to_owned());
     match (DatabaseError::from(error), problem) {
-        (DatabaseError::Other(_), Some(problem)) => ReadError::Sql { problem },
+        (DatabaseError::Other(_) | DatabaseError::ReadOnly(_), Some(problem)) => {
+            ReadError::Sql { problem }
+        }
         (error, _) => ReadError::Database(error),
     }
 }

@@ -65,7 +65,7 @@ struct Worker {
 /// What came of speaking for an attempt that lapsed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum LateAnswer {
-    /// No attempt lapsed yet, or nobody answered.
+    /// No attempt lapsed yet, or nobody answers.
     None,
     Refused,
     /// The promise is broken.
@@ -122,7 +122,7 @@ impl Arena {
     /// # Errors
     /// It cannot be started.
     pub(super) async fn kill_worker(&mut self, dice: u64) -> anyhow::Result<()> {
-        let index = self.victim(dice);
+        let index = choose(dice, self.workers.len());
         let heir = self.start_worker()?;
         let mut victim = std::mem::replace(&mut self.workers[index], heir);
         victim.process.kill().await;
@@ -146,7 +146,7 @@ impl Arena {
 
     /// Stops a worker for longer than its leases last.
     pub(super) fn stop_worker(&mut self, dice: u64) {
-        let index = self.victim(dice);
+        let index = choose(dice, self.workers.len());
         let worker = &mut self.workers[index];
         worker.process.signal(Signal::STOP);
         worker.wakes = Some(clock::now() + beyond_the_term(dice));
@@ -165,10 +165,12 @@ impl Arena {
     /// # Errors
     /// The database cannot be read.
     pub(super) async fn speak_late(&self, dice: u64) -> anyhow::Result<LateAnswer> {
-        let lapsed = self.reader().await?.last_lapsed(self.sweep_id).await?;
-        let Some((token, worker_id)) = lapsed else {
+        let mut lapsed = self.reader().await?.lapsed(self.sweep_id).await?;
+        // A coordinator that sleeps would keep the attack waiting.
+        if lapsed.is_empty() || self.coordinator_wakes.is_some() {
             return Ok(LateAnswer::None);
-        };
+        }
+        let (token, worker_id) = lapsed.swap_remove(choose(dice, lapsed.len()));
         let info = wire::WorkerInfo {
             worker_id: worker_id.to_string(),
             ..wire::WorkerInfo::default()
@@ -259,10 +261,6 @@ impl Arena {
         }
     }
 
-    fn victim(&self, dice: u64) -> usize {
-        usize::try_from(dice % self.workers.len() as u64).expect("below a length")
-    }
-
     fn start_worker(&mut self) -> anyhow::Result<Worker> {
         self.workers_started += 1;
         let name = format!("worker {}", self.workers_started);
@@ -291,6 +289,10 @@ impl Worker {
             journal.note(self.process.name(), "SIGCONT");
         }
     }
+}
+
+fn choose(dice: u64, among: usize) -> usize {
+    usize::try_from(dice % among as u64).expect("below a length")
 }
 
 /// Longer than the term of a lease, and up to twice as long.
