@@ -54,7 +54,7 @@ impl SweepEntry {
         state_of: impl Fn(TrialId) -> TrialState,
     ) -> u64 {
         if let Some(updates) = self.uniform_updates() {
-            return updates * (counts.succeeded + counts.infeasible);
+            return updates.saturating_mul(counts.succeeded + counts.infeasible);
         }
         let ended = |trial: &u64| {
             matches!(
@@ -64,15 +64,16 @@ impl SweepEntry {
         };
         self.trials()
             .filter(ended)
-            .map(|trial| self.updates(trial))
-            .sum()
+            .fold(0, |sum, trial| sum.saturating_add(self.updates(trial)))
     }
 
-    /// Updates of every trial.
+    /// Updates of every trial; the largest number there is for a sweep that is larger.
     pub(super) fn updates_total(&self) -> u64 {
         match self.uniform_updates() {
-            Some(updates) => updates * self.spec.trials(),
-            None => self.trials().map(|trial| self.updates(trial)).sum(),
+            Some(updates) => updates.saturating_mul(self.spec.trials()),
+            None => self
+                .trials()
+                .fold(0, |sum, trial| sum.saturating_add(self.updates(trial))),
         }
     }
 

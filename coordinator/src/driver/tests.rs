@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, path::Path, time::Duration};
 
 use pondersweep_proto::{
     error::{LeaseError, SweepError},
-    id::{LeaseToken, TrialId, WorkerId},
+    id::{Attempt, LeaseToken, TrialId, WorkerId},
     metric::{Metric, Observation},
 };
 use tokio::task::JoinHandle;
@@ -83,7 +83,7 @@ fn worker() -> WorkerRecord {
 fn token(trial_id: u64) -> LeaseToken {
     LeaseToken {
         trial_id: TrialId(trial_id),
-        attempt: pondersweep_proto::id::Attempt(1),
+        attempt: Attempt(1),
     }
 }
 
@@ -196,8 +196,8 @@ fn known<T>(answer: Result<T, SweepError>) -> Result<Option<Grant>, ()> {
     }
 }
 
-/// What is stored, without its dates.
-async fn stored(path: &Path) -> (Restored, Option<SweepDigest>) {
+/// What is stored, without its dates: states, and what every attempt measured.
+async fn stored(path: &Path) -> (Restored, Vec<Vec<(Attempt, Observation)>>) {
     let mut store = Store::open(path).await.unwrap();
     let mut restored = store.restore().await.unwrap();
     for sweep in &mut restored.sweeps {
@@ -205,7 +205,22 @@ async fn stored(path: &Path) -> (Restored, Option<SweepDigest>) {
     }
     store.close().await.unwrap();
     let mut reader = Reader::open(path).await.unwrap();
-    (restored, reader.digest(spec().id()).await.ok())
+    let mut measured = Vec::new();
+    for trial in 1..=restored
+        .sweeps
+        .iter()
+        .map(|sweep| sweep.spec.trials())
+        .sum()
+    {
+        measured.push(
+            reader
+                .trial(&u64::to_string(&trial))
+                .await
+                .unwrap()
+                .observations,
+        );
+    }
+    (restored, measured)
 }
 
 #[tokio::test]

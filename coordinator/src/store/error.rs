@@ -160,8 +160,10 @@ pub enum DatabaseError {
         "the database cannot be written ({0})\nhint: check the owner and permissions of the file, of its -wal and -shm, and of their directory"
     )]
     ReadOnly(String),
-    /// Anything else.
-    #[error(transparent)]
+    /// Anything else, such as a column that holds what this program does not write.
+    #[error(
+        "{0}\nhint: `pondersweep query --db FILE \"pragma integrity_check\"` says whether the file is whole"
+    )]
     Other(sqlx::Error),
 }
 
@@ -250,6 +252,14 @@ pub enum RestoreError {
     Sweep {
         /// Which.
         sweep_id: String,
+        /// Why.
+        problem: String,
+    },
+    /// A stored worker is not one this program can have stored.
+    #[error(
+        "a worker cannot be read back: {problem}\nhint: the file is damaged or was changed by hand; restore a copy"
+    )]
+    Worker {
         /// Why.
         problem: String,
     },

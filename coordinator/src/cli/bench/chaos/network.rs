@@ -268,7 +268,11 @@ async fn pump(
 
 #[cfg(test)]
 mod tests {
+    use pondersweep_proto::wire;
+    use pondersweep_worker::client::Client;
+
     use super::*;
+    use crate::coordinator::{Coordinator, CoordinatorOptions};
 
     /// A server that sends everything back.
     async fn echo() -> SocketAddr {
@@ -359,5 +363,35 @@ mod tests {
         assert!(has(|fate| matches!(fate, Fate::Slow { .. })));
         assert!(has(|fate| matches!(fate, Fate::Cut { .. })));
         assert!(has(|fate| matches!(fate, Fate::HalfOpen { .. })));
+    }
+
+    /// The one case that the fates above spare: nobody ever cuts the dead connection. The worker's
+    /// keepalive must.
+    #[tokio::test]
+    async fn a_worker_leaves_a_connection_that_stays_half_open_by_itself() {
+        let folder = tempfile::tempdir().unwrap();
+        let options = CoordinatorOptions::loopback(&folder.path().join("results.db"));
+        let coordinator = Coordinator::start(options).await.unwrap();
+        let cut_after = Duration::from_secs(3_600);
+        let fate = move |connection| match connection {
+            0 => Fate::HalfOpen {
+                after_bytes: 0,
+                cut_after,
+            },
+            _ => Fate::Clean,
+        };
+        let network = Network::with_fates(coordinator.address(), fate)
+            .await
+            .unwrap();
+        let info = wire::WorkerInfo {
+            worker_id: "w".into(),
+            ..wire::WorkerInfo::default()
+        };
+        let client = Client::new(&network.url(), "w".parse().unwrap(), info).unwrap();
+        let acquired = client.acquire("1".into(), 1, None).await.unwrap();
+        assert!(acquired.idle, "nothing was submitted");
+        assert_eq!(network.counts().half_open, 1);
+        assert!(network.counts().connections >= 2);
+        coordinator.stop().await.unwrap();
     }
 }
