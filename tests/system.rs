@@ -10,9 +10,13 @@ mod chaos;
 mod command_line;
 #[path = "system/faults.rs"]
 mod faults;
+#[path = "system/hostile.rs"]
+mod hostile;
 #[path = "system/run.rs"]
 mod run;
 #[path = "system/services.rs"]
 mod services;
+#[path = "system/storage.rs"]
+mod storage;
 #[path = "system/tidy.rs"]
 mod tidy;

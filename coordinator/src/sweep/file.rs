@@ -194,4 +194,6 @@ fn explain(error: &SpecError, span: Option<Span>) -> Problem {
 }
 
 #[cfg(test)]
+mod hostile;
+#[cfg(test)]
 mod tests;
