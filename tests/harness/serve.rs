@@ -77,6 +77,11 @@ impl Serve {
         self.url.trim_start_matches("http://")
     }
 
+    /// Sends it a signal.
+    pub(crate) fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.child), signal).expect("it runs");
+    }
+
     /// Kills it the hard way.
     pub(crate) fn kill(mut self) {
         self.child.kill().expect("it runs");

@@ -166,3 +166,42 @@ impl Sweeps {
         Ok(self.get(sweep_id).expect("the selection is one of the ids"))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use pondersweep_proto::{limit::MAX_UPDATES, parameter::ParameterValue};
+
+    use super::*;
+    use crate::sweep::{Axis, test_support::terms};
+
+    #[test]
+    fn a_sweep_too_large_to_count_its_updates_has_the_largest_number_of_them() {
+        let mut terms = terms();
+        terms.template = {
+            let mut settings = (*terms.template).clone();
+            settings.training.updates = MAX_UPDATES;
+            settings.try_into().unwrap()
+        };
+        // 50 configurations of a million replicates: the most trials there may be.
+        let values = (1..=50).map(|n| ParameterValue::Number(f64::from(n) / 100.0));
+        terms.axes = vec![Axis {
+            parameter: Parameter::LambdaP,
+            values: values.collect(),
+        }];
+        terms.replicates = 1_000_000;
+        let spec = SweepSpec::new(terms).unwrap();
+        let entry = SweepEntry {
+            sweep_id: spec.id(),
+            spec: Arc::new(spec),
+            first_trial_id: TrialId(1),
+            created_at_ms: 0,
+        };
+        assert_eq!(entry.updates_total(), u64::MAX);
+        let counts = TrialCounts {
+            succeeded: 50_000_000,
+            ..TrialCounts::default()
+        };
+        let ended = entry.updates_ended(&counts, |_| TrialState::Succeeded);
+        assert_eq!(ended, u64::MAX);
+    }
+}

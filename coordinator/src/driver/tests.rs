@@ -23,6 +23,16 @@ use crate::{
 
 /// Failures tried at random places, each in a sweep of its own.
 const SEEDS: u64 = 40;
+/// A term that no test outlives.
+const LONG_LEASE: Duration = Duration::from_secs(3_600);
+/// How far wall clocks are set wrong, in milliseconds: a day, and some centuries.
+const JUMPS_MS: [i64; 5] = [
+    86_400_000,
+    -86_400_000,
+    10_000_000_000_000,
+    -10_000_000_000_000,
+    0,
+];
 
 struct Running {
     handle: DriverHandle,
@@ -31,11 +41,13 @@ struct Running {
 
 impl Running {
     async fn start(path: &Path, failure: PlannedFailure) -> Self {
+        Self::with_lease(path, failure, LONG_LEASE).await
+    }
+
+    async fn with_lease(path: &Path, failure: PlannedFailure, lease_duration: Duration) -> Self {
         let mut store = Store::open(path).await.unwrap();
         store.failure = failure;
-        let limits = SchedulerLimits {
-            lease_duration: Duration::from_secs(3_600),
-        };
+        let limits = SchedulerLimits { lease_duration };
         let (driver, handle) = Driver::restore(store, limits).await.unwrap();
         let task = tokio::spawn(driver.run(CancellationToken::new()));
         Self { handle, task }
@@ -271,7 +283,11 @@ async fn a_call_whose_commit_fails_is_not_answered_and_may_be_given_again() {
 
 /// Works through the sweep as a patient worker does, over restarts of a coordinator whose disk fails
 /// at random; returns what is stored in the end.
-async fn sweep_over_a_failing_disk(path: &Path, random: &mut Option<SplitMix64>) -> SweepDigest {
+async fn work_through(
+    path: &Path,
+    random: &mut Option<SplitMix64>,
+    mut before_call: impl FnMut(),
+) -> SweepDigest {
     let mut calls = vec![Call::Create, Call::Register];
     for trial in 1..=spec().trials() {
         let number = u32::try_from(trial).unwrap();
@@ -284,6 +300,7 @@ async fn sweep_over_a_failing_disk(path: &Path, random: &mut Option<SplitMix64>)
     let mut acknowledged = BTreeSet::new();
     let mut running = Running::start(path, next_failure(random)).await;
     for call in calls {
+        before_call();
         while give(&running.handle, call).await.is_err() {
             running.failed().await;
             let mut reader = Reader::open(path).await.unwrap();
@@ -324,14 +341,47 @@ fn next_failure(random: &mut Option<SplitMix64>) -> PlannedFailure {
 async fn a_disk_that_fails_at_any_commit_changes_no_result() {
     let folder = tempfile::tempdir().unwrap();
     let path = |name: String| folder.path().join(name);
-    let undisturbed = sweep_over_a_failing_disk(&path("healthy.db".into()), &mut None).await;
+    let undisturbed = work_through(&path("healthy.db".into()), &mut None, || {}).await;
     for seed in 0..SEEDS {
         println!("seed {seed}");
         let mut random = Some(SplitMix64::new(seed));
         let path = path(format!("{seed}.db"));
-        assert_eq!(
-            sweep_over_a_failing_disk(&path, &mut random).await,
-            undisturbed
-        );
+        assert_eq!(work_through(&path, &mut random, || {}).await, undisturbed);
     }
+}
+
+#[tokio::test]
+async fn a_wall_clock_that_jumps_changes_no_result_and_ends_no_lease() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name| folder.path().join(name);
+    let undisturbed = work_through(&path("undisturbed.db"), &mut None, || {}).await;
+    let mut jumps = JUMPS_MS.iter().cycle();
+    let jump = || clock::jump(*jumps.next().unwrap());
+    let jumped = work_through(&path("jumped.db"), &mut None, jump).await;
+    assert_eq!(jumped, undisturbed);
+    let mut reader = Reader::open(&path("jumped.db")).await.unwrap();
+    let counts = reader.attempt_counts(spec().id()).await.unwrap();
+    assert_eq!((counts.lapsed, counts.accepted), (0, spec().trials()));
+}
+
+#[tokio::test]
+async fn a_lease_lapses_although_the_wall_clock_was_set_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("results.db");
+    let short = Duration::from_millis(50);
+    let running = Running::with_lease(&path, PlannedFailure::default(), short).await;
+    for call in [Call::Create, Call::Register, Call::Acquire(1)] {
+        give(&running.handle, call).await.unwrap();
+    }
+    clock::jump(-86_400_000);
+    let pending = async {
+        while running.handle.sweep("last").await.unwrap().counts.leased > 0 {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    let patience = Duration::from_secs(60);
+    tokio::time::timeout(patience, pending)
+        .await
+        .expect("the lease lapses");
+    running.stop().await;
 }

@@ -6,6 +6,7 @@ use std::{path::PathBuf, sync::Arc};
 
 use proptest::{prelude::*, sample::select};
 use tokio::task::JoinHandle;
+use tokio_stream::StreamExt as _;
 use tokio_util::sync::CancellationToken;
 use tonic::{Code, Request, Status};
 
@@ -400,7 +401,10 @@ impl Scene {
             sweep: "test".into(),
         };
         // Counts what every peer claims to have done.
-        drop(self.sweeps.watch_sweep(Request::new(watch)).await);
+        let watched = self.sweeps.watch_sweep(Request::new(watch)).await;
+        let mut progress = watched.unwrap().into_inner();
+        let progress = progress.next().await.unwrap().unwrap();
+        assert!(progress.updates_done <= progress.updates_total);
         self.sweeps
             .list_sweeps(Request::new(wire::ListSweepsRequest {}))
             .await
@@ -514,4 +518,52 @@ proptest! {
             scene.honest_work_is_untouched().await;
         });
     }
+}
+
+#[tokio::test]
+async fn claims_of_more_work_than_there_is_are_survived() {
+    let scene = Scene::new().await;
+    let acquire = wire::AcquireRequest {
+        worker_id: "mallory".into(),
+        request_id: "1".into(),
+        max_lanes: 3,
+        sweep_id: String::new(),
+    };
+    let granted = scene.leases.acquire(Request::new(acquire)).await.unwrap();
+    let claim = |lease: &wire::Lease| wire::LeaseProgress {
+        token: lease.token,
+        updates_done: u64::MAX,
+    };
+    let leases: Vec<_> = granted.get_ref().leases.iter().map(claim).collect();
+    assert_eq!(leases.len(), 3);
+    let worker_id = "mallory".into();
+    let renew = Sent::Renew(wire::RenewRequest { worker_id, leases });
+    assert!(scene.send(renew).await.is_none());
+    scene.honest_work_is_untouched().await;
+}
+
+#[tokio::test]
+async fn a_page_after_every_trial_there_can_be_is_refused_or_empty() {
+    let scene = Scene::new().await;
+    for (page_token, refused) in [
+        ("0", false),
+        ("9223372036854775807", false),
+        ("9223372036854775808", true),
+        ("18446744073709551615", true),
+        ("-1", true),
+        ("first", true),
+    ] {
+        let results = Sent::Results(wire::ListResultsRequest {
+            sweep: "last".into(),
+            page_size: 0,
+            page_token: page_token.into(),
+        });
+        let code = scene.send(results).await.map(|status| status.code());
+        assert_eq!(
+            code,
+            refused.then_some(Code::InvalidArgument),
+            "{page_token}"
+        );
+    }
+    scene.honest_work_is_untouched().await;
 }
