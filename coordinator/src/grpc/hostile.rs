@@ -499,7 +499,11 @@ fn resolve(planned: Vec<Sent>) -> Vec<Sent> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(CASES))]
+    #![proptest_config(ProptestConfig {
+        cases: CASES,
+        max_shrink_iters: 200,
+        ..ProptestConfig::default()
+    })]
 
     #[test]
     fn whatever_peers_send_the_coordinator_goes_on_and_honest_work_is_untouched(
