@@ -1,5 +1,7 @@
 //! Trials for unit tests: a small valid one, changed as the test needs.
 
+pub(crate) mod reference;
+
 use burn::tensor::Device;
 use pondersweep_proto::spec::{Settings, TrialSpec};
 
@@ -18,6 +20,7 @@ pub(crate) fn trial(change: impl FnOnce(&mut Settings)) -> TrialSpec {
         configuration: settings.try_into().unwrap(),
         seed: 5,
         replicate: 0,
+        common_seeds: false,
     }
 }
 

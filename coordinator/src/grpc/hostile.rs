@@ -179,7 +179,7 @@ fn any_spec() -> impl Strategy<Value = Option<wire::SweepSpec>> {
         if let Some(settings) = &mut spec.template {
             let (lambda_p, rate, hidden, updates, batch) = template;
             if let Some(model) = &mut settings.model {
-                (model.lambda_p, model.hidden) = (lambda_p, hidden);
+                (model.lambda_p, model.hidden) = (Some(lambda_p), hidden);
             }
             if let Some(training) = &mut settings.training {
                 (training.learning_rate, training.updates, training.batch) = (rate, updates, batch);

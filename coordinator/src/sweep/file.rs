@@ -130,6 +130,9 @@ fn scalar_terms(sweep: &Value, template: ConfigurationSpec) -> SweepTerms {
         exclusions: Vec::new(),
         replicates: count("replicates", "count", 1),
         seed: whole("replicates", "seed", 0),
+        common_seeds: sweep["replicates"]["common_seeds"]
+            .as_bool()
+            .unwrap_or(false),
         solved_threshold: threshold.unwrap_or(SOLVED_THRESHOLD),
         max_failures: count("limits", "max_failures", MAX_FAILURES),
         max_worker_losses: count("limits", "max_worker_losses", MAX_WORKER_LOSSES),
@@ -141,6 +144,11 @@ fn scalar_terms(sweep: &Value, template: ConfigurationSpec) -> SweepTerms {
 fn check_axes(settings: &Settings, axes: &[SpaceAxis]) -> Result<(), Vec<Problem>> {
     let mut problems = Vec::new();
     for axis in axes {
+        // Once for the axis, whose values are as good as any.
+        if let Err(error) = settings.model.kind.admit(axis.parameter) {
+            problems.push(explain(&error, Some(axis.key.clone())));
+            continue;
+        }
         for (value, span) in &axis.values {
             let mut settings = settings.clone();
             let set = axis.parameter.set(&mut settings, value);

@@ -18,6 +18,7 @@ use super::{
 use crate::{
     scheduler::TrialState,
     store::{commit::as_i64, error::ReadError, name::trial_state, statement::statements},
+    sweep::SweepTerms,
 };
 
 statements! {
@@ -29,7 +30,8 @@ statements! {
             accuracy_interpolation, accuracy_expected_interpolation, ponder_steps_interpolation,
             ponder_steps_expected_interpolation, loss_interpolation, accuracy_extrapolation,
             accuracy_expected_extrapolation, ponder_steps_extrapolation,
-            ponder_steps_expected_extrapolation, loss_extrapolation, loss_training
+            ponder_steps_expected_extrapolation, loss_extrapolation, loss_training,
+            ponder_steps_computed
         FROM trial_result
         WHERE trial_id > ?1 AND trial_id < ?2
         ORDER BY trial_id LIMIT ?3";
@@ -85,13 +87,14 @@ pub struct TrialResult {
 }
 
 impl TrialResult {
-    /// The trial's specification in a sweep with this seed.
+    /// The trial's specification in a sweep of these terms.
     #[must_use]
-    pub fn spec(&self, seed: u64) -> TrialSpec {
+    pub fn spec(&self, terms: &SweepTerms) -> TrialSpec {
         TrialSpec {
             configuration: self.configuration.spec.clone(),
-            seed,
+            seed: terms.seed,
             replicate: self.replicate,
+            common_seeds: terms.common_seeds,
         }
     }
 }
