@@ -98,6 +98,10 @@ const PIECES: &[&str] = &[
     "updates = 1000000000000",
     "elements = 65536",
     "a.b.c.d = 1",
+    "common_seeds = true",
+    "kind = \"act\"",
+    "kind = \"fixed\"",
+    "tau = 0.01",
     "space.lambda_p = 1",
 ];
 
