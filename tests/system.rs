@@ -6,15 +6,21 @@ mod harness;
 mod bad_input;
 #[path = "system/blame.rs"]
 mod blame;
+#[path = "system/chaos.rs"]
+mod chaos;
 #[path = "system/command_line.rs"]
 mod command_line;
 #[path = "system/faults.rs"]
 mod faults;
 #[path = "system/promises.rs"]
 mod promises;
+#[path = "system/hostile.rs"]
+mod hostile;
 #[path = "system/run.rs"]
 mod run;
 #[path = "system/services.rs"]
 mod services;
+#[path = "system/storage.rs"]
+mod storage;
 #[path = "system/tidy.rs"]
 mod tidy;

@@ -17,5 +17,20 @@ pub(crate) fn now_ms() -> i64 {
     let since_epoch = SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .unwrap_or_default();
-    i64::try_from(since_epoch.as_millis()).unwrap_or(i64::MAX)
+    let now_ms = i64::try_from(since_epoch.as_millis()).unwrap_or(i64::MAX);
+    #[cfg(test)]
+    let now_ms = now_ms.saturating_add(JUMP_MS.get());
+    now_ms
+}
+
+#[cfg(test)]
+thread_local! {
+    /// How far this thread's wall clock was set wrong.
+    static JUMP_MS: std::cell::Cell<i64> = const { std::cell::Cell::new(0) };
+}
+
+/// Sets this thread's wall clock wrong by so many milliseconds.
+#[cfg(test)]
+pub(crate) fn jump(milliseconds: i64) {
+    JUMP_MS.set(milliseconds);
 }

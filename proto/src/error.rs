@@ -2,7 +2,7 @@
 
 use tonic::{Code, Status};
 
-use crate::{id::LeaseToken, spec::SpecError};
+use crate::{id::LeaseToken, limit::MAX_MESSAGE_BYTES, spec::SpecError};
 
 /// Why a worker's call was refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -32,10 +32,10 @@ impl LeaseError {
 impl From<LeaseError> for Status {
     fn from(error: LeaseError) -> Self {
         match error {
-            LeaseError::Superseded(what) => Self::failed_precondition(what),
-            LeaseError::UnknownWorker(who) => Self::not_found(who),
-            LeaseError::Malformed(what) => Self::invalid_argument(what),
-            LeaseError::Unavailable(why) => Self::unavailable(why),
+            LeaseError::Superseded(what) => status(Code::FailedPrecondition, what),
+            LeaseError::UnknownWorker(who) => status(Code::NotFound, who),
+            LeaseError::Malformed(what) => status(Code::InvalidArgument, what),
+            LeaseError::Unavailable(why) => status(Code::Unavailable, why),
         }
     }
 }
@@ -83,11 +83,11 @@ impl From<SpecError> for SweepError {
 impl From<SweepError> for Status {
     fn from(error: SweepError) -> Self {
         match error {
-            SweepError::NotFound(what) => Self::not_found(what),
-            SweepError::Ambiguous(what) => Self::out_of_range(what),
-            SweepError::Invalid(what) => Self::invalid_argument(what),
-            SweepError::WrongState(what) => Self::failed_precondition(what),
-            SweepError::Unavailable(why) => Self::unavailable(why),
+            SweepError::NotFound(what) => status(Code::NotFound, what),
+            SweepError::Ambiguous(what) => status(Code::OutOfRange, what),
+            SweepError::Invalid(what) => status(Code::InvalidArgument, what),
+            SweepError::WrongState(what) => status(Code::FailedPrecondition, what),
+            SweepError::Unavailable(why) => status(Code::Unavailable, why),
         }
     }
 }
@@ -105,9 +105,23 @@ impl From<Status> for SweepError {
     }
 }
 
+/// A status travels in trailers, whose size both sides bound: a text that repeats what a peer sent may
+/// not grow with it.
+fn status(code: Code, mut text: String) -> Status {
+    text.truncate(text.floor_char_boundary(MAX_MESSAGE_BYTES));
+    Status::new(code, text)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_refusal_does_not_grow_with_what_was_refused() {
+        let status = Status::from(SweepError::Invalid("é".repeat(1_000_000)));
+        assert!(status.message().len() <= MAX_MESSAGE_BYTES);
+        assert!(status.message().len() > MAX_MESSAGE_BYTES - 4);
+    }
 
     #[test]
     fn a_refusal_keeps_its_kind_across_the_wire() {

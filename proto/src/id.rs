@@ -5,7 +5,7 @@ use std::{fmt, str::FromStr};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
-use crate::limit::MAX_WORKER_ID_BYTES;
+use crate::limit::{MAX_WORKER_ID_BYTES, shown};
 
 /// A 64-bit content hash: the first eight bytes of the SHA-256 of a canonical JSON text, shown as
 /// sixteen hexadecimal digits.
@@ -53,7 +53,7 @@ impl FromStr for ContentKey {
         let number = is_hex.then(|| u64::from_str_radix(text, 16).ok()).flatten();
         number
             .map(Self)
-            .ok_or_else(|| InvalidId(text.into(), "sixteen hexadecimal digits"))
+            .ok_or_else(|| InvalidId(shown(text), "sixteen hexadecimal digits"))
     }
 }
 
@@ -139,7 +139,7 @@ impl FromStr for WorkerId {
             Ok(Self(text.into()))
         } else {
             Err(InvalidId(
-                text.into(),
+                shown(text),
                 "a worker id: 1 to 64 printable ASCII characters",
             ))
         }

@@ -45,3 +45,12 @@ pub const MAX_BATCH: u32 = 65_536;
 pub const MAX_EXAMPLES: u32 = 10_000_000;
 /// Parameter updates of one trial.
 pub const MAX_UPDATES: u64 = 1_000_000_000_000;
+/// Characters of a peer's text that an answer repeats: enough to recognise it by, and never so many
+/// that the answer does not fit where answers go.
+pub const MAX_SHOWN_CHARACTERS: usize = 80;
+
+/// The beginning of a text, as an answer or an error repeats it.
+#[must_use]
+pub fn shown(text: &str) -> String {
+    text.chars().take(MAX_SHOWN_CHARACTERS).collect()
+}

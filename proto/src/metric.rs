@@ -2,6 +2,8 @@
 
 use std::{fmt, str::FromStr};
 
+use crate::limit::shown;
+
 /// Defines the metrics once: variant, name and meaning.
 macro_rules! metrics {
     ($($variant:ident = $name:literal, $doc:literal;)*) => {
@@ -68,7 +70,7 @@ impl FromStr for Metric {
             .iter()
             .copied()
             .find(|metric| metric.name() == text);
-        found.ok_or_else(|| UnknownMetric(text.chars().take(80).collect()))
+        found.ok_or_else(|| UnknownMetric(shown(text)))
     }
 }
 

@@ -2,6 +2,7 @@
 
 use crate::{
     id::{Attempt, LeaseToken, TrialId},
+    limit::shown,
     metric::{Metric, Observation},
     parameter::ParameterValue,
     spec::{
@@ -143,7 +144,7 @@ fn named<T>(
     names: &[&str],
 ) -> Result<T, SpecError> {
     from_name(name).ok_or_else(|| {
-        let shown: String = name.chars().take(40).collect();
+        let shown = shown(name);
         SpecError::new(
             path,
             format!("unknown {shown:?}"),

@@ -1,5 +1,6 @@
 //! A folder, a program and a clock with a limit: what every system test starts from.
 
+mod peer;
 mod serve;
 
 use std::{
@@ -12,6 +13,7 @@ use std::{
 
 use tempfile::TempDir;
 
+pub(crate) use peer::Peer;
 pub(crate) use serve::Serve;
 
 /// Nothing a test waits for takes longer on a machine that works.

@@ -2,18 +2,21 @@
 
 use std::{
     io::{BufRead as _, BufReader},
-    process::{Child, Stdio},
+    process::{Child, Command, Stdio},
+    thread::JoinHandle,
 };
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use super::Sandbox;
+use super::{Finished, Sandbox, wait_until};
 
 /// A `pondersweep serve` that runs, killed when the test forgets it.
 pub(crate) struct Serve {
     child: Child,
     /// Where it listens.
     pub(crate) url: String,
+    /// What it says after its first line; the pipe must not fill up.
+    rest: Option<JoinHandle<String>>,
 }
 
 impl Serve {
@@ -24,8 +27,30 @@ impl Serve {
 
     /// Starts one at an address.
     pub(crate) fn start_at(sandbox: &Sandbox, address: &str) -> Self {
-        let mut child = sandbox
-            .command(&["serve", "--listen", address, "--lease", "1"])
+        Self::spawn(sandbox.command(&["serve", "--listen", address, "--lease", "1"]))
+    }
+
+    /// Starts one that can write no file beyond so many blocks of 512 bytes (of 1,024 with some
+    /// shells): to the program, writing more fails as on a disk that does.
+    pub(crate) fn start_on_small_disk(sandbox: &Sandbox, blocks: u32) -> Self {
+        let program = sandbox.command(&["serve", "--listen", "127.0.0.1:0", "--lease", "60"]);
+        let mut command = Command::new("sh");
+        // Without the trap the kernel would end the program before it can say why.
+        let script = format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$@\"");
+        command.args(["-c", &script, "sh"]);
+        command.arg(program.get_program()).args(program.get_args());
+        if let Some(folder) = program.get_current_dir() {
+            command.current_dir(folder);
+        }
+        for (name, _) in program.get_envs() {
+            command.env_remove(name);
+        }
+        Self::spawn(command)
+    }
+
+    fn spawn(mut command: Command) -> Self {
+        let mut child = command
+            .stdin(Stdio::null())
             .stderr(Stdio::piped())
             .spawn()
             .expect("the program starts");
@@ -36,14 +61,25 @@ impl Serve {
             .nth(1)
             .unwrap_or_else(|| panic!("no address in {first:?}"));
         let url = url.to_owned();
-        // The pipe must not fill up.
-        std::thread::spawn(move || lines.for_each(drop));
-        Self { child, url }
+        let rest = std::thread::spawn(move || {
+            let lines: Vec<String> = lines.map_while(Result::ok).collect();
+            lines.join("\n")
+        });
+        Self {
+            child,
+            url,
+            rest: Some(rest),
+        }
     }
 
     /// The address without the scheme, for starting another one in its place.
     pub(crate) fn address(&self) -> &str {
         self.url.trim_start_matches("http://")
+    }
+
+    /// Sends it a signal.
+    pub(crate) fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.child), signal).expect("it runs");
     }
 
     /// Kills it the hard way.
@@ -60,6 +96,20 @@ impl Serve {
             .expect("it was a child")
             .code()
             .unwrap_or(-1)
+    }
+
+    /// Waits until it has ended by itself.
+    pub(crate) fn ended(mut self) -> Finished {
+        wait_until("the coordinator ends", || {
+            self.child.try_wait().expect("a child").is_some()
+        });
+        let status = self.child.wait().expect("a child");
+        let rest = self.rest.take().expect("taken once");
+        Finished {
+            code: status.code().unwrap_or(-1),
+            stdout: String::new(),
+            stderr: rest.join().expect("reading lines never panics"),
+        }
     }
 }
 

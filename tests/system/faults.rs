@@ -1,5 +1,7 @@
 //! Processes killed and cut off under a coordinator that stays, and under one that does not.
 
+use std::time::Duration;
+
 use rustix::process::Signal;
 
 use crate::harness::{Running, Sandbox, Serve, TINY, wait_until};
@@ -141,4 +143,36 @@ fn a_worker_told_to_stop_hands_its_trial_back() {
         sandbox.count("select count(*) from attempt where ending = 'returned'"),
         1
     );
+}
+
+#[test]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "what happens while the coordinator does not run cannot be seen from outside"
+)]
+fn a_coordinator_that_was_stopped_itself_blames_nobody() {
+    let sandbox = Sandbox::new();
+    sandbox.write("tiny.toml", slower());
+    let serve = Serve::start(&sandbox);
+    assert_eq!(
+        sandbox
+            .run(&["submit", "tiny.toml", "--coordinator", &serve.url])
+            .code,
+        0
+    );
+    let worker = worker(&sandbox, &serve.url);
+    wait_until("it has a trial", || {
+        sandbox.count("select count(*) from trial where state = 'leased'") == 1
+    });
+
+    serve.signal(Signal::STOP);
+    // Longer than a lease lasts.
+    std::thread::sleep(Duration::from_secs(3));
+    serve.signal(Signal::CONT);
+
+    assert_eq!(worker.finish().code, 0);
+    assert_eq!(sandbox.count(SUCCEEDED), 8);
+    assert_eq!(sandbox.count("select count(*) from attempt"), 8);
+    assert_eq!(sandbox.results(), undisturbed_results());
+    assert_eq!(serve.stop(), 0);
 }

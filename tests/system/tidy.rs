@@ -69,7 +69,13 @@ fn pure_rooms_name_no_clock_file_socket_or_database() {
 
 /// Files that are compiled for tests only.
 fn is_test(file: &Path) -> bool {
-    let test_only = ["tests", "simulation", "simulated", "test_support"];
+    let test_only = [
+        "tests",
+        "simulation",
+        "simulated",
+        "test_support",
+        "hostile",
+    ];
     let named = |part: std::path::Component<'_>| {
         Path::new(part.as_os_str())
             .file_stem()

@@ -24,8 +24,10 @@ use crate::backoff::Backoff;
 const CALL_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a connection attempt may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-/// A silent connection is probed this often, so that a half-open one is noticed.
+/// A silent connection is probed this often, so that a half-open one is noticed...
 const KEEPALIVE: Duration = Duration::from_secs(10);
+/// ...when no answer to the probe arrives within this time.
+const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A lease as granted: the right to run one attempt, and what to run.
 #[derive(Clone, Debug)]
@@ -81,6 +83,7 @@ impl Client {
             .connect_timeout(CONNECT_TIMEOUT)
             .timeout(CALL_TIMEOUT)
             .http2_keep_alive_interval(KEEPALIVE)
+            .keep_alive_timeout(KEEPALIVE_TIMEOUT)
             .keep_alive_while_idle(true)
             .connect_lazy();
         let service = wire::leases_client::LeasesClient::new(channel)

@@ -1,6 +1,8 @@
 //! `pondersweep bench`: how fast this machine is at what sweeps are made of, beside the floor that
-//! the same machine sets in the same run. Touches no database.
+//! the same machine sets in the same run, and how well a sweep keeps its promises under faults.
+//! Touches no database but its own.
 
+mod chaos;
 mod train;
 
 use std::process::ExitCode;
@@ -10,11 +12,13 @@ use clap::Subcommand;
 /// Measure what this machine achieves
 #[derive(Debug, Subcommand)]
 pub(super) enum BenchCommand {
+    Chaos(chaos::ChaosArgs),
     Train(train::TrainArgs),
 }
 
-pub(super) fn run(command: &BenchCommand) -> anyhow::Result<ExitCode> {
+pub(super) async fn run(command: BenchCommand) -> anyhow::Result<ExitCode> {
     match command {
-        BenchCommand::Train(args) => train::run(args),
+        BenchCommand::Chaos(args) => chaos::run(args).await,
+        BenchCommand::Train(args) => train::run(&args),
     }
 }

@@ -6,7 +6,8 @@ use pondersweep_proto::error::SweepError;
 use pondersweep_worker::interrupt::EXIT_INTERRUPTED;
 
 use crate::{
-    store::{OpenError, ReadError},
+    driver::DriverError,
+    store::{CommitError, DatabaseError, OpenError, ReadError, RestoreError},
     sweep::SweepFileError,
 };
 
@@ -16,8 +17,10 @@ pub(super) const FAILED_TRIALS: u8 = 3;
 const NOT_FOUND: u8 = 5;
 /// The coordinator cannot be reached.
 const UNREACHABLE: u8 = 69;
-/// Somebody else holds the database; try again later.
+/// Somebody else holds the database, or its disk is full; try again later.
 const TEMPORARY: u8 = 75;
+/// The database may not be read or written.
+const PERMISSION: u8 = 77;
 /// The sweep file, or the specification in it, cannot be run.
 const BAD_SWEEP: u8 = 78;
 /// A wait took longer than allowed.
@@ -35,9 +38,24 @@ pub(super) fn fail(error: &anyhow::Error) -> ExitCode {
     // A sweep file's errors, of which there may be several, each begin with their own "error: ".
     match error.downcast_ref::<SweepFileError>() {
         Some(errors) => eprintln!("{errors}"),
-        None => eprintln!("error: {error:#}"),
+        None => eprintln!("error: {}", told_once(error)),
     }
     ExitCode::from(code(error))
+}
+
+/// The error and its causes, without those that the text before already quotes.
+fn told_once(error: &anyhow::Error) -> String {
+    error
+        .chain()
+        .skip(1)
+        .fold(error.to_string(), |text, cause| {
+            let cause = cause.to_string();
+            if text.contains(&cause) {
+                text
+            } else {
+                format!("{text}: {cause}")
+            }
+        })
 }
 
 fn is_closed_output(error: &(dyn std::error::Error + 'static)) -> bool {
@@ -67,13 +85,33 @@ fn code_of_cause(cause: &(dyn std::error::Error + 'static)) -> Option<u8> {
         return match error {
             OpenError::Missing { .. } => Some(NOT_FOUND),
             OpenError::InUse { .. } => Some(TEMPORARY),
+            OpenError::Denied { .. } => Some(PERMISSION),
+            OpenError::Database { source, .. } => code_of_database(source),
             _ => None,
         };
+    }
+    match cause.downcast_ref::<DriverError>() {
+        Some(
+            DriverError::Commit(CommitError::Database(error))
+            | DriverError::Restore(RestoreError::Database(error))
+            | DriverError::Close(error),
+        ) => return code_of_database(error),
+        Some(DriverError::Commit(_) | DriverError::Restore(_)) => return None,
+        None => {}
     }
     match cause.downcast_ref::<ReadError>()? {
         ReadError::Sweep(error) => Some(code_of_refusal(error)),
         ReadError::UnknownTrial { .. } | ReadError::AmbiguousTrial { .. } => Some(NOT_FOUND),
-        ReadError::Sql { .. } | ReadError::Unreadable { .. } | ReadError::Database(_) => None,
+        ReadError::Database(error) => code_of_database(error),
+        ReadError::Sql { .. } | ReadError::Unreadable { .. } => None,
+    }
+}
+
+const fn code_of_database(error: &DatabaseError) -> Option<u8> {
+    match error {
+        DatabaseError::Locked(_) | DatabaseError::DiskFull(_) => Some(TEMPORARY),
+        DatabaseError::ReadOnly(_) => Some(PERMISSION),
+        DatabaseError::Corrupt(_) | DatabaseError::DiskFailed(_) | DatabaseError::Other(_) => None,
     }
 }
 
@@ -92,5 +130,45 @@ pub(super) fn of_ended(counts: &crate::scheduler::TrialCounts) -> ExitCode {
         ExitCode::from(FAILED_TRIALS)
     } else {
         ExitCode::SUCCESS
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cause_is_told_once() {
+        let denied = OpenError::Denied {
+            action: "write",
+            path: "results.db".into(),
+            source: io::ErrorKind::PermissionDenied.into(),
+        };
+        let error = anyhow::Error::new(denied).context("cannot start");
+        let text = told_once(&error);
+        assert!(
+            text.starts_with("cannot start: cannot write results.db"),
+            "{text}"
+        );
+        assert_eq!(text.matches("permission denied").count(), 1, "{text}");
+    }
+
+    #[test]
+    fn a_database_that_cannot_be_written_says_by_its_code_what_to_do() {
+        let commit = |error| anyhow::Error::new(DriverError::Commit(CommitError::Database(error)));
+        let text = || "told".to_owned();
+        assert_eq!(code(&commit(DatabaseError::Locked(text()))), TEMPORARY);
+        assert_eq!(code(&commit(DatabaseError::DiskFull(text()))), TEMPORARY);
+        assert_eq!(code(&commit(DatabaseError::ReadOnly(text()))), PERMISSION);
+        assert_eq!(code(&commit(DatabaseError::Corrupt(text()))), 1);
+        let path = std::path::PathBuf::from("results.db");
+        let source = io::ErrorKind::PermissionDenied.into();
+        let action = "write";
+        let denied = OpenError::Denied {
+            action,
+            path,
+            source,
+        };
+        assert_eq!(code(&denied.into()), PERMISSION);
     }
 }

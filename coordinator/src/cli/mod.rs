@@ -104,6 +104,6 @@ async fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         Command::Explain(args) => explain::run(args).await,
         Command::Report(args) => report::run(args).await,
         Command::Trial(command) => trial::run(command).await,
-        Command::Bench(command) => bench::run(&command),
+        Command::Bench(command) => bench::run(command).await,
     }
 }

@@ -8,8 +8,10 @@ mod handle;
 mod roster;
 mod serve;
 mod sweeps;
+#[cfg(test)]
+mod tests;
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
@@ -30,6 +32,10 @@ use sweeps::Sweeps;
 const MAX_COMMANDS_PER_COMMIT: usize = 1_024;
 /// Commands that may wait; senders beyond it wait themselves.
 const MAX_WAITING_COMMANDS: usize = 4_096;
+
+/// A round that comes later than a deadline by this part of a lease's term was kept from coming: the
+/// process was stopped, or a commit took long. Renewals may be waiting unread, so nobody is blamed.
+const LATE_PART_OF_A_TERM: u32 = 4;
 
 /// Why the driver had to stop. The database holds everything that was acknowledged.
 #[derive(Debug, thiserror::Error)]
@@ -54,6 +60,7 @@ pub struct Driver {
     sweeps: Sweeps,
     roster: Roster,
     commands: mpsc::Receiver<Command>,
+    lease_duration: Duration,
     /// Counts commits, so that watchers know when to look again.
     version: watch::Sender<u64>,
 }
@@ -90,6 +97,7 @@ impl Driver {
             sweeps,
             roster,
             commands,
+            lease_duration: limits.lease_duration,
             version,
         };
         Ok((
@@ -128,6 +136,10 @@ impl Driver {
             ..Round::default()
         };
         let now = clock::now();
+        if self.is_late(now) {
+            tracing::warn!("was kept from listening; every lease gets a fresh term");
+            self.scheduler.start_terms_anew(now);
+        }
         self.scheduler.handle_timeout(now);
         let mut next = first;
         for _ in 0..MAX_COMMANDS_PER_COMMIT {
@@ -146,6 +158,13 @@ impl Driver {
         }
         round.replies.send();
         Ok(())
+    }
+
+    /// Whether leases lapsed while nobody could have renewed them.
+    fn is_late(&self, now: Instant) -> bool {
+        let late = self.lease_duration / LATE_PART_OF_A_TERM;
+        let deadline = self.scheduler.poll_timeout();
+        deadline.is_some_and(|deadline| now > deadline + late)
     }
 
     async fn apply(

@@ -71,7 +71,8 @@ impl Roster {
             .updates_done
             .iter()
             .filter(|(trial, _)| trials.contains(&trial.0));
-        inside.map(|(_, updates)| updates).sum()
+        // A worker may claim any number, and several of them more than there are.
+        inside.fold(0, |sum, (_, updates)| sum.saturating_add(*updates))
     }
 
     /// Forgets the progress of attempts that ended.

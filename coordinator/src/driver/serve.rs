@@ -79,7 +79,9 @@ impl Driver {
         });
         Ok(SweepProgress {
             workers: self.roster.alive(now),
-            updates_done: ended + self.roster.updates_done(entry.trials()),
+            updates_done: ended
+                .saturating_add(self.roster.updates_done(entry.trials()))
+                .min(entry.updates_total()),
             updates_total: entry.updates_total(),
             sweep,
         })

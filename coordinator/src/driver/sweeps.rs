@@ -57,7 +57,7 @@ impl SweepEntry {
         state_of: impl Fn(TrialId) -> TrialState,
     ) -> u64 {
         if let Some(updates) = self.uniform_updates() {
-            return updates * (counts.succeeded + counts.infeasible);
+            return updates.saturating_mul(counts.succeeded + counts.infeasible);
         }
         let ended = |trial: &u64| {
             matches!(
@@ -67,15 +67,16 @@ impl SweepEntry {
         };
         self.trials()
             .filter(ended)
-            .map(|trial| self.updates(trial))
-            .sum()
+            .fold(0, |sum, trial| sum.saturating_add(self.updates(trial)))
     }
 
-    /// Updates of every trial.
+    /// Updates of every trial; the largest number there is for a sweep that is larger.
     pub(super) fn updates_total(&self) -> u64 {
         match self.uniform_updates() {
-            Some(updates) => updates * self.spec.trials(),
-            None => self.trials().map(|trial| self.updates(trial)).sum(),
+            Some(updates) => updates.saturating_mul(self.spec.trials()),
+            None => self
+                .trials()
+                .fold(0, |sum, trial| sum.saturating_add(self.updates(trial))),
         }
     }
 
@@ -168,5 +169,44 @@ impl Sweeps {
         let sweeps: Vec<_> = self.iter().map(named).collect();
         let sweep_id = select(text, &sweeps)?;
         Ok(self.get(sweep_id).expect("the selection is one of the ids"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use pondersweep_proto::{limit::MAX_UPDATES, parameter::ParameterValue};
+
+    use super::*;
+    use crate::sweep::{Axis, test_support::terms};
+
+    #[test]
+    fn a_sweep_too_large_to_count_its_updates_has_the_largest_number_of_them() {
+        let mut terms = terms();
+        terms.template = {
+            let mut settings = (*terms.template).clone();
+            settings.training.updates = MAX_UPDATES;
+            settings.try_into().unwrap()
+        };
+        // 50 configurations of a million replicates: the most trials there may be.
+        let values = (1..=50).map(|n| ParameterValue::Number(f64::from(n) / 100.0));
+        terms.axes = vec![Axis {
+            parameter: Parameter::LambdaP,
+            values: values.collect(),
+        }];
+        terms.replicates = 1_000_000;
+        let spec = SweepSpec::new(terms).unwrap();
+        let entry = SweepEntry {
+            sweep_id: spec.id(),
+            spec: Arc::new(spec),
+            first_trial_id: TrialId(1),
+            created_at_ms: 0,
+        };
+        assert_eq!(entry.updates_total(), u64::MAX);
+        let counts = TrialCounts {
+            succeeded: 50_000_000,
+            ..TrialCounts::default()
+        };
+        let ended = entry.updates_ended(&counts, |_| TrialState::Succeeded);
+        assert_eq!(ended, u64::MAX);
     }
 }

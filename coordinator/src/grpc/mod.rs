@@ -1,6 +1,8 @@
 //! The services over the network: wire messages to commands and answers back. It bounds what it
 //! reads and decides nothing else.
 
+#[cfg(test)]
+mod hostile;
 mod leases;
 mod sweeps;
 mod view;

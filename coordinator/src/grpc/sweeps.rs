@@ -222,9 +222,12 @@ fn parse_page_token(token: &str) -> Result<TrialId, SweepError> {
     if token.is_empty() {
         return Ok(TrialId(0));
     }
+    // The database numbers trials below 2^63.
     let after = token
         .parse()
-        .map_err(|_| SweepError::Invalid("not a page token".into()))?;
+        .ok()
+        .filter(|&after| i64::try_from(after).is_ok());
+    let after = after.ok_or_else(|| SweepError::Invalid("not a page token".into()))?;
     Ok(TrialId(after))
 }
 

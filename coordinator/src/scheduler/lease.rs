@@ -107,7 +107,6 @@ impl Leases {
     }
 
     /// The trials with a live lease.
-    #[cfg(test)]
     pub(super) fn trials(&self) -> impl Iterator<Item = TrialId> + '_ {
         self.by_trial.keys().copied()
     }

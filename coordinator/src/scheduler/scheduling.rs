@@ -335,6 +335,15 @@ impl Scheduler {
         self.leases.first_deadline().map(|(deadline, _)| deadline)
     }
 
+    /// Gives every live lease a fresh term: for a coordinator that could not listen for a while and
+    /// cannot know who spoke.
+    pub fn start_terms_anew(&mut self, now: Instant) {
+        let deadline = now + self.limits.lease_duration;
+        let live: Vec<TrialId> = self.leases.trials().collect();
+        live.into_iter()
+            .for_each(|trial_id| self.leases.renew(trial_id, deadline));
+    }
+
     /// Ends every lease that was not renewed in time.
     pub fn handle_timeout(&mut self, now: Instant) {
         while let Some((deadline, trial_id)) = self.leases.first_deadline() {

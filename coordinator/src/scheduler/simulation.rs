@@ -380,6 +380,10 @@ impl Simulation {
 
     fn pass_time(&mut self) {
         self.now += TERM * u32::try_from(self.dice.roll(12)).unwrap() / 10;
+        // Now and then it was the coordinator that did not listen.
+        if self.dice.one_in(10) {
+            self.scheduler.start_terms_anew(self.now);
+        }
         self.scheduler.handle_timeout(self.now);
         self.commit();
     }

@@ -9,6 +9,8 @@ use pondersweep_proto::{
 use serde_json::{Value as Json, json};
 use sqlx::{AssertSqlSafe, Connection, SqliteConnection};
 
+#[cfg(test)]
+use super::fault::CommitMoment;
 use super::{
     Store,
     error::{CommitError, DatabaseError},
@@ -125,9 +127,14 @@ impl Store {
             events: Vec::with_capacity(batch.workers.len() + batch.changes.len()),
         };
         writer.write(batch).await?;
+        #[cfg(test)]
+        self.failure.strike(CommitMoment::Before)?;
         let committed = transaction.commit().await;
         // Only here are observations matched with attempts.
-        committed.map_err(|error| CommitError::writing(|| "an observation".into(), error))
+        committed.map_err(|error| CommitError::writing(|| "an observation".into(), error))?;
+        #[cfg(test)]
+        self.failure.strike(CommitMoment::After)?;
+        Ok(())
     }
 }
 

@@ -8,6 +8,8 @@ use pondersweep_proto::{
 use serde_json::json;
 use sqlx::{AssertSqlSafe, Connection, SqliteConnection};
 
+#[cfg(test)]
+use super::fault::CommitMoment;
 use super::{
     Store,
     commit::as_i64,
@@ -69,7 +71,11 @@ impl Store {
         let first_trial_id = write(&mut transaction, spec, at_ms)
             .await
             .map_err(|error| CommitError::writing(|| format!("sweep {sweep_id}"), error))?;
+        #[cfg(test)]
+        self.failure.strike(CommitMoment::Before)?;
         transaction.commit().await.map_err(DatabaseError::from)?;
+        #[cfg(test)]
+        self.failure.strike(CommitMoment::After)?;
         Ok(StoredSweep {
             sweep_id,
             first_trial_id,

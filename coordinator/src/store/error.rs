@@ -155,8 +155,15 @@ pub enum DatabaseError {
         "another program holds the database locked ({0})\nhint: close it; reading is always possible, writing belongs to the coordinator"
     )]
     Locked(String),
-    /// Anything else.
-    #[error(transparent)]
+    /// The operating system lets nobody, or not this user, write the file or those beside it.
+    #[error(
+        "the database cannot be written ({0})\nhint: check the owner and permissions of the file, of its -wal and -shm, and of their directory"
+    )]
+    ReadOnly(String),
+    /// Anything else, such as a column that holds what this program does not write.
+    #[error(
+        "{0}\nhint: `pondersweep query --db FILE \"pragma integrity_check\"` says whether the file is whole"
+    )]
     Other(sqlx::Error),
 }
 
@@ -168,6 +175,7 @@ impl From<sqlx::Error> for DatabaseError {
             Some(code::FULL) => Self::DiskFull(text),
             Some(code::IO) => Self::DiskFailed(text),
             Some(code::BUSY | code::LOCKED) => Self::Locked(text),
+            Some(code::PERMISSION | code::READ_ONLY | code::CANNOT_OPEN) => Self::ReadOnly(text),
             _ => Self::Other(error),
         }
     }
@@ -175,16 +183,22 @@ impl From<sqlx::Error> for DatabaseError {
 
 /// SQLite's primary result codes that mean something to us (sqlite.org/rescode.html).
 pub(super) mod code {
+    /// The file may not be accessed so.
+    pub(in crate::store) const PERMISSION: i32 = 3;
     /// A lock is held by another connection.
     pub(in crate::store) const BUSY: i32 = 5;
     /// A lock is held within this connection.
     pub(in crate::store) const LOCKED: i32 = 6;
+    /// The file, or a file beside it, may be read only.
+    pub(in crate::store) const READ_ONLY: i32 = 8;
     /// The operating system failed to read or write.
     pub(in crate::store) const IO: i32 = 10;
     /// The file is malformed.
     pub(in crate::store) const CORRUPT: i32 = 11;
     /// The disk is full.
     pub(in crate::store) const FULL: i32 = 13;
+    /// A file beside the database cannot be made.
+    pub(in crate::store) const CANNOT_OPEN: i32 = 14;
     /// A constraint bit.
     pub(in crate::store) const CONSTRAINT: i32 = 19;
     /// The file is not a database.
@@ -238,6 +252,14 @@ pub enum RestoreError {
     Sweep {
         /// Which.
         sweep_id: String,
+        /// Why.
+        problem: String,
+    },
+    /// A stored worker is not one this program can have stored.
+    #[error(
+        "a worker cannot be read back: {problem}\nhint: the file is damaged or was changed by hand; restore a copy"
+    )]
+    Worker {
         /// Why.
         problem: String,
     },

@@ -8,6 +8,8 @@
 mod commit;
 mod create;
 mod error;
+#[cfg(test)]
+pub(crate) mod fault;
 mod lock;
 mod mount;
 mod name;
@@ -24,8 +26,8 @@ use sqlx::{Connection, SqliteConnection};
 pub use error::{CommitError, DatabaseError, OpenError, ReadError, RestoreError};
 pub use name::UnknownName;
 pub use read::{
-    AttemptDetail, CellResult, Completeness, Configuration, Deaths, Event, Metrics, Reader, Rows,
-    SweepSummary, TrialDetail, TrialResult, Troubles, Value,
+    AttemptCounts, AttemptDetail, CellResult, Completeness, Configuration, Deaths, Event, Metrics,
+    Reader, Rows, SweepDigest, SweepSummary, TrialDetail, TrialResult, Troubles, Value,
 };
 pub use record::{AttemptReport, Batch, Restored, RestoredSweep, StoredSweep, WorkerRecord};
 
@@ -35,6 +37,8 @@ use lock::WriterLock;
 #[derive(Debug)]
 pub struct Store {
     connection: SqliteConnection,
+    #[cfg(test)]
+    pub(crate) failure: fault::PlannedFailure,
     /// Declared after the connection, so it is released after the last write.
     _lock: WriterLock,
 }
@@ -49,6 +53,8 @@ impl Store {
         let (connection, lock) = open::open_writer(path).await?;
         Ok(Self {
             connection,
+            #[cfg(test)]
+            failure: fault::PlannedFailure::default(),
             _lock: lock,
         })
     }

@@ -1,7 +1,7 @@
 //! Reads back everything a restart needs: sweeps, the state of every trial, live leases, workers.
 //! It changes nothing; what a restart does with live leases is the scheduler's to decide.
 
-use pondersweep_proto::id::{Attempt, TrialId};
+use pondersweep_proto::id::{Attempt, InvalidId, TrialId};
 use sqlx::{Connection, Row, SqliteConnection, sqlite::SqliteRow};
 use tokio_stream::StreamExt;
 
@@ -99,7 +99,8 @@ async fn restore_trials(
     let expected = as_i64(spec.trials());
     let mut rows = sqlx::query(TRIALS)
         .bind(first)
-        .bind(first + expected)
+        // A damaged file may hold any number.
+        .bind(first.saturating_add(expected))
         .fetch(connection);
     let mut trials = Vec::new();
     while let Some(row) = rows.try_next().await? {
@@ -130,7 +131,7 @@ fn trial(
         Some(worker_id) => Some(RestoredLease {
             worker_id: worker_id
                 .parse()
-                .map_err(|error: pondersweep_proto::id::InvalidId| unreadable(error.to_string()))?,
+                .map_err(|error: InvalidId| unreadable(error.to_string()))?,
             request_id: row.try_get(3)?,
         }),
     };
@@ -151,7 +152,11 @@ fn trial(
 fn worker(row: &SqliteRow) -> Result<WorkerRecord, RestoreError> {
     let worker_id: &str = row.try_get("worker_id")?;
     Ok(WorkerRecord {
-        worker_id: worker_id.parse().expect("only valid worker ids are stored"),
+        worker_id: worker_id
+            .parse()
+            .map_err(|error: InvalidId| RestoreError::Worker {
+                problem: error.to_string(),
+            })?,
         host: row.try_get("host")?,
         process_id: row.try_get("process_id")?,
         device: row.try_get("device")?,

@@ -205,4 +205,6 @@ fn explain(error: &SpecError, span: Option<Span>) -> Problem {
 }
 
 #[cfg(test)]
+mod hostile;
+#[cfg(test)]
 mod tests;

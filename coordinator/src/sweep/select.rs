@@ -1,14 +1,14 @@
 //! How people name a sweep: by its id, by a prefix of it that fits no other, by its name, or by
 //! `last`.
 
-use pondersweep_proto::{error::SweepError, id::SweepId};
+use pondersweep_proto::{error::SweepError, id::SweepId, limit::shown};
 
 /// The sweep that a text means among sweeps and their names, oldest first.
 ///
 /// # Errors
 /// None or several fit.
 pub fn select(text: &str, sweeps: &[(SweepId, String)]) -> Result<SweepId, SweepError> {
-    let not_found = || SweepError::NotFound(text.to_owned());
+    let not_found = || SweepError::NotFound(shown(text));
     if text == "last" {
         return sweeps.last().map(|(id, _)| *id).ok_or_else(not_found);
     }
@@ -22,7 +22,8 @@ pub fn select(text: &str, sweeps: &[(SweepId, String)]) -> Result<SweepId, Sweep
         several => {
             let list: Vec<String> = several.iter().map(|(id, _)| id.to_string()).collect();
             Err(SweepError::Ambiguous(format!(
-                "{text:?} fits {}",
+                "{:?} fits {}",
+                shown(text),
                 list.join(", ")
             )))
         }

@@ -2,6 +2,7 @@
 //! [`SweepSpec::new`].
 
 use pondersweep_proto::{
+    limit::shown,
     parameter::{Parameter, ParameterValue},
     spec::SpecError,
     wire,
@@ -117,8 +118,7 @@ where
 
 /// The parameter of a peer's name, of which an error shows only the beginning.
 fn parameter(name: &str) -> Result<Parameter, SpecError> {
-    let shown: String = name.chars().take(40).collect();
-    shown.parse()
+    shown(name).parse()
 }
 
 #[cfg(test)]

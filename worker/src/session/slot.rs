@@ -206,6 +206,9 @@ impl Slot {
                 .client
                 .finish(token, outcome, &[], trained.seconds_per_lane)
                 .await;
+            if finished.is_ok() {
+                tracing::info!(%token, "acknowledged");
+            }
             self.still_mine(lane, finished)?;
         }
         Ok(())

@@ -1,10 +1,12 @@
 //! Reading the database, with or without a coordinator running: a connection that can change
 //! nothing. Each answer is of one moment, even while trials end.
 
+mod audit;
 mod cell;
 mod column;
 mod completeness;
 mod configuration;
+mod digest;
 mod query;
 mod result;
 mod sweep;
@@ -15,9 +17,11 @@ use std::path::Path;
 
 use sqlx::SqliteConnection;
 
+pub use audit::AttemptCounts;
 pub use cell::CellResult;
 pub use completeness::Completeness;
 pub use configuration::Configuration;
+pub use digest::SweepDigest;
 pub use query::{Rows, Value};
 pub use result::{Metrics, TrialResult};
 pub use sweep::SweepSummary;
@@ -47,9 +51,11 @@ impl Reader {
 #[cfg(test)]
 pub(super) fn statements() -> impl Iterator<Item = &'static str> {
     [
+        audit::STATEMENTS,
         cell::STATEMENTS,
         completeness::STATEMENTS,
         configuration::STATEMENTS,
+        digest::STATEMENTS,
         result::STATEMENTS,
         sweep::STATEMENTS,
         trial::STATEMENTS,

@@ -95,7 +95,8 @@ impl Reader {
     }
 }
 
-fn value(row: &SqliteRow, index: usize) -> Result<Value, ReadError> {
+/// One value of a row, as SQLite has it.
+pub(super) fn value(row: &SqliteRow, index: usize) -> Result<Value, ReadError> {
     let raw = row.try_get_raw(index)?;
     if raw.is_null() {
         return Ok(Value::Null);
@@ -115,7 +116,9 @@ fn refused(error: sqlx::Error) -> ReadError {
         .as_database_error()
         .map(|error| error.message().to_owned());
     match (DatabaseError::from(error), problem) {
-        (DatabaseError::Other(_), Some(problem)) => ReadError::Sql { problem },
+        (DatabaseError::Other(_) | DatabaseError::ReadOnly(_), Some(problem)) => {
+            ReadError::Sql { problem }
+        }
         (error, _) => ReadError::Database(error),
     }
 }

@@ -13,7 +13,6 @@ use super::{
 use crate::{
     scheduler::{SweepState, TrialCounts},
     store::{
-        commit::as_i64,
         error::ReadError,
         name::{sweep_state, trial_state},
         statement::statements,
@@ -74,9 +73,14 @@ impl Reader {
         let mut sweeps = Vec::new();
         for row in sqlx::query(SWEEPS).fetch_all(&mut *snapshot).await? {
             let mut sweep = summary(&row)?;
-            let first = as_i64(sweep.first_trial_id.0);
-            let end = first + as_i64(sweep.configurations * sweep.replicates);
-            sweep.trials = counts(&mut snapshot, (first, end)).await?;
+            // In a damaged file these numbers may be anything.
+            let end = sweep
+                .configurations
+                .saturating_mul(sweep.replicates)
+                .saturating_add(sweep.first_trial_id.0);
+            let range =
+                [sweep.first_trial_id.0, end].map(|id| i64::try_from(id).unwrap_or(i64::MAX));
+            sweep.trials = counts(&mut snapshot, range.into()).await?;
             sweeps.push(sweep);
         }
         Ok(sweeps)

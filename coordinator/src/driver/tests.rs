@@ -1,0 +1,387 @@
+//! The driver over a disk that fails before or after a commit: nothing is acknowledged that is not
+//! durable, the driver stops and says why, and a restart goes on from what is stored.
+
+use std::{collections::BTreeSet, path::Path, time::Duration};
+
+use pondersweep_proto::{
+    error::{LeaseError, SweepError},
+    id::{Attempt, LeaseToken, TrialId, WorkerId},
+    metric::{Metric, Observation},
+};
+use tokio::task::JoinHandle;
+
+use super::*;
+use crate::{
+    scheduler::{Finish, TrialState},
+    statistics::SplitMix64,
+    store::{
+        Reader, Restored, SweepDigest, WorkerRecord,
+        fault::{CommitMoment, PlannedFailure},
+    },
+    sweep::{SweepSpec, test_support::terms},
+};
+
+/// Failures tried at random places, each in a sweep of its own.
+const SEEDS: u64 = 40;
+/// A term that no test outlives.
+const LONG_LEASE: Duration = Duration::from_secs(3_600);
+/// How far wall clocks are set wrong, in milliseconds: just beyond a term, a day, some centuries.
+const JUMPS_MS: [i64; 5] = [
+    0,
+    3_700_000,
+    -86_400_000,
+    10_000_000_000_000,
+    -10_000_000_000_000,
+];
+
+struct Running {
+    handle: DriverHandle,
+    task: JoinHandle<Result<(), DriverError>>,
+}
+
+impl Running {
+    async fn start(path: &Path, failure: PlannedFailure) -> Self {
+        Self::with_lease(path, failure, LONG_LEASE).await
+    }
+
+    async fn with_lease(path: &Path, failure: PlannedFailure, lease_duration: Duration) -> Self {
+        let mut store = Store::open(path).await.unwrap();
+        store.failure = failure;
+        let limits = SchedulerLimits { lease_duration };
+        let (driver, handle) = Driver::restore(store, limits).await.unwrap();
+        let task = tokio::spawn(driver.run(CancellationToken::new()));
+        Self { handle, task }
+    }
+
+    async fn healthy(path: &Path) -> Self {
+        Self::start(path, PlannedFailure::default()).await
+    }
+
+    async fn stop(self) {
+        drop(self.handle);
+        self.task.await.unwrap().unwrap();
+    }
+
+    /// Waits for the end that the failing disk must bring.
+    async fn failed(self) {
+        drop(self.handle);
+        let error = self.task.await.unwrap().expect_err("the driver stops");
+        let text = error.to_string();
+        assert!(matches!(error, DriverError::Commit(_)), "{text}");
+        assert!(
+            text.contains("the disk failed") && text.contains("hint: "),
+            "{text}"
+        );
+    }
+}
+
+fn spec() -> SweepSpec {
+    SweepSpec::new(terms()).unwrap()
+}
+
+fn worker() -> WorkerRecord {
+    WorkerRecord {
+        worker_id: "w".parse().unwrap(),
+        host: "host".into(),
+        process_id: 1,
+        device: "cpu".into(),
+        backend: "flex".into(),
+        version: "0".into(),
+        binary_sha256: "ab".into(),
+        slots: 1,
+    }
+}
+
+fn token(trial_id: u64) -> LeaseToken {
+    LeaseToken {
+        trial_id: TrialId(trial_id),
+        attempt: Attempt(1),
+    }
+}
+
+/// Reproducible, as real training is.
+fn observations(token: LeaseToken, step: u64) -> Vec<Observation> {
+    let value = |metric, share: f64| Observation {
+        step,
+        metric,
+        value: share / (token.trial_id.0 * 100 + step) as f64,
+    };
+    vec![
+        value(Metric::AccuracyInterpolation, 1.0),
+        value(Metric::LossTraining, 7.0),
+    ]
+}
+
+fn outcome(token: LeaseToken) -> Finish {
+    if token.trial_id.0.is_multiple_of(3) {
+        Finish::Infeasible("diverged at update 7".into())
+    } else {
+        Finish::Succeeded
+    }
+}
+
+/// Everything a caller may ask that writes.
+#[derive(Clone, Copy, Debug)]
+enum Call {
+    Create,
+    Register,
+    Acquire(u32),
+    Report(u64),
+    Finish(u64),
+    Fail(u64),
+    Drain,
+    Pause,
+    Resume,
+    Cancel,
+    Retry,
+}
+
+/// A story in which every call changes what is stored.
+const STORY: [Call; 12] = [
+    Call::Create,
+    Call::Register,
+    Call::Acquire(1),
+    Call::Report(1),
+    Call::Finish(1),
+    Call::Acquire(2),
+    Call::Fail(2),
+    Call::Pause,
+    Call::Resume,
+    Call::Acquire(3),
+    Call::Drain,
+    Call::Cancel,
+];
+
+/// Gives a call; what the caller then knows, or that the driver is gone.
+async fn give(handle: &DriverHandle, call: Call) -> Result<Option<Grant>, ()> {
+    let lease = |request| handle.lease("w".parse::<WorkerId>().unwrap(), request);
+    let report = |trial, finish| {
+        LeaseRequest::Finish(FinishReport {
+            token: token(trial),
+            finish,
+            observations: observations(token(trial), 20),
+            seconds: 1.5,
+        })
+    };
+    let granted = match call {
+        Call::Create => return known(handle.create_sweep(spec()).await),
+        Call::Pause => return known(handle.pause("last").await),
+        Call::Resume => return known(handle.resume("last").await),
+        Call::Cancel => return known(handle.cancel("last").await),
+        Call::Retry => return known(handle.retry("last", vec![TrialState::Cancelled]).await),
+        Call::Register => handle.register(worker()).await.map(|()| Grant::Done),
+        Call::Acquire(number) => {
+            let request_id = number.to_string();
+            lease(LeaseRequest::Acquire {
+                request_id,
+                max_lanes: 1,
+                only: None,
+            })
+            .await
+        }
+        Call::Report(trial) => {
+            let observations = observations(token(trial), 10);
+            lease(LeaseRequest::Report {
+                token: token(trial),
+                observations,
+            })
+            .await
+        }
+        Call::Finish(trial) => lease(report(trial, outcome(token(trial)))).await,
+        Call::Fail(trial) => lease(report(trial, Finish::Failed("panicked".into()))).await,
+        Call::Drain => lease(LeaseRequest::Drain).await,
+    };
+    match granted {
+        Ok(grant) => Ok(Some(grant)),
+        // A failure that is told again: it was stored, and its attempt has ended.
+        Err(LeaseError::Superseded(_)) if matches!(call, Call::Fail(_)) => Ok(None),
+        Err(LeaseError::Unavailable(_)) => Err(()),
+        Err(error) => panic!("{call:?}: {error}"),
+    }
+}
+
+fn known<T>(answer: Result<T, SweepError>) -> Result<Option<Grant>, ()> {
+    match answer {
+        Ok(_) => Ok(None),
+        Err(SweepError::Unavailable(_)) => Err(()),
+        Err(error) => panic!("{error}"),
+    }
+}
+
+/// What is stored, without its dates: states, and what every attempt measured.
+async fn stored(path: &Path) -> (Restored, Vec<Vec<(Attempt, Observation)>>) {
+    let mut store = Store::open(path).await.unwrap();
+    let mut restored = store.restore().await.unwrap();
+    for sweep in &mut restored.sweeps {
+        sweep.created_at_ms = 0;
+    }
+    store.close().await.unwrap();
+    let mut reader = Reader::open(path).await.unwrap();
+    let mut measured = Vec::new();
+    for trial in 1..=restored
+        .sweeps
+        .iter()
+        .map(|sweep| sweep.spec.trials())
+        .sum()
+    {
+        measured.push(
+            reader
+                .trial(&u64::to_string(&trial))
+                .await
+                .unwrap()
+                .observations,
+        );
+    }
+    (restored, measured)
+}
+
+#[tokio::test]
+async fn a_call_whose_commit_fails_is_not_answered_and_may_be_given_again() {
+    let story = [&STORY[..], &[Call::Retry]].concat();
+    for (number, &call) in story.iter().enumerate() {
+        for moment in [CommitMoment::Before, CommitMoment::After] {
+            let folder = tempfile::tempdir().unwrap();
+            let [failing, healthy] =
+                ["failing.db", "healthy.db"].map(|name| folder.path().join(name));
+            for path in [&failing, &healthy] {
+                let running = Running::healthy(path).await;
+                for &earlier in &story[..number] {
+                    give(&running.handle, earlier).await.unwrap();
+                }
+                running.stop().await;
+            }
+            let before = stored(&failing).await;
+            let running = Running::healthy(&healthy).await;
+            give(&running.handle, call).await.unwrap();
+            running.stop().await;
+            let after = stored(&healthy).await;
+            assert_ne!(before, after, "{call:?} changes what is stored");
+
+            let running = Running::start(&failing, PlannedFailure::after(0, moment)).await;
+            give(&running.handle, call)
+                .await
+                .expect_err("nobody is told");
+            running.failed().await;
+            let expected = if moment == CommitMoment::Before {
+                &before
+            } else {
+                &after
+            };
+            assert_eq!(stored(&failing).await, *expected, "{call:?}, {moment:?}");
+
+            let running = Running::healthy(&failing).await;
+            give(&running.handle, call).await.unwrap();
+            running.stop().await;
+            assert_eq!(
+                stored(&failing).await,
+                after,
+                "{call:?} given again, {moment:?}"
+            );
+        }
+    }
+}
+
+/// Works through the sweep as a patient worker does, over restarts of a coordinator whose disk fails
+/// at random; returns what is stored in the end.
+async fn work_through(
+    path: &Path,
+    random: &mut Option<SplitMix64>,
+    mut before_call: impl FnMut(),
+) -> SweepDigest {
+    let mut calls = vec![Call::Create, Call::Register];
+    for trial in 1..=spec().trials() {
+        let number = u32::try_from(trial).unwrap();
+        calls.extend([
+            Call::Acquire(number),
+            Call::Report(trial),
+            Call::Finish(trial),
+        ]);
+    }
+    let mut acknowledged = BTreeSet::new();
+    let mut running = Running::start(path, next_failure(random)).await;
+    for call in calls {
+        before_call();
+        while give(&running.handle, call).await.is_err() {
+            running.failed().await;
+            let mut reader = Reader::open(path).await.unwrap();
+            for &trial in &acknowledged {
+                assert!(
+                    reader.is_result(token(trial)).await.unwrap(),
+                    "{trial} is lost"
+                );
+            }
+            running = Running::start(path, next_failure(random)).await;
+        }
+        if let Call::Finish(trial) = call {
+            acknowledged.insert(trial);
+        }
+    }
+    // Dropping it closes the database; a failure planned for later never comes.
+    running.stop().await;
+    let mut reader = Reader::open(path).await.unwrap();
+    let counts = reader.attempt_counts(spec().id()).await.unwrap();
+    assert_eq!(
+        counts.attempts,
+        spec().trials(),
+        "a restart runs nothing again"
+    );
+    assert_eq!(reader.damage().await.unwrap(), Vec::<String>::new());
+    reader.digest(spec().id()).await.unwrap()
+}
+
+fn next_failure(random: &mut Option<SplitMix64>) -> PlannedFailure {
+    let Some(random) = random else {
+        return PlannedFailure::default();
+    };
+    let moment = [CommitMoment::Before, CommitMoment::After][random.below(2)];
+    PlannedFailure::after(u32::try_from(random.below(6)).unwrap(), moment)
+}
+
+#[tokio::test]
+async fn a_disk_that_fails_at_any_commit_changes_no_result() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: String| folder.path().join(name);
+    let undisturbed = work_through(&path("healthy.db".into()), &mut None, || {}).await;
+    for seed in 0..SEEDS {
+        println!("seed {seed}");
+        let mut random = Some(SplitMix64::new(seed));
+        let path = path(format!("{seed}.db"));
+        assert_eq!(work_through(&path, &mut random, || {}).await, undisturbed);
+    }
+}
+
+#[tokio::test]
+async fn a_wall_clock_that_jumps_changes_no_result_and_ends_no_lease() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name| folder.path().join(name);
+    let undisturbed = work_through(&path("undisturbed.db"), &mut None, || {}).await;
+    let mut jumps = JUMPS_MS.iter().cycle();
+    let jump = || clock::jump(*jumps.next().unwrap());
+    let jumped = work_through(&path("jumped.db"), &mut None, jump).await;
+    assert_eq!(jumped, undisturbed);
+    let mut reader = Reader::open(&path("jumped.db")).await.unwrap();
+    let counts = reader.attempt_counts(spec().id()).await.unwrap();
+    assert_eq!((counts.lapsed, counts.accepted), (0, spec().trials()));
+}
+
+#[tokio::test]
+async fn a_lease_lapses_although_the_wall_clock_was_set_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("results.db");
+    let short = Duration::from_millis(50);
+    let running = Running::with_lease(&path, PlannedFailure::default(), short).await;
+    for call in [Call::Create, Call::Register, Call::Acquire(1)] {
+        give(&running.handle, call).await.unwrap();
+    }
+    clock::jump(-86_400_000);
+    let pending = async {
+        while running.handle.sweep("last").await.unwrap().counts.leased > 0 {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    let patience = Duration::from_secs(60);
+    tokio::time::timeout(patience, pending)
+        .await
+        .expect("the lease lapses");
+    running.stop().await;
+}
