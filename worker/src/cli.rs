@@ -4,12 +4,10 @@ use std::{num::NonZeroU32, process::ExitCode, time::Duration};
 
 use clap::Args;
 use pondersweep_proto::id::SweepId;
-use tokio::io::AsyncReadExt as _;
-use tokio_util::sync::CancellationToken;
 
 use crate::{
     device::DeviceName,
-    interrupt::on_interrupt,
+    interrupt::{cancel_on_end_of_stdin, on_interrupt},
     session::{self, SessionError, SessionOptions},
 };
 
@@ -94,11 +92,4 @@ fn exit_code(error: &SessionError) -> ExitCode {
 fn cores() -> u32 {
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get);
     u32::try_from(cores).unwrap_or(1)
-}
-
-async fn cancel_on_end_of_stdin(stop: CancellationToken) {
-    let mut ignored = [0; 64];
-    let mut stdin = tokio::io::stdin();
-    while stdin.read(&mut ignored).await.is_ok_and(|read| read > 0) {}
-    stop.cancel();
 }

@@ -1,9 +1,12 @@
 //! EDGE: Ctrl-C and SIGTERM, for every command that runs until told to stop. The first asks it to
-//! stop in order, the second ends the process at once.
+//! stop in order, the second ends the process at once. And the end of standard input, for children.
 
 use std::io;
 
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::{
+    io::AsyncReadExt as _,
+    signal::unix::{SignalKind, signal},
+};
 use tokio_util::sync::CancellationToken;
 
 /// Exit code of a process that a second signal ended at once: 128 and the number of SIGINT.
@@ -35,4 +38,13 @@ pub fn on_interrupt() -> io::Result<CancellationToken> {
         }
     });
     Ok(stop)
+}
+
+/// Cancels a token when standard input closes: a child that does so never outlives whoever started
+/// it, since the kernel closes the pipe even when that process is killed.
+pub async fn cancel_on_end_of_stdin(stop: CancellationToken) {
+    let mut ignored = [0; 64];
+    let mut stdin = tokio::io::stdin();
+    while stdin.read(&mut ignored).await.is_ok_and(|read| read > 0) {}
+    stop.cancel();
 }

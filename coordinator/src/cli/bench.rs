@@ -1,6 +1,9 @@
 //! `pondersweep bench`: how fast this machine is at what sweeps are made of, beside the floor that
-//! the same machine sets in the same run. Touches no database.
+//! the same machine sets in the same run. Touches no database but its own temporary ones.
 
+mod machine;
+mod null;
+mod spread;
 mod train;
 
 use std::process::ExitCode;
@@ -11,10 +14,12 @@ use clap::Subcommand;
 #[derive(Debug, Subcommand)]
 pub(super) enum BenchCommand {
     Train(train::TrainArgs),
+    Null(null::NullArgs),
 }
 
-pub(super) fn run(command: &BenchCommand) -> anyhow::Result<ExitCode> {
+pub(super) async fn run(command: BenchCommand) -> anyhow::Result<ExitCode> {
     match command {
-        BenchCommand::Train(args) => train::run(args),
+        BenchCommand::Train(args) => train::run(&args),
+        BenchCommand::Null(args) => null::run(args).await,
     }
 }

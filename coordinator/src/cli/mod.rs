@@ -101,6 +101,6 @@ async fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         Command::Export(args) => export::run(args).await,
         Command::Report(args) => report::run(args).await,
         Command::Trial(command) => trial::run(command).await,
-        Command::Bench(command) => bench::run(&command),
+        Command::Bench(command) => bench::run(command).await,
     }
 }

@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, num::NonZeroU64, process::ExitCode, time::Duration};
 
 use clap::Args;
-use pondersweep_worker::interrupt::on_interrupt;
+use pondersweep_worker::interrupt::{cancel_on_end_of_stdin, on_interrupt};
 
 use super::connect::DatabaseArgs;
 use crate::coordinator::{Coordinator, CoordinatorOptions};
@@ -32,6 +32,9 @@ pub(super) struct ServeArgs {
         value_name = "SECONDS"
     )]
     lease: NonZeroU64,
+    /// Stop when standard input closes, so that it never outlives whoever started it
+    #[arg(long, hide = true)]
+    stop_with_stdin: bool,
 }
 
 pub(super) async fn run(args: ServeArgs) -> anyhow::Result<ExitCode> {
@@ -42,6 +45,9 @@ pub(super) async fn run(args: ServeArgs) -> anyhow::Result<ExitCode> {
         args.listen
     );
     let stop = on_interrupt()?;
+    if args.stop_with_stdin {
+        tokio::spawn(cancel_on_end_of_stdin(stop.clone()));
+    }
     let options = CoordinatorOptions {
         database: args.database.db,
         listen: args.listen,

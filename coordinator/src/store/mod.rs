@@ -8,6 +8,7 @@
 mod commit;
 mod create;
 mod error;
+mod floor;
 mod lock;
 mod mount;
 mod name;
@@ -22,6 +23,7 @@ use std::path::Path;
 use sqlx::{Connection, SqliteConnection};
 
 pub use error::{CommitError, DatabaseError, OpenError, ReadError, RestoreError};
+pub(crate) use floor::CommitFloor;
 pub use name::UnknownName;
 pub use read::{
     AttemptDetail, CellResult, Completeness, Configuration, Event, Metrics, Reader, Rows,
