@@ -4,12 +4,15 @@
 use std::ops::Range;
 
 use burn::tensor::{Device, Tensor, TensorData};
-use pondersweep_proto::spec::{ConfigurationSpec, EvaluationSettings, Residual, TrialSpec};
+use pondersweep_proto::spec::{ConfigurationSpec, EvaluationSettings, Method, TrialSpec};
 
-use super::lane::Lane;
+use super::{
+    lane::{Lane, Update},
+    read,
+};
 use crate::{
     model::{Layout, StepLimit},
-    operation::{Body, LaneObjective, Network, Objective, Optimizer, select_lanes},
+    operation::{Body, Network, Objective, Optimizer, select_lanes},
     seed::{Purpose, Seeds},
     task::{self, Batch, Parity},
 };
@@ -19,7 +22,6 @@ use crate::{
 pub(super) struct Program {
     pub(super) task: Parity,
     pub(super) limit: StepLimit,
-    pub(super) residual: Residual,
     pub(super) updates: u64,
     pub(super) batch: u64,
     pub(super) evaluation: EvaluationSettings,
@@ -29,8 +31,7 @@ impl Program {
     fn of(configuration: &ConfigurationSpec) -> Self {
         Self {
             task: Parity::new(configuration),
-            limit: StepLimit::of(&configuration.model),
-            residual: configuration.model.residual,
+            limit: StepLimit::of(configuration),
             updates: configuration.training.updates,
             batch: configuration.training.batch.into(),
             evaluation: configuration.evaluation.clone(),
@@ -38,12 +39,8 @@ impl Program {
     }
 
     fn objective(&self, lanes: &[Lane], body: Body, device: &Device) -> Objective {
-        let lane = |lane: &Lane| LaneObjective {
-            lambda_p: lane.settings.model.lambda_p,
-            beta: lane.settings.model.beta,
-        };
-        let lanes: Vec<LaneObjective> = lanes.iter().map(lane).collect();
-        Objective::new(&lanes, self.limit, self.residual, body, device)
+        let methods: Vec<Method> = lanes.iter().map(|lane| lane.method).collect();
+        Objective::new(&methods, self.limit, body, device)
     }
 }
 
@@ -88,15 +85,38 @@ impl Bundle {
     }
 
     /// The samples of an update, counted from 0.
-    pub(super) fn training_batch(&self, update: u64) -> Batch {
+    fn training_batch(&self, update: u64) -> Batch {
         let Program { task, batch, .. } = &self.program;
         let (range, purpose) = (task::Range::Interpolation, Purpose::Data);
         let (seeds, samples) = (self.seeds(), 0..*batch);
         Batch::generate(task, range, &seeds, purpose, update, samples, &self.device)
     }
 
+    /// Makes one update, counted from 0: batch, forward, loss, backward, step. Returns what it found
+    /// of every lane.
+    pub(super) fn update(&mut self, update: u64) -> Vec<Update> {
+        let batch = self.training_batch(update);
+        let parameters = self.network.tracked(&self.parameters);
+        let outputs = self.network.unroll(&parameters, &batch.x);
+        let steps = self.network.mean_steps(&outputs);
+        let losses = self.objective.losses(outputs, &batch.targets);
+        // burn differentiates the sum of what is not one number. The sum of the lanes' losses has
+        // the gradient of each in its own parameters.
+        let mut gradients = losses.backward();
+        let gradient = parameters.gradient(&mut gradients);
+        drop((parameters, gradients));
+        let norms = self.step(gradient);
+        let lanes = read(losses.inner()).into_iter().zip(norms).zip(steps);
+        let of_lane = |((loss, gradient_norm), steps)| Update {
+            loss: f64::from(loss),
+            gradient_norm,
+            steps,
+        };
+        lanes.map(of_lane).collect()
+    }
+
     /// Steps against the gradient; returns the norm of each lane's.
-    pub(super) fn step(&mut self, gradient: Tensor<2>) -> Vec<f64> {
+    fn step(&mut self, gradient: Tensor<2>) -> Vec<f64> {
         let (optimizer, mut norms) = (&mut self.optimizer, Vec::new());
         self.parameters.inplace(|parameters| {
             let (parameters, of_gradient) = optimizer.step(parameters, gradient);
@@ -131,7 +151,7 @@ impl Bundle {
 fn initial_parameters(layout: &Layout, lanes: &[Lane], device: &Device) -> Tensor<2> {
     let rows: Vec<f32> = lanes
         .iter()
-        .flat_map(|lane| layout.initial(&lane.seeds, lane.settings.model.halting_bias))
+        .flat_map(|lane| layout.initial(&lane.seeds, lane.method.halting_bias()))
         .collect();
     Tensor::from_data(TensorData::new(rows, [lanes.len(), layout.size()]), device)
 }

@@ -1,6 +1,6 @@
-//! What one lane is on the host: its seeds, its settings, and the losses it still has to report.
+//! What one lane is on the host: its seeds, its settings, and what it still has to report.
 
-use pondersweep_proto::spec::{Settings, TrialSpec};
+use pondersweep_proto::spec::{Method, Settings, TrialSpec};
 
 use crate::seed::Seeds;
 
@@ -11,8 +11,27 @@ pub(super) struct Lane {
     pub(super) index: usize,
     pub(super) seeds: Seeds,
     pub(super) settings: Settings,
-    loss_sum: f64,
-    loss_count: u64,
+    pub(super) method: Method,
+    sums: Means,
+    updates: u64,
+}
+
+/// What one update found of a lane.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Update {
+    /// The mean loss of the batch, before the step.
+    pub(super) loss: f64,
+    /// The norm of its gradient, before clipping.
+    pub(super) gradient_norm: f64,
+    /// The mean steps computed for a sample.
+    pub(super) steps: f64,
+}
+
+/// Means over updates.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(super) struct Means {
+    pub(super) loss: f64,
+    pub(super) steps: f64,
 }
 
 impl Lane {
@@ -21,27 +40,47 @@ impl Lane {
             index,
             seeds: Seeds::of(trial),
             settings: trial.configuration.to_settings(),
-            loss_sum: 0.0,
-            loss_count: 0,
+            method: trial.configuration.method(),
+            sums: Means::default(),
+            updates: 0,
         }
     }
 
-    /// Remembers the loss of an update.
-    pub(super) fn add_loss(&mut self, loss: f32) {
-        self.loss_sum += f64::from(loss);
-        self.loss_count += 1;
+    /// Remembers an update.
+    pub(super) fn add(&mut self, update: &Update) {
+        self.sums.loss += update.loss;
+        self.sums.steps += update.steps;
+        self.updates += 1;
     }
 
-    /// The mean loss since this was last asked.
+    /// The means since this was last asked.
     ///
     /// # Panics
-    /// No loss was added since.
-    pub(super) fn take_mean_loss(&mut self) -> f64 {
-        assert!(self.loss_count > 0, "an observation follows an update");
+    /// No update was added since.
+    pub(super) fn take_means(&mut self) -> Means {
+        assert!(self.updates > 0, "an observation follows an update");
+        let Means { loss, steps } = std::mem::take(&mut self.sums);
         #[expect(clippy::cast_precision_loss, reason = "below 2^53 updates")]
-        let mean = self.loss_sum / self.loss_count as f64;
-        self.loss_sum = 0.0;
-        self.loss_count = 0;
-        mean
+        let updates = std::mem::take(&mut self.updates) as f64;
+        Means {
+            loss: loss / updates,
+            steps: steps / updates,
+        }
+    }
+}
+
+impl Update {
+    /// What is not finite, for people.
+    pub(super) fn not_finite(&self) -> Option<String> {
+        if !self.loss.is_finite() {
+            Some(format!("the loss is {}", self.loss))
+        } else if !self.gradient_norm.is_finite() {
+            Some(format!(
+                "the norm of the gradient is {}",
+                self.gradient_norm
+            ))
+        } else {
+            None
+        }
     }
 }

@@ -21,6 +21,7 @@ use pondersweep_proto::{
 
 use crate::operation::Body;
 use bundle::Bundle;
+use lane::Update;
 
 /// How a lane ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -119,21 +120,12 @@ fn train_together(
 /// How lanes ended, by their index in the bundle; `None` for those that still run.
 type Ends = Vec<Option<LaneEnd>>;
 
-/// The training loop: batch, forward, loss, backward, step, observe.
+/// The training loop: update, observe, end.
 fn run(mut bundle: Bundle, ends: &mut Ends, observer: &dyn Observer) {
     let updates = bundle.program.updates;
     for update in 0..updates {
-        let batch = bundle.training_batch(update);
-        let parameters = bundle.network.tracked(&bundle.parameters);
-        let outputs = bundle.network.unroll(&parameters, &batch.x);
-        let losses = bundle.objective.losses(outputs, &batch.targets);
-        // burn differentiates the sum of what is not one number. The sum of the lanes' losses has
-        // the gradient of each in its own parameters.
-        let mut gradients = losses.backward();
-        let gradient = parameters.gradient(&mut gradients);
-        drop((parameters, gradients));
-        let norms = bundle.step(gradient);
-        end_diverged(&mut bundle, ends, update + 1, &read(losses.inner()), &norms);
+        let lanes = bundle.update(update);
+        end_diverged(&mut bundle, ends, update + 1, &lanes);
         observe(&mut bundle, ends, update + 1, observer);
         end_stopped(&mut bundle, ends, update + 1, observer);
         if bundle.lanes.is_empty() {
@@ -143,29 +135,19 @@ fn run(mut bundle: Bundle, ends: &mut Ends, observer: &dyn Observer) {
 }
 
 /// Ends the lanes whose loss or gradient was not finite, and notes the losses of the others.
-fn end_diverged(bundle: &mut Bundle, ends: &mut Ends, step: u64, losses: &[f32], norms: &[f64]) {
+fn end_diverged(bundle: &mut Bundle, ends: &mut Ends, step: u64, updates: &[Update]) {
     let mut kept = Vec::with_capacity(bundle.lanes.len());
-    for (position, (&loss, &norm)) in losses.iter().zip(norms).enumerate() {
+    for (position, update) in updates.iter().enumerate() {
         let lane = &mut bundle.lanes[position];
-        match not_finite(loss, norm) {
+        match update.not_finite() {
             None => {
-                lane.add_loss(loss);
+                lane.add(update);
                 kept.push(position);
             }
             Some(reason) => ends[lane.index] = Some(LaneEnd::Infeasible { step, reason }),
         }
     }
     bundle.keep(&kept);
-}
-
-fn not_finite(loss: f32, norm: f64) -> Option<String> {
-    if !loss.is_finite() {
-        Some(format!("the loss is {loss}"))
-    } else if !norm.is_finite() {
-        Some(format!("the norm of the gradient is {norm}"))
-    } else {
-        None
-    }
 }
 
 /// Measures every lane when it is time: every `evaluation.every` updates and after the last.
@@ -179,7 +161,9 @@ fn observe(bundle: &mut Bundle, ends: &mut Ends, updates_done: u64, observer: &d
     for (position, mut metrics) in evaluation::evaluate(bundle).into_iter().enumerate() {
         let lane = &mut bundle.lanes[position];
         let step = updates_done;
-        metrics.push((Metric::LossTraining, lane.take_mean_loss()));
+        let means = lane.take_means();
+        metrics.push((Metric::LossTraining, means.loss));
+        metrics.push((Metric::PonderStepsComputed, means.steps));
         if let Some((metric, value)) = metrics.iter().find(|(_, value)| !value.is_finite()) {
             let reason = format!("{metric} is {value}");
             ends[lane.index] = Some(LaneEnd::Infeasible { step, reason });

@@ -49,7 +49,8 @@ statements! {
             trial_id, attempt, step, accuracy_interpolation, accuracy_expected_interpolation,
             ponder_steps_interpolation, ponder_steps_expected_interpolation, loss_interpolation,
             accuracy_extrapolation, accuracy_expected_extrapolation, ponder_steps_extrapolation,
-            ponder_steps_expected_extrapolation, loss_extrapolation, loss_training
+            ponder_steps_expected_extrapolation, loss_extrapolation, loss_training,
+            ponder_steps_computed
         )
         SELECT
             ended.column1, ended.column2, max(step),
@@ -63,7 +64,8 @@ statements! {
             max(value) FILTER (WHERE metric = 'ponder_steps_extrapolation'),
             max(value) FILTER (WHERE metric = 'ponder_steps_expected_extrapolation'),
             max(value) FILTER (WHERE metric = 'loss_extrapolation'),
-            max(value) FILTER (WHERE metric = 'loss_training')
+            max(value) FILTER (WHERE metric = 'loss_training'),
+            max(value) FILTER (WHERE metric = 'ponder_steps_computed')
         FROM (VALUES (?, ?)) AS ended
         LEFT JOIN observation
             ON trial_id = ended.column1 AND attempt = ended.column2 AND step = (
