@@ -12,10 +12,10 @@ mod chaos;
 mod command_line;
 #[path = "system/faults.rs"]
 mod faults;
-#[path = "system/promises.rs"]
-mod promises;
 #[path = "system/hostile.rs"]
 mod hostile;
+#[path = "system/promises.rs"]
+mod promises;
 #[path = "system/run.rs"]
 mod run;
 #[path = "system/services.rs"]

@@ -1,8 +1,11 @@
 //! `pondersweep bench`: how fast this machine is at what sweeps are made of, beside the floor that
 //! the same machine sets in the same run, and how well a sweep keeps its promises under faults.
-//! Touches no database but its own.
+//! Touches no database but its own temporary ones.
 
 mod chaos;
+mod machine;
+mod null;
+mod spread;
 mod train;
 
 use std::process::ExitCode;
@@ -14,11 +17,13 @@ use clap::Subcommand;
 pub(super) enum BenchCommand {
     Chaos(chaos::ChaosArgs),
     Train(train::TrainArgs),
+    Null(null::NullArgs),
 }
 
 pub(super) async fn run(command: BenchCommand) -> anyhow::Result<ExitCode> {
     match command {
         BenchCommand::Chaos(args) => chaos::run(args).await,
         BenchCommand::Train(args) => train::run(&args),
+        BenchCommand::Null(args) => null::run(args).await,
     }
 }

@@ -2,25 +2,29 @@
 //! which stored state it expects, so a decision that does not fit what is stored is found here and
 //! not in the results.
 
+mod bulk;
+mod event;
+
+use std::collections::HashMap;
+
 use pondersweep_proto::{
     failure::Cause,
     id::{LeaseToken, SweepId},
 };
-use serde_json::{Value as Json, json};
-use sqlx::{AssertSqlSafe, Connection, SqliteConnection};
+use serde_json::json;
+use sqlx::{Connection, SqliteConnection};
 
 #[cfg(test)]
 use super::fault::CommitMoment;
 use super::{
     Store,
     error::{CommitError, DatabaseError},
-    record::{AttemptReport, Batch, WorkerRecord},
-    statement::{statements, with_rows},
+    record::{Batch, WorkerRecord},
+    statement::statements,
 };
 use crate::scheduler::{Baseline, Change, Ending, Record, SweepState, TrialState};
-
-/// Observations of one statement. SQLite keeps one prepared statement for every number up to it.
-const OBSERVATIONS_OF_A_STATEMENT: usize = 64;
+use bulk::{ROWS_OF_A_STATEMENT, is_smooth};
+use event::Event;
 
 statements! {
     UPSERT_WORKER = "
@@ -37,12 +41,6 @@ statements! {
         UPDATE sweep
         SET state = ?2, state_reason = ?3, baseline_ended = ?4, baseline_failed = ?5
         WHERE sweep_id = ?1";
-    LEASE_TRIAL = "
-        UPDATE trial SET state = 'leased', attempt = ?2
-        WHERE trial_id = ?1 AND state = 'pending' AND attempt = ?2 - 1";
-    INSERT_ATTEMPT = "
-        INSERT INTO attempt (trial_id, attempt, worker_id, request_id, started_at_ms)
-        VALUES (?1, ?2, ?3, ?4, ?5)";
     END_ATTEMPT = "
         UPDATE attempt SET ended_at_ms = ?3, ending = ?4, message = ?5, cause = ?6, blamed = ?7
         WHERE trial_id = ?1 AND attempt = ?2 AND ended_at_ms IS NULL";
@@ -50,34 +48,6 @@ statements! {
         UPDATE trial
         SET state = ?3, failures = ?4, out_of_memory = ?5, worker_losses = ?6, suspicion = ?7
         WHERE trial_id = ?1 AND attempt = ?2 AND state = 'leased'";
-    /// The observations of the attempt's last step, turned into one row. An attempt that observed
-    /// nothing gets a row of NULLs.
-    INSERT_RESULT = "
-        INSERT INTO result (
-            trial_id, attempt, step, accuracy_interpolation, accuracy_expected_interpolation,
-            ponder_steps_interpolation, ponder_steps_expected_interpolation, loss_interpolation,
-            accuracy_extrapolation, accuracy_expected_extrapolation, ponder_steps_extrapolation,
-            ponder_steps_expected_extrapolation, loss_extrapolation, loss_training,
-            ponder_steps_computed
-        )
-        SELECT
-            ?1, ?2, max(step),
-            max(value) FILTER (WHERE metric = 'accuracy_interpolation'),
-            max(value) FILTER (WHERE metric = 'accuracy_expected_interpolation'),
-            max(value) FILTER (WHERE metric = 'ponder_steps_interpolation'),
-            max(value) FILTER (WHERE metric = 'ponder_steps_expected_interpolation'),
-            max(value) FILTER (WHERE metric = 'loss_interpolation'),
-            max(value) FILTER (WHERE metric = 'accuracy_extrapolation'),
-            max(value) FILTER (WHERE metric = 'accuracy_expected_extrapolation'),
-            max(value) FILTER (WHERE metric = 'ponder_steps_extrapolation'),
-            max(value) FILTER (WHERE metric = 'ponder_steps_expected_extrapolation'),
-            max(value) FILTER (WHERE metric = 'loss_extrapolation'),
-            max(value) FILTER (WHERE metric = 'loss_training'),
-            max(value) FILTER (WHERE metric = 'ponder_steps_computed')
-        FROM observation
-        WHERE trial_id = ?1 AND attempt = ?2 AND step = (
-            SELECT max(step) FROM observation WHERE trial_id = ?1 AND attempt = ?2
-        )";
     /// ?1 is a JSON list of trials. Becoming pending again clears their record.
     SET_TRIAL_STATES = "
         UPDATE trial SET
@@ -89,19 +59,6 @@ statements! {
         WHERE trial_id IN (SELECT value FROM json_each(?1)) AND state NOT IN ('leased', 'succeeded')";
     SET_SECONDS = "
         UPDATE attempt SET seconds = ?3 WHERE trial_id = ?1 AND attempt = ?2";
-    /// ?2 is a JSON list of rows: one statement, however many events.
-    INSERT_EVENTS = "
-        INSERT INTO event (at_ms, kind, sweep_id, trial_id, attempt, worker_id, state, detail)
-        SELECT
-            ?1, value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5,
-            value ->> 6
-        FROM json_each(?2) ORDER BY key";
-    /// A repeated observation changes nothing: what was acknowledged stays. Values are bound and not
-    /// sent as JSON, whose numbers SQLite need not read back to the last bit.
-    INSERT_OBSERVATION = "
-        INSERT INTO observation (trial_id, attempt, step, metric, value)
-        VALUES (?, ?, ?, ?, ?)
-        ON CONFLICT (trial_id, attempt, step, metric) DO NOTHING";
 }
 
 impl Store {
@@ -116,6 +73,20 @@ impl Store {
         if batch.is_empty() {
             return Ok(());
         }
+        match self.commit_with(batch, ROWS_OF_A_STATEMENT).await {
+            // A statement of many rows only tells that one of them does not fit. One by one, the
+            // error names it.
+            Err(CommitError::Contradiction { .. }) => self.commit_with(batch, 1).await,
+            other => other,
+        }
+    }
+
+    /// Commits with statements of up to so many rows.
+    pub(super) async fn commit_with(
+        &mut self,
+        batch: &Batch,
+        rows: usize,
+    ) -> Result<(), CommitError> {
         let mut transaction = self
             .connection
             .begin_with("BEGIN IMMEDIATE")
@@ -124,6 +95,8 @@ impl Store {
         let mut writer = Writer {
             connection: &mut transaction,
             at_ms: batch.at_ms,
+            rows,
+            seconds: sensible_seconds(batch),
             events: Vec::with_capacity(batch.workers.len() + batch.changes.len()),
         };
         writer.write(batch).await?;
@@ -138,12 +111,23 @@ impl Store {
     }
 }
 
+/// Compute times that are numbers: a worker's clock is not ours to trust, and not worth losing a
+/// result over.
+fn sensible_seconds(batch: &Batch) -> HashMap<LeaseToken, f64> {
+    let sensible = |(_, seconds): &&(LeaseToken, f64)| seconds.is_finite() && *seconds >= 0.0;
+    batch.seconds.iter().filter(sensible).copied().collect()
+}
+
 /// One transaction being written.
 struct Writer<'a> {
     connection: &'a mut SqliteConnection,
     at_ms: i64,
+    /// The most rows of a statement.
+    rows: usize,
+    /// Compute times that are not written yet.
+    seconds: HashMap<LeaseToken, f64>,
     /// Rows of `event`, written together at the end.
-    events: Vec<Json>,
+    events: Vec<Event>,
 }
 
 impl Writer<'_> {
@@ -151,18 +135,14 @@ impl Writer<'_> {
         for worker in &batch.workers {
             self.worker(worker).await?;
         }
-        for report in &batch.reports {
-            self.report(report).await?;
-        }
+        self.observations(batch).await?;
         for run in batch.changes.chunk_by(go_together) {
             self.changes(run).await?;
         }
-        for (token, seconds) in &batch.seconds {
-            self.seconds(*token, *seconds).await?;
+        for (token, seconds) in std::mem::take(&mut self.seconds) {
+            self.set_seconds(token, seconds).await?;
         }
-        let events = Json::Array(std::mem::take(&mut self.events)).to_string();
-        let insert = sqlx::query(INSERT_EVENTS).bind(self.at_ms).bind(events);
-        self.run(insert, || "an event".into()).await.map(drop)
+        self.append_events().await
     }
 
     async fn worker(&mut self, worker: &WorkerRecord) -> Result<(), CommitError> {
@@ -178,39 +158,19 @@ impl Writer<'_> {
             .bind(self.at_ms);
         self.run(upsert, || format!("worker {}", worker.worker_id))
             .await?;
-        let worker_id = worker.worker_id.as_str();
-        self.events.push(json!([
-            "worker_registered",
-            null,
-            null,
-            null,
-            worker_id,
-            null,
-            ""
-        ]));
+        self.events.push(Event {
+            kind: "worker_registered",
+            worker_id: Some(worker.worker_id.to_string()),
+            ..Event::default()
+        });
         Ok(())
     }
 
-    async fn report(&mut self, report: &AttemptReport) -> Result<(), CommitError> {
-        for observations in report.observations.chunks(OBSERVATIONS_OF_A_STATEMENT) {
-            let text = with_rows(INSERT_OBSERVATION, observations.len());
-            let mut insert = sqlx::query(AssertSqlSafe(text));
-            for observation in observations {
-                insert = insert
-                    .bind(as_i64(report.token.trial_id.0))
-                    .bind(report.token.attempt.0)
-                    .bind(as_i64(observation.step))
-                    .bind(observation.metric.name())
-                    .bind(observation.value);
-            }
-            self.run(insert, || format!("an observation of {}", report.token))
-                .await?;
-        }
-        Ok(())
-    }
-
-    /// Changes that [`go_together`]: most often one, or many trials that take the same state.
+    /// Changes that [`go_together`]: most often leases and successes, or one of another kind.
     async fn changes(&mut self, run: &[Change]) -> Result<(), CommitError> {
+        if run.iter().all(is_smooth) {
+            return self.smooth(run).await;
+        }
         match &run[0] {
             Change::Trial { state, .. } => self.trials(run, *state).await,
             Change::Sweep {
@@ -219,11 +179,6 @@ impl Writer<'_> {
                 reason,
                 baseline,
             } => self.sweep(*sweep_id, *state, reason, *baseline).await,
-            Change::Leased {
-                token,
-                worker_id,
-                request_id,
-            } => self.leased(*token, worker_id.as_str(), request_id).await,
             Change::Ended {
                 token,
                 ending,
@@ -233,22 +188,27 @@ impl Writer<'_> {
             } => {
                 self.end_attempt(*token, ending, *blamed).await?;
                 self.end_trial(*token, *state, *record).await?;
-                self.ended(*token, ending, *state, *blamed).await
+                self.events
+                    .push(Event::ended(*token, ending, *state, *blamed));
+                Ok(())
             }
             Change::Refused {
                 token,
                 worker_id,
                 call,
             } => {
-                let LeaseToken { trial_id, attempt } = *token;
-                // Sent by a peer, so it may be larger than any trial there is.
-                let trial_id = i64::try_from(trial_id.0).ok();
-                let worker_id = worker_id.as_str();
-                self.events.push(json!([
-                    "refused", null, trial_id, attempt.0, worker_id, null, call
-                ]));
+                self.events.push(Event {
+                    kind: "refused",
+                    // Sent by a peer, so it may be larger than any trial there is.
+                    trial_id: i64::try_from(token.trial_id.0).ok(),
+                    attempt: Some(token.attempt.0),
+                    worker_id: Some(worker_id.to_string()),
+                    detail: (*call).to_owned(),
+                    ..Event::default()
+                });
                 Ok(())
             }
+            Change::Leased { .. } => unreachable!("every lease is smooth"),
         }
     }
 
@@ -268,34 +228,17 @@ impl Writer<'_> {
             .bind(as_i64(baseline.failed));
         self.run_on(1, update, || format!("{state} for sweep {id}"))
             .await?;
-        self.events
-            .push(json!(["sweep_state", id, null, null, null, state, reason]));
+        self.events.push(Event {
+            kind: "sweep_state",
+            sweep_id: Some(id),
+            state: Some(state),
+            detail: reason.to_owned(),
+            ..Event::default()
+        });
         Ok(())
     }
 
-    async fn leased(
-        &mut self,
-        token: LeaseToken,
-        worker_id: &str,
-        request_id: &str,
-    ) -> Result<(), CommitError> {
-        let change = || format!("the lease of {token} to {worker_id}");
-        let (trial_id, attempt) = (as_i64(token.trial_id.0), token.attempt.0);
-        let update = sqlx::query(LEASE_TRIAL).bind(trial_id).bind(attempt);
-        self.run_on(1, update, change).await?;
-        let insert = sqlx::query(INSERT_ATTEMPT)
-            .bind(trial_id)
-            .bind(attempt)
-            .bind(worker_id)
-            .bind(request_id)
-            .bind(self.at_ms);
-        self.run(insert, change).await?;
-        self.events.push(json!([
-            "leased", null, trial_id, attempt, worker_id, "leased", request_id
-        ]));
-        Ok(())
-    }
-
+    /// Ends an attempt without a result; those with one are [smooth](Self::smooth).
     async fn end_attempt(
         &mut self,
         token: LeaseToken,
@@ -334,28 +277,6 @@ impl Writer<'_> {
             .await
     }
 
-    /// What else an end leaves behind: the result, and an event.
-    async fn ended(
-        &mut self,
-        token: LeaseToken,
-        ending: &Ending,
-        state: TrialState,
-        blamed: bool,
-    ) -> Result<(), CommitError> {
-        let (trial_id, attempt) = (as_i64(token.trial_id.0), token.attempt.0);
-        if *ending == Ending::Succeeded {
-            let insert = sqlx::query(INSERT_RESULT).bind(trial_id).bind(attempt);
-            self.run_on(1, insert, || format!("the result of {token}"))
-                .await?;
-        }
-        let detail = detail_of(ending, blamed);
-        let state = state.name();
-        self.events.push(json!([
-            "ended", null, trial_id, attempt, null, state, detail
-        ]));
-        Ok(())
-    }
-
     async fn trials(&mut self, run: &[Change], state: TrialState) -> Result<(), CommitError> {
         let state = state.name();
         let trial_ids: Vec<i64> = run.iter().filter_map(changed_trial).collect();
@@ -369,18 +290,16 @@ impl Writer<'_> {
             )
         };
         self.run_on(run.len() as u64, update, change).await?;
-        let events = trial_ids
-            .iter()
-            .map(|trial_id| json!(["trial_state", null, trial_id, null, null, state, ""]));
-        self.events.extend(events);
+        self.events.extend(trial_ids.iter().map(|&trial_id| Event {
+            kind: "trial_state",
+            trial_id: Some(trial_id),
+            state: Some(state),
+            ..Event::default()
+        }));
         Ok(())
     }
 
-    async fn seconds(&mut self, token: LeaseToken, seconds: f64) -> Result<(), CommitError> {
-        // A worker's clock is not ours to trust, and not worth losing a result over.
-        if !seconds.is_finite() || seconds < 0.0 {
-            return Ok(());
-        }
+    async fn set_seconds(&mut self, token: LeaseToken, seconds: f64) -> Result<(), CommitError> {
         let update = sqlx::query(SET_SECONDS)
             .bind(as_i64(token.trial_id.0))
             .bind(token.attempt.0)
@@ -420,26 +339,21 @@ impl Writer<'_> {
 
 type Query<'q> = sqlx::query::Query<'q, sqlx::Sqlite, sqlx::sqlite::SqliteArguments>;
 
-/// Trials that take the same state one after the other are one statement: a person cancels or
-/// retries a million of them at once.
+/// Leases and successes are written at once; so are trials that take the same state one after the
+/// other, since a person cancels or retries a million of them at once.
 fn go_together(before: &Change, after: &Change) -> bool {
-    matches!(
-        (before, after),
-        (Change::Trial { state: before, trial_id: one }, Change::Trial { state: after, trial_id: other })
-            if before == after && one != other
-    )
-}
-
-/// How and why an attempt ended, in one line of the audit log.
-fn detail_of(ending: &Ending, blamed: bool) -> String {
-    let mut detail = ending.name().to_owned();
-    if let Some(cause) = ending.cause() {
-        let blamed = if blamed { "blamed" } else { "in company" };
-        detail += &format!(" ({cause}, {blamed})");
-    }
-    match ending.message() {
-        "" => detail,
-        message => format!("{detail}: {message}"),
+    match (before, after) {
+        (
+            Change::Trial {
+                state: before,
+                trial_id: one,
+            },
+            Change::Trial {
+                state: after,
+                trial_id: other,
+            },
+        ) => before == after && one != other,
+        _ => is_smooth(before) && is_smooth(after),
     }
 }
 
@@ -453,4 +367,17 @@ fn changed_trial(change: &Change) -> Option<i64> {
 /// A number that is bounded far below 2^63 where it enters the program.
 pub(super) fn as_i64(number: u64) -> i64 {
     i64::try_from(number).expect("identifiers and steps are below 2^63")
+}
+
+/// The statements for many rows, with as many as they ever get.
+#[cfg(test)]
+pub(super) fn largest_statements() -> Vec<String> {
+    let largest = |statement: &&str| super::statement::with_rows(statement, ROWS_OF_A_STATEMENT);
+    bulk::STATEMENTS.iter().map(largest).collect()
+}
+
+/// Every statement of this part of the room.
+#[cfg(test)]
+pub(super) fn statements() -> [&'static [&'static str]; 3] {
+    [STATEMENTS, bulk::STATEMENTS, event::STATEMENTS]
 }

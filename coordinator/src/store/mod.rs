@@ -10,6 +10,7 @@ mod create;
 mod error;
 #[cfg(test)]
 pub(crate) mod fault;
+mod floor;
 mod lock;
 mod mount;
 mod name;
@@ -24,6 +25,7 @@ use std::path::Path;
 use sqlx::{Connection, SqliteConnection};
 
 pub use error::{CommitError, DatabaseError, OpenError, ReadError, RestoreError};
+pub(crate) use floor::CommitFloor;
 pub use name::UnknownName;
 pub use read::{
     AttemptCounts, AttemptDetail, CellResult, Completeness, Configuration, Deaths, Event, Metrics,

@@ -28,11 +28,16 @@ pub(super) struct Fixture {
 
 impl Fixture {
     pub(super) async fn new() -> Self {
+        Self::of(spec(2)).await
+    }
+
+    /// A database with this sweep.
+    pub(super) async fn of(spec: SweepSpec) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let mut store = Store::open(&directory.path().join("results.db"))
             .await
             .unwrap();
-        let sweep = store.create_sweep(&spec(2), NOW_MS).await.unwrap();
+        let sweep = store.create_sweep(&spec, NOW_MS).await.unwrap();
         let workers = vec![worker("w1"), worker("w2")];
         let batch = Batch {
             at_ms: NOW_MS,
@@ -87,6 +92,22 @@ impl Fixture {
             )])
         };
         self.store.commit(&batch).await.unwrap();
+    }
+
+    /// Every row that commits write, as text.
+    pub(super) async fn content(&mut self) -> Vec<String> {
+        sqlx::query_scalar(
+            "SELECT json_array(trial_id, state, attempt, failures, worker_losses) FROM trial
+             UNION ALL SELECT json_array(trial_id, attempt, worker_id, request_id, started_at_ms,
+                 ended_at_ms, ending, message, seconds) FROM attempt
+             UNION ALL SELECT json_array(trial_id, attempt, step, metric, value) FROM observation
+             UNION ALL SELECT json_array(trial_id, attempt, step, loss_training) FROM result
+             UNION ALL SELECT json_array(event_id, at_ms, kind, sweep_id, trial_id, attempt,
+                 worker_id, state, detail) FROM event",
+        )
+        .fetch_all(&mut self.store.connection)
+        .await
+        .unwrap()
     }
 
     /// The number a query answers.

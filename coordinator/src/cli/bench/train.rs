@@ -20,7 +20,10 @@ use pondersweep_proto::{
 use pondersweep_worker::bench::{BenchShape, Machine};
 
 use self::{case::Case, measure::Effort};
-use crate::cli::output::{Format, OutputArgs, print_json, print_text};
+use crate::cli::{
+    bench::machine::load_note,
+    output::{Format, OutputArgs, print_json, print_text},
+};
 
 /// Time training on this machine, as a fraction of its matrix multiplications in the same run
 ///
@@ -102,7 +105,7 @@ pub(super) fn run(args: &TrainArgs) -> anyhow::Result<ExitCode> {
 
 fn report(args: &TrainArgs, cases: &[Case]) -> anyhow::Result<()> {
     let machine = Machine::look();
-    if let Some(note) = table::load_note(&machine) {
+    if let Some(note) = load_note(&machine) {
         eprintln!("note: {note}");
     }
     let bytes_per_lane = footprint::of_cases(cases)?;

@@ -342,6 +342,51 @@ async fn repeating_observations_changes_nothing() {
     );
 }
 
+/// 160 trials: leased in one commit, ended in the next but for a few that fail in between.
+fn two_busy_batches() -> [Batch; 2] {
+    let leases = (1..=160).map(|trial_id| leased(trial_id, 1, "w1"));
+    let end = |trial_id| match trial_id % 70 {
+        0 => ended(
+            trial_id,
+            1,
+            Ending::Failed("panicked".into()),
+            TrialState::Pending,
+        ),
+        _ => ended(trial_id, 1, Ending::Succeeded, TrialState::Succeeded),
+    };
+    let report = |trial_id: u64| AttemptReport {
+        token: token(trial_id, 1),
+        observations: (0..trial_id % 4)
+            .map(|step| observe(step, Metric::LossTraining, 0.1 * f64::from(step as u32)))
+            .collect(),
+    };
+    // The new lease of a trial that failed in the same commit has to come after its end.
+    let ends = (1..=160).map(end).chain([leased(70, 2, "w2")]);
+    let second = Batch {
+        reports: (1..=160).map(report).collect(),
+        seconds: (1..=160)
+            .map(|trial_id| (token(trial_id, 1), 0.25))
+            .collect(),
+        ..batch(ends.collect())
+    };
+    [batch(leases.collect()), second]
+}
+
+#[tokio::test]
+async fn many_changes_at_once_leave_what_they_leave_one_by_one() {
+    let mut contents = Vec::new();
+    for rows in [1, 7, 64] {
+        let mut fixture = Fixture::of(spec(80)).await;
+        for batch in two_busy_batches() {
+            fixture.store.commit_with(&batch, rows).await.unwrap();
+        }
+        contents.push(fixture.content().await);
+    }
+    assert!(contents[0].len() > 160 * 5, "{} rows", contents[0].len());
+    assert_eq!(contents[0], contents[1]);
+    assert_eq!(contents[0], contents[2]);
+}
+
 #[tokio::test]
 async fn a_trial_that_succeeded_without_a_word_is_not_solved() {
     let mut fixture = Fixture::new().await;

@@ -4,9 +4,9 @@
 use std::fmt::Write;
 
 use pondersweep_proto::{metric::Metric, parameter::Parameter};
-use sqlx::{Column, Executor, SqlSafeStr, Statement};
+use sqlx::{AssertSqlSafe, Column, Executor, Row, SqlSafeStr, Statement};
 
-use super::super::{Store, commit, create, open, read, restore, testing::Fixture};
+use super::super::{Store, commit, create, floor, open, read, restore, testing::Fixture};
 
 #[tokio::test]
 async fn every_statement_of_the_program_fits_the_schema() {
@@ -14,11 +14,12 @@ async fn every_statement_of_the_program_fits_the_schema() {
     let written = [
         open::STATEMENTS,
         create::STATEMENTS,
-        commit::STATEMENTS,
         restore::STATEMENTS,
+        floor::STATEMENTS,
     ];
     let statements: Vec<&str> = written
         .into_iter()
+        .chain(commit::statements())
         .flatten()
         .copied()
         .chain(read::statements())
@@ -34,12 +35,33 @@ async fn every_statement_of_the_program_fits_the_schema() {
     }
 }
 
+/// A million trials or ten: what a commit costs must not depend on it.
+#[tokio::test]
+async fn no_statement_of_a_commit_reads_a_whole_table() {
+    let mut fixture = Fixture::new().await;
+    for statement in commit::largest_statements() {
+        let explain = AssertSqlSafe(format!("EXPLAIN QUERY PLAN {statement}"));
+        let plan = sqlx::query(explain).fetch_all(&mut fixture.store.connection);
+        for step in plan.await.unwrap() {
+            let step: String = step.get("detail");
+            for table in ["trial", "attempt", "observation", "result", "event"] {
+                let scans = step.starts_with(&format!("SCAN {table}"));
+                assert!(!scans, "{step}\n{statement}");
+            }
+        }
+    }
+}
+
 /// No statement hides from the test above: queries are made from constants only.
 #[test]
 fn every_statement_of_the_program_is_a_listed_constant() {
     let room = concat!(env!("CARGO_MANIFEST_DIR"), "/src/store");
     let mut files = 0;
-    for folder in [room.to_owned(), format!("{room}/read")] {
+    for folder in [
+        room.to_owned(),
+        format!("{room}/read"),
+        format!("{room}/commit"),
+    ] {
         for entry in std::fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();
             let is_test = path.ends_with("testing.rs");

@@ -4,15 +4,7 @@
 use pondersweep_proto::spec::SpecError;
 
 use super::{case::Case, measure::Round};
-use crate::{statistics::quantile, sweep::Operations};
-
-/// A figure over all rounds.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Spread {
-    pub(super) median: f64,
-    pub(super) least: f64,
-    pub(super) most: f64,
-}
+use crate::{cli::bench::spread::Spread, sweep::Operations};
 
 /// What one case achieved.
 #[derive(Clone, Debug, PartialEq)]
@@ -37,19 +29,6 @@ pub(super) struct CaseResult {
 pub(super) struct Floor {
     pub(super) threads: u32,
     pub(super) gigaflops: Spread,
-}
-
-impl Spread {
-    /// # Panics
-    /// There is no number.
-    fn of(mut numbers: Vec<f64>) -> Self {
-        numbers.sort_by(f64::total_cmp);
-        Self {
-            median: quantile(&numbers, 0.5),
-            least: numbers[0],
-            most: numbers[numbers.len() - 1],
-        }
-    }
 }
 
 /// What every case achieved, in their order.

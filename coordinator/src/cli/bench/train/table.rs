@@ -3,22 +3,17 @@
 use pondersweep_worker::bench::Machine;
 use serde_json::{Value, json};
 
-use super::summary::{CaseResult, Floor, Spread};
-use crate::cli::output::Rows;
+use super::summary::{CaseResult, Floor};
+use crate::cli::{
+    bench::{
+        machine,
+        spread::{Spread, rounded},
+    },
+    output::Rows,
+};
 
 /// Version of the JSON; a change that breaks a reader counts it up.
 const SCHEMA: u32 = 1;
-/// Runnable threads of others, over the last minute, that disturb a measurement.
-const BUSY: f64 = 0.3;
-
-/// What to say when something else seems to run.
-pub(super) fn load_note(machine: &Machine) -> Option<String> {
-    let load = machine.load_average.filter(|load| *load > BUSY)?;
-    Some(format!(
-        "the load average is {load:.2}: something else runs or just ran; only ratios of this run count"
-    ))
-}
-
 /// The lines above the table.
 pub(super) fn heading(machine: &Machine, rounds: usize, floors: &[Floor]) -> String {
     let cpu = machine.cpu.as_deref().unwrap_or("unknown CPU");
@@ -31,7 +26,7 @@ pub(super) fn heading(machine: &Machine, rounds: usize, floors: &[Floor]) -> Str
         lines += &format!(
             "floor of {threads} {unit}: {:.1} GFLOP/s in plain f32 multiplications ({})\n",
             gigaflops.median,
-            range(gigaflops, 1)
+            gigaflops.range(1)
         );
     }
     lines
@@ -60,10 +55,10 @@ pub(super) fn rows(results: &[CaseResult]) -> Rows {
             json!(case.lanes),
             json!(case.threads),
             rounded(result.updates_per_second.median, 1),
-            json!(range(&result.updates_per_second, 1)),
+            json!(result.updates_per_second.range(1)),
             rounded(result.gigaflops.median, 1),
             rounded(result.fraction_of_floor.median, 3),
-            json!(range(&result.fraction_of_floor, 3)),
+            json!(result.fraction_of_floor.range(3)),
             json!(result.speed_up.map(|speed_up| rounded(speed_up.median, 2))),
             json!(result.bytes_per_lane.map(|bytes| bytes / 1024)),
         ]
@@ -82,17 +77,12 @@ pub(super) fn json(
         json!({
             "threads": floor.threads,
             "gigaflops": floor.gigaflops.median,
-            "gigaflops_range": ends(&floor.gigaflops),
+            "gigaflops_range": floor.gigaflops.ends(),
         })
     });
     json!({
         "schema": SCHEMA,
-        "machine": {
-            "cpu": machine.cpu,
-            "instruction_set": machine.instruction_set,
-            "cores": machine.cores,
-            "load_average": machine.load_average,
-        },
+        "machine": machine::json(machine),
         "rounds": rounds,
         "floors": floors.collect::<Vec<_>>(),
         "cases": results.iter().map(case_json).collect::<Vec<_>>(),
@@ -112,27 +102,14 @@ fn case_json(result: &CaseResult) -> Value {
         "threads": case.threads,
         "operations_per_update": result.operations_per_update,
         "updates_per_second": result.updates_per_second.median,
-        "updates_per_second_range": ends(&result.updates_per_second),
+        "updates_per_second_range": result.updates_per_second.ends(),
         "gigaflops": result.gigaflops.median,
         "fraction_of_floor": result.fraction_of_floor.median,
-        "fraction_of_floor_range": ends(&result.fraction_of_floor),
+        "fraction_of_floor_range": result.fraction_of_floor.ends(),
         "speed_up": result.speed_up.map(|speed_up| speed_up.median),
-        "speed_up_range": result.speed_up.as_ref().map(ends),
+        "speed_up_range": result.speed_up.as_ref().map(Spread::ends),
         "bytes_per_lane": result.bytes_per_lane,
     })
-}
-
-const fn ends(spread: &Spread) -> [f64; 2] {
-    [spread.least, spread.most]
-}
-
-fn range(spread: &Spread, digits: usize) -> String {
-    format!("{:.digits$} - {:.digits$}", spread.least, spread.most)
-}
-
-fn rounded(number: f64, digits: i32) -> Value {
-    let scale = 10_f64.powi(digits);
-    json!((number * scale).round() / scale)
 }
 
 #[cfg(test)]
@@ -145,18 +122,9 @@ mod tests {
         *,
     };
 
-    fn machine(load_average: f64) -> Machine {
-        Machine {
-            cpu: Some("A CPU".into()),
-            instruction_set: "avx512",
-            cores: 2,
-            load_average: Some(load_average),
-        }
-    }
-
     #[test]
     fn people_read_the_machine_the_floors_and_a_row_for_each_case() {
-        let heading = heading(&machine(0.0), 3, &floors(&CASES(), &rounds()));
+        let heading = heading(&machine::test_machine(0.0), 3, &floors(&CASES(), &rounds()));
         let rows = rows(&results());
         let cells = rows.rows.iter().map(|row| {
             let cells: Vec<String> = row.iter().map(crate::cli::output::text).collect();
@@ -173,13 +141,7 @@ mod tests {
     #[test]
     fn programs_read_every_figure_with_its_range() {
         let floors = floors(&CASES(), &rounds());
-        let json = json(&machine(0.0), 3, &floors, &results()[2..]);
+        let json = json(&machine::test_machine(0.0), 3, &floors, &results()[2..]);
         insta::assert_snapshot!(format!("{json:#}"));
-    }
-
-    #[test]
-    fn a_busy_machine_is_told_of_and_an_idle_one_is_not() {
-        assert_eq!(load_note(&machine(0.1)), None);
-        assert!(load_note(&machine(1.8)).unwrap().contains("1.80"));
     }
 }

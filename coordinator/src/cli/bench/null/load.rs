@@ -1,0 +1,194 @@
+//! Workers whose trials return at once. They speak through the worker's own client and only leave
+//! the training out: lease a bundle, end each of its trials by a call, lease the next.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use anyhow::Context as _;
+use pondersweep_proto::{
+    id::SweepId,
+    metric::{Metric, Observation},
+    wire,
+};
+use pondersweep_worker::client::{Client, Lease, Outcome};
+use tokio::task::JoinSet;
+
+use crate::clock;
+
+/// The workers, registered.
+pub(in crate::cli::bench) struct Load {
+    workers: Vec<NullWorker>,
+    lanes: u32,
+    observations: Arc<[Observation]>,
+}
+
+/// One worker.
+#[derive(Clone)]
+struct NullWorker {
+    client: Client,
+    sweep_id: SweepId,
+}
+
+impl Load {
+    /// Registers workers with the coordinator at a URL, for the trials of one sweep.
+    ///
+    /// # Errors
+    /// The coordinator cannot be reached.
+    pub(in crate::cli::bench) async fn register(
+        url: &str,
+        workers: u32,
+        lanes: u32,
+        observations: u32,
+        sweep_id: SweepId,
+    ) -> anyhow::Result<Self> {
+        let mut registered = Vec::new();
+        for number in 0..workers {
+            let client = client(url, number, lanes)?;
+            client.register_once().await?;
+            registered.push(NullWorker { client, sweep_id });
+        }
+        Ok(Self {
+            workers: registered,
+            lanes,
+            observations: (1..=observations).map(observation).collect(),
+        })
+    }
+
+    /// Leases and ends so many trials; returns how long each bundle's successor took to arrive,
+    /// counted from the moment its worker began to report the ends.
+    ///
+    /// # Errors
+    /// A call failed, or there are fewer pending trials.
+    pub(in crate::cli::bench) async fn run(
+        &self,
+        round: &str,
+        trials: u32,
+    ) -> anyhow::Result<Vec<Duration>> {
+        let budget = Arc::new(Budget(AtomicU64::new(trials.into())));
+        let mut running = JoinSet::new();
+        for worker in self.workers.iter().cloned() {
+            let (budget, observations) = (Arc::clone(&budget), Arc::clone(&self.observations));
+            let (lanes, round) = (self.lanes, round.to_owned());
+            running.spawn(async move { worker.work(&round, &budget, lanes, &observations).await });
+        }
+        let mut turnarounds = Vec::new();
+        while let Some(worked) = running.join_next().await {
+            turnarounds.extend(worked.context("a worker panicked")??);
+        }
+        Ok(turnarounds)
+    }
+}
+
+/// Trials that are still to be taken.
+struct Budget(AtomicU64);
+
+impl Budget {
+    /// Takes up to so many.
+    fn take(&self, most: u32) -> u32 {
+        let most = u64::from(most);
+        let take = |left: u64| Some(left.saturating_sub(most));
+        let before = self
+            .0
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, take);
+        let taken = before.expect("always some").min(most);
+        u32::try_from(taken).expect("no more than asked for")
+    }
+}
+
+impl NullWorker {
+    async fn work(
+        &self,
+        round: &str,
+        budget: &Budget,
+        lanes: u32,
+        observations: &Arc<[Observation]>,
+    ) -> anyhow::Result<Vec<Duration>> {
+        let mut turnarounds = Vec::new();
+        let mut finishing_at = None;
+        for number in 0_u64.. {
+            let wanted = budget.take(lanes);
+            if wanted == 0 {
+                break;
+            }
+            let leases = self.acquire(format!("{round}-{number}"), wanted).await?;
+            let now = clock::now();
+            if let Some(at) = finishing_at.replace(now) {
+                turnarounds.push(now - at);
+            }
+            self.finish(leases, observations).await?;
+        }
+        Ok(turnarounds)
+    }
+
+    async fn acquire(&self, request_id: String, wanted: u32) -> anyhow::Result<Vec<Lease>> {
+        let acquired = self.client.acquire(request_id, wanted, Some(self.sweep_id));
+        let leases = acquired.await?.leases;
+        anyhow::ensure!(
+            leases.len() == wanted as usize,
+            "{} leases instead of {wanted}",
+            leases.len()
+        );
+        Ok(leases)
+    }
+
+    /// Ends the trials of a bundle, all calls at the same time.
+    async fn finish(
+        &self,
+        leases: Vec<Lease>,
+        observations: &Arc<[Observation]>,
+    ) -> anyhow::Result<()> {
+        let mut calls = JoinSet::new();
+        for lease in leases {
+            let (client, observations) = (self.client.clone(), Arc::clone(observations));
+            calls.spawn(async move {
+                let finished = client.finish(lease.token, Outcome::Succeeded, &observations, 0.0);
+                finished.await
+            });
+        }
+        while let Some(finished) = calls.join_next().await {
+            finished.context("a call panicked")??;
+        }
+        Ok(())
+    }
+}
+
+fn client(url: &str, number: u32, slots: u32) -> anyhow::Result<Client> {
+    let worker_id = format!("null-{number}");
+    let worker = wire::WorkerInfo {
+        worker_id: worker_id.clone(),
+        host: "localhost".into(),
+        process_id: std::process::id(),
+        device: "none".into(),
+        backend: "none".into(),
+        version: env!("CARGO_PKG_VERSION").into(),
+        binary_sha256: String::new(),
+        slots,
+    };
+    Ok(Client::new(url, worker_id.parse()?, worker)?)
+}
+
+/// One metric at many steps.
+fn observation(step: u32) -> Observation {
+    Observation {
+        step: step.into(),
+        metric: Metric::AccuracyInterpolation,
+        value: 0.5,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_budget_is_spent_to_the_last_trial_and_not_beyond() {
+        let budget = Budget(AtomicU64::new(7));
+        let taken: Vec<u32> = (0..4).map(|_| budget.take(3)).collect();
+        assert_eq!(taken, [3, 3, 1, 0]);
+    }
+}

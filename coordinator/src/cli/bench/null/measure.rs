@@ -1,0 +1,157 @@
+//! Times floors and coordinator, round after round, the floors just before: what else the machine
+//! and its disk do hits both alike.
+
+use std::{path::Path, time::Duration};
+
+use super::{
+    floor::{calls_per_second, flush_times},
+    load::Load,
+    serve::Serve,
+    sweep::null_sweep,
+};
+use crate::{
+    cli::connect::Sweeps,
+    clock,
+    store::{CommitFloor, WorkerRecord},
+    sweep::SweepSpec,
+};
+
+/// How much to measure.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Effort {
+    pub(super) rounds: u32,
+    /// Of a round.
+    pub(super) trials: u32,
+    /// Of the sweep, if it shall have more than the rounds need.
+    pub(super) sweep_trials: u32,
+    pub(super) observations: u32,
+    pub(super) workers: u32,
+    pub(super) lanes: u32,
+}
+
+/// One round.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Round {
+    /// Leased, ended, durable.
+    pub(super) trials_per_second: f64,
+    /// From the end of a bundle to the next one, every time.
+    pub(super) turnarounds: Vec<Duration>,
+    /// The same rows by bulk statements, as many trials in a commit as are under way.
+    pub(super) committed_per_second: f64,
+    /// Calls that are answered without doing anything.
+    pub(super) calls_per_second: f64,
+    /// Making a page durable, every time.
+    pub(super) flushes: Vec<Duration>,
+}
+
+/// A part of a round's trials, done before the first: connections, caches and statements are warm.
+const WARM_UP: u32 = 10;
+/// How long calls are counted.
+const CALLS_WINDOW: Duration = Duration::from_millis(300);
+
+impl Effort {
+    /// Trials under way at any moment, and so the most a commit can hold.
+    pub(super) const fn under_way(&self) -> u32 {
+        self.workers * self.lanes
+    }
+
+    fn spec(&self) -> anyhow::Result<SweepSpec> {
+        let needed = u64::from(self.trials) * u64::from(self.rounds) + u64::from(self.warm_up());
+        let trials = needed.max(self.sweep_trials.into());
+        Ok(null_sweep(trials, self.observations)?)
+    }
+
+    /// At least one bundle of every worker.
+    fn warm_up(&self) -> u32 {
+        (self.trials / WARM_UP).max(self.under_way())
+    }
+}
+
+/// Starts a coordinator in a temporary folder below `folder` and measures.
+///
+/// # Errors
+/// The folder cannot be written, or the coordinator failed.
+pub(super) async fn rounds(effort: &Effort, folder: &Path) -> anyhow::Result<Vec<Round>> {
+    let folder = tempfile::Builder::new()
+        .prefix("pondersweep-bench-")
+        .tempdir_in(folder)?;
+    let spec = effort.spec()?;
+    let serve = Serve::start(&folder.path().join("null.db")).await?;
+    let mut sweeps = Sweeps::connect(serve.url()).await?;
+    sweeps.create((&spec).into(), true).await?;
+    let mut bench = Bench {
+        effort,
+        folder: folder.path(),
+        floor: commit_floor(folder.path(), &spec).await?,
+        url: serve.url(),
+        load: Load::register(
+            serve.url(),
+            effort.workers,
+            effort.lanes,
+            effort.observations,
+            spec.id(),
+        )
+        .await?,
+    };
+    bench.load.run("warm-up", effort.warm_up()).await?;
+    let mut rounds = Vec::new();
+    for number in 0..effort.rounds {
+        rounds.push(bench.round(number).await?);
+    }
+    serve.stop().await?;
+    Ok(rounds)
+}
+
+/// What the rounds need.
+struct Bench<'a> {
+    effort: &'a Effort,
+    folder: &'a Path,
+    floor: CommitFloor,
+    url: &'a str,
+    load: Load,
+}
+
+impl Bench<'_> {
+    async fn round(&mut self, number: u32) -> anyhow::Result<Round> {
+        let Effort {
+            trials,
+            workers,
+            lanes,
+            observations,
+            ..
+        } = *self.effort;
+        let flushes = flush_times(&self.folder.join("flushed"))?;
+        let started = clock::now();
+        let batch = self.effort.under_way();
+        self.floor
+            .run(trials, batch, observations, clock::now_ms())
+            .await?;
+        let committed_per_second = f64::from(trials) / (clock::now() - started).as_secs_f64();
+        let calls_per_second = calls_per_second(self.url, workers, lanes, CALLS_WINDOW).await?;
+        let started = clock::now();
+        let turnarounds = self.load.run(&number.to_string(), trials).await?;
+        let trials_per_second = f64::from(trials) / (clock::now() - started).as_secs_f64();
+        Ok(Round {
+            trials_per_second,
+            turnarounds,
+            committed_per_second,
+            calls_per_second,
+            flushes,
+        })
+    }
+}
+
+async fn commit_floor(folder: &Path, spec: &SweepSpec) -> anyhow::Result<CommitFloor> {
+    let worker = WorkerRecord {
+        worker_id: "floor".parse()?,
+        host: "localhost".into(),
+        process_id: std::process::id(),
+        device: "none".into(),
+        backend: "none".into(),
+        version: env!("CARGO_PKG_VERSION").into(),
+        binary_sha256: String::new(),
+        slots: 1,
+    };
+    let path = folder.join("floor.db");
+    Ok(CommitFloor::create(&path, spec, worker, clock::now_ms()).await?)
+}

@@ -1,0 +1,81 @@
+//! A coordinator of its own for a benchmark: `pondersweep serve` as a child process, so that what
+//! it needs can be told from what its workers need. It ends when its standard input closes.
+
+use std::{path::Path, process::Stdio};
+
+use anyhow::Context as _;
+use tokio::{
+    io::{AsyncBufReadExt as _, BufReader, Lines},
+    process::{Child, ChildStderr, Command},
+    task::JoinHandle,
+};
+
+/// A running coordinator.
+pub(in crate::cli::bench) struct Serve {
+    child: Child,
+    url: String,
+    /// Reads what it says, so that the pipe does not fill up.
+    talk: JoinHandle<()>,
+}
+
+impl Serve {
+    /// Starts one on a database, on any free port of this machine; returns when it listens.
+    ///
+    /// # Errors
+    /// It does not start; its own words are on standard error.
+    pub(in crate::cli::bench) async fn start(database: &Path) -> anyhow::Result<Self> {
+        let program = std::env::current_exe().context("cannot find this program")?;
+        let mut child = Command::new(program)
+            .arg("serve")
+            .args(["--listen", "127.0.0.1:0", "--stop-with-stdin"])
+            .arg("--db")
+            .arg(database)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .context("cannot start a coordinator")?;
+        let stderr = child.stderr.take().expect("standard error is piped");
+        let mut lines = BufReader::new(stderr).lines();
+        let url = first_url(&mut lines).await?;
+        let talk = tokio::spawn(pass_on(lines));
+        Ok(Self { child, url, talk })
+    }
+
+    /// Where it listens.
+    pub(in crate::cli::bench) fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Stops it in order.
+    ///
+    /// # Errors
+    /// It failed.
+    pub(in crate::cli::bench) async fn stop(mut self) -> anyhow::Result<()> {
+        drop(self.child.stdin.take());
+        let status = self.child.wait().await?;
+        self.talk.abort();
+        anyhow::ensure!(status.success(), "the coordinator failed: {status}");
+        Ok(())
+    }
+}
+
+/// The address in `serving DATABASE on URL`; what else is said before it is passed on.
+async fn first_url(lines: &mut Lines<BufReader<ChildStderr>>) -> anyhow::Result<String> {
+    while let Some(line) = lines.next_line().await? {
+        match line.rsplit_once(" on ") {
+            Some((start, url)) if start.starts_with("serving ") => return Ok(url.to_owned()),
+            _ => eprintln!("{line}"),
+        }
+    }
+    anyhow::bail!("the coordinator ended before it served")
+}
+
+async fn pass_on(mut lines: Lines<BufReader<ChildStderr>>) {
+    while let Ok(Some(line)) = lines.next_line().await {
+        if line != "stopping" {
+            eprintln!("{line}");
+        }
+    }
+}
