@@ -11,6 +11,7 @@ use std::{
     time::Duration,
 };
 
+use pondersweep::store::{Reader, SweepDigest};
 use tempfile::TempDir;
 
 pub(crate) use peer::Peer;
@@ -119,24 +120,19 @@ impl Sandbox {
             .unwrap_or(0)
     }
 
-    /// Every finished trial without what may differ between machines and moments.
-    pub(crate) fn results(&self) -> serde_json::Value {
-        let mut rows = self.query("select * from trial_result order by trial_id");
-        for row in rows.as_array_mut().expect("an array of rows") {
-            let row = row.as_object_mut().expect("a row is an object");
-            for name in [
-                "seconds",
-                "worker_id",
-                "host",
-                "finished_at",
-                "attempts",
-                "binary_sha256",
-            ] {
-                row.remove(name)
-                    .unwrap_or_else(|| panic!("trial_result has a column {name}"));
-            }
-        }
-        rows
+    /// The content of the latest sweep's results, in a database that must be whole.
+    pub(crate) fn results(&self) -> SweepDigest {
+        let runtime = tokio::runtime::Builder::new_current_thread().build();
+        runtime.expect("a runtime").block_on(async {
+            let opened = Reader::open(&self.path("results.db")).await;
+            let mut reader = opened.expect("a database");
+            assert_eq!(
+                reader.damage().await.expect("readable"),
+                Vec::<String>::new()
+            );
+            let sweep_id = reader.find_sweep("last").await.expect("a sweep");
+            reader.digest(sweep_id).await.expect("readable")
+        })
     }
 
     /// Whether the folder has a file of this name.

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use pondersweep::store::SweepDigest;
 use rustix::process::Signal;
 
 use crate::harness::{Running, Sandbox, Serve, TINY, wait_until};
@@ -24,7 +25,7 @@ fn worker(sandbox: &Sandbox, url: &str) -> Running {
     ])
 }
 
-fn undisturbed_results() -> serde_json::Value {
+fn undisturbed_results() -> SweepDigest {
     let sandbox = Sandbox::new();
     sandbox.write("tiny.toml", slower());
     assert_eq!(sandbox.run(&["run", "tiny.toml"]).code, 0);

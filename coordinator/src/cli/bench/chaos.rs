@@ -114,7 +114,7 @@ async fn compare(attack: &Attack, format: Format) -> anyhow::Result<Vec<String>>
     let seconds = disturb::undisturbed(attack, &journal).await?;
     let disturbance = disturb::disturbed(attack, &spec, &journal).await?;
     let verdict = Verdict::of(attack, &spec, &disturbance).await?;
-    let problems = verdict.problems(attack, &disturbance);
+    let problems = verdict.problems(&disturbance);
     match format {
         Format::Json => print_json(&table::json(
             attack,
