@@ -5,6 +5,7 @@ use std::{collections::BTreeSet, path::Path, time::Duration};
 
 use pondersweep_proto::{
     error::{LeaseError, SweepError},
+    failure::Failure,
     id::{Attempt, LeaseToken, TrialId, WorkerId},
     metric::{Metric, Observation},
 };
@@ -47,7 +48,10 @@ impl Running {
     async fn with_lease(path: &Path, failure: PlannedFailure, lease_duration: Duration) -> Self {
         let mut store = Store::open(path).await.unwrap();
         store.failure = failure;
-        let limits = SchedulerLimits { lease_duration };
+        let limits = SchedulerLimits {
+            lease_duration,
+            max_failure_rate: 1.0,
+        };
         let (driver, handle) = Driver::restore(store, limits).await.unwrap();
         let task = tokio::spawn(driver.run(CancellationToken::new()));
         Self { handle, task }
@@ -176,6 +180,7 @@ async fn give(handle: &DriverHandle, call: Call) -> Result<Option<Grant>, ()> {
                 request_id,
                 max_lanes: 1,
                 only: None,
+                beside: None,
             })
             .await
         }
@@ -188,7 +193,9 @@ async fn give(handle: &DriverHandle, call: Call) -> Result<Option<Grant>, ()> {
             .await
         }
         Call::Finish(trial) => lease(report(trial, outcome(token(trial)))).await,
-        Call::Fail(trial) => lease(report(trial, Finish::Failed("panicked".into()))).await,
+        Call::Fail(trial) => {
+            lease(report(trial, Finish::Failed(Failure::of_panic("panicked")))).await
+        }
         Call::Drain => lease(LeaseRequest::Drain).await,
     };
     match granted {

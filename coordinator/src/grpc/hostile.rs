@@ -46,6 +46,7 @@ impl Scene {
         let store = Store::open(&database).await.unwrap();
         let limits = SchedulerLimits {
             lease_duration: std::time::Duration::from_secs(3_600),
+            max_failure_rate: 1.0,
         };
         let (driver, handle) = Driver::restore(store, limits).await.unwrap();
         let driving = tokio::spawn(driver.run(CancellationToken::new()));
@@ -85,6 +86,7 @@ impl Scene {
             request_id: "1".into(),
             max_lanes: 2,
             sweep_id: String::new(),
+            beside: None,
         };
         let granted = self.leases.acquire(Request::new(acquire)).await.unwrap();
         let granted = granted.into_inner().leases;
@@ -215,6 +217,7 @@ async fn claims_of_more_work_than_there_is_are_survived() {
         request_id: "1".into(),
         max_lanes: 3,
         sweep_id: String::new(),
+        beside: None,
     };
     let granted = scene.leases.acquire(Request::new(acquire)).await.unwrap();
     let claim = |lease: &wire::Lease| wire::LeaseProgress {

@@ -199,8 +199,14 @@ pub(super) fn any_sent() -> impl Strategy<Value = Sent> {
         };
         Sent::Register(wire::RegisterRequest { worker: Some(info) })
     });
-    let acquire = (any_worker(), any_text(), any_small(), any_text());
-    let acquire = acquire.prop_map(|(worker_id, request_id, max_lanes, text)| {
+    let acquire = (
+        any_worker(),
+        any_text(),
+        any_small(),
+        any_text(),
+        any_token(),
+    );
+    let acquire = acquire.prop_map(|(worker_id, request_id, max_lanes, text, beside)| {
         let sweep_id = if text.len() == 16 {
             text
         } else {
@@ -211,6 +217,7 @@ pub(super) fn any_sent() -> impl Strategy<Value = Sent> {
             request_id,
             max_lanes,
             sweep_id,
+            beside,
         })
     });
     let progress =
@@ -235,9 +242,10 @@ pub(super) fn any_sent() -> impl Strategy<Value = Sent> {
         any_text(),
         any_observations(),
         any_number(),
+        -1..7,
     );
     let finish = finish.prop_map(
-        |(worker_id, token, outcome, message, observations, seconds)| {
+        |(worker_id, token, outcome, message, observations, seconds, cause)| {
             Sent::Finish(wire::FinishRequest {
                 worker_id,
                 token,
@@ -245,6 +253,7 @@ pub(super) fn any_sent() -> impl Strategy<Value = Sent> {
                 message,
                 observations,
                 seconds,
+                cause,
             })
         },
     );

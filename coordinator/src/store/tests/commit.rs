@@ -3,6 +3,7 @@
 use std::fs;
 
 use pondersweep_proto::{
+    failure::Failure,
     id::{Attempt, TrialId},
     metric::Metric,
 };
@@ -349,7 +350,7 @@ fn two_busy_batches() -> [Batch; 2] {
         0 => ended(
             trial_id,
             1,
-            Ending::Failed("panicked".into()),
+            Ending::Failed(Failure::of_panic("panicked")),
             TrialState::Pending,
         ),
         _ => ended(trial_id, 1, Ending::Succeeded, TrialState::Succeeded),

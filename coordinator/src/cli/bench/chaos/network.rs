@@ -388,7 +388,7 @@ mod tests {
             ..wire::WorkerInfo::default()
         };
         let client = Client::new(&network.url(), "w".parse().unwrap(), info).unwrap();
-        let acquired = client.acquire("1".into(), 1, None).await.unwrap();
+        let acquired = client.acquire("1".into(), 1, None, None).await.unwrap();
         assert!(acquired.idle, "nothing was submitted");
         assert_eq!(network.counts().half_open, 1);
         assert!(network.counts().connections >= 2);

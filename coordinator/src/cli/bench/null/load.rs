@@ -126,7 +126,9 @@ impl NullWorker {
     }
 
     async fn acquire(&self, request_id: String, wanted: u32) -> anyhow::Result<Vec<Lease>> {
-        let acquired = self.client.acquire(request_id, wanted, Some(self.sweep_id));
+        let acquired = self
+            .client
+            .acquire(request_id, wanted, Some(self.sweep_id), None);
         let leases = acquired.await?.leases;
         anyhow::ensure!(
             leases.len() == wanted as usize,

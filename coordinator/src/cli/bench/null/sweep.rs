@@ -35,8 +35,10 @@ pub(in crate::cli::bench) fn null_sweep(
         exclusions: vec![],
         replicates: u32::try_from(replicates).unwrap_or(u32::MAX),
         seed: 0,
+        common_seeds: false,
         solved_threshold: 0.9,
         max_failures: 3,
+        max_out_of_memory: 3,
         max_worker_losses: 3,
     };
     SweepSpec::new(terms).map_err(Box::new)

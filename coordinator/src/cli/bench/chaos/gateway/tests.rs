@@ -63,6 +63,7 @@ fn acquire(request_id: &str) -> wire::AcquireRequest {
         request_id: request_id.into(),
         max_lanes: 1,
         sweep_id: String::new(),
+        beside: None,
     }
 }
 
