@@ -23,21 +23,6 @@ pub fn best(
     let pairing = pairing(input);
     let set = BestSet::of(&grid.cells, pairing, ALPHA, seed);
     let set = set.ok_or(AnalysisError::NoScore)?;
-    let mut header: Vec<String> = grid
-        .axes
-        .iter()
-        .map(|axis| axis.parameter.to_string())
-        .collect();
-    header.extend(columns(&[
-        "n",
-        "mean",
-        "difference",
-        "lower",
-        "upper",
-        "p",
-        "adjusted_p",
-        "verdict",
-    ]));
     let others = set
         .comparisons
         .iter()
@@ -48,7 +33,7 @@ pub fn best(
         .filter(|other| other.verdict.is_in_set());
     let in_set = in_set.count() + 1;
     let cells = set.comparisons.len() + 1;
-    Ok(Analysis::new(input, "Comparison with the best", header, counting)
+    Ok(Analysis::new(input, "Comparison with the best", header(&grid), counting)
         .with_rows([row(&grid, set.best, None)])
         .with_rows(others)
         .with_note(format!(
@@ -60,6 +45,21 @@ pub fn best(
              overlap would not be significant.",
             test(pairing)
         )))
+}
+
+fn header(grid: &ScoredGrid<'_>) -> Vec<String> {
+    let axes = grid.axes.iter().map(|axis| axis.parameter.to_string());
+    let numbers = [
+        "n",
+        "mean",
+        "difference",
+        "lower",
+        "upper",
+        "p",
+        "adjusted_p",
+        "verdict",
+    ];
+    axes.chain(columns(&numbers)).collect()
 }
 
 const fn pairing(input: &ReportInput) -> Pairing {
