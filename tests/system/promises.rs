@@ -23,8 +23,9 @@ fn every_promise_names_tests_that_exist() {
 
 #[test]
 fn a_function_that_is_no_test_holds_no_promise() {
-    let source = "#[test]\nfn held() {}\n\nfn helper() {}\n";
+    let source = "#[test]\nfn held() {}\n\nfn helper() {}\n\n    #[tokio::test]\n    async fn inside() {}\n";
     assert!(is_test(source, "held"));
+    assert!(is_test(source, "inside"));
     assert!(!is_test(source, "helper"));
     assert!(!is_test(source, "hel"));
     assert_eq!(
@@ -54,7 +55,9 @@ fn is_test(source: &str, name: &str) -> bool {
     let Some(at) = source.find(&signature) else {
         return false;
     };
-    let before = source[..at].trim_end_matches("async ").lines().rev();
+    // Up to the line of the function itself, which may be indented and asynchronous.
+    let before = source[..at].trim_end_matches("async ").trim_end_matches(' ');
+    let before = before.lines().rev();
     let attributes = before.take_while(|line| !line.trim().is_empty());
     attributes
         .into_iter()
