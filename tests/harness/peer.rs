@@ -47,6 +47,7 @@ impl Peer {
             request_id: self.requests.to_string(),
             max_lanes: 1,
             sweep_id: String::new(),
+            beside: None,
         };
         let answer = self.leases.acquire(request).await.expect("an answer");
         let leases = answer.into_inner().leases;

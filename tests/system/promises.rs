@@ -23,7 +23,8 @@ fn every_promise_names_tests_that_exist() {
 
 #[test]
 fn a_function_that_is_no_test_holds_no_promise() {
-    let source = "#[test]\nfn held() {}\n\nfn helper() {}\n\n    #[tokio::test]\n    async fn inside() {}\n";
+    let source =
+        "#[test]\nfn held() {}\n\nfn helper() {}\n\n    #[tokio::test]\n    async fn inside() {}\n";
     assert!(is_test(source, "held"));
     assert!(is_test(source, "inside"));
     assert!(!is_test(source, "helper"));
@@ -56,7 +57,9 @@ fn is_test(source: &str, name: &str) -> bool {
         return false;
     };
     // Up to the line of the function itself, which may be indented and asynchronous.
-    let before = source[..at].trim_end_matches("async ").trim_end_matches(' ');
+    let before = source[..at]
+        .trim_end_matches("async ")
+        .trim_end_matches(' ');
     let before = before.lines().rev();
     let attributes = before.take_while(|line| !line.trim().is_empty());
     attributes

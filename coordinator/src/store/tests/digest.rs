@@ -1,6 +1,7 @@
 //! The digest of results: blind to who, when and how often, and to nothing else.
 
 use pondersweep_proto::{
+    failure::Failure,
     id::Attempt,
     metric::{Metric, Observation},
 };
@@ -125,7 +126,10 @@ async fn another_outcome_is_another_result() {
             Ending::Infeasible("at update 8".into()),
             TrialState::Infeasible,
         ),
-        (Ending::Failed("panicked".into()), TrialState::Failed),
+        (
+            Ending::Failed(Failure::of_panic("panicked")),
+            TrialState::Failed,
+        ),
         (Ending::Lapsed, TrialState::Pending),
     ] {
         let mut fixture = Fixture::new().await;
