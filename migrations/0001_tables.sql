@@ -85,7 +85,9 @@ CREATE TABLE trial (
     -- not the trial's fault.
     worker_losses INTEGER NOT NULL DEFAULT 0 CHECK (worker_losses >= 0),
     UNIQUE (configuration_id, replicate),
-    UNIQUE (sweep_id, trial_key),
+    -- The key first: it also finds a trial by the first digits, and a million trials that share a
+    -- sweep are told apart at the first byte.
+    UNIQUE (trial_key, sweep_id),
     FOREIGN KEY (configuration_id, sweep_id) REFERENCES configuration (configuration_id, sweep_id),
     CONSTRAINT trial_state_is_known CHECK (
         state IN ('pending', 'leased', 'succeeded', 'infeasible', 'failed', 'cancelled')

@@ -8,6 +8,10 @@ mod bad_input;
 mod command_line;
 #[path = "system/faults.rs"]
 mod faults;
+#[path = "system/load.rs"]
+mod load;
+#[path = "system/metrics.rs"]
+mod metrics;
 #[path = "system/run.rs"]
 mod run;
 #[path = "system/services.rs"]

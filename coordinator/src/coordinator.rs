@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     driver::{Driver, DriverHandle},
-    grpc,
+    grpc, metrics,
     scheduler::SchedulerLimits,
     store::Store,
 };
@@ -32,6 +32,8 @@ pub struct CoordinatorOptions {
     pub listen: SocketAddr,
     /// How long a lease lasts without renewal.
     pub lease_duration: Duration,
+    /// Where Prometheus may scrape, if anywhere.
+    pub metrics_listen: Option<SocketAddr>,
 }
 
 impl CoordinatorOptions {
@@ -42,6 +44,7 @@ impl CoordinatorOptions {
             database: database.to_owned(),
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
             lease_duration: DEFAULT_LEASE_DURATION,
+            metrics_listen: None,
         }
     }
 }
@@ -51,6 +54,7 @@ pub struct Coordinator {
     /// Asks the driver directly.
     pub driver: DriverHandle,
     address: SocketAddr,
+    metrics_address: Option<SocketAddr>,
     stop: CancellationToken,
     serving: JoinHandle<anyhow::Result<()>>,
     driving: JoinHandle<anyhow::Result<()>>,
@@ -64,6 +68,14 @@ impl Coordinator {
     pub async fn start(options: CoordinatorOptions) -> anyhow::Result<Self> {
         let listener = listen(options.listen).await?;
         let address = listener.local_addr()?;
+        let metrics_listener = match options.metrics_listen {
+            Some(address) => Some(listen(address).await?),
+            None => None,
+        };
+        let metrics_address = metrics_listener
+            .as_ref()
+            .map(TcpListener::local_addr)
+            .transpose()?;
         let store = Store::open(&options.database).await?;
         let limits = SchedulerLimits {
             lease_duration: options.lease_duration,
@@ -78,16 +90,18 @@ impl Coordinator {
             let _ends_the_services = guard;
             Ok(running.run(stopped).await?)
         });
+        let scraped = serve_metrics(metrics_listener, driver.metrics(), stop.clone());
         let services = grpc::serve(listener, driver.clone(), options.database, stop.clone());
         let serving = tokio::spawn(async move {
-            let outcome = services.await;
+            let (outcome, scraped) = tokio::join!(services, scraped);
             // Calls under way are answered before the driver goes.
             driver_stop.cancel();
-            outcome
+            outcome.and(scraped)
         });
         Ok(Self {
             driver,
             address,
+            metrics_address,
             stop,
             serving,
             driving,
@@ -104,6 +118,13 @@ impl Coordinator {
     #[must_use]
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
+    }
+
+    /// Where Prometheus may scrape, if anywhere.
+    #[must_use]
+    pub fn metrics_url(&self) -> Option<String> {
+        let address = self.metrics_address?;
+        Some(format!("http://{address}/metrics"))
     }
 
     /// Resolves when the coordinator is ending, by [`Self::stop`] or by itself after a failure.
@@ -124,13 +145,25 @@ impl Coordinator {
     }
 }
 
+/// Answers scrapes until told to stop, if there is somewhere to listen.
+async fn serve_metrics(
+    listener: Option<TcpListener>,
+    metrics: metrics::Metrics,
+    stop: CancellationToken,
+) -> anyhow::Result<()> {
+    match listener {
+        Some(listener) => metrics::serve(listener, metrics, stop).await,
+        None => Ok(()),
+    }
+}
+
 async fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
     TcpListener::bind(address)
         .await
         .map_err(|error| match error.kind() {
             io::ErrorKind::AddrInUse => anyhow::anyhow!(
                 "{address} is already in use\n\
-             hint: another coordinator may be running there; choose another with --listen"
+             hint: another coordinator may be running there; choose another with --listen or --metrics-listen"
             ),
             _ => anyhow::Error::new(error).context(format!("cannot listen on {address}")),
         })

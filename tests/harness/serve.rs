@@ -14,6 +14,8 @@ pub(crate) struct Serve {
     child: Child,
     /// Where it listens.
     pub(crate) url: String,
+    /// Where it answers scrapes, if it was asked to.
+    pub(crate) metrics_url: Option<String>,
 }
 
 impl Serve {
@@ -22,23 +24,40 @@ impl Serve {
         Self::start_at(sandbox, "127.0.0.1:0")
     }
 
+    /// Starts one that answers scrapes, too.
+    pub(crate) fn start_with_metrics(sandbox: &Sandbox) -> Self {
+        Self::start_with(sandbox, "127.0.0.1:0", &["--metrics-listen", "127.0.0.1:0"])
+    }
+
     /// Starts one at an address.
     pub(crate) fn start_at(sandbox: &Sandbox, address: &str) -> Self {
+        Self::start_with(sandbox, address, &[])
+    }
+
+    fn start_with(sandbox: &Sandbox, address: &str, more: &[&str]) -> Self {
         let mut child = sandbox
             .command(&["serve", "--listen", address, "--lease", "1"])
+            .args(more)
             .stderr(Stdio::piped())
             .spawn()
             .expect("the program starts");
         let mut lines = BufReader::new(child.stderr.take().expect("piped")).lines();
-        let first = lines.next().expect("a first line").expect("UTF-8");
-        let url = first
-            .split(" on ")
-            .nth(1)
-            .unwrap_or_else(|| panic!("no address in {first:?}"));
-        let url = url.to_owned();
+        let mut address = || {
+            let line = lines.next().expect("another line").expect("UTF-8");
+            let address = line.split(" on ").nth(1);
+            address
+                .unwrap_or_else(|| panic!("no address in {line:?}"))
+                .to_owned()
+        };
+        let url = address();
+        let metrics_url = (!more.is_empty()).then(address);
         // The pipe must not fill up.
         std::thread::spawn(move || lines.for_each(drop));
-        Self { child, url }
+        Self {
+            child,
+            url,
+            metrics_url,
+        }
     }
 
     /// The address without the scheme, for starting another one in its place.

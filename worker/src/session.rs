@@ -11,6 +11,7 @@ use std::time::Duration;
 use pondersweep_proto::{error::LeaseError, id::SweepId};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument as _;
 
 use crate::{
     backoff::Backoff, client::Client, device::DeviceName, identity::identify, session::held::Held,
@@ -122,7 +123,8 @@ async fn run_slots(
     let mut slots = JoinSet::new();
     for number in 0..options.slots {
         let slot = slot::Slot::new(number, client.clone(), held.clone(), options.clone());
-        slots.spawn(slot.run(stop_slots.clone()));
+        let span = tracing::info_span!("slot", worker = client.worker_id().as_str(), slot = number);
+        slots.spawn(slot.run(stop_slots.clone()).instrument(span));
     }
     let mut outcome = Ok(());
     while let Some(ended) = slots.join_next().await {

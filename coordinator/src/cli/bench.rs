@@ -1,10 +1,15 @@
 //! `pondersweep bench`: how fast this machine is at what sweeps are made of, beside the floor that
 //! the same machine sets in the same run. Touches no database but its own temporary ones.
 
+mod load;
 mod machine;
 mod null;
+mod scale;
+mod serve;
 mod spread;
+mod sweep;
 mod train;
+mod usage;
 
 use std::process::ExitCode;
 
@@ -15,11 +20,13 @@ use clap::Subcommand;
 pub(super) enum BenchCommand {
     Train(train::TrainArgs),
     Null(null::NullArgs),
+    Scale(scale::ScaleArgs),
 }
 
 pub(super) async fn run(command: BenchCommand) -> anyhow::Result<ExitCode> {
     match command {
         BenchCommand::Train(args) => train::run(&args),
         BenchCommand::Null(args) => null::run(args).await,
+        BenchCommand::Scale(args) => scale::run(args).await,
     }
 }

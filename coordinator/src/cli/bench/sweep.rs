@@ -18,10 +18,7 @@ const MAX_BETAS: u64 = 1_000;
 ///
 /// # Errors
 /// There are more trials than a sweep may have.
-pub(in crate::cli::bench) fn null_sweep(
-    trials: u64,
-    updates: u32,
-) -> Result<SweepSpec, Box<SpecError>> {
+pub(super) fn null_sweep(trials: u64, updates: u32) -> Result<SweepSpec, Box<SpecError>> {
     let lambdas = trials.div_ceil(REPLICATES).clamp(1, LAMBDAS);
     let betas = trials.div_ceil(REPLICATES * lambdas).clamp(1, MAX_BETAS);
     let replicates = trials.div_ceil(lambdas * betas).max(1);
