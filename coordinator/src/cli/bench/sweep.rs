@@ -1,12 +1,7 @@
 //! The sweep whose trials are leased: of a realistic form, with ten replicates of every
 //! configuration. Pure.
 
-use pondersweep_proto::{
-    parameter::{Parameter, ParameterValue},
-    spec::{Settings, SpecError},
-};
-
-use crate::sweep::{Axis, SweepSpec, SweepTerms};
+use crate::sweep::{SweepFile, SweepFileError, SweepSpec};
 
 /// Replicates of a configuration, as in the paper.
 const REPLICATES: u64 = 10;
@@ -14,48 +9,35 @@ const REPLICATES: u64 = 10;
 const LAMBDAS: u64 = 100;
 const MAX_BETAS: u64 = 1_000;
 
-/// A sweep of at least so many trials, each with so many parameter updates.
+/// A sweep of at least so many trials, each with so many parameter updates. It is written as people
+/// write one, so that a setting it does not care for has its default.
 ///
 /// # Errors
 /// There are more trials than a sweep may have.
-pub(super) fn null_sweep(trials: u64, updates: u32) -> Result<SweepSpec, Box<SpecError>> {
+pub(super) fn null_sweep(trials: u64, updates: u32) -> Result<SweepSpec, SweepFileError> {
     let lambdas = trials.div_ceil(REPLICATES).clamp(1, LAMBDAS);
     let betas = trials.div_ceil(REPLICATES * lambdas).clamp(1, MAX_BETAS);
-    let replicates = trials.div_ceil(lambdas * betas).max(1);
-    let terms = SweepTerms {
-        name: "null".into(),
-        template: settings(updates).try_into()?,
-        axes: vec![
-            axis(Parameter::LambdaP, lambdas),
-            axis(Parameter::Beta, betas),
-        ],
-        exclusions: vec![],
-        replicates: u32::try_from(replicates).unwrap_or(u32::MAX),
-        seed: 0,
-        solved_threshold: 0.9,
-        max_failures: 3,
-        max_worker_losses: 3,
-    };
-    SweepSpec::new(terms).map_err(Box::new)
+    let text = format!(
+        "[sweep]\nname = \"null\"\n\
+         [task]\nkind = \"parity\"\nelements = 8\n\
+         [model]\nkind = \"ponder_net\"\n\
+         [space]\nlambda_p = {}\nbeta = {}\n\
+         [replicates]\ncount = {}\n\
+         [training]\nupdates = {}\n",
+        values(lambdas),
+        values(betas),
+        trials.div_ceil(lambdas * betas).max(1),
+        updates.max(1),
+    );
+    SweepFile::parse(text, "null")
 }
 
-fn settings(updates: u32) -> Settings {
-    serde_json::from_value(serde_json::json!({
-        "task": { "kind": "parity", "elements": 8 },
-        "model": { "kind": "ponder_net", "lambda_p": 0.5 },
-        "training": { "updates": updates.max(1) },
-    }))
-    .expect("these settings have the form of a sweep file's")
-}
-
-/// So many values, evenly between 0 and 1.
-fn axis(parameter: Parameter, values: u64) -> Axis {
+/// So many values, evenly between 0 and 1, as a list of TOML.
+fn values(count: u64) -> String {
     #[expect(clippy::cast_precision_loss, reason = "at most a thousand values")]
-    let value = |index| ParameterValue::Number((index as f64 + 1.0) / (values as f64 + 1.0));
-    Axis {
-        parameter,
-        values: (0..values).map(value).collect(),
-    }
+    let value = |index| ((index as f64 + 1.0) / (count as f64 + 1.0)).to_string();
+    let values: Vec<String> = (0..count).map(value).collect();
+    format!("[{}]", values.join(", "))
 }
 
 #[cfg(test)]
