@@ -94,7 +94,9 @@ CREATE TABLE trial (
     -- A suspect runs last and alone, because workers died while they ran it and others.
     suspicion TEXT NOT NULL DEFAULT 'none' CHECK (suspicion IN ('none', 'lost_once', 'suspect')),
     UNIQUE (configuration_id, replicate),
-    UNIQUE (sweep_id, trial_key),
+    -- The key first: it also finds a trial by the first digits, and a million trials that share a
+    -- sweep are told apart at the first byte.
+    UNIQUE (trial_key, sweep_id),
     FOREIGN KEY (configuration_id, sweep_id) REFERENCES configuration (configuration_id, sweep_id),
     CONSTRAINT trial_state_is_known CHECK (
         state IN ('pending', 'leased', 'succeeded', 'infeasible', 'failed', 'cancelled')

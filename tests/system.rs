@@ -14,6 +14,10 @@ mod command_line;
 mod faults;
 #[path = "system/hostile.rs"]
 mod hostile;
+#[path = "system/load.rs"]
+mod load;
+#[path = "system/metrics.rs"]
+mod metrics;
 #[path = "system/promises.rs"]
 mod promises;
 #[path = "system/run.rs"]

@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     driver::{Driver, DriverHandle},
-    grpc,
+    grpc, metrics,
     scheduler::SchedulerLimits,
     store::Store,
 };
@@ -39,6 +39,8 @@ pub struct CoordinatorOptions {
     pub lease_duration: Duration,
     /// The share of a sweep's ended trials that may have failed before it is paused, from 0 to 1.
     pub max_failure_rate: f64,
+    /// Where Prometheus may scrape, if anywhere.
+    pub metrics_listen: Option<SocketAddr>,
 }
 
 impl CoordinatorOptions {
@@ -50,6 +52,7 @@ impl CoordinatorOptions {
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
             lease_duration: DEFAULT_LEASE_DURATION,
             max_failure_rate: DEFAULT_MAX_FAILURE_RATE,
+            metrics_listen: None,
         }
     }
 }
@@ -59,6 +62,7 @@ pub struct Coordinator {
     /// Asks the driver directly.
     pub driver: DriverHandle,
     address: SocketAddr,
+    metrics_address: Option<SocketAddr>,
     stop: CancellationToken,
     serving: JoinHandle<anyhow::Result<()>>,
     driving: JoinHandle<anyhow::Result<()>>,
@@ -72,6 +76,14 @@ impl Coordinator {
     pub async fn start(options: CoordinatorOptions) -> anyhow::Result<Self> {
         let listener = listen(options.listen).await?;
         let address = listener.local_addr()?;
+        let metrics_listener = match options.metrics_listen {
+            Some(address) => Some(listen(address).await?),
+            None => None,
+        };
+        let metrics_address = metrics_listener
+            .as_ref()
+            .map(TcpListener::local_addr)
+            .transpose()?;
         let store = Store::open(&options.database).await?;
         let limits = SchedulerLimits {
             lease_duration: options.lease_duration,
@@ -87,16 +99,18 @@ impl Coordinator {
             let _ends_the_services = guard;
             Ok(running.run(stopped).await?)
         });
+        let scraped = serve_metrics(metrics_listener, driver.metrics(), stop.clone());
         let services = grpc::serve(listener, driver.clone(), options.database, stop.clone());
         let serving = tokio::spawn(async move {
-            let outcome = services.await;
+            let (outcome, scraped) = tokio::join!(services, scraped);
             // Calls under way are answered before the driver goes.
             driver_stop.cancel();
-            outcome
+            outcome.and(scraped)
         });
         Ok(Self {
             driver,
             address,
+            metrics_address,
             stop,
             serving,
             driving,
@@ -113,6 +127,13 @@ impl Coordinator {
     #[must_use]
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
+    }
+
+    /// Where Prometheus may scrape, if anywhere.
+    #[must_use]
+    pub fn metrics_url(&self) -> Option<String> {
+        let address = self.metrics_address?;
+        Some(format!("http://{address}/metrics"))
     }
 
     /// Resolves when the coordinator is ending, by [`Self::stop`] or by itself after a failure.
@@ -133,13 +154,25 @@ impl Coordinator {
     }
 }
 
+/// Answers scrapes until told to stop, if there is somewhere to listen.
+async fn serve_metrics(
+    listener: Option<TcpListener>,
+    metrics: metrics::Metrics,
+    stop: CancellationToken,
+) -> anyhow::Result<()> {
+    match listener {
+        Some(listener) => metrics::serve(listener, metrics, stop).await,
+        None => Ok(()),
+    }
+}
+
 async fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
     TcpListener::bind(address)
         .await
         .map_err(|error| match error.kind() {
             io::ErrorKind::AddrInUse => anyhow::anyhow!(
                 "{address} is already in use\n\
-             hint: another coordinator may be running there; choose another with --listen"
+             hint: another coordinator may be running there; choose another with --listen or --metrics-listen"
             ),
             _ => anyhow::Error::new(error).context(format!("cannot listen on {address}")),
         })

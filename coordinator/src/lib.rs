@@ -7,6 +7,7 @@ mod clock;
 pub mod coordinator;
 pub mod driver;
 mod grpc;
+pub mod metrics;
 pub mod report;
 pub mod scheduler;
 pub mod statistics;

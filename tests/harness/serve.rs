@@ -17,6 +17,8 @@ pub(crate) struct Serve {
     pub(crate) url: String,
     /// What it says after its first line; the pipe must not fill up.
     rest: Option<JoinHandle<String>>,
+    /// Where it answers scrapes, if it was asked to.
+    pub(crate) metrics_url: Option<String>,
 }
 
 impl Serve {
@@ -25,9 +27,14 @@ impl Serve {
         Self::start_at(sandbox, "127.0.0.1:0")
     }
 
+    /// Starts one that answers scrapes, too.
+    pub(crate) fn start_with_metrics(sandbox: &Sandbox) -> Self {
+        Self::start_with(sandbox, "127.0.0.1:0", &["--metrics-listen", "127.0.0.1:0"])
+    }
+
     /// Starts one at an address.
     pub(crate) fn start_at(sandbox: &Sandbox, address: &str) -> Self {
-        Self::spawn(sandbox.command(&["serve", "--listen", address, "--lease", "1"]))
+        Self::start_with(sandbox, address, &[])
     }
 
     /// Starts one that can write no file beyond so many blocks of 512 bytes (of 1,024 with some
@@ -48,19 +55,31 @@ impl Serve {
         Self::spawn(command)
     }
 
+    fn start_with(sandbox: &Sandbox, address: &str, more: &[&str]) -> Self {
+        let mut command = sandbox.command(&["serve", "--listen", address, "--lease", "1"]);
+        command.args(more);
+        Self::spawn(command)
+    }
+
     fn spawn(mut command: Command) -> Self {
+        let with_metrics = command
+            .get_args()
+            .any(|argument| argument == "--metrics-listen");
         let mut child = command
             .stdin(Stdio::null())
             .stderr(Stdio::piped())
             .spawn()
             .expect("the program starts");
         let mut lines = BufReader::new(child.stderr.take().expect("piped")).lines();
-        let first = lines.next().expect("a first line").expect("UTF-8");
-        let url = first
-            .split(" on ")
-            .nth(1)
-            .unwrap_or_else(|| panic!("no address in {first:?}"));
-        let url = url.to_owned();
+        let mut address = || {
+            let line = lines.next().expect("another line").expect("UTF-8");
+            let address = line.split(" on ").nth(1);
+            address
+                .unwrap_or_else(|| panic!("no address in {line:?}"))
+                .to_owned()
+        };
+        let url = address();
+        let metrics_url = with_metrics.then(address);
         let rest = std::thread::spawn(move || {
             let lines: Vec<String> = lines.map_while(Result::ok).collect();
             lines.join("\n")
@@ -68,6 +87,7 @@ impl Serve {
         Self {
             child,
             url,
+            metrics_url,
             rest: Some(rest),
         }
     }

@@ -95,6 +95,12 @@ impl Client {
         })
     }
 
+    /// On whose behalf.
+    #[must_use]
+    pub const fn worker_id(&self) -> &WorkerId {
+        &self.worker_id
+    }
+
     /// Makes the worker known and learns the term of its leases. Tried once.
     ///
     /// # Errors

@@ -14,6 +14,7 @@ use std::time::Duration;
 use pondersweep_proto::{error::LeaseError, id::SweepId};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument as _;
 
 use crate::{
     backoff::Backoff,
@@ -161,7 +162,8 @@ async fn run_slots(
             held.clone(),
             options.clone(),
         );
-        running.spawn(slot.run(stop_slots.clone()));
+        let span = tracing::info_span!("slot", worker = client.worker_id().as_str(), slot = number);
+        running.spawn(slot.run(stop_slots.clone()).instrument(span));
     }
     let outcome = first_failure(running, &stop_slots).await;
     outcome.map_err(SessionError::from)

@@ -3,10 +3,15 @@
 //! Touches no database but its own temporary ones.
 
 mod chaos;
+mod load;
 mod machine;
 mod null;
+mod scale;
+mod serve;
 mod spread;
+mod sweep;
 mod train;
+mod usage;
 
 use std::process::ExitCode;
 
@@ -18,6 +23,7 @@ pub(super) enum BenchCommand {
     Chaos(chaos::ChaosArgs),
     Train(train::TrainArgs),
     Null(null::NullArgs),
+    Scale(scale::ScaleArgs),
 }
 
 pub(super) async fn run(command: BenchCommand) -> anyhow::Result<ExitCode> {
@@ -25,5 +31,6 @@ pub(super) async fn run(command: BenchCommand) -> anyhow::Result<ExitCode> {
         BenchCommand::Chaos(args) => chaos::run(args).await,
         BenchCommand::Train(args) => train::run(&args),
         BenchCommand::Null(args) => null::run(args).await,
+        BenchCommand::Scale(args) => scale::run(args).await,
     }
 }

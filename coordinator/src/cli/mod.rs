@@ -24,15 +24,34 @@ mod worker;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{Parser, Subcommand, ValueEnum};
 use tracing_subscriber::EnvFilter;
 
 /// Distributed hyperparameter sweeps whose sensitivity tables can be trusted
 #[derive(Debug, Parser)]
 #[command(name = "pondersweep", version, max_term_width = 100)]
 struct Cli {
+    /// Form of the log on standard error; PONDERSWEEP_LOG says how much, such as info
+    #[arg(
+        long,
+        global = true,
+        env = "PONDERSWEEP_LOG_FORMAT",
+        value_enum,
+        default_value = "text",
+        hide_default_value = true
+    )]
+    log_format: LogFormat,
     #[command(subcommand)]
     command: Command,
+}
+
+/// The form of the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
 }
 
 #[derive(Debug, Subcommand)]
@@ -66,11 +85,7 @@ enum Command {
 /// Runs the program with the process's arguments.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
-    let filter = EnvFilter::try_from_env("PONDERSWEEP_LOG").unwrap_or_else(|_| "warn".into());
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .init();
+    start_log(cli.log_format);
     let runtime = match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime,
         Err(error) => return exit::fail(&error.into()),
@@ -82,6 +97,17 @@ pub fn main() -> ExitCode {
     // Standard input may still be read by a thread that nobody can wake.
     runtime.shutdown_background();
     code
+}
+
+fn start_log(format: LogFormat) {
+    let filter = EnvFilter::try_from_env("PONDERSWEEP_LOG").unwrap_or_else(|_| "warn".into());
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr);
+    match format {
+        LogFormat::Text => log.init(),
+        LogFormat::Json => log.json().flatten_event(true).init(),
+    }
 }
 
 async fn dispatch(command: Command) -> anyhow::Result<ExitCode> {

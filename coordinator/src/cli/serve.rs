@@ -34,18 +34,25 @@ pub(super) struct ServeArgs {
     lease: NonZeroU64,
     #[command(flatten)]
     failures: FailureRateArgs,
+    /// Where Prometheus may scrape: http://ADDRESS/metrics
+    #[arg(long, env = "PONDERSWEEP_METRICS_LISTEN", value_name = "ADDRESS")]
+    metrics_listen: Option<SocketAddr>,
     /// Stop when standard input closes, so that it never outlives whoever started it
     #[arg(long, hide = true)]
     stop_with_stdin: bool,
 }
 
 pub(super) async fn run(args: ServeArgs) -> anyhow::Result<ExitCode> {
-    anyhow::ensure!(
-        args.insecure || args.listen.ip().is_loopback(),
-        "{} can be reached from other machines, without encryption or authentication\n\
-         hint: say --insecure if the network is trusted, or forward a loopback port by ssh",
-        args.listen
-    );
+    for address in [Some(args.listen), args.metrics_listen]
+        .into_iter()
+        .flatten()
+    {
+        anyhow::ensure!(
+            args.insecure || address.ip().is_loopback(),
+            "{address} can be reached from other machines, without encryption or authentication\n\
+             hint: say --insecure if the network is trusted, or forward a loopback port by ssh"
+        );
+    }
     let stop = on_interrupt()?;
     if args.stop_with_stdin {
         tokio::spawn(cancel_on_end_of_stdin(stop.clone()));
@@ -55,10 +62,14 @@ pub(super) async fn run(args: ServeArgs) -> anyhow::Result<ExitCode> {
         listen: args.listen,
         lease_duration: Duration::from_secs(args.lease.get()),
         max_failure_rate: args.failures.max_failure_rate,
+        metrics_listen: args.metrics_listen,
     };
     let database = options.database.display().to_string();
     let coordinator = Coordinator::start(options).await?;
     eprintln!("serving {database} on {}", coordinator.url());
+    if let Some(url) = coordinator.metrics_url() {
+        eprintln!("metrics on {url}");
+    }
     tokio::select! {
         () = stop.cancelled() => eprintln!("stopping"),
         () = coordinator.ending() => {}

@@ -11,6 +11,8 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use super::command::{Command, Grant, LeaseRequest, SweepChange, SweepProgress, SweepView};
 use crate::{
+    clock,
+    metrics::Metrics,
     scheduler::{Process, TrialState},
     store::WorkerRecord,
     sweep::SweepSpec,
@@ -38,6 +40,7 @@ pub struct DriverHandle {
     commands: mpsc::Sender<Command>,
     version: watch::Receiver<u64>,
     lease_duration: Duration,
+    metrics: Metrics,
 }
 
 impl DriverHandle {
@@ -45,12 +48,20 @@ impl DriverHandle {
         commands: mpsc::Sender<Command>,
         version: watch::Receiver<u64>,
         lease_duration: Duration,
+        metrics: Metrics,
     ) -> Self {
         Self {
             commands,
             version,
             lease_duration,
+            metrics,
         }
+    }
+
+    /// What is counted for Prometheus.
+    #[must_use]
+    pub fn metrics(&self) -> Metrics {
+        self.metrics.clone()
     }
 
     /// How long a lease lasts without renewal.
@@ -174,12 +185,18 @@ impl DriverHandle {
         worker_id: WorkerId,
         request: LeaseRequest,
     ) -> Result<Grant, LeaseError> {
-        self.ask(|reply| Command::Lease {
-            worker_id,
-            request,
-            reply,
-        })
-        .await?
+        let asked = clock::now();
+        let grant = self
+            .ask(|reply| Command::Lease {
+                worker_id,
+                request,
+                reply,
+            })
+            .await??;
+        if matches!(&grant, Grant::Leases { leases, .. } if !leases.is_empty()) {
+            self.metrics.note_dispatch(clock::now() - asked);
+        }
+        Ok(grant)
     }
 
     async fn change(

@@ -5,6 +5,7 @@
 
 mod command;
 mod handle;
+mod log;
 mod roster;
 mod serve;
 mod sweeps;
@@ -21,6 +22,7 @@ pub use handle::DriverHandle;
 
 use crate::{
     clock,
+    metrics::Metrics,
     scheduler::{Scheduler, SchedulerLimits},
     store::{Batch, CommitError, DatabaseError, RestoreError, Store},
 };
@@ -59,6 +61,7 @@ pub struct Driver {
     store: Store,
     sweeps: Sweeps,
     roster: Roster,
+    metrics: Metrics,
     commands: mpsc::Receiver<Command>,
     lease_duration: Duration,
     /// Counts commits, so that watchers know when to look again.
@@ -91,19 +94,20 @@ impl Driver {
         let roster = Roster::restore(restored.workers, limits.lease_duration);
         let (sender, commands) = mpsc::channel(MAX_WAITING_COMMANDS);
         let (version, watcher) = watch::channel(0);
+        let metrics = Metrics::default();
+        metrics.note_trials(&scheduler.total_counts());
+        let handle = DriverHandle::new(sender, watcher, limits.lease_duration, metrics.clone());
         let driver = Self {
             scheduler,
             store,
             sweeps,
             roster,
+            metrics,
             commands,
             lease_duration: limits.lease_duration,
             version,
         };
-        Ok((
-            driver,
-            DriverHandle::new(sender, watcher, limits.lease_duration),
-        ))
+        Ok((driver, handle))
     }
 
     /// Runs until told to stop or until every handle is gone.
@@ -152,10 +156,16 @@ impl Driver {
         }
         round.batch.changes = self.scheduler.take_changes();
         if !round.batch.is_empty() {
+            let started = clock::now();
             self.store.commit(&round.batch).await?;
+            self.metrics
+                .note_commit(&round.batch, clock::now() - started);
+            log::committed(&round.batch.changes, &self.sweeps);
             self.roster.forget_ended(&round.batch.changes);
             self.version.send_modify(|version| *version += 1);
         }
+        // After a new sweep as well, which is no change of the batch.
+        self.metrics.note_trials(&self.scheduler.total_counts());
         round.replies.send();
         Ok(())
     }

@@ -52,6 +52,16 @@ impl SweepState {
 }
 
 impl TrialState {
+    /// Every state.
+    pub const ALL: [Self; 6] = [
+        Self::Pending,
+        Self::Leased,
+        Self::Succeeded,
+        Self::Infeasible,
+        Self::Failed,
+        Self::Cancelled,
+    ];
+
     /// The state's name in SQL and in tables.
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -84,6 +94,16 @@ pub enum Ending {
 }
 
 impl Ending {
+    /// The name of every ending.
+    pub const NAMES: [&'static str; 6] = [
+        "succeeded",
+        "infeasible",
+        "failed",
+        "lapsed",
+        "returned",
+        "cancelled",
+    ];
+
     /// The ending's name in SQL and in tables.
     #[must_use]
     pub const fn name(&self) -> &'static str {

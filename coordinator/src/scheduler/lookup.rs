@@ -21,6 +21,19 @@ impl Scheduler {
             })
     }
 
+    /// The trials of all sweeps by state.
+    #[must_use]
+    pub fn total_counts(&self) -> TrialCounts {
+        let mut total = TrialCounts::default();
+        for sweep in self.sweeps.values() {
+            let mut counts = sweep.counts;
+            for state in TrialState::ALL {
+                *total.of_mut(state) += *counts.of_mut(state);
+            }
+        }
+        total
+    }
+
     /// A sweep's state; `None` if it was never enqueued.
     #[must_use]
     pub fn sweep_state(&self, sweep_id: SweepId) -> Option<SweepState> {

@@ -43,6 +43,10 @@ const CACHE_SIZE: &str = "-262144";
 /// of this length is read back in a fraction of a second.
 const CHECKPOINT_PAGES: &str = "16384";
 
+/// Rows that are read ahead: with SQLite's thread and the reader taking turns after every fifty, most
+/// of the time of reading a million rows is spent on waking each other.
+const ROWS_AHEAD: usize = 2_048;
+
 /// Prepared statements kept. Some are made once for every number of rows up to a limit.
 const STATEMENT_CACHE: usize = 512;
 
@@ -191,6 +195,7 @@ fn options(path: &Path) -> SqliteConnectOptions {
         .pragma("cache_size", CACHE_SIZE)
         .pragma("wal_autocheckpoint", CHECKPOINT_PAGES)
         .busy_timeout(BUSY_TIMEOUT)
+        .row_buffer_size(ROWS_AHEAD)
         .statement_cache_capacity(STATEMENT_CACHE)
         .disable_statement_logging()
 }

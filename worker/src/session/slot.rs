@@ -201,7 +201,14 @@ impl Slot {
                 continue;
             };
             let token = lane.lease.token;
-            tracing::info!(%token, ?outcome, seconds = trained.seconds_per_lane, "trained");
+            let (trial, attempt) = (token.trial_id.0, token.attempt.0);
+            tracing::info!(
+                trial,
+                attempt,
+                ?outcome,
+                seconds = trained.seconds_per_lane,
+                "trained"
+            );
             let finished = self
                 .client
                 .finish(token, outcome, &[], trained.seconds_per_lane)
@@ -218,7 +225,12 @@ impl Slot {
     fn still_mine(&self, lane: &Lane, answer: Result<(), LeaseError>) -> Result<(), LeaseError> {
         match answer {
             Err(LeaseError::Superseded(_)) => {
-                tracing::warn!(token = %lane.lease.token, "superseded, dropping its work");
+                let LeaseToken { trial_id, attempt } = lane.lease.token;
+                tracing::warn!(
+                    trial = trial_id.0,
+                    attempt = attempt.0,
+                    "superseded, dropping its work"
+                );
                 lane.control.lose();
                 Ok(())
             }

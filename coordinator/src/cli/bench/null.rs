@@ -4,11 +4,8 @@
 //! times, `summary` computes, `table` shows.
 
 mod floor;
-mod load;
 mod measure;
-mod serve;
 mod summary;
-mod sweep;
 mod table;
 
 use std::{path::PathBuf, process::ExitCode};

@@ -264,7 +264,7 @@ async fn the_database_itself_refuses_what_must_not_be() {
              SELECT sweep_id, configuration_id, replicate, '00000000000000aa' FROM trial LIMIT 1",
         ),
         (
-            "UNIQUE constraint failed: trial.sweep_id, trial.trial_key",
+            "UNIQUE constraint failed: trial.trial_key, trial.sweep_id",
             "INSERT INTO trial (sweep_id, configuration_id, replicate, trial_key)
              SELECT sweep_id, configuration_id, 77, trial_key FROM trial LIMIT 1",
         ),

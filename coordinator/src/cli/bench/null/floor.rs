@@ -29,7 +29,7 @@ const PAGE: [u8; 4096] = [0x5a; 4096];
 ///
 /// # Errors
 /// The file cannot be written.
-pub(in crate::cli::bench) fn flush_times(path: &Path) -> anyhow::Result<Vec<Duration>> {
+pub(super) fn flush_times(path: &Path) -> anyhow::Result<Vec<Duration>> {
     let mut file =
         File::create(path).with_context(|| format!("cannot write {}", path.display()))?;
     // As a log that is used again: the space is there already.
@@ -50,7 +50,7 @@ pub(in crate::cli::bench) fn flush_times(path: &Path) -> anyhow::Result<Vec<Dura
 ///
 /// # Errors
 /// The server cannot be reached.
-pub(in crate::cli::bench) async fn calls_per_second(
+pub(super) async fn calls_per_second(
     url: &str,
     connections: u32,
     calls_under_way: u32,

@@ -3,14 +3,12 @@
 
 use std::{path::Path, time::Duration};
 
-use super::{
-    floor::{calls_per_second, flush_times},
-    load::Load,
-    serve::Serve,
-    sweep::null_sweep,
-};
+use super::floor::{calls_per_second, flush_times};
 use crate::{
-    cli::connect::Sweeps,
+    cli::{
+        bench::{load::Load, serve::Serve, sweep::null_sweep},
+        connect::Sweeps,
+    },
     clock,
     store::{CommitFloor, WorkerRecord},
     sweep::SweepSpec,

@@ -60,7 +60,7 @@ pub(super) fn summarise(effort: &Effort, rounds: &[Round]) -> NullResult {
 
 /// The quantile of some durations, in seconds; 0 where there are none, since a worker that
 /// leased once has waited for no successor.
-pub(in crate::cli::bench) fn seconds(durations: &[Duration], probability: f64) -> f64 {
+fn seconds(durations: &[Duration], probability: f64) -> f64 {
     let mut numbers: Vec<f64> = durations.iter().map(Duration::as_secs_f64).collect();
     if numbers.is_empty() {
         return 0.0;

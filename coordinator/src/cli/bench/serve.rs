@@ -10,8 +10,10 @@ use tokio::{
     task::JoinHandle,
 };
 
+use super::usage::Usage;
+
 /// A running coordinator.
-pub(in crate::cli::bench) struct Serve {
+pub(super) struct Serve {
     child: Child,
     url: String,
     /// Reads what it says, so that the pipe does not fill up.
@@ -23,7 +25,7 @@ impl Serve {
     ///
     /// # Errors
     /// It does not start; its own words are on standard error.
-    pub(in crate::cli::bench) async fn start(database: &Path) -> anyhow::Result<Self> {
+    pub(super) async fn start(database: &Path) -> anyhow::Result<Self> {
         let program = std::env::current_exe().context("cannot find this program")?;
         let mut child = Command::new(program)
             .arg("serve")
@@ -44,15 +46,29 @@ impl Serve {
     }
 
     /// Where it listens.
-    pub(in crate::cli::bench) fn url(&self) -> &str {
+    pub(super) fn url(&self) -> &str {
         &self.url
+    }
+
+    /// What it needs of the machine, where the system tells.
+    pub(super) fn usage(&self) -> Option<Usage> {
+        Usage::of(self.child.id()?)
+    }
+
+    /// Kills it the hard way.
+    ///
+    /// # Errors
+    /// It cannot be waited for.
+    pub(super) async fn kill(mut self) -> anyhow::Result<()> {
+        self.talk.abort();
+        Ok(self.child.kill().await?)
     }
 
     /// Stops it in order.
     ///
     /// # Errors
     /// It failed.
-    pub(in crate::cli::bench) async fn stop(mut self) -> anyhow::Result<()> {
+    pub(super) async fn stop(mut self) -> anyhow::Result<()> {
         drop(self.child.stdin.take());
         let status = self.child.wait().await?;
         self.talk.abort();

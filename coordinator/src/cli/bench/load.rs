@@ -6,7 +6,7 @@ use std::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use anyhow::Context as _;
@@ -21,7 +21,7 @@ use tokio::task::JoinSet;
 use crate::clock;
 
 /// The workers, registered.
-pub(in crate::cli::bench) struct Load {
+pub(super) struct Load {
     workers: Vec<NullWorker>,
     lanes: u32,
     observations: Arc<[Observation]>,
@@ -39,18 +39,24 @@ impl Load {
     ///
     /// # Errors
     /// The coordinator cannot be reached.
-    pub(in crate::cli::bench) async fn register(
+    pub(super) async fn register(
         url: &str,
         workers: u32,
         lanes: u32,
         observations: u32,
         sweep_id: SweepId,
     ) -> anyhow::Result<Self> {
-        let mut registered = Vec::new();
+        let mut registering = JoinSet::new();
         for number in 0..workers {
             let client = client(url, number, lanes)?;
-            client.register_once().await?;
-            registered.push(NullWorker { client, sweep_id });
+            registering.spawn(async move {
+                let registered = client.register_once().await;
+                registered.map(|_| NullWorker { client, sweep_id })
+            });
+        }
+        let mut registered = Vec::new();
+        while let Some(worker) = registering.join_next().await {
+            registered.push(worker.context("a registration panicked")??);
         }
         Ok(Self {
             workers: registered,
@@ -64,11 +70,7 @@ impl Load {
     ///
     /// # Errors
     /// A call failed, or there are fewer pending trials.
-    pub(in crate::cli::bench) async fn run(
-        &self,
-        round: &str,
-        trials: u32,
-    ) -> anyhow::Result<Vec<Duration>> {
+    pub(super) async fn run(&self, round: &str, trials: u32) -> anyhow::Result<Vec<Duration>> {
         let budget = Arc::new(Budget(AtomicU64::new(trials.into())));
         let mut running = JoinSet::new();
         for worker in self.workers.iter().cloned() {
@@ -81,6 +83,33 @@ impl Load {
             turnarounds.extend(worked.context("a worker panicked")??);
         }
         Ok(turnarounds)
+    }
+}
+
+/// A worker's acquisition of one trial that it never ends.
+const HELD: &str = "held";
+
+impl Load {
+    /// Every worker leases one trial and renews the lease again and again, for so long; returns how
+    /// long each renewal took.
+    ///
+    /// # Errors
+    /// A call failed, or a lease was lost.
+    pub(super) async fn hold(
+        &self,
+        interval: Duration,
+        window: Duration,
+    ) -> anyhow::Result<Vec<Duration>> {
+        let until = clock::now() + window;
+        let mut running = JoinSet::new();
+        for worker in self.workers.iter().cloned() {
+            running.spawn(async move { worker.hold(interval, until).await });
+        }
+        let mut renewals = Vec::new();
+        while let Some(held) = running.join_next().await {
+            renewals.extend(held.context("a worker panicked")??);
+        }
+        Ok(renewals)
     }
 }
 
@@ -123,6 +152,20 @@ impl NullWorker {
             self.finish(leases, observations).await?;
         }
         Ok(turnarounds)
+    }
+
+    async fn hold(&self, interval: Duration, until: Instant) -> anyhow::Result<Vec<Duration>> {
+        let token = self.acquire(HELD.into(), 1).await?[0].token;
+        let mut beat = tokio::time::interval(interval);
+        let mut renewals = Vec::new();
+        while clock::now() < until {
+            beat.tick().await;
+            let asked = clock::now();
+            let lost = self.client.renew_once(vec![(token, 0)]).await?;
+            anyhow::ensure!(lost.is_empty(), "{token} was lost");
+            renewals.push(clock::now() - asked);
+        }
+        Ok(renewals)
     }
 
     async fn acquire(&self, request_id: String, wanted: u32) -> anyhow::Result<Vec<Lease>> {
