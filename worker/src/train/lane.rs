@@ -11,8 +11,15 @@ pub(super) struct Lane {
     pub(super) index: usize,
     pub(super) seeds: Seeds,
     pub(super) settings: Settings,
-    loss_sum: f64,
-    loss_count: u64,
+    /// Since the last observation.
+    pub(super) means: Means,
+}
+
+/// What training says of itself between two observations, as sums.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(super) struct Means {
+    pub(super) updates: u64,
+    pub(super) loss: f64,
 }
 
 impl Lane {
@@ -21,15 +28,14 @@ impl Lane {
             index,
             seeds: Seeds::of(trial),
             settings: trial.configuration.to_settings(),
-            loss_sum: 0.0,
-            loss_count: 0,
+            means: Means::default(),
         }
     }
 
     /// Remembers the loss of an update.
     pub(super) fn add_loss(&mut self, loss: f32) {
-        self.loss_sum += f64::from(loss);
-        self.loss_count += 1;
+        self.means.loss += f64::from(loss);
+        self.means.updates += 1;
     }
 
     /// The mean loss since this was last asked.
@@ -37,11 +43,10 @@ impl Lane {
     /// # Panics
     /// No loss was added since.
     pub(super) fn take_mean_loss(&mut self) -> f64 {
-        assert!(self.loss_count > 0, "an observation follows an update");
+        let Means { updates, loss } = std::mem::take(&mut self.means);
+        assert!(updates > 0, "an observation follows an update");
         #[expect(clippy::cast_precision_loss, reason = "below 2^53 updates")]
-        let mean = self.loss_sum / self.loss_count as f64;
-        self.loss_sum = 0.0;
-        self.loss_count = 0;
-        mean
+        let updates = updates as f64;
+        loss / updates
     }
 }

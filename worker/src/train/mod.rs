@@ -4,9 +4,11 @@
 //! network: what happens outside reaches it through an [`Observer`].
 
 mod bundle;
+pub mod checkpoint;
 mod evaluation;
 mod lane;
 mod spread;
+mod state;
 #[cfg(test)]
 mod tests;
 
@@ -18,6 +20,8 @@ use pondersweep_proto::{
     shape::ShapeKey,
     spec::TrialSpec,
 };
+
+pub use state::LaneState;
 
 use crate::operation::Body;
 use bundle::Bundle;
