@@ -13,6 +13,8 @@ use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    checkpoint::{Blobs, CheckpointLocation, Collector},
+    clock,
     driver::{Driver, DriverHandle},
     grpc,
     scheduler::SchedulerLimits,
@@ -32,6 +34,8 @@ pub struct CoordinatorOptions {
     pub listen: SocketAddr,
     /// How long a lease lasts without renewal.
     pub lease_duration: Duration,
+    /// Where checkpoints are kept.
+    pub checkpoints: CheckpointLocation,
 }
 
 impl CoordinatorOptions {
@@ -42,6 +46,7 @@ impl CoordinatorOptions {
             database: database.to_owned(),
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
             lease_duration: DEFAULT_LEASE_DURATION,
+            checkpoints: CheckpointLocation::beside(database),
         }
     }
 }
@@ -54,6 +59,7 @@ pub struct Coordinator {
     stop: CancellationToken,
     serving: JoinHandle<anyhow::Result<()>>,
     driving: JoinHandle<anyhow::Result<()>>,
+    collector: Collector,
 }
 
 impl Coordinator {
@@ -64,11 +70,16 @@ impl Coordinator {
     pub async fn start(options: CoordinatorOptions) -> anyhow::Result<Self> {
         let listener = listen(options.listen).await?;
         let address = listener.local_addr()?;
-        let store = Store::open(&options.database).await?;
+        let mut store = Store::open(&options.database).await?;
+        let database_id = store.database_id().await?;
+        let blobs = Blobs::new(options.checkpoints, &database_id, clock::now_ms());
         let limits = SchedulerLimits {
             lease_duration: options.lease_duration,
         };
         let (running, driver) = Driver::restore(store, limits).await?;
+        let kept = running.kept_blobs().map(str::to_owned).collect();
+        let (collector, garbage) = Collector::start(blobs.clone(), kept);
+        let running = running.with_garbage(garbage);
         let stop = CancellationToken::new();
         let driver_stop = CancellationToken::new();
         // A driver that fails ends the services too: a coordinator that cannot write is none.
@@ -78,7 +89,13 @@ impl Coordinator {
             let _ends_the_services = guard;
             Ok(running.run(stopped).await?)
         });
-        let services = grpc::serve(listener, driver.clone(), options.database, stop.clone());
+        let services = grpc::serve(
+            listener,
+            driver.clone(),
+            blobs,
+            options.database,
+            stop.clone(),
+        );
         let serving = tokio::spawn(async move {
             let outcome = services.await;
             // Calls under way are answered before the driver goes.
@@ -91,6 +108,7 @@ impl Coordinator {
             stop,
             serving,
             driving,
+            collector,
         })
     }
 
@@ -120,6 +138,8 @@ impl Coordinator {
         drop(self.driver);
         let served = self.serving.await.context("the services panicked")?;
         let drove = self.driving.await.context("the driver panicked")?;
+        // It ends with the driver, which names what it removes.
+        self.collector.finish().await;
         drove.and(served)
     }
 }

@@ -6,7 +6,10 @@ use clap::Args;
 use pondersweep_worker::interrupt::on_interrupt;
 
 use super::connect::DatabaseArgs;
-use crate::coordinator::{Coordinator, CoordinatorOptions};
+use crate::{
+    checkpoint::CheckpointLocation,
+    coordinator::{Coordinator, CoordinatorOptions},
+};
 
 /// Run the coordinator
 #[derive(Debug, Args)]
@@ -32,6 +35,10 @@ pub(super) struct ServeArgs {
         value_name = "SECONDS"
     )]
     lease: NonZeroU64,
+    /// Where checkpoints are kept: a folder, or s3://BUCKET/PREFIX in a build with S3
+    /// [default: the database's name with .checkpoints at the end]
+    #[arg(long, env = "PONDERSWEEP_CHECKPOINTS", value_name = "PLACE")]
+    checkpoints: Option<CheckpointLocation>,
 }
 
 pub(super) async fn run(args: ServeArgs) -> anyhow::Result<ExitCode> {
@@ -42,7 +49,9 @@ pub(super) async fn run(args: ServeArgs) -> anyhow::Result<ExitCode> {
         args.listen
     );
     let stop = on_interrupt()?;
+    let beside = || CheckpointLocation::beside(&args.database.db);
     let options = CoordinatorOptions {
+        checkpoints: args.checkpoints.unwrap_or_else(beside),
         database: args.database.db,
         listen: args.listen,
         lease_duration: Duration::from_secs(args.lease.get()),

@@ -14,12 +14,13 @@ use std::time::Instant;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
-pub use command::{FinishReport, Grant, LeaseRequest, SweepProgress, SweepView};
+pub use command::{FinishReport, Grant, LeaseRequest, LeaseView, SweepProgress, SweepView};
 pub use handle::DriverHandle;
 
 use crate::{
+    checkpoint::Garbage,
     clock,
-    scheduler::{Scheduler, SchedulerLimits},
+    scheduler::{Change, Scheduler, SchedulerLimits},
     store::{Batch, CommitError, DatabaseError, RestoreError, Store},
 };
 use command::{Command, Replies};
@@ -53,6 +54,8 @@ pub struct Driver {
     store: Store,
     sweeps: Sweeps,
     roster: Roster,
+    /// Takes the bytes of checkpoints that nobody needs any more.
+    garbage: Garbage,
     commands: mpsc::Receiver<Command>,
     /// Counts commits, so that watchers know when to look again.
     version: watch::Sender<u64>,
@@ -77,7 +80,8 @@ impl Driver {
         let restored = store.restore().await?;
         let now = clock::now();
         let (sweeps, scheduler_sweeps) = Sweeps::restore(restored.sweeps);
-        let scheduler = Scheduler::restore(limits, scheduler_sweeps, now);
+        let mut scheduler = Scheduler::restore(limits, scheduler_sweeps, now);
+        scheduler.restore_checkpoints(restored.checkpoints);
         let roster = Roster::restore(restored.workers, limits.lease_duration);
         let (sender, commands) = mpsc::channel(MAX_WAITING_COMMANDS);
         let (version, watcher) = watch::channel(0);
@@ -86,6 +90,7 @@ impl Driver {
             store,
             sweeps,
             roster,
+            garbage: Garbage::default(),
             commands,
             version,
         };
@@ -93,6 +98,18 @@ impl Driver {
             driver,
             DriverHandle::new(sender, watcher, limits.lease_duration),
         ))
+    }
+
+    /// The blobs of every checkpoint that may still be needed.
+    pub fn kept_blobs(&self) -> impl Iterator<Item = &str> {
+        self.scheduler.checkpoint_blobs()
+    }
+
+    /// Hands the blobs of checkpoints that nobody needs any more to a collector, from now on.
+    #[must_use]
+    pub fn with_garbage(mut self, garbage: Garbage) -> Self {
+        self.garbage = garbage;
+        self
     }
 
     /// Runs until told to stop or until every handle is gone.
@@ -139,6 +156,8 @@ impl Driver {
         if !round.batch.is_empty() {
             self.store.commit(&round.batch).await?;
             self.roster.forget_ended(&round.batch.changes);
+            let unneeded = round.batch.changes.iter().filter_map(Change::unneeded);
+            unneeded.for_each(|checkpoint| self.garbage.collect(&checkpoint.blob));
             self.version.send_modify(|version| *version += 1);
         }
         round.replies.send();

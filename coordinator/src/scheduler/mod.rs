@@ -3,6 +3,7 @@
 //! touches no file, socket or database.
 
 mod change;
+mod checkpoint;
 mod lease;
 mod lookup;
 mod queue;
@@ -17,6 +18,7 @@ mod tests;
 mod trial;
 
 pub use change::{Change, Ending, SweepState, TrialState};
+pub use checkpoint::{Checkpoint, Saved, StartError};
 pub use restore::{RestoredLease, RestoredSweep, RestoredTrial};
 pub use scheduling::{Finish, Finished, Scheduler, SchedulerLimits, Superseded};
 pub use steering::WrongState;

@@ -9,6 +9,7 @@ use pondersweep_proto::id::{Attempt, LeaseToken, SweepId, TrialId, WorkerId};
 
 use super::{
     change::{Change, Ending, SweepState, TrialState},
+    checkpoint::Checkpoint,
     lease::{Lease, Leases},
     restore::RestoredSweep,
     sweep::{Sweep, SweepEntry},
@@ -55,6 +56,8 @@ pub struct Scheduler {
     /// By their first trial, which is the order of submission.
     pub(super) sweeps: BTreeMap<TrialId, Sweep>,
     leases: Leases,
+    /// Of trials that have not ended.
+    pub(super) checkpoints: BTreeMap<TrialId, Checkpoint>,
     pub(super) changes: Vec<Change>,
 }
 
@@ -66,6 +69,7 @@ impl Scheduler {
             limits,
             sweeps: BTreeMap::new(),
             leases: Leases::default(),
+            checkpoints: BTreeMap::new(),
             changes: Vec::new(),
         }
     }
@@ -264,6 +268,7 @@ impl Scheduler {
             ending,
             state,
         });
+        self.drop_checkpoint_if_ended(trial_id, state);
         self.finish_sweep_if_ended(sweep_id);
         token
     }
@@ -312,6 +317,7 @@ impl Scheduler {
     #[cfg(test)]
     pub(super) fn sanity_check(&self) {
         self.leases.sanity_check();
+        self.check_checkpoints();
         let mut leased = 0;
         for sweep in self.sweeps.values() {
             sweep.sanity_check();

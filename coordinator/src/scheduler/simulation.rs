@@ -46,6 +46,7 @@ struct ModelDatabase {
     trials: BTreeMap<TrialId, RestoredTrial>,
     /// Every outcome that was ever committed.
     results: HashMap<TrialId, Vec<(Attempt, Ending)>>,
+    checkpoints: BTreeMap<TrialId, Checkpoint>,
 }
 
 impl ModelDatabase {
@@ -69,6 +70,7 @@ impl ModelDatabase {
             sweeps,
             trials,
             results: HashMap::new(),
+            checkpoints: BTreeMap::new(),
         }
     }
 
@@ -120,6 +122,28 @@ impl ModelDatabase {
                         self.results.remove(&trial_id);
                     }
                 }
+                Change::CheckpointSaved {
+                    trial_id,
+                    checkpoint,
+                    replaced,
+                } => {
+                    let former = self.checkpoints.insert(trial_id, checkpoint);
+                    assert_eq!(former, replaced);
+                }
+                Change::CheckpointDropped {
+                    trial_id,
+                    checkpoint,
+                } => assert_eq!(self.checkpoints.remove(&trial_id), Some(checkpoint)),
+                Change::StartedFromCheckpoint {
+                    token,
+                    from,
+                    updates_done,
+                } => {
+                    let checkpoint = &self.checkpoints[&token.trial_id];
+                    assert_eq!(checkpoint.attempt, from);
+                    assert_eq!(checkpoint.updates_done, updates_done);
+                    assert!(self.trials[&token.trial_id].lease.is_some());
+                }
                 Change::Refused { .. } => {}
             }
         }
@@ -164,7 +188,9 @@ impl ModelDatabase {
                 trials,
             }
         });
-        Scheduler::restore(limits(), sweeps.collect(), now)
+        let mut scheduler = Scheduler::restore(limits(), sweeps.collect(), now);
+        scheduler.restore_checkpoints(self.checkpoints.clone().into_iter().collect());
+        scheduler
     }
 }
 
@@ -189,6 +215,8 @@ struct Simulation {
     database: ModelDatabase,
     workers: Vec<Worker>,
     born: u32,
+    /// Blobs written.
+    blobs: u32,
 }
 
 /// The same trial always ends the same way: seeds belong to the trial, not to the attempt.
@@ -226,6 +254,7 @@ impl Simulation {
             database,
             workers: Vec::new(),
             born: 0,
+            blobs: 0,
         };
         for _ in 0..3 {
             simulation.hire();
@@ -246,7 +275,7 @@ impl Simulation {
     /// One thing happens, then a commit, in which the coordinator may be killed.
     fn step(&mut self) {
         let index = self.dice.roll(self.workers.len() as u64) as usize;
-        match self.dice.roll(20) {
+        match self.dice.roll(23) {
             0..=2 => self.pass_time(),
             3..=6 => self.acquire(index),
             7..=8 => self.renew(index),
@@ -256,6 +285,8 @@ impl Simulation {
             16 => self.drain(index),
             17 => self.die(index),
             18 => self.person(),
+            19..=20 => self.save_checkpoint(index),
+            21 => self.start_from_checkpoint(index),
             _ => self.restart(),
         }
         self.check();
@@ -340,6 +371,46 @@ impl Simulation {
         }
     }
 
+    fn save_checkpoint(&mut self, index: usize) {
+        // Anything it ever held: a checkpoint may come late.
+        let Some(token) = self.dice.pick(&self.workers[index].held_before) else {
+            return;
+        };
+        let updates_done = 1 + self.dice.roll(100);
+        self.blobs += 1;
+        let checkpoint = Checkpoint {
+            attempt: token.attempt,
+            updates_done,
+            bytes: 1,
+            blob: self.blobs.to_string(),
+        };
+        let id = self.workers[index].worker_id.clone();
+        let trial_id = token.trial_id;
+        let saved = self.scheduler.save_checkpoint(&id, trial_id, checkpoint);
+        if self.commit() && saved == Ok(Saved::Now) {
+            let newest = &self.database.checkpoints[&trial_id];
+            assert_eq!(
+                newest.updates_done, updates_done,
+                "acknowledged and not durable"
+            );
+        }
+    }
+
+    fn start_from_checkpoint(&mut self, index: usize) {
+        let Some(token) = self.dice.pick(&self.workers[index].holds) else {
+            return;
+        };
+        let Some(found) = self.scheduler.checkpoint(token.trial_id) else {
+            return;
+        };
+        let (from, updates_done) = (found.attempt, found.updates_done);
+        let id = self.workers[index].worker_id.clone();
+        let _ = self
+            .scheduler
+            .start_from_checkpoint(&id, token, from, updates_done);
+        self.commit();
+    }
+
     /// Speaks for anything it, or anybody, ever held.
     fn speak_late(&mut self, index: usize) {
         let id = self.workers[index].worker_id.clone();
@@ -397,6 +468,13 @@ impl Simulation {
                 self.scheduler.trial_state(*trial_id)
             );
         }
+        let checkpoints = |scheduler: &Scheduler| {
+            scheduler
+                .checkpoint_blobs()
+                .map(str::to_owned)
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(checkpoints(&restored), checkpoints(&self.scheduler));
         for (trial_id, results) in &self.database.results {
             assert_eq!(results.len(), 1, "trial {} has two results", trial_id.0);
         }

@@ -1,5 +1,7 @@
 //! One test for each rule of the scheduler.
 
+mod checkpoint;
+
 use std::time::{Duration, Instant};
 
 use pondersweep_proto::id::{Attempt, LeaseToken, SweepId, TrialId, WorkerId};

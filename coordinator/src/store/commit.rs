@@ -123,11 +123,11 @@ impl Store {
 }
 
 /// One transaction being written.
-struct Writer<'a> {
+pub(super) struct Writer<'a> {
     connection: &'a mut SqliteConnection,
-    at_ms: i64,
+    pub(super) at_ms: i64,
     /// Rows of `event`, written together at the end.
-    events: Vec<Json>,
+    pub(super) events: Vec<Json>,
 }
 
 impl Writer<'_> {
@@ -212,6 +212,23 @@ impl Writer<'_> {
                 ending,
                 state,
             } => self.ended(*token, ending, *state).await,
+            Change::CheckpointSaved {
+                trial_id,
+                checkpoint,
+                ..
+            } => self.save_checkpoint(*trial_id, checkpoint).await,
+            Change::CheckpointDropped {
+                trial_id,
+                checkpoint,
+            } => self.drop_checkpoint(*trial_id, checkpoint).await,
+            Change::StartedFromCheckpoint {
+                token,
+                from,
+                updates_done,
+            } => {
+                self.start_from_checkpoint(*token, *from, *updates_done)
+                    .await
+            }
             Change::Refused {
                 token,
                 worker_id,
@@ -342,7 +359,7 @@ impl Writer<'_> {
     }
 
     /// Runs a statement that must change this many rows.
-    async fn run_on(
+    pub(super) async fn run_on(
         &mut self,
         rows: u64,
         query: Query<'_>,
@@ -359,7 +376,7 @@ impl Writer<'_> {
     }
 
     /// Runs a statement; returns the number of rows it changed.
-    async fn run(
+    pub(super) async fn run(
         &mut self,
         query: Query<'_>,
         change: impl FnOnce() -> String,
@@ -370,7 +387,7 @@ impl Writer<'_> {
     }
 }
 
-type Query<'q> = sqlx::query::Query<'q, sqlx::Sqlite, sqlx::sqlite::SqliteArguments>;
+pub(super) type Query<'q> = sqlx::query::Query<'q, sqlx::Sqlite, sqlx::sqlite::SqliteArguments>;
 
 /// Trials that take the same state one after the other are one statement: a person cancels or
 /// retries a million of them at once.

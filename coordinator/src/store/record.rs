@@ -7,7 +7,7 @@ use pondersweep_proto::{
 };
 
 use crate::{
-    scheduler::{Change, RestoredTrial, SweepState},
+    scheduler::{Change, Checkpoint, RestoredTrial, SweepState},
     sweep::SweepSpec,
 };
 
@@ -88,6 +88,8 @@ pub struct Restored {
     pub sweeps: Vec<RestoredSweep>,
     /// Every worker ever heard of.
     pub workers: Vec<WorkerRecord>,
+    /// The checkpoints of trials that have not ended.
+    pub checkpoints: Vec<(TrialId, Checkpoint)>,
 }
 
 /// A sweep read back.

@@ -235,7 +235,9 @@ mod tests {
         let others: [(&str, fn(&mut Origin)); 4] = [
             ("device", |origin| origin.device = "cuda:0".into()),
             ("backend", |origin| origin.backend = "tch".into()),
-            ("instruction set", |origin| origin.instructions = "avx2".into()),
+            ("instruction set", |origin| {
+                origin.instructions = "avx2".into()
+            }),
             ("binary", |origin| origin.binary_sha256 = "cd".repeat(32)),
         ];
         for (expected, change) in others {

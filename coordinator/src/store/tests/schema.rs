@@ -6,7 +6,7 @@ use std::fmt::Write;
 use pondersweep_proto::{metric::Metric, parameter::Parameter};
 use sqlx::{Column, Executor, SqlSafeStr, Statement};
 
-use super::super::{Store, commit, create, open, read, restore, testing::Fixture};
+use super::super::{Store, checkpoint, commit, create, open, read, restore, testing::Fixture};
 
 #[tokio::test]
 async fn every_statement_of_the_program_fits_the_schema() {
@@ -15,6 +15,7 @@ async fn every_statement_of_the_program_fits_the_schema() {
         open::STATEMENTS,
         create::STATEMENTS,
         commit::STATEMENTS,
+        checkpoint::STATEMENTS,
         restore::STATEMENTS,
     ];
     let statements: Vec<&str> = written
