@@ -205,6 +205,7 @@ CREATE TABLE result (
     ponder_steps_expected_extrapolation REAL,
     loss_extrapolation REAL,
     loss_training REAL,
+    ponder_steps_computed REAL,
     FOREIGN KEY (trial_id, attempt) REFERENCES attempt (trial_id, attempt)
 ) STRICT;
 

@@ -15,9 +15,14 @@ SELECT
     trial.trial_id AS trial_id,
     trial.trial_key AS trial_key,
     trial.configuration_id AS configuration_id,
-    -- The configuration. lambda_p: parameter of the geometric prior. beta: weight of its KL term.
+    -- The configuration; a setting that the method does not take is NULL. method: "ponder_net",
+    -- "act" or "fixed".
+    configuration.spec ->> '$.model.kind' AS method,
+    -- lambda_p: parameter of PonderNet's geometric prior. beta: weight of its KL term. tau: weight
+    -- of ACT's ponder cost.
     configuration.spec ->> '$.model.lambda_p' AS lambda_p,
     configuration.spec ->> '$.model.beta' AS beta,
+    configuration.spec ->> '$.model.tau' AS tau,
     -- The most ponder steps a sample may take.
     configuration.spec ->> '$.model.max_steps' AS max_steps,
     configuration.spec ->> '$.training.learning_rate' AS learning_rate,
@@ -29,7 +34,7 @@ SELECT
     configuration.spec ->> '$.model.halting_bias' AS halting_bias,
     -- Who takes the mass left after the last step: "remainder" or "normalise".
     configuration.spec ->> '$.model.residual' AS residual,
-    -- "fixed" or "cumulative"; epsilon is the mass the latter may leave.
+    -- "fixed" or "cumulative"; epsilon is the mass the latter, or ACT, may leave.
     configuration.spec ->> '$.model.unroll' AS unroll,
     configuration.spec ->> '$.model.epsilon' AS epsilon,
     -- Largest gradient norm; NULL means no clipping.
@@ -63,6 +68,8 @@ SELECT
     result.ponder_steps_expected_extrapolation AS ponder_steps_expected_extrapolation,
     result.loss_extrapolation AS loss_extrapolation,
     result.loss_training AS loss_training,
+    -- Mean steps that training computed for a sample, since the evaluation before.
+    result.ponder_steps_computed AS ponder_steps_computed,
     -- Parameter updates done at that evaluation.
     result.step AS step,
     -- Attempts it took, and the compute time of the last in seconds.
@@ -160,8 +167,10 @@ SELECT
     configuration.configuration_key AS configuration_key,
     configuration.position AS position,
     -- The configuration, as in trial_result.
+    configuration.spec ->> '$.model.kind' AS method,
     configuration.spec ->> '$.model.lambda_p' AS lambda_p,
     configuration.spec ->> '$.model.beta' AS beta,
+    configuration.spec ->> '$.model.tau' AS tau,
     configuration.spec ->> '$.model.max_steps' AS max_steps,
     configuration.spec ->> '$.training.learning_rate' AS learning_rate,
     configuration.spec ->> '$.model.step_function' AS step_function,

@@ -45,6 +45,8 @@ metrics! {
         "The training objective, ponder cost included, on the evaluation samples.";
     LossTraining = "loss_training",
         "The training objective, averaged over the updates since the last observation.";
+    PonderStepsComputed = "ponder_steps_computed",
+        "Mean number of steps that training computed for a sample, over the updates since the last observation.";
 }
 
 impl fmt::Display for Metric {

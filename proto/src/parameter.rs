@@ -49,6 +49,7 @@ impl fmt::Display for ParameterValue {
 pub enum Parameter {
     LambdaP,
     Beta,
+    Tau,
     MaxSteps,
     LearningRate,
     StepFunction,
@@ -69,6 +70,7 @@ impl Parameter {
     pub const ALL: &'static [Self] = &[
         Self::LambdaP,
         Self::Beta,
+        Self::Tau,
         Self::MaxSteps,
         Self::LearningRate,
         Self::StepFunction,
@@ -90,6 +92,7 @@ impl Parameter {
         match self {
             Self::LambdaP => "model.lambda_p",
             Self::Beta => "model.beta",
+            Self::Tau => "model.tau",
             Self::MaxSteps => "model.max_steps",
             Self::LearningRate => "training.learning_rate",
             Self::StepFunction => "model.step_function",
@@ -130,6 +133,7 @@ impl Parameter {
         match self {
             Self::LambdaP
             | Self::Beta
+            | Self::Tau
             | Self::LearningRate
             | Self::HaltingBias
             | Self::Epsilon
@@ -185,16 +189,17 @@ impl Parameter {
             ..
         } = settings;
         match self {
-            Self::LambdaP => model.lambda_p = number(&value),
-            Self::Beta => model.beta = number(&value),
+            Self::LambdaP => model.lambda_p = Some(number(&value)),
+            Self::Beta => model.beta = Some(number(&value)),
+            Self::Tau => model.tau = Some(number(&value)),
             Self::MaxSteps => model.max_steps = self.small(&value)?,
             Self::LearningRate => training.learning_rate = number(&value),
             Self::StepFunction => model.step_function = choice(&value, StepFunction::from_name),
             Self::Hidden => model.hidden = self.small(&value)?,
-            Self::HaltingBias => model.halting_bias = number(&value),
-            Self::Residual => model.residual = choice(&value, Residual::from_name),
-            Self::Unroll => model.unroll = choice(&value, Unroll::from_name),
-            Self::Epsilon => model.epsilon = number(&value),
+            Self::HaltingBias => model.halting_bias = Some(number(&value)),
+            Self::Residual => model.residual = Some(choice(&value, Residual::from_name)),
+            Self::Unroll => model.unroll = Some(choice(&value, Unroll::from_name)),
+            Self::Epsilon => model.epsilon = Some(number(&value)),
             Self::GradientClip => training.gradient_clip = Some(number(&value)),
             Self::Batch => training.batch = self.small(&value)?,
             Self::Updates => training.updates = whole(&value),
@@ -216,16 +221,17 @@ impl Parameter {
         } = settings;
         let choice = |name: &str| ParameterValue::Choice(name.to_owned());
         Some(match self {
-            Self::LambdaP => Number(model.lambda_p),
-            Self::Beta => Number(model.beta),
+            Self::LambdaP => Number(model.lambda_p?),
+            Self::Beta => Number(model.beta?),
+            Self::Tau => Number(model.tau?),
             Self::MaxSteps => Integer(model.max_steps.into()),
             Self::LearningRate => Number(training.learning_rate),
             Self::StepFunction => choice(model.step_function.name()),
             Self::Hidden => Integer(model.hidden.into()),
-            Self::HaltingBias => Number(model.halting_bias),
-            Self::Residual => choice(model.residual.name()),
-            Self::Unroll => choice(model.unroll.name()),
-            Self::Epsilon => Number(model.epsilon),
+            Self::HaltingBias => Number(model.halting_bias?),
+            Self::Residual => choice(model.residual?.name()),
+            Self::Unroll => choice(model.unroll?.name()),
+            Self::Epsilon => Number(model.epsilon?),
             Self::GradientClip => Number(training.gradient_clip?),
             Self::Batch => Integer(training.batch.into()),
             Self::Updates => Integer(training.updates),

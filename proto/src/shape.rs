@@ -14,8 +14,8 @@ use crate::{
 pub struct ShapeKey(ContentKey);
 
 impl ShapeKey {
-    /// The shape of a configuration: all of it but `lambda_p`, `beta`, `halting_bias`,
-    /// `learning_rate` and `gradient_clip`. A setting that is added later is part of the shape
+    /// The shape of a configuration: all of it but `lambda_p`, `beta`, `tau`,
+    /// `halting_bias`, `learning_rate` and `gradient_clip`. A setting that is added later is part of the shape
     /// until it is made a number per lane.
     #[must_use]
     pub fn of(configuration: &ConfigurationSpec) -> Self {
@@ -27,9 +27,10 @@ impl ShapeKey {
                 ..settings.task
             },
             model: ModelSettings {
-                lambda_p: 0.0,
-                beta: 0.0,
-                halting_bias: 0.0,
+                lambda_p: None,
+                beta: None,
+                tau: None,
+                halting_bias: None,
                 ..settings.model
             },
             training: TrainingSettings {
@@ -51,7 +52,10 @@ impl fmt::Display for ShapeKey {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::parameter::{Parameter, ParameterKind, ParameterValue};
+    use crate::{
+        parameter::{Parameter, ParameterKind, ParameterValue},
+        spec::ModelKind,
+    };
 
     fn settings() -> Settings {
         serde_json::from_value(serde_json::json!({
@@ -76,7 +80,8 @@ mod tests {
                 ParameterKind::Number => ParameterValue::Number(0.625),
                 ParameterKind::Integer => ParameterValue::Integer(17),
                 ParameterKind::Choice(names) => {
-                    let current = parameter.get(&settings()).unwrap().to_string();
+                    let configuration = ConfigurationSpec::try_from(settings()).unwrap();
+                    let current = parameter.get(&configuration).unwrap().to_string();
                     let other = names.iter().find(|name| **name != current).unwrap();
                     ParameterValue::Choice((*other).into())
                 }
@@ -89,9 +94,20 @@ mod tests {
                     | Parameter::LearningRate
                     | Parameter::GradientClip
             );
+            if parameter == Parameter::Tau {
+                continue;
+            }
             let changed = shape(|settings| parameter.set(settings, &value).unwrap());
             assert_eq!(changed == base, per_lane, "{parameter}");
         }
+        let act = |tau| {
+            shape(|settings| {
+                settings.model.kind = ModelKind::Act;
+                (settings.model.lambda_p, settings.model.tau) = (None, Some(tau));
+            })
+        };
+        assert_eq!(act(0.1), act(0.2));
+        assert_ne!(act(0.1), base);
         assert_ne!(base, shape(|s| s.training.adam_beta_1 = 0.8));
         assert_ne!(base, shape(|s| s.evaluation.every = 7));
     }

@@ -3,6 +3,8 @@
 //! [`Settings`] is any combination of values, as a file or a peer states it. [`ConfigurationSpec`]
 //! and [`TrialSpec`] are valid ones: they are only made by checking, and never change afterwards.
 
+mod method;
+
 use std::ops::Deref;
 
 use serde::{Deserialize, Serialize};
@@ -11,6 +13,8 @@ use crate::{
     id::ContentKey,
     limit::{MAX_BATCH, MAX_ELEMENTS, MAX_EXAMPLES, MAX_HIDDEN, MAX_PONDER_STEPS, MAX_UPDATES},
 };
+
+pub use self::method::{Act, Method, PonderNet};
 
 /// A setting that cannot be: where, what is wrong, and what to do about it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -86,6 +90,11 @@ choice! {
     ModelKind {
         /// PonderNet: a halting distribution regularised towards a geometric prior.
         PonderNet = "ponder_net",
+        /// Adaptive computation time (Graves 2016): halting probabilities are cumulated, a ponder
+        /// cost is paid.
+        Act = "act",
+        /// None is learnt: always `max_steps` steps, the last one answers. One step is a plain RNN.
+        Fixed = "fixed",
     }
 }
 choice! {
@@ -159,26 +168,31 @@ pub struct ModelSettings {
     /// Units of the hidden state.
     #[serde(default = "default::hidden")]
     pub hidden: u32,
-    /// Parameter of the geometric prior `p_G(lambda_p)`, in (0, 1).
-    pub lambda_p: f64,
-    /// Weight of `KL(p || p_G)` in the loss.
-    #[serde(default = "default::beta")]
-    pub beta: f64,
+    /// `ponder_net`: parameter of the geometric prior `p_G(lambda_p)`, in (0, 1).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lambda_p: Option<f64>,
+    /// `ponder_net`: weight of `KL(p || p_G)` in the loss.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub beta: Option<f64>,
+    /// `act`: weight of the ponder cost `N + R` in the loss.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tau: Option<f64>,
     /// N, the most ponder steps a sample may take.
     #[serde(default = "default::max_steps")]
     pub max_steps: u32,
-    /// How many steps training computes.
-    #[serde(default = "default::unroll")]
-    pub unroll: Unroll,
-    /// Mass that may be left when the cumulative unroll stops (paper: 0.05).
-    #[serde(default = "default::epsilon")]
-    pub epsilon: f64,
-    /// What happens to the mass left after the last step.
-    #[serde(default = "default::residual")]
-    pub residual: Residual,
-    /// Bias of the halting head before training. Not stated by the paper.
-    #[serde(default)]
-    pub halting_bias: f64,
+    /// `ponder_net`: how many steps training computes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unroll: Option<Unroll>,
+    /// Mass that may be left when a sample stops: of a cumulative unroll (paper: 0.05), or of
+    /// `act` (Graves 2016: 0.01).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub epsilon: Option<f64>,
+    /// `ponder_net`: what happens to the mass left after the last step.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub residual: Option<Residual>,
+    /// `ponder_net` and `act`: bias of the halting head before training. Not stated by the paper.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub halting_bias: Option<f64>,
 }
 
 /// How it is trained: Adam on batches made as needed.
@@ -234,7 +248,7 @@ impl Default for EvaluationSettings {
 
 /// Values of settings a file leaves out: the paper's where it states one, see `paper.toml`.
 mod default {
-    use super::{Positions, Residual, StepFunction, Unroll};
+    use super::{Positions, StepFunction};
 
     pub(super) const fn positions() -> Positions {
         Positions::Random
@@ -245,20 +259,8 @@ mod default {
     pub(super) const fn hidden() -> u32 {
         128
     }
-    pub(super) const fn beta() -> f64 {
-        0.01
-    }
     pub(super) const fn max_steps() -> u32 {
         20
-    }
-    pub(super) const fn unroll() -> Unroll {
-        Unroll::Fixed
-    }
-    pub(super) const fn epsilon() -> f64 {
-        0.05
-    }
-    pub(super) const fn residual() -> Residual {
-        Residual::Remainder
     }
     pub(super) const fn batch() -> u32 {
         128
@@ -299,7 +301,8 @@ impl Deref for ConfigurationSpec {
 impl TryFrom<Settings> for ConfigurationSpec {
     type Error = SpecError;
 
-    fn try_from(settings: Settings) -> Result<Self, SpecError> {
+    fn try_from(mut settings: Settings) -> Result<Self, SpecError> {
+        settings.model = method::complete(settings.model)?;
         check_task(&settings)?;
         check_model(&settings.model)?;
         check_training(&settings.training)?;
@@ -319,6 +322,12 @@ impl ConfigurationSpec {
     #[must_use]
     pub fn to_settings(&self) -> Settings {
         self.0.clone()
+    }
+
+    /// How halting is learnt, with the settings that takes.
+    #[must_use]
+    pub fn method(&self) -> Method {
+        Method::of(&self.0.model).expect("the settings were completed before they were checked")
     }
 
     /// The most non-zero elements training shows: as stated, else half of the elements when the
@@ -376,19 +385,22 @@ fn check_model(model: &ModelSettings) -> Result<(), SpecError> {
         u64::from(model.hidden),
         u64::from(MAX_HIDDEN),
     )?;
-    open_unit(
-        "model.lambda_p",
-        model.lambda_p,
-        "the prior's halting probability lies strictly between 0 and 1, for example 0.2",
-    )?;
-    not_negative("model.beta", model.beta)?;
+    if let Some(lambda_p) = model.lambda_p {
+        let hint = "the prior's halting probability lies strictly between 0 and 1, for example 0.2";
+        open_unit("model.lambda_p", lambda_p, hint)?;
+    }
+    not_negative("model.beta", model.beta.unwrap_or_default())?;
+    not_negative("model.tau", model.tau.unwrap_or_default())?;
     count(
         "model.max_steps",
         u64::from(model.max_steps),
         u64::from(MAX_PONDER_STEPS),
     )?;
-    open_unit("model.epsilon", model.epsilon, "the paper's value is 0.05")?;
-    finite("model.halting_bias", model.halting_bias)
+    if let Some(epsilon) = model.epsilon {
+        let hint = "the usual values are 0.05 for ponder_net and 0.01 for act";
+        open_unit("model.epsilon", epsilon, hint)?;
+    }
+    finite("model.halting_bias", model.halting_bias.unwrap_or_default())
 }
 
 fn check_training(training: &TrainingSettings) -> Result<(), SpecError> {
@@ -521,7 +533,9 @@ mod tests {
         let settings = settings();
         assert_eq!(settings.model.hidden, 128);
         assert_eq!(settings.model.max_steps, 20);
-        assert_eq!(settings.model.beta, 0.01);
+        let completed = ConfigurationSpec::try_from(settings.clone()).unwrap();
+        assert_eq!(completed.model.beta, Some(0.01));
+        assert_eq!(completed.model.epsilon, Some(0.05));
         assert_eq!(settings.training.learning_rate, 3e-4);
         assert_eq!(settings.training.batch, 128);
         assert_eq!(settings.model.step_function, StepFunction::Rnn);
@@ -529,10 +543,13 @@ mod tests {
 
     #[test]
     fn an_impossible_setting_is_refused_by_name() {
-        assert_eq!(refused(|s| s.model.lambda_p = 0.0), "model.lambda_p");
-        assert_eq!(refused(|s| s.model.lambda_p = 1.0), "model.lambda_p");
-        assert_eq!(refused(|s| s.model.lambda_p = f64::NAN), "model.lambda_p");
-        assert_eq!(refused(|s| s.model.beta = -0.1), "model.beta");
+        assert_eq!(refused(|s| s.model.lambda_p = Some(0.0)), "model.lambda_p");
+        assert_eq!(refused(|s| s.model.lambda_p = Some(1.0)), "model.lambda_p");
+        assert_eq!(
+            refused(|s| s.model.lambda_p = Some(f64::NAN)),
+            "model.lambda_p"
+        );
+        assert_eq!(refused(|s| s.model.beta = Some(-0.1)), "model.beta");
         assert_eq!(refused(|s| s.model.max_steps = 0), "model.max_steps");
         assert_eq!(refused(|s| s.task.elements = 0), "task.elements");
         assert_eq!(
@@ -601,7 +618,7 @@ mod tests {
             .key()
         );
         let mut other = settings();
-        other.model.beta = 0.1;
+        other.model.beta = Some(0.1);
         let configuration = ConfigurationSpec::try_from(other).unwrap();
         assert_ne!(
             trial.key(),

@@ -34,10 +34,11 @@ impl From<&ConfigurationSpec> for wire::ConfigurationSpec {
                 lambda_p: model.lambda_p,
                 beta: model.beta,
                 max_steps: model.max_steps,
-                unroll: model.unroll.name().into(),
+                unroll: model.unroll.map(|unroll| unroll.name().into()),
                 epsilon: model.epsilon,
-                residual: model.residual.name().into(),
+                residual: model.residual.map(|residual| residual.name().into()),
                 halting_bias: model.halting_bias,
+                tau: model.tau,
             }),
             training: Some(wire::TrainingSpec {
                 updates: training.updates,
@@ -119,20 +120,15 @@ fn model_settings(model: &wire::ModelSpec) -> Result<ModelSettings, SpecError> {
         lambda_p: model.lambda_p,
         beta: model.beta,
         max_steps: model.max_steps,
-        unroll: named(
-            "model.unroll",
-            &model.unroll,
-            Unroll::from_name,
-            Unroll::NAMES,
-        )?,
+        unroll: (model.unroll.as_ref())
+            .map(|name| named("model.unroll", name, Unroll::from_name, Unroll::NAMES))
+            .transpose()?,
         epsilon: model.epsilon,
-        residual: named(
-            "model.residual",
-            &model.residual,
-            Residual::from_name,
-            Residual::NAMES,
-        )?,
+        residual: (model.residual.as_ref())
+            .map(|name| named("model.residual", name, Residual::from_name, Residual::NAMES))
+            .transpose()?,
         halting_bias: model.halting_bias,
+        tau: model.tau,
     })
 }
 
@@ -286,17 +282,28 @@ mod tests {
             any::<bool>(),
             any::<bool>(),
             any::<bool>(),
+            0usize..3,
         );
         (numbers, switches, 2u32..100, any::<u32>()).prop_map(
-            |((lambda_p, beta, max_steps, rate, seed), (a, b, c, d, e), elements, replicate)| {
+            |(
+                (lambda_p, beta, max_steps, rate, seed),
+                (a, b, c, d, e, kind),
+                elements,
+                replicate,
+            )| {
                 let pick = |which: bool, names: &'static [&'static str]| names[usize::from(which)];
+                let function = pick(c, StepFunction::NAMES);
+                let models = [
+                    serde_json::json!({ "kind": "ponder_net", "lambda_p": lambda_p, "beta": beta,
+                               "max_steps": max_steps, "residual": pick(b, Residual::NAMES),
+                               "step_function": function, "unroll": pick(d, Unroll::NAMES) }),
+                    serde_json::json!({ "kind": "act", "tau": beta, "step_function": function }),
+                    serde_json::json!({ "kind": "fixed", "max_steps": max_steps }),
+                ];
                 let settings = serde_json::json!({
                     "task": { "kind": "parity", "elements": elements,
                               "positions": pick(a, Positions::NAMES) },
-                    "model": { "kind": "ponder_net", "lambda_p": lambda_p, "beta": beta,
-                               "max_steps": max_steps, "residual": pick(b, Residual::NAMES),
-                               "step_function": pick(c, StepFunction::NAMES),
-                               "unroll": pick(d, Unroll::NAMES) },
+                    "model": models[kind],
                     "training": { "updates": 7, "learning_rate": rate,
                                   "gradient_clip": e.then_some(rate) },
                     "evaluation": { "extrapolate": e },

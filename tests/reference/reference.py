@@ -1,4 +1,5 @@
-"""Writes fixtures/*.json: PonderNet's loss and gradient in float64, from plain formulas.
+"""Writes fixtures/*.json: the losses of PonderNet, of ACT and of a fixed number of steps, and their
+gradients, in float64, from plain formulas.
 
 An implementation of its own, to check the one in worker/src/model against: probabilities are
 multiplied, not added in log space; samples are looped over; there is no automatic differentiation.
@@ -18,6 +19,7 @@ import numpy as np
 FIXTURES = Path(__file__).parent / "fixtures"
 ELEMENTS, HIDDEN, BATCH, MAX_STEPS = 3, 4, 5, 6
 LAMBDA_P, BETA, EPSILON = 0.35, 0.4, 0.25
+TAU, ACT_EPSILON = 0.3, 0.2
 STEP = 1e-30
 
 
@@ -92,8 +94,22 @@ def prior():
     return [p_n / sum(p) for p_n in p]
 
 
-def sample_terms(flat, case, x, label):
-    """Everything about one sample."""
+def act_distribution(lambdas):
+    """Graves 2016, equations 6 to 9: N is the first n with sum_{j<=n} lambda_j >= 1 - epsilon."""
+    p = []
+    for lambda_n in lambdas:
+        p.append(lambda_n)
+        halted = sum(p).real
+        if abs(halted - (1 - ACT_EPSILON)) < 1e-3:
+            raise Unfit
+        if halted >= 1 - ACT_EPSILON:
+            break
+    p[-1] = 1 - sum(p[:-1])
+    return p
+
+
+def logits_of(flat, case, x):
+    """The logits of all steps of one sample."""
     gates, ((w_y, b_y), (w_l, b_l)) = cut(flat, case["step_function"])
     h = np.zeros(HIDDEN)
     y, z = [], []
@@ -101,18 +117,35 @@ def sample_terms(flat, case, x, label):
         h = next_state(gates, x, h)
         y.append(h @ w_y + b_y)
         z.append(h @ w_l + b_l)
+    return y, z
+
+
+def cross_entropy(y, label):
+    probability = sigmoid(y) if label else 1 - sigmoid(y)
+    return -np.log(probability)
+
+
+def sample_terms(flat, case, x, label):
+    """Everything about one sample."""
+    y, z = logits_of(flat, case, x)
+    if case["kind"] == "act":
+        p = act_distribution([sigmoid(z_n) for z_n in z])
+        prediction = cross_entropy(sum(p_n * y_n for p_n, y_n in zip(p, y)), label)
+        # The steps taken, and the remainder.
+        return {"answer": y, "halting": z, "p": p, "prediction": prediction, "cost": len(p) + p[-1]}
+    if case["kind"] == "fixed":
+        p = [0.0] * (MAX_STEPS - 1) + [1.0]
+        return {"answer": y, "halting": z, "p": p, "prediction": cross_entropy(y[-1], label), "cost": 0}
     p = halting_distribution([sigmoid(z_n) for z_n in z], case["unroll"], case["residual"])
-    prediction = 0
-    for p_n, y_n in zip(p, y):
-        probability = sigmoid(y_n) if label else 1 - sigmoid(y_n)
-        prediction += p_n * -np.log(probability)
+    prediction = sum(p_n * cross_entropy(y_n, label) for p_n, y_n in zip(p, y))
     divergence = sum(p_n * np.log(p_n / q_n) for p_n, q_n in zip(p, prior()))
-    return {"answer": y, "halting": z, "p": p, "prediction": prediction, "divergence": divergence}
+    return {"answer": y, "halting": z, "p": p, "prediction": prediction, "cost": divergence}
 
 
 def loss(flat, case, xs, labels):
     samples = [sample_terms(flat, case, x, label) for x, label in zip(xs, labels)]
-    return sum(s["prediction"] + BETA * s["divergence"] for s in samples) / len(samples)
+    weight = {"ponder_net": BETA, "act": TAU, "fixed": 0}[case["kind"]]
+    return sum(s["prediction"] + weight * s["cost"] for s in samples) / len(samples)
 
 
 def gradient(flat, case, xs, labels):
@@ -136,17 +169,20 @@ def make(number, case):
     xs = random.choice([-1.0, 0.0, 1.0], (BATCH, ELEMENTS))
     labels = [bool(sum(x == 1) % 2) for x in xs]
     samples = [sample_terms(flat, case, x, label) for x, label in zip(xs, labels)]
-    if case["unroll"] == "cumulative":
+    if case.get("unroll") == "cumulative" or case["kind"] == "act":
         taken = {len(s["p"]) for s in samples}
         if MAX_STEPS not in taken or len(taken) < 2:
+            raise Unfit
+    if case["kind"] == "act":
+        # Samples that would take another step without epsilon.
+        halted = [sum(sigmoid(np.array(s["halting"][: len(s["p"])]))) for s in samples]
+        if sum(1 - ACT_EPSILON < total < 1 for total in halted) < 2:
             raise Unfit
     return case | {
         "elements": ELEMENTS,
         "hidden": HIDDEN,
         "max_steps": MAX_STEPS,
-        "lambda_p": LAMBDA_P,
-        "beta": BETA,
-        "epsilon": EPSILON,
+        **settings_of(case),
         "parameters": flat.tolist(),
         "x": xs.tolist(),
         "labels": labels,
@@ -154,10 +190,19 @@ def make(number, case):
         "halting_logits": [[float(v) for v in s["halting"]] for s in samples],
         "p": [[float(v) for v in s["p"]] for s in samples],
         "prediction": [float(s["prediction"]) for s in samples],
-        "divergence": [float(s["divergence"]) for s in samples],
+        "cost": [float(s["cost"]) for s in samples],
         "loss": float(loss(flat, case, xs, labels)),
         "gradient": [float(v) for v in gradient(flat, case, xs, labels)],
     }
+
+
+def settings_of(case):
+    """The numbers of the loss."""
+    return {
+        "ponder_net": {"lambda_p": LAMBDA_P, "beta": BETA, "epsilon": EPSILON},
+        "act": {"tau": TAU, "epsilon": ACT_EPSILON},
+        "fixed": {},
+    }[case["kind"]]
 
 
 def first_fit(case):
@@ -174,9 +219,15 @@ def main():
     choices = itertools.product(
         ("rnn", "gru"), ("fixed", "cumulative"), ("remainder", "normalise")
     )
+    cases = {}
     for step_function, unroll, residual in choices:
-        case = {"step_function": step_function, "unroll": unroll, "residual": residual}
-        path = FIXTURES / f"{step_function}_{unroll}_{residual}.json"
+        case = {"kind": "ponder_net", "step_function": step_function}
+        case |= {"unroll": unroll, "residual": residual}
+        cases[f"{step_function}_{unroll}_{residual}"] = case
+    for step_function, kind in itertools.product(("rnn", "gru"), ("act", "fixed")):
+        cases[f"{step_function}_{kind}"] = {"kind": kind, "step_function": step_function}
+    for name, case in cases.items():
+        path = FIXTURES / f"{name}.json"
         path.write_text(json.dumps(first_fit(case)) + "\n")
         print(path.name)
 

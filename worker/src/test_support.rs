@@ -1,5 +1,7 @@
 //! Trials for unit tests: a small valid one, changed as the test needs.
 
+pub(crate) mod reference;
+
 use burn::tensor::Device;
 use pondersweep_proto::spec::{Settings, TrialSpec};
 

@@ -50,7 +50,8 @@ statements! {
             trial_id, attempt, step, accuracy_interpolation, accuracy_expected_interpolation,
             ponder_steps_interpolation, ponder_steps_expected_interpolation, loss_interpolation,
             accuracy_extrapolation, accuracy_expected_extrapolation, ponder_steps_extrapolation,
-            ponder_steps_expected_extrapolation, loss_extrapolation, loss_training
+            ponder_steps_expected_extrapolation, loss_extrapolation, loss_training,
+            ponder_steps_computed
         )
         SELECT
             ?1, ?2, max(step),
@@ -64,7 +65,8 @@ statements! {
             max(value) FILTER (WHERE metric = 'ponder_steps_extrapolation'),
             max(value) FILTER (WHERE metric = 'ponder_steps_expected_extrapolation'),
             max(value) FILTER (WHERE metric = 'loss_extrapolation'),
-            max(value) FILTER (WHERE metric = 'loss_training')
+            max(value) FILTER (WHERE metric = 'loss_training'),
+            max(value) FILTER (WHERE metric = 'ponder_steps_computed')
         FROM observation
         WHERE trial_id = ?1 AND attempt = ?2 AND step = (
             SELECT max(step) FROM observation WHERE trial_id = ?1 AND attempt = ?2

@@ -141,6 +141,11 @@ fn scalar_terms(sweep: &Value, template: ConfigurationSpec) -> SweepTerms {
 fn check_axes(settings: &Settings, axes: &[SpaceAxis]) -> Result<(), Vec<Problem>> {
     let mut problems = Vec::new();
     for axis in axes {
+        // Once for the axis, whose values are as good as any.
+        if let Err(error) = settings.model.kind.admit(axis.parameter) {
+            problems.push(explain(&error, Some(axis.key.clone())));
+            continue;
+        }
         for (value, span) in &axis.values {
             let mut settings = settings.clone();
             let set = axis.parameter.set(&mut settings, value);

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 
 use pondersweep_proto::{
     shape::ShapeKey,
-    spec::{ConfigurationSpec, StepFunction, Unroll},
+    spec::{ConfigurationSpec, ModelKind, StepFunction},
 };
 use serde::Serialize;
 
@@ -41,8 +41,8 @@ pub struct Plan {
     pub evaluation_operations: f64,
     /// Time of one core for all of it, in hours.
     pub core_hours: f64,
-    /// True when some trials stop pondering early in training (`unroll = "cumulative"`): then all
-    /// operations and hours are upper bounds.
+    /// True when samples of some trials may stop pondering early in training (`unroll =
+    /// "cumulative"`, or `act`): then all operations and hours are upper bounds.
     pub is_upper_bound: bool,
     /// The same for each shape, in the order in which the search space meets them.
     pub shapes: Vec<ShapePlan>,
@@ -63,8 +63,10 @@ pub struct ShapePlan {
     pub max_steps: u32,
     /// Samples of one update.
     pub batch: u32,
-    /// How many steps training computes.
-    pub unroll: Unroll,
+    /// How halting is learnt.
+    pub kind: ModelKind,
+    /// Whether samples may stop before `max_steps` in training, each by itself.
+    pub stops_early: bool,
     /// Points of the search space.
     pub configurations: u64,
     /// Configurations times replicates.
@@ -108,9 +110,7 @@ impl Plan {
             training_operations: total(ShapePlan::training_operations),
             evaluation_operations: total(ShapePlan::evaluation_operations),
             core_hours: total(|shape| shape.core_hours),
-            is_upper_bound: shapes
-                .iter()
-                .any(|shape| shape.unroll == Unroll::Cumulative),
+            is_upper_bound: shapes.iter().any(|shape| shape.stops_early),
             shapes,
         }
     }
@@ -155,7 +155,8 @@ impl Group {
             elements: task.elements,
             max_steps: model.max_steps,
             batch: training.batch,
-            unroll: model.unroll,
+            kind: model.kind,
+            stops_early: self.example.method().stops_early(),
             configurations: self.configurations,
             trials,
             bundles: trials.div_ceil(cost.lanes.into()),
@@ -222,11 +223,30 @@ mod tests {
     use pondersweep_proto::parameter::{Parameter, ParameterValue};
     use proptest::prelude::*;
 
+    use pondersweep_proto::spec::{ModelSettings, Unroll};
+
     use super::*;
     use crate::sweep::{
-        Axis,
+        Axis, SweepTerms,
         test_support::{any_terms, terms},
     };
+
+    /// The template's task for another kind of model.
+    fn of_kind(terms: &SweepTerms, kind: ModelKind, tau: Option<f64>) -> ConfigurationSpec {
+        let mut settings = terms.template.to_settings();
+        settings.model = ModelSettings {
+            kind,
+            lambda_p: None,
+            beta: None,
+            tau,
+            unroll: None,
+            epsilon: None,
+            residual: None,
+            halting_bias: None,
+            ..settings.model
+        };
+        settings.try_into().unwrap()
+    }
 
     const COST: Cost = Cost {
         gigaflops_per_core: 50.0,
@@ -281,8 +301,15 @@ mod tests {
         let is_bound = |terms| Plan::of(&SweepSpec::new(terms).unwrap(), &COST).is_upper_bound;
         assert!(!is_bound(terms.clone()));
         let mut settings = terms.template.to_settings();
-        settings.model.unroll = Unroll::Cumulative;
+        settings.model.unroll = Some(Unroll::Cumulative);
         terms.template = settings.try_into().unwrap();
-        assert!(is_bound(terms));
+        assert!(is_bound(terms.clone()));
+        let act = of_kind(&terms, ModelKind::Act, Some(0.01));
+        let fixed = of_kind(&terms, ModelKind::Fixed, None);
+        terms.axes.clear();
+        terms.template = act;
+        assert!(is_bound(terms.clone()));
+        terms.template = fixed;
+        assert!(!is_bound(terms));
     }
 }

@@ -214,7 +214,7 @@ mod tests {
     fn the_templates_value_of_a_swept_setting_is_no_part_of_the_identity() {
         let mut other = terms();
         let mut settings = other.template.to_settings();
-        settings.model.lambda_p = 0.77;
+        settings.model.lambda_p = Some(0.77);
         other.template = settings.clone().try_into().unwrap();
         let id = SweepSpec::new(terms()).unwrap().id();
         assert_eq!(SweepSpec::new(other.clone()).unwrap().id(), id);

@@ -50,7 +50,8 @@ impl Replay {
         let seeds = Seeds::of(&trial);
         let configuration = &trial.configuration;
         Ok(Self {
-            parameters: Layout::of(configuration).initial(&seeds, configuration.model.halting_bias),
+            parameters: Layout::of(configuration)
+                .initial(&seeds, configuration.method().halting_bias()),
             batches: (0..updates)
                 .map(|update| ReplayedBatch::of(&trial, &seeds, update))
                 .collect(),

@@ -94,28 +94,37 @@ impl HaltingLoss {
     ) -> HaltingTerms {
         let samples = batch.labels.len();
         let size = batch.answer_logits.len();
-        assert!(
-            samples > 0 && size.is_multiple_of(samples),
-            "{size} logits of {samples} samples"
-        );
+        check_sizes(&batch, result);
         assert!(
             size / samples <= self.log_prior.len(),
             "more steps than the prior has"
         );
-        assert_eq!(batch.halting_logits.len(), size, "halting logits");
-        assert!(
-            batch.stop_steps.is_none_or(|stops| stops.len() == samples),
-            "stop steps"
-        );
-        assert_eq!(result.distribution.len(), size, "distribution");
-        assert_eq!(result.answer_logits.len(), size, "answer gradients");
-        assert_eq!(result.halting_logits.len(), size, "halting gradients");
         instructions.run(Evaluate {
             loss: self,
             batch,
             result,
         })
     }
+}
+
+/// Checks that all slices have the same steps and samples.
+///
+/// # Panics
+/// If they do not.
+pub(super) fn check_sizes(batch: &HaltingBatch<'_>, result: &HaltingResult<'_>) {
+    let (samples, size) = (batch.labels.len(), batch.answer_logits.len());
+    assert!(
+        samples > 0 && size.is_multiple_of(samples),
+        "{size} logits of {samples} samples"
+    );
+    assert_eq!(batch.halting_logits.len(), size, "halting logits");
+    assert!(
+        batch.stop_steps.is_none_or(|stops| stops.len() == samples),
+        "stop steps"
+    );
+    assert_eq!(result.distribution.len(), size, "distribution");
+    assert_eq!(result.answer_logits.len(), size, "answer gradients");
+    assert_eq!(result.halting_logits.len(), size, "halting gradients");
 }
 
 /// log p_G(n) = log(lambda_p (1 - lambda_p)^(n-1) / (1 - (1 - lambda_p)^N)), n = 1 ..= N.
@@ -188,16 +197,6 @@ impl Evaluate<'_, '_> {
         }
     }
 
-    /// 1 while a sample is at or before its stop step, else 0; and 1 exactly there.
-    #[inline(always)]
-    fn masks<S: Simd>(simd: S, chunk: &Chunk<S::V>, step: usize) -> (S::V, S::V) {
-        let (zero, one) = (simd.zero(), simd.splat(1.0));
-        let left = simd.sub(chunk.stop, simd.splat(step as f32));
-        let active = simd.min(one, simd.max(zero, left));
-        let beyond = simd.min(one, simd.max(zero, simd.sub(left, one)));
-        (active, simd.sub(active, beyond))
-    }
-
     /// Writes log p_n before normalising over `distribution`; returns the log of its sum, in two
     /// parts as the first can be so large that the second would drown in it.
     #[inline(always)]
@@ -209,7 +208,7 @@ impl Evaluate<'_, '_> {
             let at = self.at(chunk, step);
             let z = load_some(simd, &self.batch.halting_logits[at.clone()]);
             let (softplus, _) = softplus_and_sigmoid(simd, z);
-            let (active, last) = Self::masks(simd, chunk, step);
+            let (active, last) = step_masks(simd, chunk.stop, step);
             let halts = simd.sub(z, softplus);
             let halts = match self.loss.residual {
                 Residual::Remainder => simd.mul(halts, simd.sub(one, last)),
@@ -234,7 +233,7 @@ impl Evaluate<'_, '_> {
         let mut sum = simd.zero();
         for step in 0..self.steps() {
             let log_p = load_some(simd, &self.result.distribution[self.at(chunk, step)]);
-            let (active, _) = Self::masks(simd, chunk, step);
+            let (active, _) = step_masks(simd, chunk.stop, step);
             sum = simd.mul_add(active, exp(simd, simd.sub(log_p, largest)), sum);
         }
         log_from_one(simd, sum)
@@ -255,7 +254,7 @@ impl Evaluate<'_, '_> {
         let (mut prediction, mut divergence) = (simd.zero(), simd.zero());
         for step in 0..self.steps() {
             let at = self.at(chunk, step);
-            let (active, _) = Self::masks(simd, chunk, step);
+            let (active, _) = step_masks(simd, chunk.stop, step);
             let log_p = load_some(simd, &self.result.distribution[at.clone()]);
             let log_p = simd.sub(simd.sub(log_p, log_mass[0]), log_mass[1]);
             // Smaller masses would make subnormal gradients, which some CPUs compute very slowly.
@@ -284,7 +283,7 @@ impl Evaluate<'_, '_> {
         let mut later = simd.zero();
         for step in (0..self.steps()).rev() {
             let at = self.at(chunk, step);
-            let (active, last) = Self::masks(simd, chunk, step);
+            let (active, last) = step_masks(simd, chunk.stop, step);
             let p = load_some(simd, &self.result.distribution[at.clone()]);
             let c = load_some(simd, &self.result.halting_logits[at.clone()]);
             let lambda = sigmoid(
@@ -323,9 +322,20 @@ fn log_from_one<S: Simd>(simd: S, sum: S::V) -> S::V {
     simd.mul_add(two, correction, rough)
 }
 
+/// For a step counted from 0: 1 while a sample is at or before its stop step, else 0; and 1 exactly
+/// there.
+#[inline(always)]
+pub(super) fn step_masks<S: Simd>(simd: S, stop: S::V, step: usize) -> (S::V, S::V) {
+    let (zero, one) = (simd.zero(), simd.splat(1.0));
+    let left = simd.sub(stop, simd.splat(step as f32));
+    let active = simd.min(one, simd.max(zero, left));
+    let beyond = simd.min(one, simd.max(zero, simd.sub(left, one)));
+    (active, simd.sub(active, beyond))
+}
+
 /// The sum of a vector's first lanes.
 #[inline(always)]
-fn sum_some<S: Simd>(simd: S, vector: S::V, lanes: usize) -> f64 {
+pub(super) fn sum_some<S: Simd>(simd: S, vector: S::V, lanes: usize) -> f64 {
     let mut values = [0.0; 16];
     store_some(simd, &mut values[..lanes], vector);
     values[..lanes].iter().map(|&value| f64::from(value)).sum()

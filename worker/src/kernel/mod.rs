@@ -5,9 +5,9 @@
 //! lanes. Nothing here allocates after [`Workspace::new`], knows a tensor library, draws random
 //! numbers or reads a clock.
 //!
-//! Per update: [`Workspace::begin`], then [`Workspace::step`] for n = 1, 2, .. N (or
-//! [`Workspace::forward`] for all of them), [`HaltingLoss::evaluate`], [`Workspace::backward`] and
-//! [`Adam::update`].
+//! Per update: [`Workspace::forward`], or [`Workspace::forward_until`] where samples stop by
+//! themselves; then [`Loss::evaluate`], [`Workspace::backward`] and [`Adam::update`].
+//! [`Workspace::begin`] and [`Workspace::step`] compute a pass step by step.
 //!
 //! How it is fast: weights are packed once per update into the order the multiplications read
 //! them; tiles of eight samples keep their pre-activations in registers, where the gates' functions
@@ -18,6 +18,7 @@
     reason = "vector instructions and pointer arithmetic inside checked buffers; every block says why it is sound"
 )]
 
+mod act_loss;
 mod adam;
 mod backward;
 mod buffer;
@@ -27,6 +28,7 @@ mod forward;
 mod gru;
 mod halting_loss;
 mod instruction_set;
+mod loss;
 mod outer;
 mod packing;
 #[cfg(test)]
@@ -42,10 +44,12 @@ mod until;
 mod until_back;
 mod workspace;
 
+pub use act_loss::{ActLoss, ActTerms};
 pub use adam::{Adam, AdamSettings};
 pub use floor::FloorMultiplication;
 pub use halting_loss::{HaltingBatch, HaltingLoss, HaltingResult, HaltingSettings, HaltingTerms};
 pub use instruction_set::InstructionSet;
+pub use loss::Loss;
 pub use shape::{GateLayout, Layout, Shape};
 pub use until::{StopRule, Until};
 pub use workspace::{Purpose, Workspace};

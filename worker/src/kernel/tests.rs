@@ -1,5 +1,6 @@
 //! The kernels against plain double-precision loops, and those against finite differences.
 
+mod fixture;
 mod until;
 
 use pondersweep_proto::spec::StepFunction;

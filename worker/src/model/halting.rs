@@ -1,8 +1,14 @@
 //! When a sample halts (paper, sections 2.1 and 2.3), in log space: re-implementations that take
 //! `log(p_n)` of a product drop samples or produce NaN when a halting probability saturates.
 
-use burn::tensor::{Bool, Tensor, activation::log_sigmoid, s};
-use pondersweep_proto::spec::{ModelSettings, Residual, Unroll};
+use burn::tensor::{
+    Bool, Tensor,
+    activation::{log_sigmoid, sigmoid},
+    s,
+};
+use pondersweep_proto::spec::{ConfigurationSpec, Method, Residual, Unroll};
+
+use crate::kernel::StopRule;
 
 /// `log p_n` of the steps a sample does not take: small enough that `p_n` is exactly zero, and
 /// finite so that `p_n log p_n` is zero too.
@@ -13,8 +19,8 @@ const LOG_ZERO: f64 = -1e9;
 pub struct StepLimit {
     /// N, the most steps.
     max_steps: usize,
-    /// A sample ends once its mass not yet halted is below `exp` of this; minus infinity is never.
-    log_epsilon: f64,
+    /// When a sample stops before; `None` is never.
+    stop: Option<StopRule>,
 }
 
 impl StepLimit {
@@ -23,26 +29,46 @@ impl StepLimit {
     pub const fn fixed(max_steps: usize) -> Self {
         Self {
             max_steps,
-            log_epsilon: f64::NEG_INFINITY,
+            stop: None,
         }
     }
 
     /// Up to each sample's smallest n with `sum_{j<=n} p_j > 1 - epsilon`, at most `max_steps`.
     #[must_use]
-    pub fn cumulative(max_steps: usize, epsilon: f64) -> Self {
+    pub const fn cumulative(max_steps: usize, epsilon: f64) -> Self {
         Self {
             max_steps,
-            log_epsilon: epsilon.ln(),
+            stop: Some(StopRule::Remaining { epsilon }),
+        }
+    }
+
+    /// Up to each sample's smallest n with `sum_{j<=n} lambda_j >= 1 - epsilon`, at most
+    /// `max_steps` (Graves 2016, section 2.1).
+    #[must_use]
+    pub const fn cumulated(max_steps: usize, epsilon: f64) -> Self {
+        Self {
+            max_steps,
+            stop: Some(StopRule::Cumulated { epsilon }),
         }
     }
 
     /// The limit of a configuration's training.
     #[must_use]
-    pub fn of(model: &ModelSettings) -> Self {
-        let max_steps = model.max_steps as usize;
-        match model.unroll {
-            Unroll::Fixed => Self::fixed(max_steps),
-            Unroll::Cumulative => Self::cumulative(max_steps, model.epsilon),
+    pub fn of(configuration: &ConfigurationSpec) -> Self {
+        let max_steps = configuration.model.max_steps as usize;
+        Self::new(&configuration.method(), max_steps)
+    }
+
+    /// The limit of a method's training.
+    #[must_use]
+    pub const fn new(method: &Method, max_steps: usize) -> Self {
+        match method {
+            Method::PonderNet(settings) => match settings.unroll {
+                Unroll::Fixed => Self::fixed(max_steps),
+                Unroll::Cumulative => Self::cumulative(max_steps, settings.epsilon),
+            },
+            Method::Act(settings) => Self::cumulated(max_steps, settings.epsilon),
+            Method::Fixed => Self::fixed(max_steps),
         }
     }
 
@@ -52,16 +78,38 @@ impl StepLimit {
         self.max_steps
     }
 
-    /// The mass not yet halted below which a sample ends; `None` where none ends early.
+    /// When a sample stops before `max_steps`; `None` where none does.
     #[must_use]
-    pub fn epsilon(&self) -> Option<f64> {
-        self.is_cumulative().then(|| self.log_epsilon.exp())
+    pub const fn stop_rule(&self) -> Option<StopRule> {
+        self.stop
     }
 
-    /// Whether a sample may end before `max_steps`.
+    /// Steps that training computes for each sample, `[lanes, batch]`, from the logits of
+    /// `lambda_n`, `[lanes, steps, batch]`.
     #[must_use]
-    pub fn is_cumulative(&self) -> bool {
-        self.log_epsilon > f64::NEG_INFINITY
+    pub fn steps_taken(&self, halting_logits: Tensor<3>) -> Tensor<2> {
+        let halting_logits = halting_logits.inner();
+        let ones = halting_logits.ones_like();
+        let taken = match self.stop {
+            None => ones,
+            Some(StopRule::Remaining { epsilon }) => {
+                let log_survival = exclusive_sum(log_sigmoid(-halting_logits));
+                ones.mask_fill(log_survival.lower_elem(epsilon.ln()), 0.0)
+            }
+            Some(StopRule::Cumulated { epsilon }) => {
+                let halted = exclusive_sum(sigmoid(halting_logits));
+                ones.mask_fill(halted.greater_equal_elem(1.0 - epsilon), 0.0)
+            }
+        };
+        taken.sum_dim(1).squeeze_dim(1)
+    }
+
+    /// A sample ends once its mass not yet halted is below `exp` of this; minus infinity is never.
+    fn log_epsilon(&self) -> f64 {
+        match self.stop {
+            Some(StopRule::Remaining { epsilon }) => epsilon.ln(),
+            Some(StopRule::Cumulated { .. }) | None => f64::NEG_INFINITY,
+        }
     }
 }
 
@@ -69,9 +117,10 @@ impl StepLimit {
 pub(super) struct Pending {
     limit: StepLimit,
     steps: usize,
-    /// `sum_{j<=n} log(1 - lambda_j)`, `[lanes, batch]`; added up in the order
-    /// [`HaltingDistribution`] does, so that both agree to the bit.
-    log_survival: Option<Tensor<2>>,
+    /// `sum_{j<=n} log(1 - lambda_j)` or `sum_{j<=n} lambda_j`, `[lanes, batch]`; added up in the
+    /// order [`HaltingDistribution`] and [`ActHalting`](super::ActHalting) do, so that all agree to
+    /// the bit.
+    sum: Option<Tensor<2>>,
 }
 
 impl Pending {
@@ -79,7 +128,7 @@ impl Pending {
         Self {
             limit,
             steps: 0,
-            log_survival: None,
+            sum: None,
         }
     }
 
@@ -89,16 +138,22 @@ impl Pending {
         if self.steps >= self.limit.max_steps {
             return false;
         }
-        if !self.limit.is_cumulative() {
+        let Some(rule) = self.limit.stop else {
             return true;
-        }
-        let log_continue = log_sigmoid(-halting_logits());
-        let log_survival = match self.log_survival.take() {
-            None => log_continue,
-            Some(before) => before + log_continue,
         };
-        let done = log_survival.clone().lower_elem(self.limit.log_epsilon);
-        self.log_survival = Some(log_survival);
+        let term = match rule {
+            StopRule::Remaining { .. } => log_sigmoid(-halting_logits()),
+            StopRule::Cumulated { .. } => sigmoid(halting_logits()),
+        };
+        let sum = match self.sum.take() {
+            None => term,
+            Some(before) => before + term,
+        };
+        let done = match rule {
+            StopRule::Remaining { epsilon } => sum.clone().lower_elem(epsilon.ln()),
+            StopRule::Cumulated { epsilon } => sum.clone().greater_equal_elem(1.0 - epsilon),
+        };
+        self.sum = Some(sum);
         !done.all().into_scalar::<bool>()
     }
 }
@@ -120,7 +175,7 @@ impl HaltingDistribution {
         let log_halt = log_sigmoid(halting_logits.clone());
         let log_continue = log_sigmoid(-halting_logits);
         let log_survival = exclusive_sum(log_continue.clone());
-        let outside = log_survival.clone().lower_elem(limit.log_epsilon);
+        let outside = log_survival.clone().lower_elem(limit.log_epsilon());
         let log_p = match residual {
             // The last step takes what is left, as if its lambda were 1.
             Residual::Remainder => {
@@ -145,7 +200,7 @@ impl HaltingDistribution {
 }
 
 /// `sum_{j<n}` along the steps.
-fn exclusive_sum(terms: Tensor<3>) -> Tensor<3> {
+pub(super) fn exclusive_sum(terms: Tensor<3>) -> Tensor<3> {
     let [_, steps, _] = terms.dims();
     let zero = terms.clone().inner().narrow(1, 0, 1).zeros_like();
     if steps == 1 {
@@ -157,7 +212,7 @@ fn exclusive_sum(terms: Tensor<3>) -> Tensor<3> {
 
 /// The steps at or after which a sample is done; the last step computed always is one.
 fn last_steps(log_survival_after: Tensor<3>, limit: StepLimit) -> Tensor<3, Bool> {
-    let done = log_survival_after.lower_elem(limit.log_epsilon);
+    let done = log_survival_after.lower_elem(limit.log_epsilon());
     done.slice_fill(s![.., -1.., ..], true)
 }
 

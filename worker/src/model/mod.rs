@@ -4,7 +4,10 @@
 //! and no operation ever mixes two lanes. Code here takes the precision of the tensors it is
 //! given, so that tests can run it in `f64`.
 
+pub mod act;
+pub mod decision;
 pub mod halting;
+pub mod lane_losses;
 pub mod loss;
 pub mod parameters;
 pub mod ponder_net;
@@ -12,7 +15,10 @@ pub mod step_function;
 #[cfg(test)]
 mod tests;
 
+pub use act::ActHalting;
+pub use decision::Decision;
 pub use halting::{HaltingDistribution, StepLimit};
+pub use lane_losses::LaneLosses;
 pub use loss::Objective;
 pub use parameters::{Layout, Weights};
 pub use ponder_net::{Logits, unroll};

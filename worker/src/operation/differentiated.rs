@@ -15,7 +15,7 @@ use burn::backend::{
 };
 
 use super::{
-    extension::{HaltingLosses, Pondering, Unrolling},
+    extension::{FusedLosses, Pondering, Unrolling},
     flex::{self, Passes},
 };
 use crate::kernel::Purpose;
@@ -48,11 +48,11 @@ impl<C: CheckpointStrategy> Pondering for Autodiff<Flex, C> {
         (logits, Self::from_inner(stops))
     }
 
-    fn halting_losses(
+    fn lane_losses(
         logits: FloatTensor<Self>,
         stops: FloatTensor<Self>,
         targets: FloatTensor<Self>,
-        losses: HaltingLosses,
+        losses: FusedLosses,
     ) -> FloatTensor<Self> {
         assert!(!targets.is_tracked(), "targets have no gradient");
         let (stops, targets) = (stops.into_primitive(), targets.into_primitive());

@@ -8,7 +8,7 @@ use burn::backend::{Backend, backend_extension, tensor::FloatTensor};
 
 use super::workspaces::Workspaces;
 use crate::{
-    kernel::{Adam, AdamSettings, HaltingLoss, InstructionSet, Shape, StopRule},
+    kernel::{Adam, AdamSettings, InstructionSet, Loss, Shape, StopRule},
     model::Layout,
 };
 
@@ -41,18 +41,11 @@ impl Unrolling {
     }
 }
 
-/// The halting losses of a bundle's lanes, in their order.
+/// The losses of a bundle's lanes, in their order.
 #[derive(Clone, Debug)]
-pub(super) struct HaltingLosses {
-    pub(super) lanes: Arc<[LaneLoss]>,
+pub(super) struct FusedLosses {
+    pub(super) lanes: Arc<[Loss]>,
     pub(super) instructions: InstructionSet,
-}
-
-/// One lane's loss.
-#[derive(Clone, Debug)]
-pub(super) struct LaneLoss {
-    pub(super) beta: f64,
-    pub(super) loss: HaltingLoss,
 }
 
 /// One lane's optimiser.
@@ -77,11 +70,11 @@ pub(super) trait Pondering: Backend {
 
     /// The mean loss of each lane, `[lanes]`, from those logits and last steps, and from targets
     /// (+-1, `[lanes, batch]`). Differentiable in the logits.
-    fn halting_losses(
+    fn lane_losses(
         logits: FloatTensor<Self>,
         stops: FloatTensor<Self>,
         targets: FloatTensor<Self>,
-        losses: HaltingLosses,
+        losses: FusedLosses,
     ) -> FloatTensor<Self>;
 }
 

@@ -7,10 +7,12 @@ use burn::{
 };
 
 use super::{
-    extension::{HaltingLosses, LaneAdam, LaneLoss, Optimizing, Pondering, Unrolling},
+    extension::{FusedLosses, LaneAdam, Optimizing, Pondering, Unrolling},
     workspaces::Lent,
 };
-use crate::kernel::{HaltingBatch, HaltingResult, InstructionSet, Purpose, StopRule, Workspace};
+use crate::kernel::{
+    HaltingBatch, HaltingResult, InstructionSet, Loss, Purpose, StopRule, Workspace,
+};
 
 impl Pondering for Flex {
     fn unrolled(
@@ -27,11 +29,11 @@ impl Pondering for Flex {
         (logits, stops)
     }
 
-    fn halting_losses(
+    fn lane_losses(
         logits: FlexTensor,
         stops: FlexTensor,
         targets: FlexTensor,
-        losses: HaltingLosses,
+        losses: FusedLosses,
     ) -> FlexTensor {
         losses_and_gradient(logits, stops, targets, &losses).0
     }
@@ -146,7 +148,7 @@ pub(super) fn losses_and_gradient(
     logits: FlexTensor,
     stops: FlexTensor,
     targets: FlexTensor,
-    losses: &HaltingLosses,
+    losses: &FusedLosses,
 ) -> (FlexTensor, FlexTensor) {
     let (logits, stops, targets) = (in_order(logits), in_order(stops), in_order(targets));
     let shape: [usize; 4] = logits.shape().dims();
@@ -160,39 +162,40 @@ pub(super) fn losses_and_gradient(
     let outputs = logits.zip(gradient.chunks_exact_mut(size));
     let mut lane_losses = Vec::with_capacity(lanes);
     for ((lane, (stops, targets)), outputs) in losses.lanes.iter().zip(samples).zip(outputs) {
-        lane_losses.push(lane.evaluate(losses.instructions, stops, targets, outputs));
+        lane_losses.push(evaluate(
+            lane,
+            losses.instructions,
+            [stops, targets],
+            outputs,
+        ));
     }
     (tensor(lane_losses, [lanes]), tensor(gradient, shape))
 }
 
-impl LaneLoss {
-    /// The loss; its gradient goes where told. Logits and gradient are `[2, steps, batch]`.
-    #[expect(clippy::cast_possible_truncation, reason = "training is in f32")]
-    fn evaluate(
-        &self,
-        instructions: InstructionSet,
-        stops: &[f32],
-        targets: &[f32],
-        (logits, gradient): (&[f32], &mut [f32]),
-    ) -> f32 {
-        let size = logits.len() / 2;
-        let (answer_logits, halting_logits) = logits.split_at(size);
-        let (answer_gradient, halting_gradient) = gradient.split_at_mut(size);
-        let labels: Vec<f32> = targets.iter().map(|target| 0.5 + 0.5 * target).collect();
-        let batch = HaltingBatch {
-            answer_logits,
-            halting_logits,
-            labels: &labels,
-            stop_steps: Some(stops),
-        };
-        let mut result = HaltingResult {
-            distribution: &mut vec![0.0; size],
-            answer_logits: answer_gradient,
-            halting_logits: halting_gradient,
-        };
-        let terms = self.loss.evaluate(instructions, batch, &mut result);
-        (terms.prediction + self.beta * terms.divergence) as f32
-    }
+/// One lane's loss; its gradient goes where told. Logits and gradient are `[2, steps, batch]`.
+#[expect(clippy::cast_possible_truncation, reason = "training is in f32")]
+fn evaluate(
+    loss: &Loss,
+    instructions: InstructionSet,
+    [stops, targets]: [&[f32]; 2],
+    (logits, gradient): (&[f32], &mut [f32]),
+) -> f32 {
+    let size = logits.len() / 2;
+    let (answer_logits, halting_logits) = logits.split_at(size);
+    let (answer_gradient, halting_gradient) = gradient.split_at_mut(size);
+    let labels: Vec<f32> = targets.iter().map(|target| 0.5 + 0.5 * target).collect();
+    let batch = HaltingBatch {
+        answer_logits,
+        halting_logits,
+        labels: &labels,
+        stop_steps: Some(stops),
+    };
+    let mut result = HaltingResult {
+        distribution: &mut vec![0.0; size],
+        answer_logits: answer_gradient,
+        halting_logits: halting_gradient,
+    };
+    loss.evaluate(instructions, batch, &mut result) as f32
 }
 
 /// The gradient in the logits, lane by lane times what the loss's own gradient is.

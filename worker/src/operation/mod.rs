@@ -29,7 +29,7 @@ use burn::{
 };
 
 pub use network::{Network, Outputs, Parameters};
-pub use objective::{LaneObjective, Objective};
+pub use objective::Objective;
 pub use optimizer::Optimizer;
 
 /// Which body computes a bundle's operations.

@@ -10,10 +10,7 @@ use super::{
     extension::{Pondering, Unrolling},
     workspaces::Workspaces,
 };
-use crate::{
-    kernel::StopRule,
-    model::{Layout, Logits, StepLimit, Weights, unroll},
-};
+use crate::model::{Layout, Logits, StepLimit, Weights, loss, unroll};
 
 /// A network without its parameters, and the way its device computes it.
 #[derive(Clone, Debug)]
@@ -92,15 +89,29 @@ impl Network {
         self.unroll_to(parameters, x, StepLimit::fixed(self.limit.max_steps()))
     }
 
+    /// The mean steps that an unroll up to the limit of training computes for a sample of each lane.
+    #[must_use]
+    pub fn mean_steps(&self, outputs: &Outputs) -> Vec<f64> {
+        let [lanes, _, steps, _] = outputs.logits.dims();
+        if self.limit.stop_rule().is_none() {
+            #[expect(clippy::cast_precision_loss, reason = "at most a thousand steps")]
+            return vec![steps as f64; lanes];
+        }
+        let taken = match &outputs.stops {
+            Some(stops) => stops.clone().inner(),
+            None => self.limit.steps_taken(outputs.apart().halting),
+        };
+        let means = loss::per_lane(taken).try_into_vec_as();
+        means.expect("a device gives back numbers of its own")
+    }
+
     fn unroll_to(&self, parameters: &Parameters, x: &Tensor<3>, limit: StepLimit) -> Outputs {
         match (&parameters.0, &self.kernels) {
             (Form::Rows(rows), Some(workspaces)) => {
                 let unrolling = Unrolling {
                     layout: self.layout,
                     steps: limit.max_steps(),
-                    stop: limit
-                        .epsilon()
-                        .map(|epsilon| StopRule::Remaining { epsilon }),
+                    stop: limit.stop_rule(),
                     workspaces: workspaces.clone(),
                 };
                 let (rows, x) = (rows.clone().into_dispatch(), x.clone().into_dispatch());

@@ -4,56 +4,37 @@ use burn::{
     backend::Dispatch,
     tensor::{Device, Tensor},
 };
-use pondersweep_proto::spec::Residual;
+use pondersweep_proto::spec::Method;
 
 use super::{
     Body,
-    extension::{HaltingLosses, LaneLoss, Pondering},
+    extension::{FusedLosses, Pondering},
     network::Outputs,
 };
 use crate::{
-    kernel::{HaltingLoss, HaltingSettings, InstructionSet},
-    model::{self, HaltingDistribution, StepLimit, loss},
+    kernel::{InstructionSet, Loss},
+    model::{LaneLosses, StepLimit, loss},
 };
 
-/// The numbers of one lane that make its loss.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct LaneObjective {
-    /// Parameter of the geometric prior, in (0, 1).
-    pub lambda_p: f64,
-    /// Weight of the divergence from it.
-    pub beta: f64,
-}
-
-/// PonderNet's loss of every lane of a bundle.
+/// The loss of every lane of a bundle, by the method it learns to halt with.
 #[derive(Clone, Debug)]
 pub struct Objective {
-    limit: StepLimit,
-    residual: Residual,
-    plain: model::Objective,
-    fused: Option<HaltingLosses>,
+    plain: LaneLosses,
+    fused: Option<FusedLosses>,
 }
 
 impl Objective {
-    /// The losses of these lanes.
+    /// The losses of lanes with these methods and the step limit of training.
+    ///
+    /// # Panics
+    /// There is no lane, or the lanes differ in more than the numbers of a lane.
     #[must_use]
-    pub fn new(
-        lanes: &[LaneObjective],
-        limit: StepLimit,
-        residual: Residual,
-        body: Body,
-        device: &Device,
-    ) -> Self {
-        let numbers =
-            |number: fn(&LaneObjective) -> f64| -> Vec<f64> { lanes.iter().map(number).collect() };
-        let (lambda_p, beta) = (numbers(|lane| lane.lambda_p), numbers(|lane| lane.beta));
-        let lane_loss = |lane| lane_loss(lane, limit.max_steps(), residual);
+    pub fn new(methods: &[Method], limit: StepLimit, body: Body, device: &Device) -> Self {
+        let loss = |method| Loss::new(method, limit.max_steps());
         Self {
-            limit,
-            residual,
-            plain: model::Objective::new(&lambda_p, &beta, limit.max_steps(), device),
-            fused: (body == Body::Kernels).then(|| HaltingLosses {
-                lanes: lanes.iter().map(lane_loss).collect(),
+            plain: LaneLosses::new(methods, limit, device),
+            fused: (body == Body::Kernels).then(|| FusedLosses {
+                lanes: methods.iter().map(loss).collect(),
                 instructions: InstructionSet::detect(),
             }),
         }
@@ -68,29 +49,10 @@ impl Objective {
                 let stops = stops.clone().into_dispatch();
                 let logits = outputs.logits.into_dispatch();
                 let targets = targets.clone().into_dispatch();
-                let losses = Dispatch::halting_losses(logits, stops, targets, losses.clone());
+                let losses = Dispatch::lane_losses(logits, stops, targets, losses.clone());
                 Tensor::from_dispatch(losses)
             }
-            _ => {
-                let logits = outputs.apart();
-                let (limit, residual) = (self.limit, self.residual);
-                let halting = HaltingDistribution::new(logits.halting.clone(), limit, residual);
-                loss::per_lane(self.plain.per_sample(&logits, &halting, targets))
-            }
+            _ => loss::per_lane(self.plain.per_sample(&outputs.apart(), targets)),
         }
-    }
-}
-
-fn lane_loss(lane: &LaneObjective, max_steps: usize, residual: Residual) -> LaneLoss {
-    let &LaneObjective { lambda_p, beta } = lane;
-    let settings = HaltingSettings {
-        lambda_p,
-        beta,
-        max_steps,
-        residual,
-    };
-    LaneLoss {
-        beta,
-        loss: HaltingLoss::new(&settings),
     }
 }

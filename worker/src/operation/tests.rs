@@ -2,12 +2,12 @@
 //! reference of `tests/reference/reference.py`.
 
 use burn::tensor::{Tensor, TensorData};
-use pondersweep_proto::spec::{Residual, StepFunction, Unroll};
+use pondersweep_proto::spec::{Act, Method, PonderNet, Residual, StepFunction, Unroll};
 
-use super::{Body, LaneObjective, Network, Objective};
+use super::{Body, Network, Objective};
 use crate::{
     model::{Layout, StepLimit},
-    test_support::device,
+    test_support::{device, reference::Fixture},
 };
 
 /// Relative to the largest number: a few hundred roundings of numbers of order one.
@@ -17,9 +17,8 @@ const TOLERANCE: f64 = 3e-6;
 #[derive(Clone)]
 struct Case {
     layout: Layout,
-    limit: StepLimit,
-    residual: Residual,
-    lanes: Vec<LaneObjective>,
+    max_steps: usize,
+    methods: Vec<Method>,
     /// `[lanes, parameters]`.
     parameters: Vec<f64>,
     /// `[lanes, batch, elements]`.
@@ -30,6 +29,7 @@ struct Case {
 
 /// What comes of it.
 struct Results {
+    steps: Vec<f64>,
     outputs: Vec<f64>,
     losses: Vec<f64>,
     gradient: Vec<f64>,
@@ -37,7 +37,7 @@ struct Results {
 
 impl Case {
     /// Made-up numbers of order one.
-    fn new(step_function: StepFunction, residual: Residual, lanes: usize) -> Self {
+    fn new(step_function: StepFunction, methods: Vec<Method>) -> Self {
         let layout = Layout {
             step_function,
             elements: 5,
@@ -48,15 +48,11 @@ impl Case {
             let wave = |index| (f64::from(index) * frequency).sin() * size;
             (0..u32::try_from(count).unwrap()).map(wave).collect()
         };
-        let lane = |number| LaneObjective {
-            lambda_p: 0.1 + 0.2 * f64::from(number),
-            beta: 0.01 + 0.5 * f64::from(number),
-        };
+        let lanes = methods.len();
         Self {
             layout,
-            limit: StepLimit::fixed(6),
-            residual,
-            lanes: (0..u32::try_from(lanes).unwrap()).map(lane).collect(),
+            max_steps: 6,
+            methods,
             parameters: waves(lanes * layout.size(), 1.7, 0.4),
             x: waves(lanes * batch * layout.elements, 0.9, 1.0),
             targets: waves(lanes * batch, 2.3, 1.0)
@@ -72,25 +68,32 @@ impl Case {
 
     /// Each lane's loss is given another weight, as a sum alone would not show a mix-up.
     fn run(&self, body: Body, weigh: fn(Tensor<1>) -> Tensor<1>) -> Results {
-        self.run_on(&Network::new(self.layout, self.limit, body), body, weigh)
+        let network = Network::new(self.layout, self.limit(), body);
+        self.run_on(&network, body, weigh)
+    }
+
+    fn limit(&self) -> StepLimit {
+        StepLimit::new(&self.methods[0], self.max_steps)
     }
 
     fn run_on(&self, network: &Network, body: Body, weigh: fn(Tensor<1>) -> Tensor<1>) -> Results {
-        let (lanes, size) = (self.lanes.len(), self.layout.size());
+        let (lanes, size) = (self.methods.len(), self.layout.size());
         let batch = self.targets.len() / lanes;
         let rows = Self::tensor(&self.parameters, [lanes, size]);
         let x = Self::tensor(&self.x, [lanes, batch, self.layout.elements]);
         let targets = Self::tensor(&self.targets, [lanes, batch]);
 
-        let objective = Objective::new(&self.lanes, self.limit, self.residual, body, &device());
+        let objective = Objective::new(&self.methods, self.limit(), body, &device());
         let parameters = network.tracked(&rows);
         let outputs = network.unroll(&parameters, &x);
+        let steps = network.mean_steps(&outputs);
         let losses = objective.losses(outputs.clone(), &targets);
         let mut gradients = weigh(losses.clone()).sum().backward();
         let gradient = parameters.gradient(&mut gradients);
 
         let constant = network.unroll(&network.constant(&rows), &x);
         let results = Results {
+            steps,
             outputs: numbers(outputs.logits.inner()),
             losses: numbers(losses.inner()),
             gradient: numbers(gradient),
@@ -125,19 +128,14 @@ fn fused_losses_and_gradients_are_those_burn_derives_from_the_plain_program() {
     let weights: [fn(Tensor<1>) -> Tensor<1>; 2] =
         [|losses| losses, |losses| losses.clone() * losses];
     for case in each_case() {
-        for limit in [StepLimit::fixed(6), StepLimit::cumulative(6, 0.2)] {
-            for weigh in weights {
-                let case = Case {
-                    limit,
-                    ..case.clone()
-                };
-                let fused = case.run(Body::Kernels, weigh);
-                let plain = case.run(Body::Tensors, weigh);
-                assert_close(&fused.losses, &plain.losses, "loss");
-                assert_close(&fused.gradient, &plain.gradient, "gradient");
-                if !limit.is_cumulative() {
-                    assert_close(&fused.outputs, &plain.outputs, "output");
-                }
+        for weigh in weights {
+            let fused = case.run(Body::Kernels, weigh);
+            let plain = case.run(Body::Tensors, weigh);
+            assert_eq!(fused.steps, plain.steps);
+            assert_close(&fused.losses, &plain.losses, "loss");
+            assert_close(&fused.gradient, &plain.gradient, "gradient");
+            if case.limit().stop_rule().is_none() {
+                assert_close(&fused.outputs, &plain.outputs, "output");
             }
         }
     }
@@ -146,56 +144,54 @@ fn fused_losses_and_gradients_are_those_burn_derives_from_the_plain_program() {
 fn each_case() -> Vec<Case> {
     let mut cases = Vec::new();
     for step_function in [StepFunction::Rnn, StepFunction::Gru] {
-        for residual in [Residual::Remainder, Residual::Normalise] {
+        for method in each_method() {
             for lanes in [1, 3] {
-                cases.push(Case::new(step_function, residual, lanes));
+                let methods = (0..lanes).map(&method).collect();
+                cases.push(Case::new(step_function, methods));
             }
         }
     }
     cases
 }
 
-#[derive(serde::Deserialize)]
-struct Fixture {
-    step_function: StepFunction,
-    unroll: Unroll,
-    residual: Residual,
-    elements: usize,
-    hidden: usize,
-    max_steps: usize,
-    epsilon: f64,
-    lambda_p: f64,
-    beta: f64,
-    parameters: Vec<f64>,
-    x: Vec<Vec<f64>>,
-    labels: Vec<bool>,
-    loss: f64,
-    gradient: Vec<f64>,
+/// The ways to learn halting, each as the method of the numbered lane.
+fn each_method() -> Vec<Box<dyn Fn(u32) -> Method>> {
+    let mut methods: Vec<Box<dyn Fn(u32) -> Method>> = vec![
+        Box::new(|lane| {
+            Method::Act(Act {
+                tau: 0.01 + 0.5 * f64::from(lane),
+                epsilon: 0.3,
+                halting_bias: 1.0,
+            })
+        }),
+        Box::new(|_| Method::Fixed),
+    ];
+    for residual in [Residual::Remainder, Residual::Normalise] {
+        for unroll in [Unroll::Fixed, Unroll::Cumulative] {
+            methods.push(Box::new(move |lane| ponder_net(lane, unroll, residual)));
+        }
+    }
+    methods
+}
+
+fn ponder_net(lane: u32, unroll: Unroll, residual: Residual) -> Method {
+    Method::PonderNet(PonderNet {
+        lambda_p: 0.1 + 0.2 * f64::from(lane),
+        beta: 0.01 + 0.5 * f64::from(lane),
+        unroll,
+        epsilon: 0.2,
+        residual,
+        halting_bias: 0.0,
+    })
 }
 
 impl Fixture {
     fn case(&self) -> Case {
-        let Self {
-            step_function,
-            elements,
-            hidden,
-            lambda_p,
-            beta,
-            ..
-        } = *self;
         let target = |odd: &bool| if *odd { 1.0 } else { -1.0 };
         Case {
-            layout: Layout {
-                step_function,
-                elements,
-                hidden,
-            },
-            limit: match self.unroll {
-                Unroll::Fixed => StepLimit::fixed(self.max_steps),
-                Unroll::Cumulative => StepLimit::cumulative(self.max_steps, self.epsilon),
-            },
-            residual: self.residual,
-            lanes: vec![LaneObjective { lambda_p, beta }],
+            layout: self.layout(),
+            max_steps: self.max_steps,
+            methods: vec![self.method()],
             parameters: self.parameters.clone(),
             x: self.x.concat(),
             targets: self.labels.iter().map(target).collect(),
@@ -203,21 +199,9 @@ impl Fixture {
     }
 }
 
-const FIXTURES: [&str; 8] = [
-    include_str!("../../../tests/reference/fixtures/rnn_fixed_remainder.json"),
-    include_str!("../../../tests/reference/fixtures/rnn_fixed_normalise.json"),
-    include_str!("../../../tests/reference/fixtures/rnn_cumulative_remainder.json"),
-    include_str!("../../../tests/reference/fixtures/rnn_cumulative_normalise.json"),
-    include_str!("../../../tests/reference/fixtures/gru_fixed_remainder.json"),
-    include_str!("../../../tests/reference/fixtures/gru_fixed_normalise.json"),
-    include_str!("../../../tests/reference/fixtures/gru_cumulative_remainder.json"),
-    include_str!("../../../tests/reference/fixtures/gru_cumulative_normalise.json"),
-];
-
 #[test]
 fn fused_losses_and_gradients_agree_with_the_reference() {
-    for text in FIXTURES {
-        let fixture: Fixture = serde_json::from_str(text).unwrap();
+    for fixture in Fixture::all() {
         let results = fixture.case().run(Body::Kernels, |losses| losses);
         assert_close(&results.losses, &[fixture.loss], "loss");
         assert_close(&results.gradient, &fixture.gradient, "gradient");
@@ -226,8 +210,11 @@ fn fused_losses_and_gradients_agree_with_the_reference() {
 
 #[test]
 fn a_graph_that_is_not_differentiated_leaves_no_trace_in_the_next() {
-    let case = Case::new(StepFunction::Gru, Residual::Remainder, 2);
-    let network = Network::new(case.layout, case.limit, Body::Kernels);
+    let case = Case::new(
+        StepFunction::Gru,
+        vec![ponder_net(1, Unroll::Fixed, Residual::Remainder); 2],
+    );
+    let network = Network::new(case.layout, case.limit(), Body::Kernels);
     let run = || case.run_on(&network, Body::Kernels, |losses| losses);
     let first = run();
     let other = Case::tensor(&vec![9.0; case.parameters.len()], [2, case.layout.size()]);

@@ -3,17 +3,18 @@
 //! instead of a state: training goes on to the bit or from the beginning, never in between.
 //!
 //! Format 1, all numbers little-endian: `PSCKPT`, the format (u16); device, backend, instructions
-//! and binary, each a length (u16) and UTF-8; the trial's key, the updates done, the number of
-//! losses not yet reported (u64 each), their sum (f64); the number of parameters (u64), the
-//! parameters, the first and the second moments (f32 each); the SHA-256 of everything before it.
+//! and binary, each a length (u16) and UTF-8; the trial's key, the updates done, those not yet
+//! reported (u64 each), the sums of their losses and steps (f64 each); the number of parameters
+//! (u64), the parameters, their first and second moments (f32 each); the SHA-256 of everything
+//! before it.
 
 mod bytes;
 
-use pondersweep_proto::id::ContentKey;
+use pondersweep_proto::spec::TrialSpec;
 use sha2::{Digest as _, Sha256};
 
-use super::{LaneState, lane::Means};
-use crate::kernel::Adam;
+use super::{LaneState, lane::Sums};
+use crate::{kernel::Adam, model::Layout};
 use bytes::{Reader, TooShort, Writer};
 
 /// The first bytes of every checkpoint.
@@ -77,11 +78,11 @@ impl From<TooShort> for RefusedCheckpoint {
 
 /// The state of a trial's lane as bytes.
 #[must_use]
-pub fn encode(state: &LaneState, trial: ContentKey, origin: &Origin) -> Vec<u8> {
+pub fn encode(state: &LaneState, trial: &TrialSpec, origin: &Origin) -> Vec<u8> {
     let LaneState {
         parameters,
         optimizer,
-        means,
+        sums,
     } = state;
     let mut writer = Writer::default();
     writer.bytes(MAGIC);
@@ -89,10 +90,11 @@ pub fn encode(state: &LaneState, trial: ContentKey, origin: &Origin) -> Vec<u8> 
     for (_, part) in origin.parts() {
         writer.text(part);
     }
-    writer.u64(trial.as_u64());
+    writer.u64(trial.key().as_u64());
     writer.u64(optimizer.updates);
-    writer.u64(means.updates);
-    writer.f64(means.loss);
+    writer.u64(sums.updates);
+    writer.f64(sums.loss);
+    writer.f64(sums.steps);
     writer.u64(parameters.len() as u64);
     writer.f32s(parameters);
     writer.f32s(&optimizer.first_moment);
@@ -103,15 +105,14 @@ pub fn encode(state: &LaneState, trial: ContentKey, origin: &Origin) -> Vec<u8> 
     bytes
 }
 
-/// The state in the bytes, if it is of this trial and origin and has so many parameters.
+/// The state in the bytes, if it is of this trial and origin.
 ///
 /// # Errors
 /// It is not: the trial must start at update 0.
 pub fn decode(
     bytes: &[u8],
-    trial: ContentKey,
+    trial: &TrialSpec,
     origin: &Origin,
-    parameters: usize,
 ) -> Result<LaneState, RefusedCheckpoint> {
     let mut reader = Reader::new(checked(bytes)?);
     reader.bytes(MAGIC.len() + size_of_val(&FORMAT))?;
@@ -122,14 +123,16 @@ pub fn decode(
             return Err(RefusedCheckpoint::OtherOrigin { what, found });
         }
     }
-    if reader.u64()? != trial.as_u64() {
+    if reader.u64()? != trial.key().as_u64() {
         return Err(RefusedCheckpoint::OtherTrial);
     }
     let updates = reader.u64()?;
-    let means = Means {
+    let sums = Sums {
         updates: reader.u64()?,
         loss: reader.f64()?,
+        steps: reader.f64()?,
     };
+    let parameters = Layout::of(&trial.configuration).size();
     if reader.u64()? != parameters as u64 {
         return Err(RefusedCheckpoint::Damaged("it has other parameters"));
     }
@@ -140,7 +143,7 @@ pub fn decode(
             second_moment: reader.f32s(parameters)?,
             updates,
         },
-        means,
+        sums,
     };
     match reader.rest() {
         [] => Ok(state),
@@ -169,9 +172,7 @@ fn checked(bytes: &[u8]) -> Result<&[u8], RefusedCheckpoint> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::test_support::trial;
-
-    const PARAMETERS: usize = 5;
+    use crate::test_support;
 
     fn origin() -> Origin {
         Origin {
@@ -182,44 +183,54 @@ mod tests {
         }
     }
 
-    fn key() -> ContentKey {
-        trial(|_| {}).key()
+    /// The smallest network, so that every byte can be tried.
+    fn trial() -> TrialSpec {
+        test_support::trial(|settings| {
+            settings.task.elements = 1;
+            settings.model.hidden = 1;
+        })
     }
 
     /// With numbers that only survive bit by bit.
     fn state() -> LaneState {
-        let subnormal = f32::from_bits(1);
+        let special = [0.1, -0.0, f32::from_bits(1), f32::MIN, 3.25, f32::EPSILON];
+        let size = Layout::of(&trial().configuration).size();
+        let numbers = |first| special.iter().copied().cycle().skip(first).take(size);
         LaneState {
-            parameters: vec![0.1, -0.0, subnormal, f32::MIN, 3.25],
+            parameters: numbers(0).collect(),
             optimizer: Adam {
-                first_moment: vec![-1e-30, 2.0, 0.0, -subnormal, f32::EPSILON],
-                second_moment: vec![1e-30, 4.0, 0.0, f32::MAX, 0.5],
+                first_moment: numbers(1).collect(),
+                second_moment: numbers(2).collect(),
                 updates: 12_345,
             },
-            means: Means {
+            sums: Sums {
                 updates: 345,
                 loss: 0.1 + 0.2,
+                steps: 1e300,
             },
         }
     }
 
+    fn encoded() -> Vec<u8> {
+        encode(&state(), &trial(), &origin())
+    }
+
     fn refusal(bytes: &[u8]) -> RefusedCheckpoint {
-        decode(bytes, key(), &origin(), PARAMETERS).unwrap_err()
+        decode(bytes, &trial(), &origin()).unwrap_err()
     }
 
     #[test]
     fn a_state_comes_back_to_the_bit() {
-        let bytes = encode(&state(), key(), &origin());
-        let back = decode(&bytes, key(), &origin(), PARAMETERS).unwrap();
+        let back = decode(&encoded(), &trial(), &origin()).unwrap();
+        assert_eq!(back, state());
         assert_eq!(back.updates_done(), 12_345);
         // Equal numbers may differ in bits (-0.0), equal bytes do not.
-        assert_eq!(encode(&back, key(), &origin()), bytes);
-        assert_eq!(back, state());
+        assert_eq!(encode(&back, &trial(), &origin()), encoded());
     }
 
     #[test]
     fn a_checkpoint_with_any_byte_changed_or_missing_is_refused() {
-        let bytes = encode(&state(), key(), &origin());
+        let bytes = encoded();
         for index in 0..bytes.len() {
             let mut changed = bytes.clone();
             changed[index] ^= 0x10;
@@ -231,19 +242,18 @@ mod tests {
 
     #[test]
     fn another_device_backend_instruction_set_or_binary_is_refused_by_name() {
-        let bytes = encode(&state(), key(), &origin());
         let others: [(&str, fn(&mut Origin)); 4] = [
             ("device", |origin| origin.device = "cuda:0".into()),
             ("backend", |origin| origin.backend = "tch".into()),
             ("instruction set", |origin| {
-                origin.instructions = "avx2".into()
+                origin.instructions = "avx2".into();
             }),
             ("binary", |origin| origin.binary_sha256 = "cd".repeat(32)),
         ];
         for (expected, change) in others {
             let mut other = origin();
             change(&mut other);
-            let refused = decode(&bytes, key(), &other, PARAMETERS).unwrap_err();
+            let refused = decode(&encoded(), &trial(), &other).unwrap_err();
             let RefusedCheckpoint::OtherOrigin { what, .. } = refused else {
                 panic!("{refused:?}")
             };
@@ -253,9 +263,9 @@ mod tests {
 
     #[test]
     fn another_trials_checkpoint_is_refused() {
-        let bytes = encode(&state(), trial(|_| {}).key(), &origin());
-        let other = trial(|settings| settings.model.beta = 0.5).key();
-        let refused = decode(&bytes, other, &origin(), PARAMETERS).unwrap_err();
+        let mut other = trial();
+        other.replicate += 1;
+        let refused = decode(&encoded(), &other, &origin()).unwrap_err();
         assert_eq!(refused, RefusedCheckpoint::OtherTrial);
     }
 
@@ -271,9 +281,11 @@ mod tests {
 
     #[test]
     fn a_state_of_another_size_is_refused() {
-        let bytes = encode(&state(), key(), &origin());
-        for parameters in [0, PARAMETERS - 1, PARAMETERS + 1, usize::MAX] {
-            decode(&bytes, key(), &origin(), parameters).unwrap_err();
+        for change in [-1, 1] {
+            let mut state = state();
+            let size = state.parameters.len().checked_add_signed(change).unwrap();
+            state.parameters.resize(size, 0.0);
+            refusal(&encode(&state, &trial(), &origin()));
         }
     }
 }

@@ -1,7 +1,8 @@
-//! What one lane is on the host: its seeds, its settings, and the losses it still has to report.
+//! What one lane is on the host: its seeds, its settings, and what it still has to report.
 
-use pondersweep_proto::spec::{Settings, TrialSpec};
+use pondersweep_proto::spec::{Method, Settings};
 
+use super::Start;
 use crate::seed::Seeds;
 
 /// One trial of a running bundle.
@@ -11,42 +12,89 @@ pub(super) struct Lane {
     pub(super) index: usize,
     pub(super) seeds: Seeds,
     pub(super) settings: Settings,
-    /// Since the last observation.
-    pub(super) means: Means,
+    pub(super) method: Method,
+    /// Over the updates since the last observation.
+    pub(super) sums: Sums,
 }
 
-/// What training says of itself between two observations, as sums.
+/// What one update found of a lane.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Update {
+    /// The mean loss of the batch, before the step.
+    pub(super) loss: f64,
+    /// The norm of its gradient, before clipping.
+    pub(super) gradient_norm: f64,
+    /// The mean steps computed for a sample.
+    pub(super) steps: f64,
+}
+
+/// Sums over updates.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub(super) struct Means {
+pub(super) struct Sums {
     pub(super) updates: u64,
     pub(super) loss: f64,
+    pub(super) steps: f64,
+}
+
+/// Means over updates.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Means {
+    pub(super) loss: f64,
+    pub(super) steps: f64,
 }
 
 impl Lane {
-    pub(super) fn new(index: usize, trial: &TrialSpec) -> Self {
+    pub(super) fn new(index: usize, Start { trial, state }: &Start) -> Self {
         Self {
             index,
             seeds: Seeds::of(trial),
             settings: trial.configuration.to_settings(),
-            means: Means::default(),
+            method: trial.configuration.method(),
+            sums: state
+                .as_ref()
+                .map_or_else(Sums::default, |state| state.sums),
         }
     }
 
-    /// Remembers the loss of an update.
-    pub(super) fn add_loss(&mut self, loss: f32) {
-        self.means.loss += f64::from(loss);
-        self.means.updates += 1;
+    /// Remembers an update.
+    pub(super) fn add(&mut self, update: &Update) {
+        self.sums.loss += update.loss;
+        self.sums.steps += update.steps;
+        self.sums.updates += 1;
     }
 
-    /// The mean loss since this was last asked.
+    /// The means since this was last asked.
     ///
     /// # Panics
-    /// No loss was added since.
-    pub(super) fn take_mean_loss(&mut self) -> f64 {
-        let Means { updates, loss } = std::mem::take(&mut self.means);
+    /// No update was added since.
+    pub(super) fn take_means(&mut self) -> Means {
+        let Sums {
+            updates,
+            loss,
+            steps,
+        } = std::mem::take(&mut self.sums);
         assert!(updates > 0, "an observation follows an update");
         #[expect(clippy::cast_precision_loss, reason = "below 2^53 updates")]
         let updates = updates as f64;
-        loss / updates
+        Means {
+            loss: loss / updates,
+            steps: steps / updates,
+        }
+    }
+}
+
+impl Update {
+    /// What is not finite, for people.
+    pub(super) fn not_finite(&self) -> Option<String> {
+        if !self.loss.is_finite() {
+            Some(format!("the loss is {}", self.loss))
+        } else if !self.gradient_norm.is_finite() {
+            Some(format!(
+                "the norm of the gradient is {}",
+                self.gradient_norm
+            ))
+        } else {
+            None
+        }
     }
 }

@@ -1,15 +1,16 @@
 //! What training promises: it learns, it repeats to the bit, lanes do not disturb each other.
 
 mod bits;
+mod interruption;
 
 use std::{collections::BTreeMap, num::NonZeroUsize, sync::Mutex};
 
 use pondersweep_proto::{
     metric::{Metric, Observation},
-    spec::{Residual, Settings, StepFunction, TrialSpec, Unroll},
+    spec::{ModelKind, Residual, Settings, StepFunction, TrialSpec, Unroll},
 };
 
-use super::{Continue, LaneEnd, Observer, train, train_together};
+use super::{Continue, LaneEnd, Observer, Start, train, train_together};
 use crate::{
     operation::Body,
     test_support::{device, trial},
@@ -90,8 +91,14 @@ fn run_with(threads: usize, bundle: &[TrialSpec], recorder: &Recorder) -> Vec<La
 /// All lanes as one program.
 fn run_together(body: Body, bundle: &[TrialSpec]) -> (Vec<LaneEnd>, Recorder) {
     let recorder = Recorder::default();
-    let ends = train_together(bundle, 0..bundle.len(), body, &device(), &recorder);
+    let ends = run_together_with(body, bundle, &recorder);
     (ends, recorder)
+}
+
+fn run_together_with(body: Body, bundle: &[TrialSpec], recorder: &Recorder) -> Vec<LaneEnd> {
+    let starts: Vec<Start> = bundle.iter().cloned().map(Start::from).collect();
+    let lanes: Vec<usize> = (0..bundle.len()).collect();
+    train_together(&starts, &lanes, body, &device(), recorder)
 }
 
 #[test]
@@ -122,9 +129,9 @@ fn many_lanes(count: u32, shape: impl Fn(&mut Settings)) -> Vec<TrialSpec> {
         let number = f64::from(index % 7);
         let mut lane = trial(|settings| {
             settings.evaluation.extrapolate = true;
-            settings.model.lambda_p = 0.1 + 0.1 * number;
-            settings.model.beta = 0.01 * number;
-            settings.model.halting_bias = number - 3.0;
+            settings.model.lambda_p = Some(0.1 + 0.1 * number);
+            settings.model.beta = Some(0.01 * number);
+            settings.model.halting_bias = Some(number - 3.0);
             settings.training.learning_rate = 1e-3 * (1.0 + number);
             settings.training.gradient_clip = index.is_multiple_of(2).then_some(0.1);
             shape(settings);
@@ -140,23 +147,44 @@ fn each_shape() -> Vec<Vec<TrialSpec>> {
 }
 
 fn each_shape_of(count: u32) -> Vec<Vec<TrialSpec>> {
-    let shape = |step_function, unroll, residual| {
-        many_lanes(count, move |settings: &mut Settings| {
+    let ponder_net = |unroll, residual| {
+        move |settings: &mut Settings| {
+            settings.model.unroll = Some(unroll);
+            settings.model.epsilon = Some(0.3);
+            settings.model.residual = Some(residual);
+        }
+    };
+    let shape = |step_function, method: &dyn Fn(&mut Settings)| {
+        many_lanes(count, |settings: &mut Settings| {
             settings.model.step_function = step_function;
-            settings.model.unroll = unroll;
-            settings.model.epsilon = 0.3;
-            settings.model.residual = residual;
             settings.model.max_steps = 5;
             settings.model.hidden = 20;
             settings.training.batch = 33;
+            method(settings);
         })
     };
+    use {Residual as R, StepFunction as F, Unroll as U};
     vec![
-        shape(StepFunction::Gru, Unroll::Fixed, Residual::Remainder),
-        shape(StepFunction::Gru, Unroll::Cumulative, Residual::Normalise),
-        shape(StepFunction::Rnn, Unroll::Cumulative, Residual::Remainder),
-        shape(StepFunction::Rnn, Unroll::Fixed, Residual::Normalise),
+        shape(F::Gru, &ponder_net(U::Fixed, R::Remainder)),
+        shape(F::Gru, &ponder_net(U::Cumulative, R::Normalise)),
+        shape(F::Rnn, &ponder_net(U::Cumulative, R::Remainder)),
+        shape(F::Rnn, &ponder_net(U::Fixed, R::Normalise)),
+        shape(F::Gru, &act),
+        shape(F::Rnn, &fixed_steps),
     ]
+}
+
+/// ACT, with what told PonderNet's lanes apart told as tau.
+fn act(settings: &mut Settings) {
+    settings.model.kind = ModelKind::Act;
+    settings.model.tau = settings.model.beta.take();
+    settings.model.lambda_p = None;
+}
+
+fn fixed_steps(settings: &mut Settings) {
+    settings.model.kind = ModelKind::Fixed;
+    (settings.model.lambda_p, settings.model.beta) = (None, None);
+    settings.model.halting_bias = None;
 }
 
 #[test]
@@ -276,7 +304,7 @@ fn an_empty_bundle_has_no_ends() {
 fn a_small_network_learns_parity() {
     let spec = trial(|settings| {
         settings.model.hidden = 24;
-        settings.model.beta = 0.01;
+        settings.model.beta = Some(0.01);
         settings.training.batch = 64;
         settings.training.updates = 600;
         settings.evaluation.every = 600;

@@ -29,7 +29,8 @@ statements! {
             accuracy_interpolation, accuracy_expected_interpolation, ponder_steps_interpolation,
             ponder_steps_expected_interpolation, loss_interpolation, accuracy_extrapolation,
             accuracy_expected_extrapolation, ponder_steps_extrapolation,
-            ponder_steps_expected_extrapolation, loss_extrapolation, loss_training
+            ponder_steps_expected_extrapolation, loss_extrapolation, loss_training,
+            ponder_steps_computed
         FROM trial_result
         WHERE trial_id > ?1 AND trial_id < ?2
         ORDER BY trial_id LIMIT ?3";

@@ -88,6 +88,7 @@ async fn trial_result_has_every_parameter_and_every_metric() {
             "trial_id",
             "trial_key",
             "configuration_id",
+            "method",
         ],
         parameters(),
         vec!["replicate", "outcome", "solved"],
@@ -119,6 +120,7 @@ async fn cell_result_has_every_parameter_and_the_documented_summaries() {
             "configuration_id",
             "configuration_key",
             "position",
+            "method",
         ],
         parameters(),
         vec![

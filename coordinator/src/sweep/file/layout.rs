@@ -56,8 +56,9 @@ pub(super) const SETTINGS: &[SectionLayout] = &[
             required("kind", ValueKind::Choice(ModelKind::NAMES)),
             optional("step_function", ValueKind::Choice(StepFunction::NAMES)),
             optional("hidden", COUNT),
-            required("lambda_p", ValueKind::Number),
+            optional("lambda_p", ValueKind::Number),
             optional("beta", ValueKind::Number),
+            optional("tau", ValueKind::Number),
             optional("max_steps", COUNT),
             optional("unroll", ValueKind::Choice(Unroll::NAMES)),
             optional("epsilon", ValueKind::Number),
@@ -156,7 +157,10 @@ pub(super) fn kind_of(parameter: Parameter) -> ValueKind {
 
 #[cfg(test)]
 mod tests {
-    use pondersweep_proto::spec::Settings;
+    use pondersweep_proto::{
+        parameter::{ParameterKind, ParameterValue},
+        spec::Settings,
+    };
     use serde_json::{Map, Value, json};
 
     use super::*;
@@ -178,7 +182,15 @@ mod tests {
 
     #[test]
     fn the_layout_lists_exactly_the_settings_and_which_of_them_are_required() {
-        let settings: Settings = serde_json::from_value(required_settings()).unwrap();
+        let mut settings: Settings = serde_json::from_value(required_settings()).unwrap();
+        for &parameter in Parameter::ALL {
+            let value = match parameter.kind() {
+                ParameterKind::Number => ParameterValue::Number(0.5),
+                ParameterKind::Integer => ParameterValue::Integer(1),
+                ParameterKind::Choice(names) => ParameterValue::Choice(names[0].into()),
+            };
+            parameter.set(&mut settings, &value).unwrap();
+        }
         let all = serde_json::to_value(settings).unwrap();
         assert_eq!(all.as_object().unwrap().len(), SETTINGS.len());
         for layout in SETTINGS {
@@ -203,7 +215,6 @@ mod tests {
 
     #[test]
     fn every_parameter_is_a_setting_of_its_kind() {
-        use pondersweep_proto::parameter::ParameterKind;
         for &parameter in Parameter::ALL {
             match (parameter.kind(), kind_of(parameter)) {
                 (ParameterKind::Number, ValueKind::Number)

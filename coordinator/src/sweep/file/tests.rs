@@ -121,6 +121,21 @@ const BAD: &[(&str, &str, &str)] = &[
     ),
     ("empty_list", "[0.1, 0.5]", "[]"),
     ("repeated_value", "[0.1, 0.5]", "[0.1, 0.5, 0.10]"),
+    (
+        "swept_though_the_model_ignores_it",
+        "kind = \"ponder_net\"",
+        "kind = \"act\"\ntau = 0.001",
+    ),
+    (
+        "stated_though_the_model_ignores_it",
+        "\"ponder_net\"",
+        "\"ponder_net\"\ntau = 0.001",
+    ),
+    (
+        "tau_is_missing",
+        "kind = \"ponder_net\"\n\n[space]\nlambda_p = [0.1, 0.5]",
+        "kind = \"act\"\n\n[space]",
+    ),
     ("lambda_p_at_one", "[0.1, 0.5]", "[0.1, 1.0]"),
     ("lambda_p_beyond_one", "[0.1, 0.5]", "[0.1, 1.5, 0.3, 0.0]"),
     ("lambda_p_first_of_its_axis", "[0.1, 0.5]", "[-0.1, 0.5]"),
@@ -337,7 +352,7 @@ fn the_axes_stand_in_the_order_of_the_file_and_a_single_value_is_an_axis() {
         .collect();
     assert_eq!(axes, [Parameter::LambdaP, Parameter::MaxSteps]);
     assert_eq!(spec.terms().axes[1].values, [ParameterValue::Integer(5)]);
-    assert_eq!(spec.configuration(1).model.lambda_p, 0.5);
+    assert_eq!(spec.configuration(1).model.lambda_p, Some(0.5));
     assert_eq!(spec.configuration(1).model.max_steps, 5);
 }
 
@@ -415,7 +430,12 @@ fn exclusions_leave_out_what_matches_all_of_their_conditions() {
     let spec = SweepFile::parse(text, "good.toml").unwrap();
     let kept: Vec<_> = (0..spec.configurations())
         .map(|index| spec.configuration(index))
-        .map(|configuration| (configuration.model.lambda_p, configuration.model.max_steps))
+        .map(|configuration| {
+            (
+                configuration.model.lambda_p.unwrap(),
+                configuration.model.max_steps,
+            )
+        })
         .collect();
     assert_eq!(kept, [(0.5, 5), (0.5, 20)]);
 }

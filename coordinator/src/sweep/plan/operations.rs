@@ -2,7 +2,7 @@
 //! matrix products, a multiplication and an addition each. Element-wise work is left out: it is
 //! linear where these are quadratic.
 
-use pondersweep_proto::spec::{ConfigurationSpec, StepFunction};
+use pondersweep_proto::spec::{ConfigurationSpec, ModelKind, StepFunction};
 
 /// The factors of the count.
 #[derive(Clone, Copy, Debug)]
@@ -12,6 +12,8 @@ pub(crate) struct Operations {
     elements: f64,
     hidden: f64,
     steps: f64,
+    /// Linear units read from a sample's states, over all steps.
+    reads: f64,
     batch: f64,
     /// Samples of one evaluation.
     examples: f64,
@@ -20,6 +22,7 @@ pub(crate) struct Operations {
 impl Operations {
     pub(crate) fn of(configuration: &ConfigurationSpec) -> Self {
         let evaluation = &configuration.evaluation;
+        let steps = f64::from(configuration.model.max_steps);
         let passes = if evaluation.extrapolate { 2.0 } else { 1.0 };
         Self {
             gates: match configuration.model.step_function {
@@ -29,7 +32,12 @@ impl Operations {
             },
             elements: configuration.task.elements.into(),
             hidden: configuration.model.hidden.into(),
-            steps: configuration.model.max_steps.into(),
+            steps,
+            reads: match configuration.model.kind {
+                ModelKind::PonderNet | ModelKind::Act => 2.0 * steps,
+                // The last step's answer.
+                ModelKind::Fixed => 1.0,
+            },
             batch: configuration.training.batch.into(),
             examples: passes * f64::from(evaluation.examples),
         }
@@ -57,9 +65,9 @@ impl Operations {
         2.0 * self.hidden * self.gates * self.hidden * (self.steps - 1.0)
     }
 
-    /// The output and the halting head of one sample at every step.
+    /// The output and the halting head of one sample, at the steps at which they are read.
     fn heads(&self) -> f64 {
-        2.0 * self.hidden * 2.0 * self.steps
+        2.0 * self.hidden * self.reads
     }
 }
 

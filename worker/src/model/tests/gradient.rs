@@ -1,11 +1,11 @@
 //! Gradients of the whole loss against central differences, in `f64`.
 
 use burn::tensor::{Tensor, TensorData};
-use pondersweep_proto::spec::{Residual, StepFunction};
+use pondersweep_proto::spec::{Act, Method, PonderNet, Residual, StepFunction, Unroll};
 
 use super::{in_f64, numbers};
 use crate::{
-    model::{HaltingDistribution, Layout, Objective, StepLimit, Weights, loss, unroll},
+    model::{LaneLosses, Layout, StepLimit, Weights, loss, unroll},
     seed::Seeds,
     test_support::trial,
 };
@@ -18,7 +18,7 @@ const WIDTH: f64 = 1e-5;
 struct Case {
     layout: Layout,
     limit: StepLimit,
-    residual: Residual,
+    methods: [Method; LANES],
 }
 
 impl Case {
@@ -38,11 +38,9 @@ impl Case {
             .collect();
         let x = TensorData::new(x, [LANES, batch, self.layout.elements]);
         let logits = unroll(&Tensor::from_data(x, in_f64()), weights, self.limit);
-        let halting = HaltingDistribution::new(logits.halting.clone(), self.limit, self.residual);
         let targets = Tensor::from_data([[1.0, -1.0, 1.0], [-1.0, -1.0, 1.0]], in_f64());
-        let max_steps = self.limit.max_steps();
-        let objective = Objective::new(&[0.2, 0.7], &[0.3, 0.05], max_steps, in_f64());
-        loss::per_lane(objective.per_sample(&logits, &halting, &targets))
+        let losses = LaneLosses::new(&self.methods, self.limit, in_f64());
+        loss::per_lane(losses.per_sample(&logits, &targets))
     }
 
     fn flat(&self, parameters: Vec<f64>) -> Tensor<2> {
@@ -81,26 +79,52 @@ impl Case {
     }
 }
 
+fn ponder_net(residual: Residual, unroll: Unroll) -> [Method; LANES] {
+    [(0.2, 0.3), (0.7, 0.05)].map(|(lambda_p, beta)| {
+        Method::PonderNet(PonderNet {
+            lambda_p,
+            beta,
+            unroll,
+            epsilon: 0.2,
+            residual,
+            halting_bias: 0.0,
+        })
+    })
+}
+
+fn act() -> [Method; LANES] {
+    [0.3, 0.02].map(|tau| {
+        Method::Act(Act {
+            tau,
+            epsilon: 0.05,
+            halting_bias: 0.0,
+        })
+    })
+}
+
 #[test]
 fn gradients_are_those_of_finite_differences() {
     for step_function in [StepFunction::Rnn, StepFunction::Gru] {
-        for residual in [Residual::Remainder, Residual::Normalise] {
-            for limit in [
-                StepLimit::fixed(1),
-                StepLimit::fixed(4),
-                StepLimit::cumulative(4, 0.2),
-            ] {
-                let layout = Layout {
-                    step_function,
-                    elements: 3,
-                    hidden: 2,
-                };
-                let case = Case {
+        let layout = Layout {
+            step_function,
+            elements: 3,
+            hidden: 2,
+        };
+        for methods in [
+            ponder_net(Residual::Remainder, Unroll::Fixed),
+            ponder_net(Residual::Normalise, Unroll::Fixed),
+            ponder_net(Residual::Remainder, Unroll::Cumulative),
+            ponder_net(Residual::Normalise, Unroll::Cumulative),
+            act(),
+            [Method::Fixed; LANES],
+        ] {
+            for max_steps in [1, 4] {
+                Case {
                     layout,
-                    limit,
-                    residual,
-                };
-                case.check();
+                    limit: StepLimit::new(&methods[0], max_steps),
+                    methods,
+                }
+                .check();
             }
         }
     }

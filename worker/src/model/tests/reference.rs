@@ -1,10 +1,15 @@
 //! Agreement with the independent float64 reference of `tests/reference/reference.py`.
 
 use burn::tensor::{DType, Tensor, TensorData};
-use pondersweep_proto::spec::{Residual, StepFunction, Unroll};
+use pondersweep_proto::spec::Method;
 
 use super::{assert_close, in_precision, numbers, of_samples};
-use crate::model::{HaltingDistribution, Layout, Objective, StepLimit, Weights, loss, unroll};
+use crate::{
+    model::{
+        ActHalting, HaltingDistribution, LaneLosses, Logits, Objective, Weights, loss, unroll,
+    },
+    test_support::reference::Fixture,
+};
 
 /// Loss, distribution and gradient in `f32` are within this of the reference: a few hundred
 /// roundings of numbers of order one.
@@ -12,56 +17,7 @@ const TOLERANCE_F32: f64 = 3e-6;
 /// And in `f64`, where only the order of operations differs.
 const TOLERANCE_F64: f64 = 1e-13;
 
-const FIXTURES: [&str; 8] = [
-    include_str!("../../../../tests/reference/fixtures/rnn_fixed_remainder.json"),
-    include_str!("../../../../tests/reference/fixtures/rnn_fixed_normalise.json"),
-    include_str!("../../../../tests/reference/fixtures/rnn_cumulative_remainder.json"),
-    include_str!("../../../../tests/reference/fixtures/rnn_cumulative_normalise.json"),
-    include_str!("../../../../tests/reference/fixtures/gru_fixed_remainder.json"),
-    include_str!("../../../../tests/reference/fixtures/gru_fixed_normalise.json"),
-    include_str!("../../../../tests/reference/fixtures/gru_cumulative_remainder.json"),
-    include_str!("../../../../tests/reference/fixtures/gru_cumulative_normalise.json"),
-];
-
-#[derive(serde::Deserialize)]
-struct Fixture {
-    step_function: StepFunction,
-    unroll: Unroll,
-    residual: Residual,
-    elements: usize,
-    hidden: usize,
-    max_steps: usize,
-    lambda_p: f64,
-    beta: f64,
-    epsilon: f64,
-    parameters: Vec<f64>,
-    x: Vec<Vec<f64>>,
-    labels: Vec<bool>,
-    answer_logits: Vec<Vec<f64>>,
-    halting_logits: Vec<Vec<f64>>,
-    p: Vec<Vec<f64>>,
-    prediction: Vec<f64>,
-    divergence: Vec<f64>,
-    loss: f64,
-    gradient: Vec<f64>,
-}
-
 impl Fixture {
-    fn layout(&self) -> Layout {
-        Layout {
-            step_function: self.step_function,
-            elements: self.elements,
-            hidden: self.hidden,
-        }
-    }
-
-    fn limit(&self) -> StepLimit {
-        match self.unroll {
-            Unroll::Fixed => StepLimit::fixed(self.max_steps),
-            Unroll::Cumulative => StepLimit::cumulative(self.max_steps, self.epsilon),
-        }
-    }
-
     fn check(&self, dtype: DType, tolerance: f64) {
         let options = in_precision(dtype);
         let (batch, layout, limit) = (self.x.len(), self.layout(), self.limit());
@@ -73,28 +29,56 @@ impl Fixture {
         let targets = Tensor::from_data(targets, options.clone());
 
         let logits = unroll(&Tensor::from_data(x, options.clone()), &weights, limit);
-        let halting = HaltingDistribution::new(logits.halting.clone(), limit, self.residual);
-        let (lambda_p, beta) = ([self.lambda_p], [self.beta]);
-        let objective = Objective::new(&lambda_p, &beta, self.max_steps, options);
-        let terms = objective.terms(&logits, &halting, &targets);
-        let loss = loss::per_lane(objective.per_sample(&logits, &halting, &targets));
+        let losses = LaneLosses::new(&[self.method()], limit, options);
+        let loss = loss::per_lane(losses.per_sample(&logits, &targets));
         let mut gradients = loss.clone().sum().backward();
 
-        self.check_steps(of_samples(logits.answer), &self.answer_logits, tolerance);
-        self.check_steps(of_samples(logits.halting), &self.halting_logits, tolerance);
-        self.check_p(of_samples(halting.p()), tolerance);
-        assert_close(&numbers(terms.prediction), &self.prediction, tolerance);
-        assert_close(&numbers(terms.divergence), &self.divergence, tolerance);
+        self.check_steps(
+            of_samples(logits.answer.clone()),
+            &self.answer_logits,
+            tolerance,
+        );
+        self.check_steps(
+            of_samples(logits.halting.clone()),
+            &self.halting_logits,
+            tolerance,
+        );
+        self.check_terms(&logits, &targets, dtype, tolerance);
+        let steps: Vec<f64> = self.p.iter().map(|p| p.len() as f64).collect();
+        assert_close(&numbers(limit.steps_taken(logits.halting)), &steps, 0.0);
         assert_close(&numbers(loss), &[self.loss], tolerance);
         let gradient = numbers(weights.gradient(&mut gradients));
         assert_close(&gradient, &self.gradient, tolerance);
     }
 
+    /// The distribution and what the loss is made of.
+    fn check_terms(&self, logits: &Logits, targets: &Tensor<2>, dtype: DType, tolerance: f64) {
+        match self.method() {
+            Method::PonderNet(settings) => {
+                let z = logits.halting.clone();
+                let halting = HaltingDistribution::new(z, self.limit(), settings.residual);
+                let numbers_of = ([settings.lambda_p], [settings.beta], self.max_steps);
+                let (lambda_p, beta, max_steps) = numbers_of;
+                let options = in_precision(dtype);
+                let objective = Objective::new(&lambda_p, &beta, max_steps, options);
+                let terms = objective.terms(logits, &halting, targets);
+                self.check_p(of_samples(halting.p()), tolerance);
+                assert_close(&numbers(terms.prediction), &self.prediction, tolerance);
+                assert_close(&numbers(terms.divergence), &self.cost, tolerance);
+            }
+            Method::Act(settings) => {
+                let halting = ActHalting::new(logits.halting.clone(), settings.epsilon);
+                self.check_p(of_samples(halting.p), tolerance);
+                assert_close(&numbers(halting.ponder_cost), &self.cost, tolerance);
+            }
+            Method::Fixed => {}
+        }
+    }
+
     /// An unroll may end before `max_steps` only when every sample has.
     fn check_steps(&self, found: Vec<Vec<f64>>, expected: &[Vec<f64>], tolerance: f64) {
-        let steps = self.p.iter().map(Vec::len).max().unwrap();
         for (found, expected) in found.iter().zip(expected) {
-            assert_close(found, &expected[..steps], tolerance);
+            assert_close(found, &expected[..self.steps()], tolerance);
         }
     }
 
@@ -108,22 +92,16 @@ impl Fixture {
     }
 }
 
-fn fixtures() -> impl Iterator<Item = Fixture> {
-    FIXTURES
-        .into_iter()
-        .map(|text| serde_json::from_str(text).unwrap())
-}
-
 #[test]
 fn single_precision_agrees_with_the_reference() {
-    for fixture in fixtures() {
+    for fixture in Fixture::all() {
         fixture.check(DType::F32, TOLERANCE_F32);
     }
 }
 
 #[test]
 fn double_precision_agrees_with_the_reference() {
-    for fixture in fixtures() {
+    for fixture in Fixture::all() {
         fixture.check(DType::F64, TOLERANCE_F64);
     }
 }

@@ -223,6 +223,7 @@ fn described(parameter: Parameter) -> String {
     let meaning = match parameter {
         Parameter::LambdaP => "parameter of the geometric prior",
         Parameter::Beta => "weight of KL(p || prior) in the loss",
+        Parameter::Tau => "weight of the ponder cost in the loss",
         Parameter::MaxSteps => "most ponder steps, N",
         Parameter::LearningRate => "Adam's step size",
         Parameter::StepFunction => "the function that is iterated",
@@ -230,7 +231,7 @@ fn described(parameter: Parameter) -> String {
         Parameter::HaltingBias => "bias of the halting head before training",
         Parameter::Residual => "what takes the halting mass left after the last step",
         Parameter::Unroll => "steps computed in training",
-        Parameter::Epsilon => "halting mass left by the cumulative unroll",
+        Parameter::Epsilon => "halting mass left when a sample stops",
         Parameter::GradientClip => "largest norm of a gradient",
         Parameter::Batch => "samples of an update",
         Parameter::Updates => "parameter updates of a trial",

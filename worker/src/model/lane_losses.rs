@@ -1,0 +1,111 @@
+//! What the lanes of a bundle minimise, by the way they learn to halt. It only chooses; the losses
+//! are elsewhere.
+
+use burn::tensor::{Tensor, TensorCreationOptions, TensorData, activation::log_sigmoid};
+use pondersweep_proto::spec::{Method, Residual};
+
+use super::{
+    act::ActHalting,
+    halting::{HaltingDistribution, StepLimit},
+    loss::Objective,
+    ponder_net::Logits,
+};
+
+/// The losses of a bundle's lanes, which all learn to halt in one way.
+#[derive(Clone, Debug)]
+pub struct LaneLosses(Kind);
+
+#[derive(Clone, Debug)]
+#[expect(clippy::large_enum_variant, reason = "a bundle has one")]
+enum Kind {
+    PonderNet {
+        objective: Objective,
+        limit: StepLimit,
+        residual: Residual,
+    },
+    Act {
+        /// `[lanes, 1]`.
+        tau: Tensor<2>,
+        epsilon: f64,
+    },
+    LastStep,
+}
+
+impl LaneLosses {
+    /// The losses of these methods, one for each lane, with the step limit of training.
+    ///
+    /// # Panics
+    /// There is no lane, or the lanes differ in more than the numbers of a lane.
+    #[must_use]
+    pub fn new(
+        methods: &[Method],
+        limit: StepLimit,
+        options: impl Into<TensorCreationOptions>,
+    ) -> Self {
+        let number = |pick: fn(&Method) -> Option<f64>| -> Vec<f64> {
+            let numbers = methods.iter().map(pick).collect::<Option<_>>();
+            numbers.expect("the lanes of a bundle have one kind of model")
+        };
+        Self(match methods[0] {
+            Method::PonderNet(settings) => {
+                let lambda_p = number(|method| match method {
+                    Method::PonderNet(settings) => Some(settings.lambda_p),
+                    _ => None,
+                });
+                let beta = number(|method| match method {
+                    Method::PonderNet(settings) => Some(settings.beta),
+                    _ => None,
+                });
+                Kind::PonderNet {
+                    objective: Objective::new(&lambda_p, &beta, limit.max_steps(), options),
+                    limit,
+                    residual: settings.residual,
+                }
+            }
+            Method::Act(settings) => {
+                let tau = number(|method| match method {
+                    Method::Act(settings) => Some(settings.tau),
+                    _ => None,
+                });
+                let tau = TensorData::new(tau, [methods.len(), 1]);
+                Kind::Act {
+                    tau: Tensor::from_data(tau, options.into()),
+                    epsilon: settings.epsilon,
+                }
+            }
+            Method::Fixed => Kind::LastStep,
+        })
+    }
+
+    /// The loss of every sample, `[lanes, batch]`; `targets` (`[lanes, batch]`) is +1 where the
+    /// right answer is yes, -1 where it is no. Logits of more steps than a sample takes do not
+    /// count.
+    #[must_use]
+    pub fn per_sample(&self, logits: &Logits, targets: &Tensor<2>) -> Tensor<2> {
+        match &self.0 {
+            Kind::PonderNet {
+                objective,
+                limit,
+                residual,
+            } => {
+                let halting = HaltingDistribution::new(logits.halting.clone(), *limit, *residual);
+                objective.per_sample(logits, &halting, targets)
+            }
+            Kind::Act { tau, epsilon } => {
+                let halting = ActHalting::new(logits.halting.clone(), *epsilon);
+                let answer = halting.answer(logits.answer.clone());
+                cross_entropy(answer, targets) + halting.ponder_cost * tau.clone()
+            }
+            Kind::LastStep => {
+                let [_, steps, _] = logits.answer.dims();
+                let last = logits.answer.clone().narrow(1, steps - 1, 1);
+                cross_entropy(last.squeeze_dim(1), targets)
+            }
+        }
+    }
+}
+
+/// Of a logit y against a target t of +-1: `-log sigmoid(t y)`.
+fn cross_entropy(answer: Tensor<2>, targets: &Tensor<2>) -> Tensor<2> {
+    -log_sigmoid(answer * targets.clone())
+}

@@ -1,0 +1,107 @@
+//! The numbers of the independent float64 reference, `tests/reference/reference.py`.
+
+use pondersweep_proto::spec::{Act, Method, ModelKind, PonderNet, Residual, StepFunction, Unroll};
+
+use crate::model::{Layout, StepLimit};
+
+macro_rules! texts {
+    ($($name:literal,)*) => {
+        [$((
+            $name,
+            include_str!(concat!("../../../tests/reference/fixtures/", $name, ".json")),
+        ),)*]
+    };
+}
+
+const FIXTURES: [(&str, &str); 12] = texts![
+    "rnn_fixed_remainder",
+    "rnn_fixed_normalise",
+    "rnn_cumulative_remainder",
+    "rnn_cumulative_normalise",
+    "rnn_act",
+    "rnn_fixed",
+    "gru_fixed_remainder",
+    "gru_fixed_normalise",
+    "gru_cumulative_remainder",
+    "gru_cumulative_normalise",
+    "gru_act",
+    "gru_fixed",
+];
+
+/// One update of one lane.
+#[derive(serde::Deserialize)]
+pub(crate) struct Fixture {
+    #[serde(skip)]
+    pub(crate) name: &'static str,
+    pub(crate) kind: ModelKind,
+    pub(crate) step_function: StepFunction,
+    unroll: Option<Unroll>,
+    residual: Option<Residual>,
+    pub(crate) elements: usize,
+    pub(crate) hidden: usize,
+    pub(crate) max_steps: usize,
+    lambda_p: Option<f64>,
+    beta: Option<f64>,
+    tau: Option<f64>,
+    epsilon: Option<f64>,
+    pub(crate) parameters: Vec<f64>,
+    /// Of each sample, as all that follows.
+    pub(crate) x: Vec<Vec<f64>>,
+    pub(crate) labels: Vec<bool>,
+    /// Of all `max_steps` steps.
+    pub(crate) answer_logits: Vec<Vec<f64>>,
+    pub(crate) halting_logits: Vec<Vec<f64>>,
+    /// Of the steps it takes.
+    pub(crate) p: Vec<Vec<f64>>,
+    pub(crate) prediction: Vec<f64>,
+    /// What the loss weighs beside the prediction: divergence or ponder cost.
+    pub(crate) cost: Vec<f64>,
+    pub(crate) loss: f64,
+    pub(crate) gradient: Vec<f64>,
+}
+
+impl Fixture {
+    /// All of them.
+    pub(crate) fn all() -> impl Iterator<Item = Self> {
+        FIXTURES.into_iter().map(|(name, text)| Self {
+            name,
+            ..serde_json::from_str(text).unwrap()
+        })
+    }
+
+    pub(crate) fn layout(&self) -> Layout {
+        Layout {
+            step_function: self.step_function,
+            elements: self.elements,
+            hidden: self.hidden,
+        }
+    }
+
+    pub(crate) fn method(&self) -> Method {
+        match self.kind {
+            ModelKind::PonderNet => Method::PonderNet(PonderNet {
+                lambda_p: self.lambda_p.unwrap(),
+                beta: self.beta.unwrap(),
+                unroll: self.unroll.unwrap(),
+                epsilon: self.epsilon.unwrap(),
+                residual: self.residual.unwrap(),
+                halting_bias: 0.0,
+            }),
+            ModelKind::Act => Method::Act(Act {
+                tau: self.tau.unwrap(),
+                epsilon: self.epsilon.unwrap(),
+                halting_bias: 0.0,
+            }),
+            ModelKind::Fixed => Method::Fixed,
+        }
+    }
+
+    pub(crate) fn limit(&self) -> StepLimit {
+        StepLimit::new(&self.method(), self.max_steps)
+    }
+
+    /// Steps of the sample that takes most.
+    pub(crate) fn steps(&self) -> usize {
+        self.p.iter().map(Vec::len).max().unwrap()
+    }
+}
