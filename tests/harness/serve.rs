@@ -46,6 +46,12 @@ impl Serve {
         self.url.trim_start_matches("http://")
     }
 
+    /// Submits a sweep file of the sandbox to it.
+    pub(crate) fn submit(&self, sandbox: &Sandbox, file: &str) {
+        let submitted = sandbox.run(&["submit", file, "--coordinator", &self.url]);
+        assert_eq!(submitted.code, 0, "{}", submitted.stderr);
+    }
+
     /// Kills it the hard way.
     pub(crate) fn kill(mut self) {
         self.child.kill().expect("it runs");

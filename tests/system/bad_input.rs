@@ -76,19 +76,52 @@ fn an_unknown_flag_is_a_usage_error() {
     assert_eq!(Sandbox::new().run(&["run", "--nonsense"]).code, 2);
 }
 
-#[test]
-fn an_unknown_device_is_refused_with_what_is_available() {
+/// Both commands that start workers refuse the device at once, with the reason and a hint.
+fn check_device(device: &str, expected: &[&str]) {
     let sandbox = Sandbox::new();
     sandbox.write("tiny.toml", TINY);
     for arguments in [
-        &["run", "tiny.toml", "--device", "abacus"][..],
-        &["worker", "--device", "abacus"],
+        &["run", "tiny.toml", "--device", device][..],
+        &["worker", "--device", device],
     ] {
         let refused = sandbox.run(arguments);
         assert_eq!(refused.code, 2, "{}", refused.stderr);
-        assert!(refused.stderr.contains("cpu"), "{}", refused.stderr);
+        for expected in [&["hint: available here: cpu"], expected].concat() {
+            assert!(
+                refused.stderr.contains(expected),
+                "no {expected:?} in {}",
+                refused.stderr
+            );
+        }
     }
     assert!(!sandbox.has("results.db"));
+}
+
+#[test]
+fn a_device_that_is_not_here_is_refused_with_what_is_available() {
+    check_device("abacus", &["no device \"abacus\"", "tch:cpu", "wgpu:0"]);
+    check_device("cpu,abacus", &["no device \"abacus\""]);
+    // The tests are built without features, which is what most people have.
+    check_device(
+        "cuda:0",
+        &["cuda:0 is not in this build", "--features cuda"],
+    );
+    check_device("cpu,tch:cuda:1", &["tch:cuda:1", "--features tch"]);
+    check_device("wgpu:0", &["wgpu:0", "--features wgpu"]);
+}
+
+#[test]
+fn a_device_named_twice_counts_once() {
+    let sandbox = Sandbox::new();
+    sandbox.write("tiny.toml", TINY);
+    let arguments = ["run", "tiny.toml", "--device", "cpu,cpu", "--device", "cpu"];
+    let run = sandbox.run(&arguments);
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    assert_eq!(
+        sandbox
+            .count("select count(*) from trial_result where device = 'cpu' and backend = 'flex'"),
+        sandbox.count("select count(*) from trial")
+    );
 }
 
 #[test]

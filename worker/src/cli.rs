@@ -9,8 +9,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     device::DeviceName,
-    interrupt::on_interrupt,
-    session::{self, SessionError, SessionOptions},
+    interrupt::{on_interrupt, stop_on_announcement},
+    session::{self, DeviceSlots, SessionError, SessionOptions},
 };
 
 /// The coordinator's port unless another is named.
@@ -20,27 +20,98 @@ const EXIT_UNREACHABLE: u8 = 69;
 /// Exit code for arguments that cannot be.
 const EXIT_USAGE: u8 = 2;
 
+/// Where to compute, for every command that starts workers.
+#[derive(Clone, Debug, Args)]
+pub struct DeviceArgs {
+    /// Where to compute: cpu, tch:cpu, tch:cuda:N, cuda:N or wgpu:N. Several with commas, or the
+    /// flag again; a device given twice counts once. All but cpu need a build with that feature
+    #[arg(
+        long = "device",
+        env = "PONDERSWEEP_DEVICE",
+        default_value = "cpu",
+        value_delimiter = ',',
+        value_name = "DEVICE"
+    )]
+    names: Vec<DeviceName>,
+}
+
+impl DeviceArgs {
+    /// The devices named, each once, in their order.
+    #[must_use]
+    pub fn devices(&self) -> Vec<DeviceName> {
+        let mut devices = Vec::new();
+        for &device in &self.names {
+            if !devices.contains(&device) {
+                devices.push(device);
+            }
+        }
+        devices
+    }
+}
+
+/// How often to checkpoint, for every command that starts workers.
+#[derive(Clone, Copy, Debug, Args)]
+pub struct CheckpointArgs {
+    /// Seconds between two checkpoints of a trial, from which another worker goes on if this one is
+    /// lost or leaves; 0 makes none
+    #[arg(
+        long = "checkpoint-every",
+        env = "PONDERSWEEP_CHECKPOINT_EVERY",
+        default_value = "60",
+        value_name = "SECONDS"
+    )]
+    every_seconds: u64,
+}
+
+impl CheckpointArgs {
+    /// The time between two checkpoints, in seconds, 0 for none: as it was said.
+    #[must_use]
+    pub const fn every_seconds(&self) -> u64 {
+        self.every_seconds
+    }
+
+    /// The time between two checkpoints; `None` for none.
+    #[must_use]
+    pub fn every(&self) -> Option<Duration> {
+        (self.every_seconds > 0).then(|| Duration::from_secs(self.every_seconds))
+    }
+}
+
 /// Train trials for a coordinator
 #[derive(Clone, Debug, Args)]
 pub struct WorkerArgs {
     /// Address of the coordinator
     #[arg(long, env = "PONDERSWEEP_COORDINATOR", default_value = DEFAULT_COORDINATOR, value_name = "URL")]
     coordinator: String,
-    /// Where to compute: cpu
-    #[arg(long, env = "PONDERSWEEP_DEVICE", default_value = "cpu")]
-    device: DeviceName,
-    /// Bundles trained side by side [default: one per core]
+    #[command(flatten)]
+    devices: DeviceArgs,
+    /// Bundles trained side by side on each device [default: one per core on cpu, else one]
     #[arg(long, env = "PONDERSWEEP_SLOTS", value_name = "N")]
     slots: Option<NonZeroU32>,
-    /// Most trials of one shape trained as one program
-    #[arg(long, env = "PONDERSWEEP_LANES", default_value = "1", value_name = "N")]
-    lanes: NonZeroU32,
+    /// Most trials of one shape trained as one program [default: 1 on cpu; elsewhere measured
+    /// for each shape, and logged]
+    #[arg(long, env = "PONDERSWEEP_LANES", value_name = "N")]
+    lanes: Option<NonZeroU32>,
     /// Work for this sweep only, named by its whole id
     #[arg(long, env = "PONDERSWEEP_SWEEP", value_name = "ID")]
     sweep: Option<SweepId>,
+    #[command(flatten)]
+    checkpoints: CheckpointArgs,
     /// Leave when nothing is pending and nothing is leased
     #[arg(long)]
     exit_when_idle: bool,
+    /// Leave in order after so many seconds, as on SIGTERM: a little less than a batch system allows
+    #[arg(long, env = "PONDERSWEEP_LIFETIME", value_name = "SECONDS")]
+    lifetime: Option<u64>,
+    /// How long leaving in order may take, in seconds: deliver what is finished, checkpoint what is
+    /// not, hand everything back
+    #[arg(
+        long,
+        env = "PONDERSWEEP_GRACE",
+        default_value = "20",
+        value_name = "SECONDS"
+    )]
+    grace: u64,
     /// How long the coordinator may take to appear, in seconds
     #[arg(
         long,
@@ -58,18 +129,37 @@ impl WorkerArgs {
     fn options(&self) -> SessionOptions {
         SessionOptions {
             coordinator: self.coordinator.clone(),
-            device: self.device,
-            slots: self.slots.map_or_else(cores, NonZeroU32::get),
-            lanes: self.lanes.get(),
+            devices: self.device_slots(),
+            lanes: self.lanes.map(NonZeroU32::get),
             sweep: self.sweep,
+            checkpoint_every: self.checkpoints.every(),
             exit_when_idle: self.exit_when_idle,
+            grace: Duration::from_secs(self.grace),
             connect_timeout: Duration::from_secs(self.connect_timeout),
         }
     }
 
-    /// Works until SIGINT or SIGTERM, or until there is nothing to do if so asked.
+    fn device_slots(&self) -> Vec<DeviceSlots> {
+        let slots = |device: DeviceName| match self.slots {
+            Some(slots) => slots.get(),
+            None => device.default_slots(cores()),
+        };
+        let devices = self.devices.devices().into_iter();
+        devices
+            .map(|device| DeviceSlots {
+                device,
+                slots: slots(device),
+            })
+            .collect()
+    }
+
+    /// Works until a signal or the end of its lifetime, or until there is nothing to do if so asked.
     pub async fn run(self) -> ExitCode {
         let stop = on_interrupt().expect("signals can be handled");
+        stop_on_announcement(stop.clone()).expect("signals can be handled");
+        if let Some(seconds) = self.lifetime {
+            tokio::spawn(cancel_after(Duration::from_secs(seconds), stop.clone()));
+        }
         if self.stop_with_stdin {
             tokio::spawn(cancel_on_end_of_stdin(stop.clone()));
         }
@@ -94,6 +184,12 @@ fn exit_code(error: &SessionError) -> ExitCode {
 fn cores() -> u32 {
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get);
     u32::try_from(cores).unwrap_or(1)
+}
+
+async fn cancel_after(lifetime: Duration, stop: CancellationToken) {
+    tokio::time::sleep(lifetime).await;
+    tracing::info!(?lifetime, "the lifetime is over, leaving");
+    stop.cancel();
 }
 
 async fn cancel_on_end_of_stdin(stop: CancellationToken) {

@@ -2,11 +2,13 @@
 //! on the other, and it is the only place that repeats a call: every call is safe to repeat, so a
 //! coordinator that is away only delays the answer. It never decides what to train.
 
+mod checkpoint;
+
 use std::{sync::Arc, time::Duration};
 
 use pondersweep_proto::{
     error::LeaseError,
-    id::{LeaseToken, SweepId, WorkerId},
+    id::{Attempt, LeaseToken, SweepId, WorkerId},
     limit::MAX_WIRE_MESSAGE_BYTES,
     metric::Observation,
     spec::TrialSpec,
@@ -21,6 +23,8 @@ use crate::backoff::Backoff;
 
 /// How long one call may take before it counts as lost and is repeated.
 const CALL_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long sending or fetching a checkpoint may take.
+const TRANSFER_TIMEOUT: Duration = Duration::from_secs(120);
 /// How long a connection attempt may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// A silent connection is probed this often, so that a half-open one is noticed.
@@ -33,6 +37,17 @@ pub struct Lease {
     pub token: LeaseToken,
     /// What to train.
     pub spec: TrialSpec,
+    /// What an earlier attempt left of it.
+    pub checkpoint: Option<CheckpointRef>,
+}
+
+/// A checkpoint of a trial, by name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CheckpointRef {
+    /// The attempt that wrote it.
+    pub attempt: Attempt,
+    /// Parameter updates done by then.
+    pub updates_done: u64,
 }
 
 /// The answer to an acquisition.
@@ -61,6 +76,8 @@ pub enum Outcome {
 #[derive(Clone, Debug)]
 pub struct Client {
     service: wire::leases_client::LeasesClient<Channel>,
+    /// For what may take longer than a call.
+    transfers: wire::leases_client::LeasesClient<Channel>,
     worker: Arc<wire::WorkerInfo>,
     worker_id: WorkerId,
 }
@@ -76,16 +93,18 @@ impl Client {
         worker_id: WorkerId,
         worker: wire::WorkerInfo,
     ) -> Result<Self, tonic::transport::Error> {
-        let channel = Endpoint::from_shared(url.to_owned())?
+        let endpoint = Endpoint::from_shared(url.to_owned())?
             .connect_timeout(CONNECT_TIMEOUT)
-            .timeout(CALL_TIMEOUT)
             .http2_keep_alive_interval(KEEPALIVE)
-            .keep_alive_while_idle(true)
-            .connect_lazy();
-        let service = wire::leases_client::LeasesClient::new(channel)
-            .max_decoding_message_size(MAX_WIRE_MESSAGE_BYTES);
+            .keep_alive_while_idle(true);
+        let service = |timeout| {
+            let channel = endpoint.clone().timeout(timeout).connect_lazy();
+            wire::leases_client::LeasesClient::new(channel)
+                .max_decoding_message_size(MAX_WIRE_MESSAGE_BYTES)
+        };
         Ok(Self {
-            service,
+            service: service(CALL_TIMEOUT),
+            transfers: service(TRANSFER_TIMEOUT),
             worker: Arc::new(worker),
             worker_id,
         })
@@ -103,7 +122,8 @@ impl Client {
         Ok(Duration::from_millis(answer.lease_duration_ms))
     }
 
-    /// Asks for up to `max_lanes` trials of one shape, of one sweep if one is named. A repeated `request_id` gets the same ones.
+    /// Asks for up to `max_lanes` trials of one shape, of one sweep if one is named, and such as can
+    /// be trained beside a held one if there is one. A repeated `request_id` gets the same ones.
     ///
     /// # Errors
     /// The coordinator refused for good.
@@ -112,6 +132,7 @@ impl Client {
         request_id: String,
         max_lanes: u32,
         sweep: Option<SweepId>,
+        beside: Option<LeaseToken>,
     ) -> Result<Acquired, LeaseError> {
         let sweep_id = sweep.map(|sweep| sweep.to_string()).unwrap_or_default();
         let worker_id = self.worker_id.to_string();
@@ -120,6 +141,7 @@ impl Client {
             request_id,
             max_lanes,
             sweep_id,
+            beside: beside.map(Into::into),
         };
         let answer = self
             .persist("acquire", || {
@@ -272,8 +294,13 @@ fn lease(lease: wire::Lease) -> Result<Lease, LeaseError> {
         .spec
         .ok_or_else(|| malformed("a lease without a specification".into()))?;
     let spec = TrialSpec::try_from(spec).map_err(|error| malformed(error.to_string()))?;
+    let checkpoint = lease.checkpoint.map(|checkpoint| CheckpointRef {
+        attempt: Attempt(checkpoint.attempt),
+        updates_done: checkpoint.updates_done,
+    });
     Ok(Lease {
         token: token.into(),
         spec,
+        checkpoint,
     })
 }

@@ -8,16 +8,20 @@ use sha2::{Digest, Sha256};
 
 use crate::device::DeviceName;
 
-/// Describes this process as a worker with so many `slots` on a device.
+/// Describes this process as a worker with so many `slots` on a device, its device `number`.
 ///
 /// # Errors
 /// The program's own file cannot be read.
-pub fn identify(device: DeviceName, slots: u32) -> io::Result<(WorkerId, wire::WorkerInfo)> {
+pub fn identify(
+    number: usize,
+    device: DeviceName,
+    slots: u32,
+) -> io::Result<(WorkerId, wire::WorkerInfo)> {
     let host = rustix::system::uname()
         .nodename()
         .to_string_lossy()
         .into_owned();
-    let worker_id = worker_id(&host)?;
+    let worker_id = worker_id(&host, number)?;
     let info = wire::WorkerInfo {
         worker_id: worker_id.to_string(),
         host,
@@ -31,9 +35,10 @@ pub fn identify(device: DeviceName, slots: u32) -> io::Result<(WorkerId, wire::W
     Ok((worker_id, info))
 }
 
-/// A name no other worker has: host, process id and when this process looked at the clock. The
-/// process id alone comes back after a reboot, the host alone is shared by every slot of a machine.
-fn worker_id(host: &str) -> io::Result<WorkerId> {
+/// A name no other worker has: host, process id, when this process looked at the clock, and which
+/// of its devices. The process id alone comes back after a reboot, the host alone is shared by every
+/// process of a machine.
+fn worker_id(host: &str, number: usize) -> io::Result<WorkerId> {
     #[expect(
         clippy::disallowed_methods,
         reason = "an edge: only makes the name unique"
@@ -47,7 +52,11 @@ fn worker_id(host: &str) -> io::Result<WorkerId> {
         .filter(char::is_ascii_alphanumeric)
         .take(24)
         .collect();
-    let text = format!("{host}-{}-{:x}", process::id(), nanos & 0xffff_ffff_ffff);
+    let text = format!(
+        "{host}-{}-{:x}-{number}",
+        process::id(),
+        nanos & 0xffff_ffff_ffff
+    );
     text.parse().map_err(io::Error::other)
 }
 

@@ -1,5 +1,6 @@
 //! EDGE: Ctrl-C and SIGTERM, for every command that runs until told to stop. The first asks it to
-//! stop in order, the second ends the process at once.
+//! stop in order, the second ends the process at once. For workers also SIGUSR1, with which batch
+//! systems announce the end of a job.
 
 use std::io;
 
@@ -35,4 +36,19 @@ pub fn on_interrupt() -> io::Result<CancellationToken> {
         }
     });
     Ok(stop)
+}
+
+/// Cancels the token when SIGUSR1 comes. Batch systems send it to every process of a job, and often
+/// SIGTERM after it: so it never counts as a second signal, nor as the first.
+///
+/// # Errors
+/// The process may not handle signals.
+pub fn stop_on_announcement(stop: CancellationToken) -> io::Result<()> {
+    let mut announcement = signal(SignalKind::user_defined1())?;
+    tokio::spawn(async move {
+        while announcement.recv().await.is_some() {
+            stop.cancel()
+        }
+    });
+    Ok(())
 }

@@ -1,7 +1,11 @@
 //! A worker's life: register, then in every slot acquire a bundle, train it, report and finish;
 //! renew what is held; hand everything back when told to stop. It decides nothing about training
 //! and nothing about who runs what.
+//!
+//! A process that offers several devices lives once for each: every device registers as a worker of
+//! its own, so that an attempt's worker says exactly which device computed it.
 
+mod grace;
 mod heartbeat;
 mod held;
 mod slot;
@@ -13,29 +17,41 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    backoff::Backoff, client::Client, device::DeviceName, identity::identify, session::held::Held,
+    backoff::Backoff,
+    client::Client,
+    device::DeviceName,
+    identity::identify,
+    session::{grace::Grace, held::Held, slot::Lanes},
 };
-
-/// How long a stopping worker waits for calls under way and for handing its leases back.
-const GRACE: Duration = Duration::from_secs(3);
 
 /// What a worker was asked to do.
 #[derive(Clone, Debug)]
 pub struct SessionOptions {
     /// Address of the coordinator, such as `http://127.0.0.1:7878`.
     pub coordinator: String,
-    /// Where training computes.
-    pub device: DeviceName,
-    /// Bundles trained side by side, each on a thread of its own.
-    pub slots: u32,
-    /// The most lanes of one bundle.
-    pub lanes: u32,
+    /// Where training computes, and on how many bundles side by side, each on a thread of its own.
+    pub devices: Vec<DeviceSlots>,
+    /// The most lanes of one bundle; without it as many as the device trains best at once.
+    pub lanes: Option<u32>,
     /// Work for this sweep only.
     pub sweep: Option<SweepId>,
+    /// The time between two checkpoints of a trial; `None` for none.
+    pub checkpoint_every: Option<Duration>,
     /// Leave when nothing is pending and nothing is leased.
     pub exit_when_idle: bool,
+    /// How long leaving in order may take.
+    pub grace: Duration,
     /// How long the first contact may take.
     pub connect_timeout: Duration,
+}
+
+/// A device and how much it does at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DeviceSlots {
+    /// The device.
+    pub device: DeviceName,
+    /// Bundles trained side by side on it.
+    pub slots: u32,
 }
 
 /// Why a worker's life ended in failure.
@@ -68,19 +84,35 @@ pub enum SessionError {
 /// # Errors
 /// The coordinator cannot be reached at the start, or refuses for good.
 pub async fn run(options: SessionOptions, stop: CancellationToken) -> Result<(), SessionError> {
-    let (worker_id, info) = identify(options.device, options.slots)?;
+    let stop = stop.child_token();
+    let mut lives = JoinSet::new();
+    for (number, &device) in options.devices.iter().enumerate() {
+        lives.spawn(live(number, device, options.clone(), stop.clone()));
+    }
+    first_failure(lives, &stop).await
+}
+
+/// One device's life as a worker.
+async fn live(
+    number: usize,
+    DeviceSlots { device, slots }: DeviceSlots,
+    options: SessionOptions,
+    stop: CancellationToken,
+) -> Result<(), SessionError> {
+    let (worker_id, info) = identify(number, device, slots)?;
     let client = Client::new(&options.coordinator, worker_id.clone(), info)
         .map_err(|_| SessionError::BadAddress(options.coordinator.clone()))?;
     let Some(lease_duration) = register(&client, &options, &stop).await? else {
         return Ok(());
     };
-    tracing::info!(%worker_id, device = %options.device, slots = options.slots, "registered");
+    tracing::info!(%worker_id, %device, slots, "registered");
 
     let held = Held::default();
     let heartbeat = heartbeat::spawn(client.clone(), held.clone(), lease_duration);
-    let outcome = run_slots(&client, &held, &options, &stop).await;
+    let device = DeviceSlots { device, slots };
+    let outcome = run_slots(&client, &held, device, &options, &stop).await;
     heartbeat.abort();
-    hand_back(&client).await;
+    hand_back(&client, Grace::of(options.grace)).await;
     outcome
 }
 
@@ -115,28 +147,46 @@ async fn register(
 async fn run_slots(
     client: &Client,
     held: &Held,
+    DeviceSlots { device, slots }: DeviceSlots,
     options: &SessionOptions,
     stop: &CancellationToken,
 ) -> Result<(), SessionError> {
     let stop_slots = stop.child_token();
-    let mut slots = JoinSet::new();
-    for number in 0..options.slots {
-        let slot = slot::Slot::new(number, client.clone(), held.clone(), options.clone());
-        slots.spawn(slot.run(stop_slots.clone()));
+    let lanes = Lanes::of(device, slots, options.lanes);
+    let mut running = JoinSet::new();
+    for number in 0..slots {
+        let slot = slot::Slot::new(
+            number,
+            device,
+            lanes.clone(),
+            client.clone(),
+            held.clone(),
+            options.clone(),
+        );
+        running.spawn(slot.run(stop_slots.clone()));
     }
-    let mut outcome = Ok(());
-    while let Some(ended) = slots.join_next().await {
-        let ended = ended.expect("a slot never panics: training panics are caught");
-        if ended.is_err() && outcome.is_ok() {
-            outcome = ended;
-            stop_slots.cancel();
-        }
-    }
+    let outcome = first_failure(running, &stop_slots).await;
     outcome.map_err(SessionError::from)
 }
 
-async fn hand_back(client: &Client) {
-    match tokio::time::timeout(GRACE, client.drain_once()).await {
+/// Waits for all to end; the first that fails stops the others, and its error is returned.
+async fn first_failure<E: 'static>(
+    mut running: JoinSet<Result<(), E>>,
+    stop: &CancellationToken,
+) -> Result<(), E> {
+    let mut outcome = Ok(());
+    while let Some(ended) = running.join_next().await {
+        let ended = ended.expect("neither panics: a panic of training is caught");
+        if ended.is_err() && outcome.is_ok() {
+            outcome = ended;
+            stop.cancel();
+        }
+    }
+    outcome
+}
+
+async fn hand_back(client: &Client, grace: Grace) {
+    match tokio::time::timeout(grace.hand_back, client.drain_once()).await {
         Ok(Ok(returned)) => tracing::info!(returned, "drained"),
         Ok(Err(error)) => tracing::warn!(%error, "could not hand leases back; they will lapse"),
         Err(_) => tracing::warn!("no answer while handing leases back; they will lapse"),

@@ -25,5 +25,5 @@ pub(crate) fn trial(change: impl FnOnce(&mut Settings)) -> TrialSpec {
 
 /// The device unit tests compute on.
 pub(crate) fn device() -> Device {
-    "cpu".parse::<crate::device::DeviceName>().unwrap().open()
+    crate::device::DeviceName::CPU.open()
 }

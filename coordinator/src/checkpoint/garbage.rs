@@ -7,7 +7,7 @@ use object_store::ObjectStore as _;
 use tokio::{sync::mpsc, task::JoinHandle};
 use tokio_stream::StreamExt as _;
 
-use super::{BlobError, Blobs, CheckpointLocation};
+use super::{BlobError, Blobs};
 
 /// Names that may wait. The driver never waits for them: a name that does not fit is removed at the
 /// next start.
@@ -65,7 +65,7 @@ impl Collector {
 impl Blobs {
     /// Removes the blobs of earlier runs that are not kept.
     async fn sweep(&self, kept: &HashSet<String>) -> Result<(), BlobError> {
-        if let CheckpointLocation::Folder(folder) = &self.0.location {
+        if let Some(folder) = self.0.location.folder() {
             if !folder.exists() {
                 return Ok(());
             }

@@ -33,6 +33,15 @@ impl CheckpointLocation {
         Self::Folder(folder.into())
     }
 
+    /// The folder, if it is one.
+    pub(super) fn folder(&self) -> Option<&Path> {
+        match self {
+            Self::Folder(path) => Some(path),
+            #[cfg(feature = "s3")]
+            Self::S3(_) => None,
+        }
+    }
+
     /// The store.
     pub(super) fn open(&self) -> Result<Arc<dyn ObjectStore>, BlobError> {
         match self {

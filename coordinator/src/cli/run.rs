@@ -10,7 +10,11 @@ use std::{num::NonZeroU32, path::PathBuf, process::ExitCode, time::Duration};
 use anyhow::Context as _;
 use clap::Args;
 use pondersweep_proto::id::SweepId;
-use pondersweep_worker::{device::DeviceName, interrupt::on_interrupt};
+use pondersweep_worker::{
+    cli::{CheckpointArgs, DeviceArgs},
+    device::DeviceName,
+    interrupt::on_interrupt,
+};
 use tokio_util::sync::CancellationToken;
 
 use self::{
@@ -35,12 +39,14 @@ pub(super) struct RunArgs {
     file: PathBuf,
     #[command(flatten)]
     database: DatabaseArgs,
-    /// Worker processes, each with one compute thread [default: one per core]
+    /// Worker processes, each training on one device, in turn [default: one per core on cpu, one
+    /// on every other device]
     #[arg(long, env = "PONDERSWEEP_WORKERS", value_name = "N")]
     workers: Option<NonZeroU32>,
-    /// Where the workers compute
-    #[arg(long, env = "PONDERSWEEP_DEVICE", default_value = "cpu")]
-    device: DeviceName,
+    #[command(flatten)]
+    devices: DeviceArgs,
+    #[command(flatten)]
+    checkpoints: CheckpointArgs,
     /// Accept more than a million trials
     #[arg(long)]
     yes: bool,
@@ -91,10 +97,8 @@ async fn run_trials(
     let mut workers = Workers::start(WorkersOptions {
         coordinator: coordinator.url(),
         sweep_id: sweep.sweep_id,
-        device: args.device,
-        count: args
-            .workers
-            .map_or_else(cores, |workers| workers.get() as usize),
+        devices: device_of_each_worker(&args.devices.devices(), args.workers),
+        checkpoint_every: args.checkpoints.every_seconds(),
     })?;
     let mut bar = Bar::new(&sweep.spec.terms().name);
     let ended = tokio::select! {
@@ -170,6 +174,36 @@ async fn follow(
     }
 }
 
-fn cores() -> usize {
-    std::thread::available_parallelism().map_or(1, usize::from)
+/// The device of every worker process: as many for each as it uses, or as many as asked for, dealt
+/// out in turn.
+fn device_of_each_worker(devices: &[DeviceName], workers: Option<NonZeroU32>) -> Vec<DeviceName> {
+    match workers {
+        Some(workers) => {
+            let workers = workers.get() as usize;
+            devices.iter().copied().cycle().take(workers).collect()
+        }
+        None => devices
+            .iter()
+            .flat_map(|&device| vec![device; device.default_slots(cores()) as usize])
+            .collect(),
+    }
+}
+
+fn cores() -> u32 {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    u32::try_from(cores).unwrap_or(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn workers_are_dealt_out_over_the_devices_or_fill_the_cores() {
+        let cpu = DeviceName::CPU;
+        let three = device_of_each_worker(&[cpu], NonZeroU32::new(3));
+        assert_eq!(three, [cpu; 3]);
+        let filled = device_of_each_worker(&[cpu], None);
+        assert_eq!(filled, vec![cpu; cores() as usize]);
+    }
 }

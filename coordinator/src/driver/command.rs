@@ -67,6 +67,8 @@ pub enum LeaseRequest {
         max_lanes: u32,
         /// Only trials of this sweep.
         only: Option<SweepId>,
+        /// Only trials that can be trained beside this one, which the worker holds.
+        beside: Option<LeaseToken>,
     },
     /// A fresh term for each, and how many updates each has done.
     Renew(Vec<(LeaseToken, u64)>),

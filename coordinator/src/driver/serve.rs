@@ -110,10 +110,15 @@ impl Driver {
                 request_id,
                 max_lanes,
                 only,
+                beside,
             } => {
-                let tokens = self
-                    .scheduler
-                    .acquire(worker_id, &request_id, max_lanes, only, now);
+                let (scheduler, request) = (&mut self.scheduler, &request_id);
+                let tokens = match beside {
+                    None => scheduler.acquire(worker_id, request, max_lanes, only, now),
+                    Some(held) => {
+                        scheduler.acquire_beside(worker_id, request, max_lanes, held, now)
+                    }
+                };
                 let leases = tokens.into_iter().map(|token| self.lease_view(token));
                 let leases = leases.collect();
                 Ok(Grant::Leases {

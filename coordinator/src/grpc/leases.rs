@@ -77,6 +77,7 @@ impl Leases for LeaseService {
             request_id,
             max_lanes,
             sweep_id,
+            beside,
         } = request.into_inner();
         if request_id.is_empty() || request_id.len() > MAX_REQUEST_ID_BYTES {
             return Err(malformed("a request id has 1 to 64 bytes"));
@@ -87,6 +88,7 @@ impl Leases for LeaseService {
             request_id,
             max_lanes,
             only,
+            beside: beside.map(Into::into),
         };
         let Grant::Leases { leases, idle } = self.ask(&worker_id, request).await? else {
             unreachable!("an acquisition is answered with leases")

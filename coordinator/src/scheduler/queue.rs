@@ -56,7 +56,13 @@ impl Queue {
         let Some((_, shape)) = self.firsts.first() else {
             return Vec::new();
         };
-        self.by_shape[shape].iter().copied().take(most).collect()
+        self.next_of(*shape, most)
+    }
+
+    /// The first pending trials of a shape.
+    pub(super) fn next_of(&self, shape: ShapeIndex, most: usize) -> Vec<TrialIndex> {
+        let trials = self.by_shape.get(&shape).into_iter().flatten();
+        trials.copied().take(most).collect()
     }
 
     /// Number of pending trials.

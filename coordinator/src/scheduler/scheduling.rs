@@ -126,16 +126,49 @@ impl Scheduler {
         if !granted.is_empty() {
             return granted;
         }
-        let dispatched = |sweep: &&mut Sweep| {
-            sweep.state == SweepState::Active
-                && sweep.counts.pending > 0
-                && only.is_none_or(|only| only == sweep.entry.sweep_id)
+        let dispatched = |sweep: &&Sweep| {
+            sweep.is_dispatched() && only.is_none_or(|only| only == sweep.entry.sweep_id)
         };
-        let Some(sweep) = self.sweeps.values_mut().find(dispatched) else {
+        let Some(sweep) = self.sweeps.values().find(dispatched) else {
             return Vec::new();
         };
-        let mut tokens = Vec::new();
-        for trial_id in sweep.next_bundle(max_lanes as usize) {
+        let bundle = sweep.next_bundle(max_lanes as usize);
+        self.lease(worker_id, request_id, bundle, now)
+    }
+
+    /// Leases up to `max_lanes` more pending trials that can be trained beside one the worker
+    /// holds: of its sweep and its shape, in the order of their ids. None when it is no longer the
+    /// worker's. A repeated request gets the same leases, as from [`Self::acquire`].
+    pub fn acquire_beside(
+        &mut self,
+        worker_id: &WorkerId,
+        request_id: &str,
+        max_lanes: u32,
+        held: LeaseToken,
+        now: Instant,
+    ) -> Vec<LeaseToken> {
+        let granted = self.leases.granted(worker_id, request_id);
+        if !granted.is_empty() || !self.holds(worker_id, held) {
+            return granted;
+        }
+        let sweep = self.sweep_of(held.trial_id);
+        if !sweep.is_dispatched() {
+            return Vec::new();
+        }
+        let bundle = sweep.next_beside(held.trial_id, max_lanes as usize);
+        self.lease(worker_id, request_id, bundle, now)
+    }
+
+    fn lease(
+        &mut self,
+        worker_id: &WorkerId,
+        request_id: &str,
+        bundle: Vec<TrialId>,
+        now: Instant,
+    ) -> Vec<LeaseToken> {
+        let mut tokens = Vec::with_capacity(bundle.len());
+        for trial_id in bundle {
+            let sweep = self.sweep_of_mut(trial_id);
             sweep.apply(trial_id, Event::Acquired);
             let attempt = Attempt(sweep.trial(trial_id).attempt);
             let token = LeaseToken { trial_id, attempt };

@@ -323,7 +323,15 @@ impl Simulation {
         let worker = &mut self.workers[index];
         worker.requests += u32::from(!repeats);
         let (id, request) = (worker.worker_id.clone(), worker.requests.to_string());
-        let tokens = self.scheduler.acquire(&id, &request, lanes, only, self.now);
+        let beside = self.dice.pick(&self.workers[index].holds);
+        let beside = beside.filter(|_| self.dice.one_in(2));
+        let tokens = match beside {
+            Some(held) => {
+                let (scheduler, now) = (&mut self.scheduler, self.now);
+                scheduler.acquire_beside(&id, &request, lanes, held, now)
+            }
+            None => self.scheduler.acquire(&id, &request, lanes, only, self.now),
+        };
         if self.commit() {
             let worker = &mut self.workers[index];
             worker.held_before.extend(&tokens);

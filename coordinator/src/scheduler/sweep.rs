@@ -130,11 +130,26 @@ impl Sweep {
         after
     }
 
+    /// Whether its trials are given out, and there are any.
+    pub(super) fn is_dispatched(&self) -> bool {
+        self.state == SweepState::Active && self.counts.pending > 0
+    }
+
     /// The next trials of one shape, in the order of their ids.
     pub(super) fn next_bundle(&self, most: usize) -> Vec<TrialId> {
+        self.ids_of(self.queue.next_bundle(most))
+    }
+
+    /// The next trials of the shape of this one, in the order of their ids.
+    pub(super) fn next_beside(&self, trial_id: TrialId, most: usize) -> Vec<TrialId> {
+        let shape = self.shape(self.index(trial_id));
+        self.ids_of(self.queue.next_of(shape, most))
+    }
+
+    fn ids_of(&self, indices: Vec<TrialIndex>) -> Vec<TrialId> {
         let first = self.entry.first_trial_id.0;
         let id = |index: TrialIndex| TrialId(first + u64::from(index));
-        self.queue.next_bundle(most).into_iter().map(id).collect()
+        indices.into_iter().map(id).collect()
     }
 
     /// The trials in one of these states.

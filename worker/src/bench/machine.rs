@@ -32,9 +32,20 @@ impl Machine {
 }
 
 /// The most memory this process ever had resident, where the system tells.
-pub(super) fn peak_resident_bytes() -> Option<u64> {
+pub(crate) fn peak_resident_bytes() -> Option<u64> {
     let status = fs::read_to_string("/proc/self/status").ok()?;
-    let kibibytes: u64 = field(&status, "VmHWM")?.strip_suffix(" kB")?.parse().ok()?;
+    bytes(&status, "VmHWM")
+}
+
+/// The memory that programs could still take without swapping, where the system tells.
+pub(crate) fn available_bytes() -> Option<u64> {
+    let memory = fs::read_to_string("/proc/meminfo").ok()?;
+    bytes(&memory, "MemAvailable")
+}
+
+/// The value of the first line `name : value kB`, in bytes.
+fn bytes(text: &str, name: &str) -> Option<u64> {
+    let kibibytes: u64 = field(text, name)?.strip_suffix(" kB")?.parse().ok()?;
     Some(kibibytes * 1024)
 }
 
@@ -58,6 +69,8 @@ mod tests {
         let text = "processor\t: 0\nmodel name\t: A CPU\nmodel name\t: other\n";
         assert_eq!(field(text, "model name").as_deref(), Some("A CPU"));
         assert_eq!(field(text, "model"), None);
+        assert_eq!(bytes("A:  1 kB\nB: 20 kB\nC: 3\n", "B"), Some(20_480));
+        assert_eq!(bytes("C: 3\n", "C"), None);
         assert_eq!(first_number("0.42 0.35 0.30 1/99 1\n"), Some(0.42));
     }
 }

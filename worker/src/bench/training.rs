@@ -7,6 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use burn::tensor::Device;
 use pondersweep_proto::{metric::Observation, spec::TrialSpec};
 
 use super::now;
@@ -26,7 +27,7 @@ const LEAST_UPDATES: u64 = 2;
 /// There is no thread.
 pub(super) fn train_updates(trials: &[TrialSpec], threads: usize, observer: &dyn Observer) {
     let threads = NonZeroUsize::new(threads).expect("somebody must train");
-    train::train(trials, &DeviceName::Cpu.open(), threads, observer);
+    train::train(trials, &DeviceName::CPU.open(), threads, observer);
 }
 
 /// Updates a second of all trials together, over a window that starts when they are warm.
@@ -36,10 +37,22 @@ pub(super) fn train_updates(trials: &[TrialSpec], threads: usize, observer: &dyn
 #[must_use]
 pub fn updates_per_second(trials: &[TrialSpec], threads: usize, window: Duration) -> f64 {
     assert!(!trials.is_empty() && threads > 0, "nothing to time");
-    let stopwatch = Mutex::new(Stopwatch::new(trials.len(), window));
-    train_updates(trials, threads, &Timed(&stopwatch));
-    let stopwatch = stopwatch.into_inner().expect("training never panics here");
-    stopwatch.rate()
+    let timed = Timed::new(trials.len(), window, &|| true);
+    train_updates(trials, threads, &timed);
+    timed.rate().expect("training stops only after the window")
+}
+
+/// Updates a second of all trials together, trained as one bundle on a device by one thread. `None`
+/// if training ended or was told to stop before anything was timed.
+pub(crate) fn updates_per_second_on(
+    device: &Device,
+    trials: &[TrialSpec],
+    window: Duration,
+    go_on: &(dyn Fn() -> bool + Sync),
+) -> Option<f64> {
+    let timed = Timed::new(trials.len(), window, go_on);
+    train::train(trials, device, NonZeroUsize::MIN, &timed);
+    timed.rate()
 }
 
 /// Counts the updates of all lanes, whichever thread they come from: right also where a thread trains
@@ -53,7 +66,7 @@ struct Stopwatch {
 }
 
 impl Stopwatch {
-    fn new(lanes: usize, window: Duration) -> Self {
+    const fn new(lanes: usize, window: Duration) -> Self {
         Self {
             window,
             warm_updates: WARM_UPDATES * lanes as u64,
@@ -82,24 +95,45 @@ impl Stopwatch {
         Continue::Yes
     }
 
-    fn rate(&self) -> f64 {
-        let (Some(started), Some(last)) = (self.started, self.last) else {
-            unreachable!("training stops only after the window");
-        };
+    /// `None` before an update was timed.
+    fn rate(&self) -> Option<f64> {
+        let seconds = (self.last? - self.started?).as_secs_f64();
         #[expect(clippy::cast_precision_loss, reason = "a count below 2^53")]
         let updates = (self.updates - self.warm_updates) as f64;
-        updates / (last - started).as_secs_f64()
+        Some(updates / seconds)
     }
 }
 
-struct Timed<'a>(&'a Mutex<Stopwatch>);
+/// Holds the stopwatch to training.
+struct Timed<'a> {
+    stopwatch: Mutex<Stopwatch>,
+    go_on: &'a (dyn Fn() -> bool + Sync),
+}
+
+impl<'a> Timed<'a> {
+    const fn new(lanes: usize, window: Duration, go_on: &'a (dyn Fn() -> bool + Sync)) -> Self {
+        let stopwatch = Mutex::new(Stopwatch::new(lanes, window));
+        Self { stopwatch, go_on }
+    }
+
+    fn rate(self) -> Option<f64> {
+        let stopwatch = self.stopwatch.into_inner();
+        stopwatch.expect("nobody panics with it").rate()
+    }
+}
 
 impl Observer for Timed<'_> {
     fn observe(&self, _: usize, _: Observation) {}
 
     fn after_update(&self, _: usize, _: u64) -> Continue {
         let now = now();
-        self.0.lock().expect("nobody panics with it").note(now)
+        if !(self.go_on)() {
+            return Continue::Stop;
+        }
+        self.stopwatch
+            .lock()
+            .expect("nobody panics with it")
+            .note(now)
     }
 }
 
@@ -113,7 +147,7 @@ mod tests {
         let zero = now();
         for at in updates_at_ms {
             if stopwatch.note(zero + Duration::from_millis(at)) == Continue::Stop {
-                return stopwatch.rate();
+                return stopwatch.rate().unwrap();
             }
         }
         panic!("never stopped");
@@ -126,6 +160,14 @@ mod tests {
             .into_iter()
             .chain((1..).map(|n| 3000 + 10 * n));
         assert!((rate(1, 95, updates) - 100.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn training_that_is_stopped_before_it_is_warm_has_no_rate() {
+        let trial = crate::test_support::trial(|_| {});
+        let (device, window) = (crate::test_support::device(), Duration::from_secs(1));
+        let rate = updates_per_second_on(&device, &[trial], window, &|| false);
+        assert_eq!(rate, None);
     }
 
     #[test]

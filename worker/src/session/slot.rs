@@ -1,32 +1,68 @@
 //! One slot of a worker: it holds at most one bundle, trains it on a thread of its own and delivers
 //! what it measures. A panic of that thread is a failed attempt, never the end of the worker.
 
+mod checkpoint;
 mod compute;
+mod outbox;
+mod start;
+mod width;
+mod widths;
 
 use std::{sync::Arc, time::Duration};
 
 use pondersweep_proto::{error::LeaseError, id::LeaseToken, metric::Observation};
-use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
+use self::widths::Widths;
 use crate::{
     client::{Client, Lease, Outcome},
+    device::DeviceName,
+    operation::Body,
     session::{
-        GRACE, SessionOptions,
+        SessionOptions,
+        grace::{self, Grace},
         held::{Held, LaneControl},
     },
-    train::LaneEnd,
+    train::{LaneEnd, checkpoint::Origin},
 };
 
-/// Observations that may wait for a coordinator that is away; training then waits as well. It is
-/// hours of evaluations, and a few hundred kilobytes.
-const BUFFERED_OBSERVATIONS: usize = 8_192;
-/// Observations sent in one call.
-const OBSERVATIONS_PER_REPORT: usize = 1_024;
+/// Messages taken from the outbox at once, and so observations sent in one call.
+const MESSAGES_AT_ONCE: usize = 1_024;
+
+/// How wide the bundles of a device are.
+#[derive(Clone, Debug)]
+pub(super) enum Lanes {
+    /// At most so many.
+    AtMost(u32),
+    /// What is measured for each shape.
+    Measured(Arc<Widths>),
+}
+
+impl Lanes {
+    /// As many as stated. Else one where a slot computes lane by lane, since more would only wait;
+    /// and what is measured where all lanes are one program.
+    pub(super) fn of(device: DeviceName, slots: u32, stated: Option<u32>) -> Self {
+        match (stated, Body::of(&device.open())) {
+            (Some(lanes), _) => Self::AtMost(lanes),
+            (None, Body::Kernels) => Self::AtMost(1),
+            (None, Body::Tensors) => Self::Measured(Arc::new(Widths::new(device, slots))),
+        }
+    }
+
+    /// How many to ask for before their shape is known.
+    const fn at_first(&self) -> u32 {
+        match self {
+            Self::AtMost(lanes) => *lanes,
+            Self::Measured(_) => 1,
+        }
+    }
+}
 
 /// One slot.
 pub(super) struct Slot {
     number: u32,
+    device: DeviceName,
+    lanes: Lanes,
     client: Client,
     held: Held,
     options: SessionOptions,
@@ -39,15 +75,19 @@ struct Lane {
 }
 
 impl Slot {
-    /// A slot of the worker.
+    /// A slot of the worker, training on the worker's device.
     pub(super) const fn new(
         number: u32,
+        device: DeviceName,
+        lanes: Lanes,
         client: Client,
         held: Held,
         options: SessionOptions,
     ) -> Self {
         Self {
             number,
+            device,
+            lanes,
             client,
             held,
             options,
@@ -62,17 +102,20 @@ impl Slot {
         for round in 0_u64.. {
             // Unique within the worker's life, and the same for every repetition of this call.
             let request_id = format!("{}-{round}", self.number);
-            let SessionOptions { lanes, sweep, .. } = self.options;
+            let (lanes, sweep) = (self.lanes.at_first(), self.options.sweep);
+            let request = self.client.acquire(request_id.clone(), lanes, sweep, None);
             let acquired = tokio::select! {
-                acquired = self.client.acquire(request_id, lanes, sweep) => acquired?,
+                acquired = request => acquired?,
                 // Not at once: a request under way may be granted after everything was handed back.
-                () = grace_after(&stop) => break,
+                () = grace::after(&stop, self.grace().acquire) => break,
             };
             if stop.is_cancelled() {
                 break;
             }
             if !acquired.leases.is_empty() {
-                self.work(acquired.leases, &stop).await?;
+                let lanes = self.hold(acquired.leases);
+                let lanes = self.widen(lanes, &request_id, &stop).await?;
+                self.work(lanes, &stop).await?;
             } else if acquired.idle && self.options.exit_when_idle {
                 break;
             } else {
@@ -85,21 +128,47 @@ impl Slot {
         Ok(())
     }
 
+    fn hold(&self, leases: Vec<Lease>) -> Vec<Lane> {
+        let lane = |lease: Lease| Lane {
+            control: self.held.insert(lease.token),
+            lease,
+        };
+        leases.into_iter().map(lane).collect()
+    }
+
+    /// Adds lanes of the same shape until the bundle is as wide as the device trains best, as far as
+    /// there are any.
+    async fn widen(
+        &self,
+        mut lanes: Vec<Lane>,
+        request_id: &str,
+        stop: &CancellationToken,
+    ) -> Result<Vec<Lane>, LeaseError> {
+        let Lanes::Measured(widths) = &self.lanes else {
+            return Ok(lanes);
+        };
+        let width = compute::width(widths, &lanes[0], stop.clone());
+        let width = width.await.expect("the compute thread always answers");
+        let more = width.saturating_sub(u32::try_from(lanes.len()).unwrap_or(u32::MAX));
+        if more > 0 && !stop.is_cancelled() {
+            let (request_id, beside) = (format!("{request_id}-beside"), lanes[0].lease.token);
+            let request = self.client.acquire(request_id, more, None, Some(beside));
+            tokio::select! {
+                acquired = request => lanes.extend(self.hold(acquired?.leases)),
+                () = grace::after(stop, self.grace().acquire) => {}
+            }
+        }
+        Ok(lanes)
+    }
+
     /// Trains a bundle and delivers its observations and outcomes.
-    async fn work(&self, leases: Vec<Lease>, stop: &CancellationToken) -> Result<(), LeaseError> {
-        let lanes: Vec<Lane> = leases
-            .into_iter()
-            .map(|lease| Lane {
-                control: self.held.insert(lease.token),
-                lease,
-            })
-            .collect();
+    async fn work(&self, lanes: Vec<Lane>, stop: &CancellationToken) -> Result<(), LeaseError> {
         let tokens: Vec<LeaseToken> = lanes.iter().map(|lane| lane.lease.token).collect();
         let delivered = tokio::select! {
             delivered = self.deliver(lanes, stop) => delivered,
             // Calls under way may still be answered, but a coordinator that is away does not keep
             // a worker from leaving.
-            () = grace_after(stop) => Ok(()),
+            () = grace::after(stop, self.grace().deliver) => Ok(()),
         };
         for token in tokens {
             self.held.remove(token);
@@ -108,19 +177,19 @@ impl Slot {
     }
 
     async fn deliver(&self, lanes: Vec<Lane>, stop: &CancellationToken) -> Result<(), LeaseError> {
-        let (sender, mut observations) = mpsc::channel(BUFFERED_OBSERVATIONS);
-        let training = compute::spawn(&lanes, self.options.device, sender, stop.clone());
+        let starts = self.starts(&lanes).await?;
+        let pace = checkpoint::Pace::new(self.options.checkpoint_every);
+        let (outbox, mut messages) = outbox::outbox(&starts, self.origin(), pace);
+        let training = compute::spawn(&lanes, starts, self.device, outbox, stop.clone());
         let mut waiting = Vec::new();
-        // The channel closes when the compute thread ends, whichever way it ends.
-        while observations
-            .recv_many(&mut waiting, OBSERVATIONS_PER_REPORT)
-            .await
-            > 0
-        {
+        // The outbox closes when the compute thread ends, whichever way it ends.
+        while messages.receive(&mut waiting, MESSAGES_AT_ONCE).await {
             for (index, lane) in lanes.iter().enumerate() {
-                let mine = of_lane(&waiting, index);
-                if !mine.is_empty() {
-                    self.still_mine(lane, self.client.report(lane.lease.token, &mine).await)?;
+                let mine = outbox::of_lane(&waiting, index);
+                self.report(lane, &mine).await?;
+                // After everything that was observed before it: whoever goes on from it has that.
+                if let Some(checkpoint) = messages.checkpoint(&waiting, index) {
+                    self.save(lane, checkpoint, stop).await;
                 }
             }
             waiting.clear();
@@ -139,6 +208,22 @@ impl Slot {
             self.still_mine(lane, finished)?;
         }
         Ok(())
+    }
+
+    async fn report(&self, lane: &Lane, observations: &[Observation]) -> Result<(), LeaseError> {
+        if observations.is_empty() || lane.control.is_lost() {
+            return Ok(());
+        }
+        let reported = self.client.report(lane.lease.token, observations).await;
+        self.still_mine(lane, reported)
+    }
+
+    fn grace(&self) -> Grace {
+        Grace::of(self.options.grace)
+    }
+
+    fn origin(&self) -> Origin {
+        self.client.origin()
     }
 
     /// A lease that went to somebody else is no failure of this worker: its lane is dropped.
@@ -165,22 +250,9 @@ fn outcome(end: LaneEnd) -> Option<Outcome> {
     }
 }
 
-fn of_lane(waiting: &[(usize, Observation)], index: usize) -> Vec<Observation> {
-    waiting
-        .iter()
-        .filter(|(lane, _)| *lane == index)
-        .map(|&(_, observation)| observation)
-        .collect()
-}
-
 async fn wait(duration: Duration, stop: &CancellationToken) {
     tokio::select! {
         () = tokio::time::sleep(duration) => {}
         () = stop.cancelled() => {}
     }
-}
-
-async fn grace_after(stop: &CancellationToken) {
-    stop.cancelled().await;
-    tokio::time::sleep(GRACE).await;
 }

@@ -66,7 +66,7 @@ pub trait Observer: Sync {
 
     /// A lane is between two updates, and goes on or was just stopped: whoever wants to keep its
     /// state asks for it here. By default nobody does.
-    fn offer_state(&self, _lane: usize, _next: Continue, _state: &dyn Fn() -> LaneState) {}
+    fn offer_state(&self, _lane: usize, _updates_done: u64, _state: &dyn Fn() -> LaneState) {}
 }
 
 /// Trains the trials from the beginning: see [`train_from`].
@@ -234,7 +234,7 @@ fn end_stopped(bundle: &mut Bundle, ends: &mut Ends, observer: &dyn Observer) {
             kept.push(position);
             continue;
         }
-        observer.offer_state(lane.index, next, &|| bundle.state(position));
+        observer.offer_state(lane.index, bundle.updates_done, &|| bundle.state(position));
         match next {
             Continue::Yes => kept.push(position),
             Continue::Stop => ends[lane.index] = Some(LaneEnd::Stopped),

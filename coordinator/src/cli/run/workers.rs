@@ -17,6 +17,8 @@ use tokio::{
 /// Crashes of all workers together after which `run` gives up: something is wrong with the
 /// machine, not with a trial, whose own attempts are limited much sooner.
 const MAX_CRASHES: usize = 50;
+/// How long a worker may take to leave in order: whoever pressed Ctrl-C waits for it.
+const GRACE: Duration = Duration::from_secs(6);
 /// How long a worker may take to stop before it is killed.
 const STOP_WITHIN: Duration = Duration::from_secs(8);
 /// Lines of a worker that are shown when it crashes.
@@ -27,8 +29,10 @@ const LAST_LINES: usize = 5;
 pub(super) struct WorkersOptions {
     pub(super) coordinator: String,
     pub(super) sweep_id: SweepId,
-    pub(super) device: DeviceName,
-    pub(super) count: usize,
+    /// The device of every worker.
+    pub(super) devices: Vec<DeviceName>,
+    /// The time between two checkpoints of a trial, in seconds; 0 for none.
+    pub(super) checkpoint_every: u64,
 }
 
 /// The children.
@@ -42,6 +46,7 @@ pub(super) struct Workers {
 
 /// How a child ended.
 struct Ended {
+    device: DeviceName,
     wanted: bool,
     how: String,
 }
@@ -56,20 +61,23 @@ impl Workers {
             stops: Vec::new(),
             crashes: 0,
         };
-        for _ in 0..workers.options.count {
-            workers.start_one()?;
+        for device in workers.options.devices.clone() {
+            workers.start_one(device)?;
         }
         Ok(workers)
     }
 
-    fn start_one(&mut self) -> anyhow::Result<()> {
+    fn start_one(&mut self, device: DeviceName) -> anyhow::Result<()> {
+        let checkpoint_every = self.options.checkpoint_every;
         let program = std::env::current_exe().context("cannot find this program")?;
         let child = Command::new(program)
             .arg("worker")
             .args(["--coordinator", &self.options.coordinator])
-            .args(["--device", self.options.device.name()])
+            .args(["--device", &device.to_string()])
             .args(["--sweep", &self.options.sweep_id.to_string()])
             .args(["--slots", "1", "--stop-with-stdin"])
+            .args(["--checkpoint-every", &checkpoint_every.to_string()])
+            .args(["--grace", &GRACE.as_secs().to_string()])
             // One compute thread each: the workers share the cores, not each core its workers.
             .env("RAYON_NUM_THREADS", "1")
             .stdin(Stdio::piped())
@@ -80,7 +88,7 @@ impl Workers {
             .context("cannot start a worker process")?;
         let (stop, stopped) = mpsc::channel(1);
         self.stops.push(stop);
-        self.children.spawn(attend(child, stopped));
+        self.children.spawn(attend(device, child, stopped));
         Ok(())
     }
 
@@ -100,7 +108,7 @@ impl Workers {
             ended.how
         );
         // No waiting here: whoever calls this may drop it at any await, and the worker with it.
-        self.start_one()?;
+        self.start_one(ended.device)?;
         Ok(format!("a worker ended ({}); started another", ended.how))
     }
 
@@ -108,7 +116,10 @@ impl Workers {
     pub(super) async fn stop(mut self) {
         self.stops.clear();
         while let Some(ended) = self.children.join_next().await {
-            if let Ok(Ended { wanted: false, how }) = ended {
+            if let Ok(Ended {
+                wanted: false, how, ..
+            }) = ended
+            {
                 tracing::warn!(how, "a worker did not stop in order");
             }
         }
@@ -116,7 +127,7 @@ impl Workers {
 }
 
 /// Reads a child's talk and waits for its end, until told to stop it.
-async fn attend(mut child: Child, mut stopped: mpsc::Receiver<()>) -> Ended {
+async fn attend(device: DeviceName, mut child: Child, mut stopped: mpsc::Receiver<()>) -> Ended {
     let stdin = child.stdin.take();
     let stderr = child.stderr.take().expect("standard error is piped");
     let mut lines = BufReader::new(stderr).lines();
@@ -130,7 +141,8 @@ async fn attend(mut child: Child, mut stopped: mpsc::Receiver<()>) -> Ended {
             // Nothing is ever sent: the channel closes when the child shall stop.
             _ = stopped.recv() => {
                 drop(stdin);
-                return stop(child).await;
+                let (wanted, how) = stop(child).await;
+                return Ended { device, wanted, how };
             }
         }
     }
@@ -140,6 +152,7 @@ async fn attend(mut child: Child, mut stopped: mpsc::Receiver<()>) -> Ended {
         .map_or_else(|error| error.to_string(), |s| s.to_string());
     let talk = Vec::from(last).join("\n");
     Ended {
+        device,
         wanted: false,
         how: format!("{status}\n{talk}").trim().to_owned(),
     }
@@ -152,22 +165,14 @@ fn keep(last: &mut VecDeque<String>, line: String) {
     last.push_back(line);
 }
 
-async fn stop(mut child: Child) -> Ended {
+/// Whether the child stopped in order, and how.
+async fn stop(mut child: Child) -> (bool, String) {
     match timeout(STOP_WITHIN, child.wait()).await {
-        Ok(Ok(status)) => Ended {
-            wanted: status.success(),
-            how: status.to_string(),
-        },
-        Ok(Err(error)) => Ended {
-            wanted: false,
-            how: error.to_string(),
-        },
+        Ok(Ok(status)) => (status.success(), status.to_string()),
+        Ok(Err(error)) => (false, error.to_string()),
         Err(_) => {
             let _ = child.kill().await;
-            Ended {
-                wanted: false,
-                how: "killed: it did not stop".into(),
-            }
+            (false, "killed: it did not stop".into())
         }
     }
 }

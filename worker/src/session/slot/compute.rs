@@ -5,19 +5,19 @@ use std::{
     any::Any,
     num::NonZeroUsize,
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::Arc,
+    sync::{Arc, PoisonError},
     thread,
 };
 
-use pondersweep_proto::{metric::Observation, spec::TrialSpec};
-use tokio::sync::{mpsc, oneshot};
+use pondersweep_proto::metric::Observation;
+use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
-use super::{Lane, LaneControl, outcome};
+use super::{Lane, LaneControl, checkpoint::Decision, outbox::Outbox, outcome, widths::Widths};
 use crate::{
     client::Outcome,
     device::DeviceName,
-    train::{self, Continue, LaneEnd, Observer},
+    train::{self, Continue, LaneEnd, LaneState, Observer, Start},
 };
 
 /// Threads a slot spreads the lanes of a bundle over. A worker fills its cores with slots.
@@ -34,25 +34,41 @@ pub(super) struct Trained {
 /// Starts training; the receiver gets the answer even if training panics.
 pub(super) fn spawn(
     lanes: &[Lane],
+    bundle: Vec<Start>,
     device: DeviceName,
-    observations: mpsc::Sender<(usize, Observation)>,
+    outbox: Outbox,
     stop: CancellationToken,
 ) -> oneshot::Receiver<Trained> {
-    let bundle: Vec<TrialSpec> = lanes.iter().map(|lane| lane.lease.spec.clone()).collect();
     let controls = lanes.iter().map(|lane| Arc::clone(&lane.control)).collect();
     let observer = Bridge {
         controls,
-        observations,
+        outbox,
         stop,
     };
-    let (sender, receiver) = oneshot::channel();
-    let run = move || {
-        let trained = timed(bundle.len(), || {
+    on_thread(move || {
+        timed(bundle.len(), || {
             train_caught(&bundle, device, THREADS, &observer)
-        });
-        // The slot may have left already, on a stop; then nobody needs the answer.
-        let _ = sender.send(trained);
-    };
+        })
+    })
+}
+
+/// The width of bundles of this lane's shape, measured if it is not known; 1 when told to stop.
+pub(super) fn width(
+    widths: &Arc<Widths>,
+    lane: &Lane,
+    stop: CancellationToken,
+) -> oneshot::Receiver<u32> {
+    let (widths, control) = (Arc::clone(widths), Arc::clone(&lane.control));
+    let spec = lane.lease.spec.clone();
+    on_thread(move || widths.of(&spec, &|| !stop.is_cancelled() && !control.is_lost()))
+}
+
+fn on_thread<T: Send + 'static>(
+    compute: impl FnOnce() -> T + Send + 'static,
+) -> oneshot::Receiver<T> {
+    let (sender, receiver) = oneshot::channel();
+    // The slot may have left already, on a stop; then nobody needs the answer.
+    let run = move || drop(sender.send(compute()));
     let spawned = thread::Builder::new().name("train".into()).spawn(run);
     spawned.expect("a worker can start one thread a slot");
     receiver
@@ -76,13 +92,13 @@ fn timed(lanes: usize, train: impl FnOnce() -> Vec<Option<Outcome>>) -> Trained 
 
 /// Trains; a panic becomes a failure of every lane, since nobody knows whose it was.
 fn train_caught(
-    bundle: &[TrialSpec],
+    bundle: &[Start],
     device: DeviceName,
     threads: NonZeroUsize,
     observer: &Bridge,
 ) -> Vec<Option<Outcome>> {
     let ends: thread::Result<Vec<LaneEnd>> = catch_unwind(AssertUnwindSafe(|| {
-        train::train(bundle, &device.open(), threads, observer)
+        train::train_from(bundle, &device.open(), threads, observer)
     }));
     match ends {
         Ok(ends) => ends.into_iter().map(outcome).collect(),
@@ -102,23 +118,42 @@ fn text_of(panic: &(dyn Any + Send)) -> &str {
 /// Carries what training observes to the slot, and the slot's wishes to training.
 struct Bridge {
     controls: Vec<Arc<LaneControl>>,
-    observations: mpsc::Sender<(usize, Observation)>,
+    outbox: Outbox,
     stop: CancellationToken,
+}
+
+impl Bridge {
+    fn decide(&self, updates_done: u64) -> Decision {
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "an edge: checkpoints come every so many seconds"
+        )]
+        let now = std::time::Instant::now();
+        let pace = &self.outbox.pace;
+        // A decision is a single assignment, so a poisoned pace is still whole.
+        let mut pace = pace.lock().unwrap_or_else(PoisonError::into_inner);
+        pace.decide(updates_done, self.stop.is_cancelled(), now)
+    }
 }
 
 impl Observer for Bridge {
     fn observe(&self, lane: usize, observation: Observation) {
-        // Waits while the buffer is full. The slot is gone only after a stop; then it is moot.
-        let _ = self.observations.blocking_send((lane, observation));
+        self.outbox.observe(lane, observation);
     }
 
     fn after_update(&self, lane: usize, updates_done: u64) -> Continue {
         let control = &self.controls[lane];
         control.set_updates_done(updates_done);
-        if self.stop.is_cancelled() || control.is_lost() {
+        if self.decide(updates_done).stop || control.is_lost() {
             Continue::Stop
         } else {
             Continue::Yes
+        }
+    }
+
+    fn offer_state(&self, lane: usize, updates_done: u64, state: &dyn Fn() -> LaneState) {
+        if self.decide(updates_done).keep && !self.controls[lane].is_lost() {
+            self.outbox.checkpoint(lane, &state());
         }
     }
 }

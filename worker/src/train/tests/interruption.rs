@@ -35,8 +35,8 @@ impl Observer for Interrupter {
         self.recorder.after_update(lane, updates_done)
     }
 
-    fn offer_state(&self, lane: usize, next: Continue, state: &dyn Fn() -> LaneState) {
-        if next == Continue::Stop {
+    fn offer_state(&self, lane: usize, updates_done: u64, state: &dyn Fn() -> LaneState) {
+        if self.recorder.stop_at[&lane] == updates_done {
             self.states.lock().unwrap().insert(lane, state());
         }
     }
