@@ -1,7 +1,7 @@
 //! Interrupted trials go on where they were and end as undisturbed ones, to the bit; or, where they
 //! cannot, from the beginning. Real processes, killed.
 
-use std::{fs, path::PathBuf};
+use std::{fs, path::PathBuf, sync::OnceLock};
 
 use rustix::process::Signal;
 use serde_json::Value;
@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::harness::{Running, Sandbox, Serve, wait_until};
 
 /// Two trials that take some seconds each, observed often.
-pub(crate) const LONG: &str = r#"
+const LONG: &str = r#"
 [sweep]
 name = "long"
 [task]
@@ -59,8 +59,13 @@ pub(crate) fn worker(sandbox: &Sandbox, serve: &Serve, more: &[&str]) -> Running
     sandbox.start(&[&arguments, more].concat())
 }
 
-/// Results and observations of a run that nobody disturbs.
-pub(crate) fn undisturbed() -> (Value, Value) {
+/// Results and observations of a run that nobody disturbs. One for all tests: it takes its time.
+fn undisturbed() -> &'static (Value, Value) {
+    static UNDISTURBED: OnceLock<(Value, Value)> = OnceLock::new();
+    UNDISTURBED.get_or_init(run_undisturbed)
+}
+
+fn run_undisturbed() -> (Value, Value) {
     let sandbox = Sandbox::new();
     sandbox.write("long.toml", LONG);
     let finished = sandbox.run(&["run", "long.toml", "--checkpoint-every", "0"]);
@@ -71,8 +76,8 @@ pub(crate) fn undisturbed() -> (Value, Value) {
 
 pub(crate) fn assert_as_undisturbed(sandbox: &Sandbox) {
     let (results, observations) = undisturbed();
-    assert_eq!(sandbox.results(), results);
-    assert_eq!(sandbox.observations(), observations);
+    assert_eq!(sandbox.results(), *results);
+    assert_eq!(sandbox.observations(), *observations);
     assert_eq!(sandbox.count(CHECKPOINTS), 0);
     wait_until("no blob is left", || blobs(sandbox).is_empty());
 }

@@ -33,9 +33,9 @@ fn let_leases_pass() {
 }
 
 /// Tells a worker to leave in some way; then its trial goes on where it was.
-fn check_leaves_in_order(more: &[&str], tell: impl FnOnce(&Running)) {
+fn check_leaves_in_order(tell: impl FnOnce(&Running)) {
     let (sandbox, serve) = scene();
-    let leaving = worker(&sandbox, &serve, more);
+    let leaving = worker(&sandbox, &serve, &[]);
     wait_until_it_is_training(&sandbox);
     tell(&leaving);
 
@@ -55,12 +55,12 @@ fn check_leaves_in_order(more: &[&str], tell: impl FnOnce(&Running)) {
 
 #[test]
 fn a_worker_that_is_terminated_checkpoints_its_trial_and_hands_it_back() {
-    check_leaves_in_order(&[], |worker| worker.signal(Signal::TERM));
+    check_leaves_in_order(|worker| worker.signal(Signal::TERM));
 }
 
 #[test]
 fn an_announced_end_is_an_order_to_leave_and_the_signal_after_it_no_second_one() {
-    check_leaves_in_order(&[], |worker| {
+    check_leaves_in_order(|worker| {
         worker.signal(Signal::USR1);
         worker.signal(Signal::USR1);
         worker.signal(Signal::TERM);
@@ -69,7 +69,15 @@ fn an_announced_end_is_an_order_to_leave_and_the_signal_after_it_no_second_one()
 
 #[test]
 fn a_worker_leaves_in_order_at_the_end_of_its_lifetime() {
-    check_leaves_in_order(&["--lifetime", "4"], |_| {});
+    let sandbox = Sandbox::new();
+    let endless = TINY.replace("updates = 40", "updates = 100000000");
+    sandbox.write("endless.toml", endless);
+    let serve = Serve::start(&sandbox);
+    serve.submit(&sandbox, "endless.toml");
+    let left = worker(&sandbox, &serve, &["--lifetime", "5"]).finish();
+    assert_eq!(left.code, 0, "{}", left.stderr);
+    assert_eq!((sandbox.count(RETURNED), sandbox.count(PENDING)), (1, 8));
+    assert_eq!(sandbox.count("select count(*) from checkpoint"), 1);
 }
 
 #[test]

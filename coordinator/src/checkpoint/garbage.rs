@@ -1,10 +1,10 @@
 //! Removes blobs that nobody needs: those the driver names, and those an earlier run of the
 //! coordinator left behind. What cannot be removed now is removed at a later start; nobody waits.
 
-use std::{collections::HashSet, fs, path::Path};
+use std::{collections::HashSet, fs, path::Path, time::Duration};
 
 use object_store::ObjectStore as _;
-use tokio::{sync::mpsc, task::JoinHandle};
+use tokio::{sync::mpsc, task::JoinHandle, time::timeout};
 use tokio_stream::StreamExt as _;
 
 use super::{BlobError, Blobs};
@@ -13,6 +13,8 @@ use super::{BlobError, Blobs};
 /// next start.
 const MAX_WAITING: usize = 65_536;
 
+/// How long a coordinator that stops waits for what is being removed.
+const FINISH_WITHIN: Duration = Duration::from_secs(5);
 /// What object_store puts between a file's name and a number while it writes the file.
 const UNFINISHED: char = '#';
 
@@ -51,14 +53,17 @@ impl Collector {
                     tracing::warn!(%error, name, "could not remove a checkpoint");
                 }
             }
+            // It is made again when it is needed, and goes only if it is empty.
+            let _ = blobs.0.location.folder().map(fs::remove_dir);
         });
         (Self { removing }, Garbage(Some(sender)))
     }
 
-    /// Waits for its end.
-    pub async fn finish(self) {
-        // A panic of it has been printed, and lost nothing.
-        let _ = self.removing.await;
+    /// Waits for its end, but not for long: what is left is removed at the next start.
+    pub async fn finish(mut self) {
+        if timeout(FINISH_WITHIN, &mut self.removing).await.is_err() {
+            self.removing.abort();
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! Where blobs are kept: the text people write, and the store it names.
 
 use std::{
-    fmt, fs,
+    fmt, fs, io,
     path::{Path, PathBuf},
     str::FromStr,
     sync::Arc,
@@ -50,7 +50,7 @@ impl CheckpointLocation {
                     path: path.clone(),
                     source,
                 };
-                fs::create_dir_all(path).map_err(source)?;
+                make_durable(path).map_err(source)?;
                 let store = LocalFileSystem::new_with_prefix(path);
                 let store = store.map_err(|source| self.failed(source))?;
                 // Files and their folder reach the disk before anybody hears of them, and the folder
@@ -80,6 +80,18 @@ impl CheckpointLocation {
             source,
         }
     }
+}
+
+/// Makes a folder whose name is on the disk, as those of the files in it will be.
+fn make_durable(folder: &Path) -> io::Result<()> {
+    if folder.is_dir() {
+        return Ok(());
+    }
+    fs::create_dir_all(folder)?;
+    let parent = folder.canonicalize()?;
+    parent
+        .parent()
+        .map_or(Ok(()), |parent| fs::File::open(parent)?.sync_all())
 }
 
 impl fmt::Display for CheckpointLocation {

@@ -79,6 +79,8 @@ pub enum LeaseRequest {
         /// What was measured.
         observations: Vec<Observation>,
     },
+    /// Whether the worker may save a checkpoint of the trial: asked before it sends one.
+    MaySaveCheckpoint(LeaseToken),
     /// The checkpoint of the trial that the worker holds, if it has one.
     LoadCheckpoint(LeaseToken),
     /// A checkpoint whose bytes are durable.

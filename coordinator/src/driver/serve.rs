@@ -140,6 +140,11 @@ impl Driver {
                 });
                 Ok(Grant::Done)
             }
+            LeaseRequest::MaySaveCheckpoint(token) => {
+                let held = self.scheduler.check(worker_id, token, "save_checkpoint");
+                held.map_err(superseded)?;
+                Ok(Grant::Done)
+            }
             LeaseRequest::LoadCheckpoint(token) => {
                 self.scheduler
                     .check(worker_id, token, "load_checkpoint")

@@ -70,8 +70,8 @@ impl Checkpoints {
     ) -> Result<(), Status> {
         let header = header(pieces.message().await?)?;
         // A worker that lost its lease is told so before it sends, and fills no disk.
-        let current = LeaseRequest::LoadCheckpoint(header.token);
-        self.driver.lease(header.worker_id.clone(), current).await?;
+        let may = LeaseRequest::MaySaveCheckpoint(header.token);
+        self.driver.lease(header.worker_id.clone(), may).await?;
         let _memory = self.reserve(header.bytes).await;
         let bytes = receive(&mut pieces, header.bytes).await?;
         let Header {
