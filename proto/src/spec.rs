@@ -490,6 +490,9 @@ pub struct TrialSpec {
     pub seed: u64,
     /// Index of the repetition, from 0.
     pub replicate: u32,
+    /// Random streams do not depend on the configuration: equal replicates of all configurations
+    /// then share them, for comparisons in pairs.
+    pub common_seeds: bool,
 }
 
 impl TrialSpec {
@@ -502,9 +505,14 @@ impl TrialSpec {
     /// As [`Self::key`], from the canonical JSON form of the configuration: a sweep has many trials
     /// for each configuration, and writing it out is nearly all of the work.
     #[must_use]
-    pub fn key_of(configuration_json: &str, seed: u64, replicate: u32) -> ContentKey {
+    pub fn key_of(
+        configuration_json: &str,
+        seed: u64,
+        replicate: u32,
+        common_seeds: bool,
+    ) -> ContentKey {
         ContentKey::of_canonical_json(&format!(
-            r#"{{"configuration":{configuration_json},"replicate":{replicate},"seed":{seed}}}"#
+            r#"{{"common_seeds":{common_seeds},"configuration":{configuration_json},"replicate":{replicate},"seed":{seed}}}"#
         ))
     }
 }
@@ -597,10 +605,11 @@ mod tests {
             configuration,
             seed: 0,
             replicate: 0,
+            common_seeds: false,
         };
         assert_eq!(trial.key(), trial.clone().key());
         let json = crate::id::canonical_json(&trial.configuration);
-        assert_eq!(trial.key(), TrialSpec::key_of(&json, 0, 0));
+        assert_eq!(trial.key(), TrialSpec::key_of(&json, 0, 0, false));
         assert_ne!(
             trial.key(),
             TrialSpec {
@@ -613,6 +622,14 @@ mod tests {
             trial.key(),
             TrialSpec {
                 seed: 1,
+                ..trial.clone()
+            }
+            .key()
+        );
+        assert_ne!(
+            trial.key(),
+            TrialSpec {
+                common_seeds: true,
                 ..trial.clone()
             }
             .key()

@@ -158,6 +158,7 @@ impl From<&TrialSpec> for wire::TrialSpec {
             configuration: Some((&spec.configuration).into()),
             seed: spec.seed,
             replicate: spec.replicate,
+            common_seeds: spec.common_seeds,
         }
     }
 }
@@ -171,6 +172,7 @@ impl TryFrom<wire::TrialSpec> for TrialSpec {
             configuration,
             seed: spec.seed,
             replicate: spec.replicate,
+            common_seeds: spec.common_seeds,
         })
     }
 }
@@ -313,6 +315,7 @@ mod tests {
                     configuration: settings.try_into().unwrap(),
                     seed,
                     replicate,
+                    common_seeds: e,
                 }
             },
         )

@@ -20,6 +20,7 @@ pub(crate) fn trial(change: impl FnOnce(&mut Settings)) -> TrialSpec {
         configuration: settings.try_into().unwrap(),
         seed: 5,
         replicate: 0,
+        common_seeds: false,
     }
 }
 

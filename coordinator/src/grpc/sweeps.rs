@@ -168,7 +168,7 @@ impl Sweeps for SweepService {
         let mut reader = Reader::open(&self.database).await.map_err(unreadable)?;
         let page = reader.results_page(sweep.sweep_id, after, limit).await;
         let page = page.map_err(|error| SweepError::Unavailable(error.to_string()))?;
-        let seed = sweep.spec.terms().seed;
+        let terms = sweep.spec.terms();
         let full = page.len() == limit as usize;
         let last = page
             .last()
@@ -177,7 +177,7 @@ impl Sweeps for SweepService {
         Ok(Response::new(wire::ListResultsResponse {
             results: page
                 .iter()
-                .map(|result| view::result(result, seed))
+                .map(|result| view::result(result, terms))
                 .collect(),
             next_page_token: last.unwrap_or_default(),
         }))

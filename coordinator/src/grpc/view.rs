@@ -6,6 +6,7 @@ use crate::{
     driver::{SweepProgress, SweepView},
     scheduler::{Checkpoint, SweepState, TrialCounts, TrialState},
     store::TrialResult,
+    sweep::SweepTerms,
 };
 
 pub(super) fn sweep(view: &SweepView) -> wire::Sweep {
@@ -27,13 +28,13 @@ pub(super) fn progress(progress: &SweepProgress) -> wire::SweepProgress {
     }
 }
 
-pub(super) fn result(result: &TrialResult, seed: u64) -> wire::TrialResult {
+pub(super) fn result(result: &TrialResult, terms: &SweepTerms) -> wire::TrialResult {
     let step = result.step.unwrap_or_default();
     let metrics = result.metrics.iter();
     wire::TrialResult {
         trial_id: result.trial_id.0,
         trial_key: result.trial_key.to_string(),
-        spec: Some((&result.spec(seed)).into()),
+        spec: Some((&result.spec(terms)).into()),
         state: wire::TrialState::from(result.outcome).into(),
         attempt: result.attempts.0,
         metrics: metrics

@@ -86,6 +86,7 @@ impl SimulatedSweep {
                 exclusions: Vec::new(),
                 replicates: self.replicates,
                 seed: 0,
+                common_seeds: false,
                 solved_threshold: 0.95,
                 max_failures: 3,
                 max_worker_losses: 10,

@@ -182,7 +182,12 @@ impl Writer<'_> {
         let terms = self.spec.terms();
         for replicate in 0..terms.replicates {
             let index = self.trial_index(replicate, position);
-            self.trial_keys[index] = TrialSpec::key_of(configuration_json, terms.seed, replicate);
+            self.trial_keys[index] = TrialSpec::key_of(
+                configuration_json,
+                terms.seed,
+                replicate,
+                terms.common_seeds,
+            );
         }
     }
 

@@ -116,6 +116,7 @@ pub(super) fn spec(replicates: u32) -> SweepSpec {
         exclusions: Vec::new(),
         replicates,
         seed: u64::MAX,
+        common_seeds: false,
         solved_threshold: 0.9,
         max_failures: 3,
         max_worker_losses: 3,

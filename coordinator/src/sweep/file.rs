@@ -130,6 +130,9 @@ fn scalar_terms(sweep: &Value, template: ConfigurationSpec) -> SweepTerms {
         exclusions: Vec::new(),
         replicates: count("replicates", "count", 1),
         seed: whole("replicates", "seed", 0),
+        common_seeds: sweep["replicates"]["common_seeds"]
+            .as_bool()
+            .unwrap_or(false),
         solved_threshold: threshold.unwrap_or(SOLVED_THRESHOLD),
         max_failures: count("limits", "max_failures", MAX_FAILURES),
         max_worker_losses: count("limits", "max_worker_losses", MAX_WORKER_LOSSES),

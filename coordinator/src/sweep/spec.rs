@@ -102,6 +102,7 @@ impl SweepSpec {
             configuration: self.configuration(configuration),
             seed: self.terms.seed,
             replicate,
+            common_seeds: self.terms.common_seeds,
         }
     }
 

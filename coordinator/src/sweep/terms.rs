@@ -23,6 +23,8 @@ pub struct SweepTerms {
     pub replicates: u32,
     /// Base of every random stream.
     pub seed: u64,
+    /// The configurations of a replicate share its random streams, for comparisons in pairs.
+    pub common_seeds: bool,
     /// A trial is solved when `accuracy_interpolation` reaches this share.
     pub solved_threshold: f64,
     /// Attempts that may fail by the trial's own doing before it counts as failed, from 1.

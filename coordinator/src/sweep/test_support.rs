@@ -25,6 +25,7 @@ pub(crate) fn terms() -> SweepTerms {
         }],
         exclusions: vec![],
         replicates: 3,
+        common_seeds: false,
         seed: 7,
         solved_threshold: 0.95,
         max_failures: 3,
@@ -93,11 +94,14 @@ pub(crate) fn any_terms() -> impl Strategy<Value = SweepTerms> {
         let exclusions = prop::collection::vec(any_exclusion(rule_axes), rules);
         (Just(axes), exclusions)
     });
-    (spaces, 1_u32..4, any::<u64>()).prop_map(|((axes, exclusions), replicates, seed)| SweepTerms {
-        axes,
-        exclusions,
-        replicates,
-        seed,
-        ..terms()
-    })
+    (spaces, 1_u32..4, any::<u64>(), any::<bool>()).prop_map(
+        |((axes, exclusions), replicates, seed, common_seeds)| SweepTerms {
+            axes,
+            exclusions,
+            replicates,
+            common_seeds,
+            seed,
+            ..terms()
+        },
+    )
 }

@@ -46,6 +46,7 @@ impl BenchShape {
             configuration: configuration.clone(),
             seed: SEED,
             replicate,
+            common_seeds: false,
         };
         Ok((0..lanes).map(trial).collect())
     }
@@ -56,6 +57,7 @@ impl BenchShape {
             configuration: self.settings(updates, 1).try_into()?,
             seed: SEED,
             replicate: 0,
+            common_seeds: false,
         })
     }
 

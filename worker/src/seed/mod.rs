@@ -1,5 +1,5 @@
-//! PURE: all randomness of a trial. Every number is a function of (sweep seed, configuration,
-//! replicate, purpose, position); there is no generator whose state could depend on who drew
+//! PURE: all randomness of a trial. Every number is a function of (sweep seed, configuration unless
+//! seeds are common, replicate, purpose, position); there is no generator whose state could depend on who drew
 //! before, so a retried trial, another batch split or another bundle draws the same numbers.
 
 mod philox;
@@ -33,8 +33,12 @@ impl Seeds {
     /// The seeds of a trial: a function of its content, never of the attempt.
     #[must_use]
     pub fn of(trial: &TrialSpec) -> Self {
+        let configuration = match trial.common_seeds {
+            true => 0,
+            false => trial.configuration.key().as_u64(),
+        };
         Self {
-            key: [trial.seed, trial.configuration.key().as_u64()],
+            key: [trial.seed, configuration],
             replicate: trial.replicate,
         }
     }
@@ -133,6 +137,7 @@ mod tests {
             configuration: settings.try_into().unwrap(),
             seed,
             replicate,
+            common_seeds: false,
         }
     }
 
@@ -157,6 +162,19 @@ mod tests {
             assert!(!drawn[..index].contains(number), "{index}");
         }
         assert_eq!(drawn[0], draw(&trial(0, 0.1, 0), Purpose::Data, [0, 0]));
+    }
+
+    #[test]
+    fn common_seeds_are_shared_by_configurations_and_not_by_replicates() {
+        let common = |lambda_p, replicate| {
+            let trial = TrialSpec {
+                common_seeds: true,
+                ..trial(3, lambda_p, replicate)
+            };
+            Seeds::of(&trial).draws(Purpose::Init, [0, 0]).bits()
+        };
+        assert_eq!(common(0.1, 0), common(0.2, 0));
+        assert_ne!(common(0.1, 0), common(0.1, 1));
     }
 
     #[test]

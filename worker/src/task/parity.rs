@@ -104,6 +104,7 @@ mod tests {
             configuration: settings.try_into().unwrap(),
             seed: 5,
             replicate: 0,
+            common_seeds: false,
         }
     }
 

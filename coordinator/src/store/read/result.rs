@@ -18,6 +18,7 @@ use super::{
 use crate::{
     scheduler::TrialState,
     store::{commit::as_i64, error::ReadError, name::trial_state, statement::statements},
+    sweep::SweepTerms,
 };
 
 statements! {
@@ -86,13 +87,14 @@ pub struct TrialResult {
 }
 
 impl TrialResult {
-    /// The trial's specification in a sweep with this seed.
+    /// The trial's specification in a sweep of these terms.
     #[must_use]
-    pub fn spec(&self, seed: u64) -> TrialSpec {
+    pub fn spec(&self, terms: &SweepTerms) -> TrialSpec {
         TrialSpec {
             configuration: self.configuration.spec.clone(),
-            seed,
+            seed: terms.seed,
             replicate: self.replicate,
+            common_seeds: terms.common_seeds,
         }
     }
 }

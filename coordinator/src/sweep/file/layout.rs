@@ -99,7 +99,11 @@ pub(super) const SWEEP: &[SectionLayout] = &[
     },
     SectionLayout {
         name: "replicates",
-        keys: &[optional("count", COUNT), optional("seed", LONG_COUNT)],
+        keys: &[
+            optional("count", COUNT),
+            optional("seed", LONG_COUNT),
+            optional("common_seeds", ValueKind::Flag),
+        ],
     },
     SectionLayout {
         name: "limits",

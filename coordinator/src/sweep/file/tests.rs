@@ -334,7 +334,8 @@ fn windows_line_ends_change_nothing() {
 fn what_a_file_leaves_out_has_its_documented_value() {
     let spec = SweepFile::parse(GOOD, "good.toml").unwrap();
     let terms = spec.terms();
-    assert_eq!((terms.replicates, terms.seed), (1, 0));
+    let replicates = (terms.replicates, terms.seed, terms.common_seeds);
+    assert_eq!(replicates, (1, 0, false));
     assert_eq!(terms.solved_threshold, 0.95);
     assert_eq!((terms.max_failures, terms.max_worker_losses), (3, 5));
     assert_eq!(terms.template.model.hidden, 128);
@@ -410,6 +411,7 @@ fn every_key_is_read_into_its_own_setting() {
         [replicates]
         count = 16
         seed = 17
+        common_seeds = true
         [limits]
         max_failures = 18
         max_worker_losses = 19
