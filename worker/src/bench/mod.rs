@@ -1,6 +1,5 @@
 //! EDGE: what one machine achieves. It trains real trials and multiplies plain matrices, and times
-//! both with the clock; it decides nothing about how the figures are combined or shown. Workers time
-//! bundles with it to choose their width.
+//! both with the clock; it decides nothing about how the figures are combined or shown.
 
 mod floor;
 mod footprint;
@@ -17,7 +16,6 @@ pub use machine::Machine;
 pub(crate) use machine::{available_bytes, peak_resident_bytes};
 pub use replay::{Replay, ReplayedBatch};
 pub use training::updates_per_second;
-pub(crate) use training::updates_per_second_on;
 pub use trials::BenchShape;
 
 /// The clock of this room.

@@ -7,7 +7,6 @@ use std::{
     time::{Duration, Instant},
 };
 
-use burn::tensor::Device;
 use pondersweep_proto::{metric::Observation, spec::TrialSpec};
 
 use super::now;
@@ -37,22 +36,10 @@ pub(super) fn train_updates(trials: &[TrialSpec], threads: usize, observer: &dyn
 #[must_use]
 pub fn updates_per_second(trials: &[TrialSpec], threads: usize, window: Duration) -> f64 {
     assert!(!trials.is_empty() && threads > 0, "nothing to time");
-    let timed = Timed::new(trials.len(), window, &|| true);
-    train_updates(trials, threads, &timed);
-    timed.rate().expect("training stops only after the window")
-}
-
-/// Updates a second of all trials together, trained as one bundle on a device by one thread. `None`
-/// if training ended or was told to stop before anything was timed.
-pub(crate) fn updates_per_second_on(
-    device: &Device,
-    trials: &[TrialSpec],
-    window: Duration,
-    go_on: &(dyn Fn() -> bool + Sync),
-) -> Option<f64> {
-    let timed = Timed::new(trials.len(), window, go_on);
-    train::train(trials, device, NonZeroUsize::MIN, &timed);
-    timed.rate()
+    let stopwatch = Mutex::new(Stopwatch::new(trials.len(), window));
+    train_updates(trials, threads, &Timed(&stopwatch));
+    let stopwatch = stopwatch.into_inner().expect("training never panics here");
+    stopwatch.rate()
 }
 
 /// Counts the updates of all lanes, whichever thread they come from: right also where a thread trains
@@ -66,7 +53,7 @@ struct Stopwatch {
 }
 
 impl Stopwatch {
-    const fn new(lanes: usize, window: Duration) -> Self {
+    fn new(lanes: usize, window: Duration) -> Self {
         Self {
             window,
             warm_updates: WARM_UPDATES * lanes as u64,
@@ -95,45 +82,24 @@ impl Stopwatch {
         Continue::Yes
     }
 
-    /// `None` before an update was timed.
-    fn rate(&self) -> Option<f64> {
-        let seconds = (self.last? - self.started?).as_secs_f64();
+    fn rate(&self) -> f64 {
+        let (Some(started), Some(last)) = (self.started, self.last) else {
+            unreachable!("training stops only after the window");
+        };
         #[expect(clippy::cast_precision_loss, reason = "a count below 2^53")]
         let updates = (self.updates - self.warm_updates) as f64;
-        Some(updates / seconds)
+        updates / (last - started).as_secs_f64()
     }
 }
 
-/// Holds the stopwatch to training.
-struct Timed<'a> {
-    stopwatch: Mutex<Stopwatch>,
-    go_on: &'a (dyn Fn() -> bool + Sync),
-}
-
-impl<'a> Timed<'a> {
-    const fn new(lanes: usize, window: Duration, go_on: &'a (dyn Fn() -> bool + Sync)) -> Self {
-        let stopwatch = Mutex::new(Stopwatch::new(lanes, window));
-        Self { stopwatch, go_on }
-    }
-
-    fn rate(self) -> Option<f64> {
-        let stopwatch = self.stopwatch.into_inner();
-        stopwatch.expect("nobody panics with it").rate()
-    }
-}
+struct Timed<'a>(&'a Mutex<Stopwatch>);
 
 impl Observer for Timed<'_> {
     fn observe(&self, _: usize, _: Observation) {}
 
     fn after_update(&self, _: usize, _: u64) -> Continue {
         let now = now();
-        if !(self.go_on)() {
-            return Continue::Stop;
-        }
-        self.stopwatch
-            .lock()
-            .expect("nobody panics with it")
-            .note(now)
+        self.0.lock().expect("nobody panics with it").note(now)
     }
 }
 
@@ -147,7 +113,7 @@ mod tests {
         let zero = now();
         for at in updates_at_ms {
             if stopwatch.note(zero + Duration::from_millis(at)) == Continue::Stop {
-                return stopwatch.rate().unwrap();
+                return stopwatch.rate();
             }
         }
         panic!("never stopped");
@@ -160,14 +126,6 @@ mod tests {
             .into_iter()
             .chain((1..).map(|n| 3000 + 10 * n));
         assert!((rate(1, 95, updates) - 100.0).abs() < 1e-9);
-    }
-
-    #[test]
-    fn training_that_is_stopped_before_it_is_warm_has_no_rate() {
-        let trial = crate::test_support::trial(|_| {});
-        let (device, window) = (crate::test_support::device(), Duration::from_secs(1));
-        let rate = updates_per_second_on(&device, &[trial], window, &|| false);
-        assert_eq!(rate, None);
     }
 
     #[test]

@@ -4,6 +4,7 @@
 mod checkpoint;
 mod compute;
 mod outbox;
+mod pace;
 mod start;
 mod width;
 mod widths;

@@ -17,6 +17,7 @@ pub(crate) fn trial(replicate: u32, change: impl FnOnce(&mut Settings)) -> Trial
         configuration: settings.try_into().unwrap(),
         seed: 5,
         replicate,
+        common_seeds: false,
     }
 }
 

@@ -11,13 +11,16 @@ use std::{
 
 use pondersweep_proto::{limit::MAX_UPDATES, shape::ShapeKey, spec::TrialSpec};
 
-use super::width::{Curve, Point};
+use super::{
+    pace::updates_per_second,
+    width::{Curve, Point},
+};
 use crate::{
-    bench::{available_bytes, peak_resident_bytes, updates_per_second_on},
+    bench::{available_bytes, peak_resident_bytes},
     device::DeviceName,
 };
 
-/// How long updates of one width are timed: hundreds on a device that is fast, two on one that is slow.
+/// How long updates of one width are timed.
 const WINDOW: Duration = Duration::from_millis(300);
 /// At which no copy diverges, whatever the trial itself will do: a rate is a number per lane, and what
 /// is measured holds for every trial of the shape.
@@ -79,7 +82,7 @@ impl Widths {
     /// only by failing.
     fn rate(&self, trials: &[TrialSpec], go_on: &(dyn Fn() -> bool + Sync)) -> Option<f64> {
         let timed = catch_unwind(AssertUnwindSafe(|| {
-            updates_per_second_on(&self.device.open(), trials, WINDOW, go_on)
+            updates_per_second(&self.device.open(), trials, WINDOW, go_on)
         }));
         timed.unwrap_or_else(|_| {
             let lanes = trials.len();
