@@ -179,8 +179,8 @@ impl Slot {
 
     async fn deliver(&self, lanes: Vec<Lane>, stop: &CancellationToken) -> Result<(), LeaseError> {
         let starts = self.starts(&lanes).await?;
-        let pace = checkpoint::Pace::new(self.options.checkpoint_every);
-        let (outbox, mut messages) = outbox::outbox(&starts, self.origin(), pace);
+        let cadence = checkpoint::Cadence::new(self.options.checkpoint_every);
+        let (outbox, mut messages) = outbox::outbox(&starts, self.origin(), cadence);
         let training = compute::spawn(&lanes, starts, self.device, outbox, stop.clone());
         let mut waiting = Vec::new();
         // The outbox closes when the compute thread ends, whichever way it ends.

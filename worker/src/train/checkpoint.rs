@@ -242,7 +242,8 @@ mod tests {
 
     #[test]
     fn another_device_backend_instruction_set_or_binary_is_refused_by_name() {
-        let others: [(&str, fn(&mut Origin)); 4] = [
+        type Change = fn(&mut Origin);
+        let others: [(&str, Change); 4] = [
             ("device", |origin| origin.device = "cuda:0".into()),
             ("backend", |origin| origin.backend = "tch".into()),
             ("instruction set", |origin| {

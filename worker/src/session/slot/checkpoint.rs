@@ -20,7 +20,7 @@ pub(super) struct Decision {
 
 /// Decides at every update. Time is an argument.
 #[derive(Debug)]
-pub(super) struct Pace {
+pub(super) struct Cadence {
     every: Option<Duration>,
     /// When states were last kept, at first when training began.
     last: Option<Instant>,
@@ -28,7 +28,7 @@ pub(super) struct Pace {
     decided: Option<(u64, Decision)>,
 }
 
-impl Pace {
+impl Cadence {
     /// Keeps states every so often; never for `None`.
     pub(super) const fn new(every: Option<Duration>) -> Self {
         Self {
@@ -114,39 +114,39 @@ mod tests {
 
     #[test]
     fn states_are_kept_every_so_often_and_of_all_lanes_at_the_same_update() {
-        let (start, mut pace) = (beginning(), Pace::new(Some(seconds(10))));
+        let (start, mut cadence) = (beginning(), Cadence::new(Some(seconds(10))));
         let keep = Decision {
             keep: true,
             ..GO_ON
         };
-        assert_eq!(pace.decide(1, false, start), GO_ON);
-        assert_eq!(pace.decide(2, false, start + seconds(9)), GO_ON);
+        assert_eq!(cadence.decide(1, false, start), GO_ON);
+        assert_eq!(cadence.decide(2, false, start + seconds(9)), GO_ON);
         // The second lane of the same update is late, and stays in step.
-        assert_eq!(pace.decide(2, false, start + seconds(11)), GO_ON);
-        assert_eq!(pace.decide(3, false, start + seconds(11)), keep);
-        assert_eq!(pace.decide(3, false, start + seconds(12)), keep);
-        assert_eq!(pace.decide(4, false, start + seconds(12)), GO_ON);
-        assert_eq!(pace.decide(5, false, start + seconds(21)), keep);
+        assert_eq!(cadence.decide(2, false, start + seconds(11)), GO_ON);
+        assert_eq!(cadence.decide(3, false, start + seconds(11)), keep);
+        assert_eq!(cadence.decide(3, false, start + seconds(12)), keep);
+        assert_eq!(cadence.decide(4, false, start + seconds(12)), GO_ON);
+        assert_eq!(cadence.decide(5, false, start + seconds(21)), keep);
     }
 
     #[test]
     fn a_stop_keeps_states_and_stops_all_lanes_at_the_same_update() {
-        let (start, mut pace) = (beginning(), Pace::new(Some(seconds(60))));
-        assert_eq!(pace.decide(1, false, start), GO_ON);
-        assert_eq!(pace.decide(1, true, start + seconds(2)), GO_ON);
+        let (start, mut cadence) = (beginning(), Cadence::new(Some(seconds(60))));
+        assert_eq!(cadence.decide(1, false, start), GO_ON);
+        assert_eq!(cadence.decide(1, true, start + seconds(2)), GO_ON);
         let stop = Decision {
             stop: true,
             keep: true,
         };
-        assert_eq!(pace.decide(2, true, start + seconds(2)), stop);
-        assert_eq!(pace.decide(2, true, start + seconds(3)), stop);
+        assert_eq!(cadence.decide(2, true, start + seconds(2)), stop);
+        assert_eq!(cadence.decide(2, true, start + seconds(3)), stop);
     }
 
     #[test]
     fn without_checkpoints_nothing_is_ever_kept() {
-        let (start, mut pace) = (beginning(), Pace::new(None));
+        let (start, mut cadence) = (beginning(), Cadence::new(None));
         for update in 0..100 {
-            let decision = pace.decide(update, update == 99, start + seconds(100 * update));
+            let decision = cadence.decide(update, update == 99, start + seconds(100 * update));
             assert!(!decision.keep);
             assert_eq!(decision.stop, update == 99);
         }

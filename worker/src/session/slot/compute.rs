@@ -129,10 +129,10 @@ impl Bridge {
             reason = "an edge: checkpoints come every so many seconds"
         )]
         let now = std::time::Instant::now();
-        let pace = &self.outbox.pace;
-        // A decision is a single assignment, so a poisoned pace is still whole.
-        let mut pace = pace.lock().unwrap_or_else(PoisonError::into_inner);
-        pace.decide(updates_done, self.stop.is_cancelled(), now)
+        let cadence = &self.outbox.cadence;
+        // A decision is a single assignment, so a poisoned cadence is still whole.
+        let mut cadence = cadence.lock().unwrap_or_else(PoisonError::into_inner);
+        cadence.decide(updates_done, self.stop.is_cancelled(), now)
     }
 }
 

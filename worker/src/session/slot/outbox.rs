@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use pondersweep_proto::{limit::MAX_CHECKPOINT_BYTES, metric::Observation, spec::TrialSpec};
 use tokio::sync::mpsc;
 
-use super::checkpoint::Pace;
+use super::checkpoint::Cadence;
 use crate::train::{
     LaneState, Start,
     checkpoint::{Origin, encode},
@@ -47,7 +47,7 @@ pub(super) struct Outbox {
     newest: Newest,
     trials: Vec<TrialSpec>,
     origin: Origin,
-    pub(super) pace: Mutex<Pace>,
+    pub(super) cadence: Mutex<Cadence>,
 }
 
 /// The slot's side.
@@ -57,11 +57,16 @@ pub(super) struct Messages {
 }
 
 /// An outbox for lanes that are trained from these starts.
-pub(super) fn outbox(starts: &[Start], origin: Origin, pace: Pace) -> (Outbox, Messages) {
-    with_room(BUFFERED_MESSAGES, starts, origin, pace)
+pub(super) fn outbox(starts: &[Start], origin: Origin, cadence: Cadence) -> (Outbox, Messages) {
+    with_room(BUFFERED_MESSAGES, starts, origin, cadence)
 }
 
-fn with_room(room: usize, starts: &[Start], origin: Origin, pace: Pace) -> (Outbox, Messages) {
+fn with_room(
+    room: usize,
+    starts: &[Start],
+    origin: Origin,
+    cadence: Cadence,
+) -> (Outbox, Messages) {
     let (sender, receiver) = mpsc::channel(room);
     let newest: Newest = starts.iter().map(|_| Mutex::default()).collect();
     let outbox = Outbox {
@@ -69,7 +74,7 @@ fn with_room(room: usize, starts: &[Start], origin: Origin, pace: Pace) -> (Outb
         newest: Arc::clone(&newest),
         trials: starts.iter().map(|start| start.trial.clone()).collect(),
         origin,
-        pace: Mutex::new(pace),
+        cadence: Mutex::new(cadence),
     };
     let messages = Messages {
         messages: receiver,
@@ -162,7 +167,7 @@ mod tests {
     }
 
     fn small(room: usize) -> (Outbox, Messages) {
-        with_room(room, &[start()], origin(), Pace::new(None))
+        with_room(room, &[start()], origin(), Cadence::new(None))
     }
 
     fn observation(step: u64) -> Observation {

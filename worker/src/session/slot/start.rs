@@ -38,7 +38,7 @@ impl Slot {
         let token = lane.lease.token;
         let bytes = match self.client.load_checkpoint(token).await {
             Ok(bytes) => bytes,
-            Err(error) => return self.from_update_0(lane, error),
+            Err(error) => return self.anew(lane, error),
         };
         let state = match decode(&bytes, &lane.lease.spec, &self.origin()) {
             Ok(state) => state,
@@ -58,16 +58,12 @@ impl Slot {
                 lane.control.set_updates_done(updates_done);
                 Ok(Some(state))
             }
-            Err(error) => self.from_update_0(lane, error),
+            Err(error) => self.anew(lane, error),
         }
     }
 
     /// No checkpoint is no reason not to train; but a lost lease is, and a coordinator that refuses.
-    fn from_update_0(
-        &self,
-        lane: &Lane,
-        error: LeaseError,
-    ) -> Result<Option<LaneState>, LeaseError> {
+    fn anew(&self, lane: &Lane, error: LeaseError) -> Result<Option<LaneState>, LeaseError> {
         match error {
             LeaseError::CheckpointLost(why) => {
                 tracing::warn!(token = %lane.lease.token, %why, "starting at update 0");
