@@ -16,6 +16,14 @@
 -- Every migration ends by setting `user_version` to its number: readers compare it with what they
 -- know. `application_id`, which tells these files from other SQLite files, is set on creation.
 
+-- This database's own name, drawn when it was made: blobs outside of it are filed under it.
+CREATE TABLE identity (
+    database_id TEXT NOT NULL PRIMARY KEY
+        CHECK (length(database_id) = 32 AND database_id NOT GLOB '*[^0-9a-f]*')
+) STRICT;
+
+INSERT INTO identity VALUES (lower(hex(randomblob(16))));
+
 -- One search space, frozen when it was submitted.
 CREATE TABLE sweep (
     -- The first sixteen hexadecimal digits of `spec_sha256`: equal specifications are one sweep.
@@ -144,7 +152,14 @@ CREATE TABLE attempt (
     blamed INTEGER NOT NULL DEFAULT 0 CHECK (blamed IN (0, 1)),
     -- Compute time as the worker measured it; NULL when the worker never said.
     seconds REAL CHECK (seconds >= 0),
+    -- Whose checkpoint it started from, and the parameter updates done by then; NULL for an attempt
+    -- that started at update 0. It has taken over that attempt's observations until then.
+    started_from_attempt INTEGER
+        CHECK (started_from_attempt >= 1 AND started_from_attempt <= attempt),
+    started_from_updates INTEGER CHECK (started_from_updates >= 1),
     PRIMARY KEY (trial_id, attempt),
+    CONSTRAINT attempt_that_started_later_says_where
+        CHECK ((started_from_attempt IS NULL) = (started_from_updates IS NULL)),
     CONSTRAINT attempt_ends_in_a_known_way CHECK (
         ending IN ('succeeded', 'infeasible', 'failed', 'lapsed', 'returned', 'cancelled')
     ),
@@ -176,6 +191,21 @@ CREATE TABLE observation (
     FOREIGN KEY (trial_id, attempt) REFERENCES attempt (trial_id, attempt)
         DEFERRABLE INITIALLY DEFERRED
 ) STRICT, WITHOUT ROWID;
+
+-- Where a trial that has not ended can go on: its newest checkpoint. The row is written when
+-- the bytes are durable, and goes when the trial has ended.
+CREATE TABLE checkpoint (
+    trial_id INTEGER PRIMARY KEY REFERENCES trial,
+    -- The attempt that wrote it.
+    attempt INTEGER NOT NULL,
+    -- Parameter updates done by then.
+    updates_done INTEGER NOT NULL CHECK (updates_done >= 1),
+    bytes INTEGER NOT NULL CHECK (bytes >= 1),
+    -- Name of the file or object with the bytes, below this database's id.
+    blob TEXT NOT NULL UNIQUE,
+    saved_at_ms INTEGER NOT NULL,
+    FOREIGN KEY (trial_id, attempt) REFERENCES attempt (trial_id, attempt)
+) STRICT;
 
 -- The last evaluation of every trial that succeeded: one row for each, one column a metric, so
 -- that a report over a million trials reads a million rows and pivots nothing. NULL where the
@@ -212,12 +242,12 @@ CREATE TABLE event (
     worker_id TEXT,
     -- The state the sweep or trial was left in.
     state TEXT,
-    -- `ended`: how and why. `refused`: the call. `leased`: the request. `sweep_state`: the reason.
+    -- `ended`: how and why. `started_from_checkpoint`: which. `refused`: the call. `leased`: the request. `sweep_state`: the reason.
     detail TEXT NOT NULL DEFAULT '',
     CONSTRAINT event_kind_is_known CHECK (
         kind IN (
             'worker_registered', 'sweep_created', 'sweep_state', 'leased', 'ended', 'trial_state',
-            'refused'
+            'started_from_checkpoint', 'refused'
         )
     )
 ) STRICT;

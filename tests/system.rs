@@ -8,8 +8,14 @@ mod bad_input;
 mod blame;
 #[path = "system/chaos.rs"]
 mod chaos;
+#[path = "system/checkpoint_services.rs"]
+mod checkpoint_services;
+#[path = "system/checkpoints.rs"]
+mod checkpoints;
 #[path = "system/command_line.rs"]
 mod command_line;
+#[path = "system/drain.rs"]
+mod drain;
 #[path = "system/faults.rs"]
 mod faults;
 #[path = "system/hostile.rs"]

@@ -13,6 +13,8 @@ use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    checkpoint::{Blobs, CheckpointLocation, Collector},
+    clock,
     driver::{Driver, DriverHandle},
     grpc, metrics,
     scheduler::SchedulerLimits,
@@ -41,6 +43,8 @@ pub struct CoordinatorOptions {
     pub max_failure_rate: f64,
     /// Where Prometheus may scrape, if anywhere.
     pub metrics_listen: Option<SocketAddr>,
+    /// Where checkpoints are kept.
+    pub checkpoints: CheckpointLocation,
 }
 
 impl CoordinatorOptions {
@@ -53,6 +57,7 @@ impl CoordinatorOptions {
             lease_duration: DEFAULT_LEASE_DURATION,
             max_failure_rate: DEFAULT_MAX_FAILURE_RATE,
             metrics_listen: None,
+            checkpoints: CheckpointLocation::beside(database),
         }
     }
 }
@@ -66,6 +71,7 @@ pub struct Coordinator {
     stop: CancellationToken,
     serving: JoinHandle<anyhow::Result<()>>,
     driving: JoinHandle<anyhow::Result<()>>,
+    collector: Collector,
 }
 
 impl Coordinator {
@@ -84,12 +90,17 @@ impl Coordinator {
             .as_ref()
             .map(TcpListener::local_addr)
             .transpose()?;
-        let store = Store::open(&options.database).await?;
+        let mut store = Store::open(&options.database).await?;
+        let database_id = store.database_id().await?;
+        let blobs = Blobs::new(options.checkpoints, &database_id, clock::now_ms());
         let limits = SchedulerLimits {
             lease_duration: options.lease_duration,
             max_failure_rate: options.max_failure_rate,
         };
         let (running, driver) = Driver::restore(store, limits).await?;
+        let kept = running.kept_blobs().map(str::to_owned).collect();
+        let (collector, garbage) = Collector::start(blobs.clone(), kept);
+        let running = running.with_garbage(garbage);
         let stop = CancellationToken::new();
         let driver_stop = CancellationToken::new();
         // A driver that fails ends the services too: a coordinator that cannot write is none.
@@ -100,7 +111,13 @@ impl Coordinator {
             Ok(running.run(stopped).await?)
         });
         let scraped = serve_metrics(metrics_listener, driver.metrics(), stop.clone());
-        let services = grpc::serve(listener, driver.clone(), options.database, stop.clone());
+        let services = grpc::serve(
+            listener,
+            driver.clone(),
+            blobs,
+            options.database,
+            stop.clone(),
+        );
         let serving = tokio::spawn(async move {
             let (outcome, scraped) = tokio::join!(services, scraped);
             // Calls under way are answered before the driver goes.
@@ -114,6 +131,7 @@ impl Coordinator {
             stop,
             serving,
             driving,
+            collector,
         })
     }
 
@@ -150,6 +168,8 @@ impl Coordinator {
         drop(self.driver);
         let served = self.serving.await.context("the services panicked")?;
         let drove = self.driving.await.context("the driver panicked")?;
+        // It ends with the driver, which names what it removes.
+        self.collector.finish().await;
         drove.and(served)
     }
 }

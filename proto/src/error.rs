@@ -16,6 +16,9 @@ pub enum LeaseError {
     /// The message breaks the contract: a bug in the sender, do not repeat it.
     #[error("malformed request: {0}")]
     Malformed(String),
+    /// The checkpoint's bytes are gone or cannot be read: start the trial at update 0.
+    #[error("the checkpoint is lost: {0}")]
+    CheckpointLost(String),
     /// The coordinator cannot answer now: repeat the same call later.
     #[error("coordinator unavailable: {0}")]
     Unavailable(String),
@@ -35,6 +38,7 @@ impl From<LeaseError> for Status {
             LeaseError::Superseded(what) => status(Code::FailedPrecondition, what),
             LeaseError::UnknownWorker(who) => status(Code::NotFound, who),
             LeaseError::Malformed(what) => status(Code::InvalidArgument, what),
+            LeaseError::CheckpointLost(why) => status(Code::DataLoss, why),
             LeaseError::Unavailable(why) => status(Code::Unavailable, why),
         }
     }
@@ -49,6 +53,7 @@ impl From<Status> for LeaseError {
             Code::InvalidArgument | Code::OutOfRange | Code::Unimplemented => {
                 Self::Malformed(message)
             }
+            Code::DataLoss => Self::CheckpointLost(message),
             _ => Self::Unavailable(message),
         }
     }
@@ -129,7 +134,8 @@ mod tests {
             LeaseError::Superseded("a".into()),
             LeaseError::UnknownWorker("b".into()),
             LeaseError::Malformed("c".into()),
-            LeaseError::Unavailable("d".into()),
+            LeaseError::CheckpointLost("d".into()),
+            LeaseError::Unavailable("e".into()),
         ] {
             assert_eq!(LeaseError::from(Status::from(error.clone())), error);
         }

@@ -33,6 +33,11 @@ pub const MAX_RENEWALS: usize = 4_096;
 pub const MAX_PAGE_SIZE: u32 = 1_000;
 /// Bytes of one gRPC message in either direction.
 pub const MAX_WIRE_MESSAGE_BYTES: usize = 4 * 1_024 * 1_024;
+/// Bytes of one checkpoint: twelve for each parameter, so five million parameters. Trials of larger
+/// networks are not checkpointed.
+pub const MAX_CHECKPOINT_BYTES: u64 = 64 * 1_024 * 1_024;
+/// Bytes of a checkpoint in one message: well below [`MAX_WIRE_MESSAGE_BYTES`].
+pub const MAX_CHECKPOINT_PIECE_BYTES: usize = 1_024 * 1_024;
 /// Units of a hidden state: beyond it a trial no longer fits the machines this is made for.
 pub const MAX_HIDDEN: u32 = 8_192;
 /// Elements of a task's input vector.

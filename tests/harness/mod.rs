@@ -135,6 +135,14 @@ impl Sandbox {
         })
     }
 
+    /// Everything the deciding attempts observed.
+    pub(crate) fn observations(&self) -> serde_json::Value {
+        self.query(
+            "select trial_id, step, metric, value from observation join trial using (trial_id, attempt)
+             order by trial_id, step, metric",
+        )
+    }
+
     /// Whether the folder has a file of this name.
     pub(crate) fn has(&self, name: impl AsRef<Path>) -> bool {
         self.folder.path().join(name).exists()

@@ -102,6 +102,12 @@ impl Serve {
         kill_process(Pid::from_child(&self.child), signal).expect("it runs");
     }
 
+    /// Submits a sweep file of the sandbox to it.
+    pub(crate) fn submit(&self, sandbox: &Sandbox, file: &str) {
+        let submitted = sandbox.run(&["submit", file, "--coordinator", &self.url]);
+        assert_eq!(submitted.code, 0, "{}", submitted.stderr);
+    }
+
     /// Kills it the hard way.
     pub(crate) fn kill(mut self) {
         self.child.kill().expect("it runs");

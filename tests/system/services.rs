@@ -7,10 +7,10 @@ use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
 use crate::harness::{Sandbox, Serve, TINY};
 
 /// A coordinator with the tiny sweep, and clients of it.
-struct Scene {
-    sandbox: Sandbox,
-    serve: Serve,
-    leases: LeasesClient<Channel>,
+pub(crate) struct Scene {
+    pub(crate) sandbox: Sandbox,
+    pub(crate) serve: Serve,
+    pub(crate) leases: LeasesClient<Channel>,
     sweeps: SweepsClient<Channel>,
 }
 
@@ -20,7 +20,7 @@ async fn connect(url: &str) -> Channel {
 }
 
 impl Scene {
-    async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         let sandbox = Sandbox::new();
         sandbox.write("tiny.toml", TINY);
         let serve = Serve::start(&sandbox);
@@ -36,7 +36,22 @@ impl Scene {
         }
     }
 
-    async fn register(&mut self, worker_id: &str) {
+    /// The same scene after its coordinator was killed and started again.
+    pub(crate) async fn restart(self) -> Self {
+        let address = self.serve.address().to_owned();
+        self.serve.kill();
+        let serve = Serve::start_at(&self.sandbox, &address);
+        let leases = LeasesClient::new(connect(&serve.url).await);
+        let sweeps = SweepsClient::new(connect(&serve.url).await);
+        Self {
+            serve,
+            leases,
+            sweeps,
+            ..self
+        }
+    }
+
+    pub(crate) async fn register(&mut self, worker_id: &str) {
         let worker = wire::WorkerInfo {
             worker_id: worker_id.into(),
             slots: 1,
@@ -49,7 +64,11 @@ impl Scene {
         assert_eq!(answer.lease_duration_ms, 1_000);
     }
 
-    async fn acquire(&mut self, worker_id: &str, request_id: &str) -> Vec<wire::LeaseToken> {
+    pub(crate) async fn acquire(
+        &mut self,
+        worker_id: &str,
+        request_id: &str,
+    ) -> Vec<wire::LeaseToken> {
         self.acquire_beside(worker_id, request_id, None).await
     }
 

@@ -7,7 +7,7 @@ use pondersweep_proto::id::SweepId;
 
 use crate::{
     device::DeviceName,
-    interrupt::{cancel_on_end_of_stdin, on_interrupt},
+    interrupt::{cancel_on_end_of_stdin, on_interrupt, stop_on_announcement},
     session::{self, DeviceSlots, SessionError, SessionOptions},
 };
 
@@ -47,6 +47,34 @@ impl DeviceArgs {
     }
 }
 
+/// How often to checkpoint, for every command that starts workers.
+#[derive(Clone, Copy, Debug, Args)]
+pub struct CheckpointArgs {
+    /// Seconds between two checkpoints of a trial, from which another worker goes on if this one is
+    /// lost or leaves; 0 makes none
+    #[arg(
+        long = "checkpoint-every",
+        env = "PONDERSWEEP_CHECKPOINT_EVERY",
+        default_value = "60",
+        value_name = "SECONDS"
+    )]
+    every_seconds: u64,
+}
+
+impl CheckpointArgs {
+    /// The time between two checkpoints, in seconds, 0 for none: as it was said.
+    #[must_use]
+    pub const fn every_seconds(&self) -> u64 {
+        self.every_seconds
+    }
+
+    /// The time between two checkpoints; `None` for none.
+    #[must_use]
+    pub fn every(&self) -> Option<Duration> {
+        (self.every_seconds > 0).then(|| Duration::from_secs(self.every_seconds))
+    }
+}
+
 /// Train trials for a coordinator
 #[derive(Clone, Debug, Args)]
 pub struct WorkerArgs {
@@ -65,9 +93,23 @@ pub struct WorkerArgs {
     /// Work for this sweep only, named by its whole id
     #[arg(long, env = "PONDERSWEEP_SWEEP", value_name = "ID")]
     sweep: Option<SweepId>,
+    #[command(flatten)]
+    checkpoints: CheckpointArgs,
     /// Leave when nothing is pending and nothing is leased
     #[arg(long)]
     exit_when_idle: bool,
+    /// Leave in order after so many seconds, as on SIGTERM: a little less than a batch system allows
+    #[arg(long, env = "PONDERSWEEP_LIFETIME", value_name = "SECONDS")]
+    lifetime: Option<u64>,
+    /// How long leaving in order may take, in seconds: deliver what is finished, checkpoint what is
+    /// not, hand everything back
+    #[arg(
+        long,
+        env = "PONDERSWEEP_GRACE",
+        default_value = "20",
+        value_name = "SECONDS"
+    )]
+    grace: u64,
     /// How long the coordinator may take to appear, in seconds
     #[arg(
         long,
@@ -88,7 +130,9 @@ impl WorkerArgs {
             devices: self.device_slots(),
             lanes: self.lanes.map(NonZeroU32::get),
             sweep: self.sweep,
+            checkpoint_every: self.checkpoints.every(),
             exit_when_idle: self.exit_when_idle,
+            grace: Duration::from_secs(self.grace),
             connect_timeout: Duration::from_secs(self.connect_timeout),
         }
     }
@@ -107,9 +151,13 @@ impl WorkerArgs {
             .collect()
     }
 
-    /// Works until SIGINT or SIGTERM, or until there is nothing to do if so asked.
+    /// Works until a signal or the end of its lifetime, or until there is nothing to do if so asked.
     pub async fn run(self) -> ExitCode {
         let stop = on_interrupt().expect("signals can be handled");
+        stop_on_announcement(stop.clone()).expect("signals can be handled");
+        if let Some(seconds) = self.lifetime {
+            tokio::spawn(cancel_after(Duration::from_secs(seconds), stop.clone()));
+        }
         if self.stop_with_stdin {
             tokio::spawn(cancel_on_end_of_stdin(stop.clone()));
         }
@@ -134,4 +182,10 @@ fn exit_code(error: &SessionError) -> ExitCode {
 fn cores() -> u32 {
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get);
     u32::try_from(cores).unwrap_or(1)
+}
+
+async fn cancel_after(lifetime: Duration, stop: CancellationToken) {
+    tokio::time::sleep(lifetime).await;
+    tracing::info!(?lifetime, "the lifetime is over, leaving");
+    stop.cancel();
 }

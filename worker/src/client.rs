@@ -2,12 +2,14 @@
 //! on the other, and it is the only place that repeats a call: every call is safe to repeat, so a
 //! coordinator that is away only delays the answer. It never decides what to train.
 
+mod checkpoint;
+
 use std::{sync::Arc, time::Duration};
 
 use pondersweep_proto::{
     error::LeaseError,
     failure::Failure,
-    id::{LeaseToken, SweepId, WorkerId},
+    id::{Attempt, LeaseToken, SweepId, WorkerId},
     limit::MAX_WIRE_MESSAGE_BYTES,
     metric::Observation,
     spec::TrialSpec,
@@ -22,6 +24,8 @@ use crate::backoff::Backoff;
 
 /// How long one call may take before it counts as lost and is repeated.
 const CALL_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long sending or fetching a checkpoint may take.
+const TRANSFER_TIMEOUT: Duration = Duration::from_secs(120);
 /// How long a connection attempt may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// A silent connection is probed this often, so that a half-open one is noticed...
@@ -36,6 +40,17 @@ pub struct Lease {
     pub token: LeaseToken,
     /// What to train.
     pub spec: TrialSpec,
+    /// What an earlier attempt left of it.
+    pub checkpoint: Option<CheckpointRef>,
+}
+
+/// A checkpoint of a trial, by name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CheckpointRef {
+    /// The attempt that wrote it.
+    pub attempt: Attempt,
+    /// Parameter updates done by then.
+    pub updates_done: u64,
 }
 
 /// The answer to an acquisition.
@@ -64,6 +79,8 @@ pub enum Outcome {
 #[derive(Clone, Debug)]
 pub struct Client {
     service: wire::leases_client::LeasesClient<Channel>,
+    /// For what may take longer than a call.
+    transfers: wire::leases_client::LeasesClient<Channel>,
     worker: Arc<wire::WorkerInfo>,
     worker_id: WorkerId,
 }
@@ -79,17 +96,19 @@ impl Client {
         worker_id: WorkerId,
         worker: wire::WorkerInfo,
     ) -> Result<Self, tonic::transport::Error> {
-        let channel = Endpoint::from_shared(url.to_owned())?
+        let endpoint = Endpoint::from_shared(url.to_owned())?
             .connect_timeout(CONNECT_TIMEOUT)
-            .timeout(CALL_TIMEOUT)
             .http2_keep_alive_interval(KEEPALIVE)
             .keep_alive_timeout(KEEPALIVE_TIMEOUT)
-            .keep_alive_while_idle(true)
-            .connect_lazy();
-        let service = wire::leases_client::LeasesClient::new(channel)
-            .max_decoding_message_size(MAX_WIRE_MESSAGE_BYTES);
+            .keep_alive_while_idle(true);
+        let service = |timeout| {
+            let channel = endpoint.clone().timeout(timeout).connect_lazy();
+            wire::leases_client::LeasesClient::new(channel)
+                .max_decoding_message_size(MAX_WIRE_MESSAGE_BYTES)
+        };
         Ok(Self {
-            service,
+            service: service(CALL_TIMEOUT),
+            transfers: service(TRANSFER_TIMEOUT),
             worker: Arc::new(worker),
             worker_id,
         })
@@ -289,8 +308,13 @@ fn lease(lease: wire::Lease) -> Result<Lease, LeaseError> {
         .spec
         .ok_or_else(|| malformed("a lease without a specification".into()))?;
     let spec = TrialSpec::try_from(spec).map_err(|error| malformed(error.to_string()))?;
+    let checkpoint = lease.checkpoint.map(|checkpoint| CheckpointRef {
+        attempt: Attempt(checkpoint.attempt),
+        updates_done: checkpoint.updates_done,
+    });
     Ok(Lease {
         token: token.into(),
         spec,
+        checkpoint,
     })
 }

@@ -1,5 +1,6 @@
 //! EDGE: Ctrl-C, SIGTERM and the end of standard input, for every command that runs until told to
-//! stop. The first signal asks it to stop in order, the second ends the process at once.
+//! stop. The first signal asks it to stop in order, the second ends the process at once. For workers
+//! also SIGUSR1, with which batch systems announce the end of a job.
 
 use std::io;
 
@@ -47,4 +48,19 @@ pub async fn cancel_on_end_of_stdin(stop: CancellationToken) {
     let mut stdin = tokio::io::stdin();
     while stdin.read(&mut ignored).await.is_ok_and(|read| read > 0) {}
     stop.cancel();
+}
+
+/// Cancels the token when SIGUSR1 comes. Batch systems send it to every process of a job, and often
+/// SIGTERM after it: so it never counts as a second signal, nor as the first.
+///
+/// # Errors
+/// The process may not handle signals.
+pub fn stop_on_announcement(stop: CancellationToken) -> io::Result<()> {
+    let mut announcement = signal(SignalKind::user_defined1())?;
+    tokio::spawn(async move {
+        while announcement.recv().await.is_some() {
+            stop.cancel()
+        }
+    });
+    Ok(())
 }

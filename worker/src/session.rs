@@ -5,6 +5,7 @@
 //! A process that offers several devices lives once for each: every device registers as a worker of
 //! its own, so that an attempt's worker says exactly which device computed it.
 
+mod grace;
 mod heartbeat;
 mod held;
 mod slot;
@@ -21,11 +22,8 @@ use crate::{
     client::Client,
     device::DeviceName,
     identity::identify,
-    session::{held::Held, slot::Lanes},
+    session::{grace::Grace, held::Held, slot::Lanes},
 };
-
-/// How long a stopping worker waits for calls under way and for handing its leases back.
-const GRACE: Duration = Duration::from_secs(3);
 
 /// What a worker was asked to do.
 #[derive(Clone, Debug)]
@@ -38,8 +36,12 @@ pub struct SessionOptions {
     pub lanes: Option<u32>,
     /// Work for this sweep only.
     pub sweep: Option<SweepId>,
+    /// The time between two checkpoints of a trial; `None` for none.
+    pub checkpoint_every: Option<Duration>,
     /// Leave when nothing is pending and nothing is leased.
     pub exit_when_idle: bool,
+    /// How long leaving in order may take.
+    pub grace: Duration,
     /// How long the first contact may take.
     pub connect_timeout: Duration,
 }
@@ -111,7 +113,7 @@ async fn live(
     let device = DeviceSlots { device, slots };
     let outcome = run_slots(&client, &held, device, &options, &stop).await;
     heartbeat.abort();
-    hand_back(&client).await;
+    hand_back(&client, Grace::of(options.grace)).await;
     outcome
 }
 
@@ -185,8 +187,8 @@ async fn first_failure<E: 'static>(
     outcome
 }
 
-async fn hand_back(client: &Client) {
-    match tokio::time::timeout(GRACE, client.drain_once()).await {
+async fn hand_back(client: &Client, grace: Grace) {
+    match tokio::time::timeout(grace.hand_back, client.drain_once()).await {
         Ok(Ok(returned)) => tracing::info!(returned, "drained"),
         Ok(Err(error)) => tracing::warn!(%error, "could not hand leases back; they will lapse"),
         Err(_) => tracing::warn!("no answer while handing leases back; they will lapse"),

@@ -11,7 +11,11 @@ use std::{num::NonZeroU32, path::PathBuf, process::ExitCode, time::Duration};
 use anyhow::Context as _;
 use clap::Args;
 use pondersweep_proto::id::SweepId;
-use pondersweep_worker::{cli::DeviceArgs, device::DeviceName, interrupt::on_interrupt};
+use pondersweep_worker::{
+    cli::{CheckpointArgs, DeviceArgs},
+    device::DeviceName,
+    interrupt::on_interrupt,
+};
 use tokio_util::sync::CancellationToken;
 
 use self::{
@@ -47,6 +51,8 @@ pub(super) struct RunArgs {
     workers: Option<NonZeroU32>,
     #[command(flatten)]
     devices: DeviceArgs,
+    #[command(flatten)]
+    checkpoints: CheckpointArgs,
     /// Accept more than a million trials
     #[arg(long)]
     yes: bool,
@@ -115,6 +121,7 @@ async fn run_trials(
         sweep_id: sweep.sweep_id,
         devices: device_of_each_worker(&args.devices.devices(), args.workers),
         driver: coordinator.driver.clone(),
+        checkpoint_every: args.checkpoints.every_seconds(),
     })?;
     let mut bar = Bar::new(&sweep.spec.terms().name);
     let ended = tokio::select! {

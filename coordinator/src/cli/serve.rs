@@ -6,7 +6,10 @@ use clap::Args;
 use pondersweep_worker::interrupt::{cancel_on_end_of_stdin, on_interrupt};
 
 use super::connect::{DatabaseArgs, FailureRateArgs};
-use crate::coordinator::{Coordinator, CoordinatorOptions};
+use crate::{
+    checkpoint::CheckpointLocation,
+    coordinator::{Coordinator, CoordinatorOptions},
+};
 
 /// Run the coordinator
 #[derive(Debug, Args)]
@@ -40,6 +43,10 @@ pub(super) struct ServeArgs {
     /// Stop when standard input closes, so that it never outlives whoever started it
     #[arg(long, hide = true)]
     stop_with_stdin: bool,
+    /// Where checkpoints are kept: a folder, or s3://BUCKET/PREFIX in a build with S3
+    /// [default: the database's name with .checkpoints at the end]
+    #[arg(long, env = "PONDERSWEEP_CHECKPOINTS", value_name = "PLACE")]
+    checkpoints: Option<CheckpointLocation>,
 }
 
 pub(super) async fn run(args: ServeArgs) -> anyhow::Result<ExitCode> {
@@ -57,7 +64,9 @@ pub(super) async fn run(args: ServeArgs) -> anyhow::Result<ExitCode> {
     if args.stop_with_stdin {
         tokio::spawn(cancel_on_end_of_stdin(stop.clone()));
     }
+    let beside = || CheckpointLocation::beside(&args.database.db);
     let options = CoordinatorOptions {
+        checkpoints: args.checkpoints.unwrap_or_else(beside),
         database: args.database.db,
         listen: args.listen,
         lease_duration: Duration::from_secs(args.lease.get()),

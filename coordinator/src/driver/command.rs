@@ -5,14 +5,14 @@ use std::sync::Arc;
 use pondersweep_proto::{
     error::{LeaseError, SweepError},
     failure::Failure,
-    id::{LeaseToken, SweepId, WorkerId},
+    id::{Attempt, LeaseToken, SweepId, TrialId, WorkerId},
     metric::Observation,
     spec::TrialSpec,
 };
 use tokio::sync::oneshot;
 
 use crate::{
-    scheduler::{Finish, Process, SweepState, TrialCounts, TrialState},
+    scheduler::{Checkpoint, Finish, Process, Saved, SweepState, TrialCounts, TrialState},
     store::WorkerRecord,
     sweep::SweepSpec,
 };
@@ -82,6 +82,26 @@ pub enum LeaseRequest {
         /// What was measured.
         observations: Vec<Observation>,
     },
+    /// Whether the worker may save a checkpoint of the trial: asked before it sends one.
+    MaySaveCheckpoint(LeaseToken),
+    /// The checkpoint of the trial that the worker holds, if it has one.
+    LoadCheckpoint(LeaseToken),
+    /// A checkpoint whose bytes are durable.
+    SaveCheckpoint {
+        /// Of which trial.
+        trial_id: TrialId,
+        /// What to keep of it; its attempt is the worker's lease.
+        checkpoint: Checkpoint,
+    },
+    /// An attempt starts from a checkpoint.
+    StartFromCheckpoint {
+        /// The attempt that starts.
+        token: LeaseToken,
+        /// The attempt that wrote the checkpoint.
+        from: Attempt,
+        /// Parameter updates done by then.
+        updates_done: u64,
+    },
     /// The end of an attempt.
     Finish(FinishReport),
     /// Hand back everything.
@@ -101,13 +121,24 @@ pub struct FinishReport {
     pub seconds: f64,
 }
 
+/// The right to run an attempt, and what to run.
+#[derive(Clone, Debug)]
+pub struct LeaseView {
+    /// The right.
+    pub token: LeaseToken,
+    /// What to train.
+    pub spec: TrialSpec,
+    /// Where it can go on.
+    pub checkpoint: Option<Checkpoint>,
+}
+
 /// What a worker is granted.
 #[derive(Clone, Debug)]
 pub enum Grant {
     /// Leases, and whether there is nothing left to do anywhere.
     Leases {
         /// Trials of one shape; empty when nothing can be dispatched.
-        leases: Vec<(LeaseToken, TrialSpec)>,
+        leases: Vec<LeaseView>,
         /// Nothing is pending and nothing is leased.
         idle: bool,
     },
@@ -115,6 +146,10 @@ pub enum Grant {
     Lost(Vec<LeaseToken>),
     /// Done.
     Done,
+    /// The trial's checkpoint.
+    Checkpoint(Option<Checkpoint>),
+    /// Whether the checkpoint is the trial's newest now.
+    Saved(Saved),
     /// So many leases were handed back.
     Returned(u32),
 }

@@ -17,13 +17,14 @@ use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
-pub use command::{FinishReport, Grant, LeaseRequest, SweepProgress, SweepView};
+pub use command::{FinishReport, Grant, LeaseRequest, LeaseView, SweepProgress, SweepView};
 pub use handle::DriverHandle;
 
 use crate::{
+    checkpoint::Garbage,
     clock,
     metrics::Metrics,
-    scheduler::{Scheduler, SchedulerLimits},
+    scheduler::{Change, Scheduler, SchedulerLimits},
     store::{Batch, CommitError, DatabaseError, RestoreError, Store},
 };
 use command::{Command, Replies};
@@ -62,6 +63,8 @@ pub struct Driver {
     sweeps: Sweeps,
     roster: Roster,
     metrics: Metrics,
+    /// Takes the bytes of checkpoints that nobody needs any more.
+    garbage: Garbage,
     commands: mpsc::Receiver<Command>,
     lease_duration: Duration,
     /// Counts commits, so that watchers know when to look again.
@@ -91,6 +94,7 @@ impl Driver {
         for worker in &restored.workers {
             scheduler.register(&worker.worker_id, worker.process());
         }
+        scheduler.restore_checkpoints(restored.checkpoints);
         let roster = Roster::restore(restored.workers, limits.lease_duration);
         let (sender, commands) = mpsc::channel(MAX_WAITING_COMMANDS);
         let (version, watcher) = watch::channel(0);
@@ -103,11 +107,24 @@ impl Driver {
             sweeps,
             roster,
             metrics,
+            garbage: Garbage::default(),
             commands,
             lease_duration: limits.lease_duration,
             version,
         };
         Ok((driver, handle))
+    }
+
+    /// The blobs of every checkpoint that may still be needed.
+    pub fn kept_blobs(&self) -> impl Iterator<Item = &str> {
+        self.scheduler.checkpoint_blobs()
+    }
+
+    /// Hands the blobs of checkpoints that nobody needs any more to a collector, from now on.
+    #[must_use]
+    pub fn with_garbage(mut self, garbage: Garbage) -> Self {
+        self.garbage = garbage;
+        self
     }
 
     /// Runs until told to stop or until every handle is gone.
@@ -162,6 +179,8 @@ impl Driver {
                 .note_commit(&round.batch, clock::now() - started);
             log::committed(&round.batch.changes, &self.sweeps);
             self.roster.forget_ended(&round.batch.changes);
+            let unneeded = round.batch.changes.iter().filter_map(Change::unneeded);
+            unneeded.for_each(|checkpoint| self.garbage.collect(&checkpoint.blob));
             self.version.send_modify(|version| *version += 1);
         }
         // After a new sweep as well, which is no change of the batch.

@@ -11,11 +11,13 @@ use pondersweep_proto::{
 
 use super::{
     Driver, DriverError,
-    command::{FinishReport, Grant, LeaseRequest, SweepChange, SweepProgress, SweepView},
+    command::{
+        FinishReport, Grant, LeaseRequest, LeaseView, SweepChange, SweepProgress, SweepView,
+    },
     sweeps::SweepEntry,
 };
 use crate::{
-    scheduler::{Finished, Superseded, WrongState},
+    scheduler::{Finished, StartError, Superseded, WrongState},
     store::{AttemptReport, Batch},
     sweep::SweepSpec,
 };
@@ -124,10 +126,8 @@ impl Driver {
                         scheduler.acquire_beside(worker_id, request, max_lanes, held, now)
                     }
                 };
-                let leases = tokens
-                    .into_iter()
-                    .map(|token| (token, self.spec_of(token)))
-                    .collect();
+                let leases = tokens.into_iter().map(|token| self.lease_view(token));
+                let leases = leases.collect();
                 Ok(Grant::Leases {
                     leases,
                     idle: self.scheduler.is_idle(only),
@@ -145,6 +145,37 @@ impl Driver {
                     token,
                     observations,
                 });
+                Ok(Grant::Done)
+            }
+            LeaseRequest::MaySaveCheckpoint(token) => {
+                let held = self.scheduler.check(worker_id, token, "save_checkpoint");
+                held.map_err(superseded)?;
+                Ok(Grant::Done)
+            }
+            LeaseRequest::LoadCheckpoint(token) => {
+                self.scheduler
+                    .check(worker_id, token, "load_checkpoint")
+                    .map_err(superseded)?;
+                let checkpoint = self.scheduler.checkpoint(token.trial_id);
+                Ok(Grant::Checkpoint(checkpoint.cloned()))
+            }
+            LeaseRequest::SaveCheckpoint {
+                trial_id,
+                checkpoint,
+            } => {
+                let saved = self
+                    .scheduler
+                    .save_checkpoint(worker_id, trial_id, checkpoint);
+                Ok(Grant::Saved(saved.map_err(superseded)?))
+            }
+            LeaseRequest::StartFromCheckpoint {
+                token,
+                from,
+                updates_done,
+            } => {
+                self.scheduler
+                    .start_from_checkpoint(worker_id, token, from, updates_done)
+                    .map_err(not_started)?;
                 Ok(Grant::Done)
             }
             LeaseRequest::Finish(report) => self.finish(worker_id, report, batch),
@@ -198,6 +229,14 @@ impl Driver {
         Ok(Grant::Done)
     }
 
+    fn lease_view(&self, token: LeaseToken) -> LeaseView {
+        LeaseView {
+            token,
+            spec: self.spec_of(token),
+            checkpoint: self.scheduler.checkpoint(token.trial_id).cloned(),
+        }
+    }
+
     fn spec_of(&self, token: LeaseToken) -> TrialSpec {
         let entry = self
             .sweeps
@@ -209,6 +248,13 @@ impl Driver {
 
 fn superseded(Superseded(token): Superseded) -> LeaseError {
     LeaseError::superseded(token)
+}
+
+fn not_started(error: StartError) -> LeaseError {
+    match error {
+        StartError::Superseded(why) => superseded(why),
+        StartError::NoSuchCheckpoint(_) => LeaseError::CheckpointLost(error.to_string()),
+    }
 }
 
 fn wrong_state(error: WrongState) -> SweepError {

@@ -1,6 +1,6 @@
 //! The service `Leases`: what workers call.
 
-use std::time::Duration;
+use std::{pin::Pin, time::Duration};
 
 use pondersweep_proto::{
     error::LeaseError,
@@ -13,9 +13,12 @@ use pondersweep_proto::{
     metric::Observation,
     wire::{self, leases_server::Leases},
 };
-use tonic::{Request, Response, Status};
+use tokio_stream::Stream;
+use tonic::{Request, Response, Status, Streaming};
 
+use super::{checkpoints::Checkpoints, view};
 use crate::{
+    checkpoint::Blobs,
     driver::{DriverHandle, FinishReport, Grant, LeaseRequest},
     scheduler::Finish,
     store::WorkerRecord,
@@ -28,11 +31,15 @@ const RETRY_AFTER: Duration = Duration::from_millis(250);
 /// Serves workers by asking the driver.
 pub(super) struct LeaseService {
     driver: DriverHandle,
+    checkpoints: Checkpoints,
 }
 
 impl LeaseService {
-    pub(super) const fn new(driver: DriverHandle) -> Self {
-        Self { driver }
+    pub(super) fn new(driver: DriverHandle, blobs: Blobs) -> Self {
+        Self {
+            checkpoints: Checkpoints::new(driver.clone(), blobs),
+            driver,
+        }
     }
 
     async fn ask(&self, worker_id: &str, request: LeaseRequest) -> Result<Grant, Status> {
@@ -41,8 +48,12 @@ impl LeaseService {
     }
 }
 
+type Pieces = Pin<Box<dyn Stream<Item = Result<wire::LoadCheckpointResponse, Status>> + Send>>;
+
 #[tonic::async_trait]
 impl Leases for LeaseService {
+    type LoadCheckpointStream = Pieces;
+
     async fn register(
         &self,
         request: Request<wire::RegisterRequest>,
@@ -85,9 +96,10 @@ impl Leases for LeaseService {
         };
         let leases = leases
             .iter()
-            .map(|(token, spec)| wire::Lease {
-                token: Some((*token).into()),
-                spec: Some(spec.into()),
+            .map(|lease| wire::Lease {
+                token: Some(lease.token.into()),
+                spec: Some((&lease.spec).into()),
+                checkpoint: lease.checkpoint.as_ref().map(view::checkpoint),
             })
             .collect();
         let retry_after_ms = milliseconds(RETRY_AFTER);
@@ -150,6 +162,34 @@ impl Leases for LeaseService {
         Ok(Response::new(wire::FinishResponse {}))
     }
 
+    async fn save_checkpoint(
+        &self,
+        request: Request<Streaming<wire::SaveCheckpointRequest>>,
+    ) -> Result<Response<wire::SaveCheckpointResponse>, Status> {
+        self.checkpoints.save(request.into_inner()).await?;
+        Ok(Response::new(wire::SaveCheckpointResponse {}))
+    }
+
+    async fn load_checkpoint(
+        &self,
+        request: Request<wire::LoadCheckpointRequest>,
+    ) -> Result<Response<Pieces>, Status> {
+        let pieces = self.checkpoints.load(request.into_inner()).await?;
+        let pieces = pieces.into_iter().map(|piece| {
+            let piece = piece.into();
+            Ok(wire::LoadCheckpointResponse { piece })
+        });
+        Ok(Response::new(Box::pin(tokio_stream::iter(pieces))))
+    }
+
+    async fn start_from_checkpoint(
+        &self,
+        request: Request<wire::StartFromCheckpointRequest>,
+    ) -> Result<Response<wire::StartFromCheckpointResponse>, Status> {
+        self.checkpoints.start_from(request.into_inner()).await?;
+        Ok(Response::new(wire::StartFromCheckpointResponse {}))
+    }
+
     async fn drain(
         &self,
         request: Request<wire::DrainRequest>,
@@ -162,11 +202,11 @@ impl Leases for LeaseService {
     }
 }
 
-fn malformed(what: impl Into<String>) -> Status {
+pub(super) fn malformed(what: impl Into<String>) -> Status {
     LeaseError::Malformed(what.into()).into()
 }
 
-fn parse_worker_id(text: &str) -> Result<WorkerId, Status> {
+pub(super) fn parse_worker_id(text: &str) -> Result<WorkerId, Status> {
     text.parse().map_err(|error| malformed(format!("{error}")))
 }
 
@@ -176,7 +216,7 @@ fn parse_sweep_id(text: &str) -> Result<Option<SweepId>, Status> {
     sweep_id.map_err(|error| malformed(format!("{error}")))
 }
 
-fn token(token: Option<wire::LeaseToken>) -> Result<LeaseToken, Status> {
+pub(super) fn token(token: Option<wire::LeaseToken>) -> Result<LeaseToken, Status> {
     token
         .map(Into::into)
         .ok_or_else(|| malformed("no lease token"))

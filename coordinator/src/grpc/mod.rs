@@ -1,6 +1,7 @@
 //! The services over the network: wire messages to commands and answers back. It bounds what it
 //! reads and decides nothing else.
 
+mod checkpoints;
 #[cfg(test)]
 mod hostile;
 mod leases;
@@ -17,7 +18,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tonic::transport::{Server, server::TcpIncoming};
 
-use crate::driver::DriverHandle;
+use crate::{checkpoint::Blobs, driver::DriverHandle};
 use leases::LeaseService;
 use sweeps::SweepService;
 
@@ -33,6 +34,7 @@ const MAX_CONCURRENT_CALLS: usize = 256;
 pub(crate) async fn serve(
     listener: TcpListener,
     driver: DriverHandle,
+    blobs: Blobs,
     database: PathBuf,
     stop: CancellationToken,
 ) -> anyhow::Result<()> {
@@ -68,7 +70,7 @@ pub(crate) async fn serve(
         .add_service(reflection)
         .add_service(SweepsServer::new(sweeps).max_decoding_message_size(MAX_WIRE_MESSAGE_BYTES))
         .add_service(
-            LeasesServer::new(LeaseService::new(driver))
+            LeasesServer::new(LeaseService::new(driver, blobs))
                 .max_decoding_message_size(MAX_WIRE_MESSAGE_BYTES),
         )
         .serve_with_incoming_shutdown(connections, not_serving)

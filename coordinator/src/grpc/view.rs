@@ -4,7 +4,7 @@ use pondersweep_proto::{metric::Observation, wire};
 
 use crate::{
     driver::{SweepProgress, SweepView},
-    scheduler::{SweepState, TrialCounts, TrialState},
+    scheduler::{Checkpoint, SweepState, TrialCounts, TrialState},
     store::TrialResult,
     sweep::SweepTerms,
 };
@@ -50,6 +50,14 @@ pub(super) fn result(result: &TrialResult, terms: &SweepTerms) -> wire::TrialRes
             .collect(),
         seconds: result.seconds.unwrap_or_default(),
         worker_id: result.worker_id.clone(),
+    }
+}
+
+pub(super) const fn checkpoint(checkpoint: &Checkpoint) -> wire::Checkpoint {
+    wire::Checkpoint {
+        attempt: checkpoint.attempt.0,
+        updates_done: checkpoint.updates_done,
+        bytes: checkpoint.bytes,
     }
 }
 

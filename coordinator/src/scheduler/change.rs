@@ -3,10 +3,10 @@
 
 use pondersweep_proto::{
     failure::{Cause, Failure},
-    id::{LeaseToken, SweepId, TrialId, WorkerId},
+    id::{Attempt, LeaseToken, SweepId, TrialId, WorkerId},
 };
 
-use super::{blame::Record, pace::Baseline};
+use super::{blame::Record, checkpoint::Checkpoint, pace::Baseline};
 
 /// The state of a sweep.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -181,6 +181,31 @@ pub enum Change {
         /// Its state now.
         state: TrialState,
     },
+    /// A trial can go on from where it could not before.
+    CheckpointSaved {
+        /// Which trial.
+        trial_id: TrialId,
+        /// Its newest checkpoint.
+        checkpoint: Checkpoint,
+        /// The checkpoint it takes the place of, which nobody needs any more.
+        replaced: Option<Checkpoint>,
+    },
+    /// A trial has ended, so nobody needs its checkpoint any more.
+    CheckpointDropped {
+        /// Which trial.
+        trial_id: TrialId,
+        /// What it was.
+        checkpoint: Checkpoint,
+    },
+    /// An attempt starts from a checkpoint instead of update 0.
+    StartedFromCheckpoint {
+        /// The trial and the attempt that starts.
+        token: LeaseToken,
+        /// The attempt that wrote the checkpoint.
+        from: Attempt,
+        /// Parameter updates done by then.
+        updates_done: u64,
+    },
     /// A worker spoke for an attempt that is not current; nothing was changed by it.
     Refused {
         /// What it spoke for.
@@ -190,4 +215,16 @@ pub enum Change {
         /// The call, such as "finish".
         call: &'static str,
     },
+}
+
+impl Change {
+    /// The checkpoint that nobody needs once this change is durable.
+    #[must_use]
+    pub const fn unneeded(&self) -> Option<&Checkpoint> {
+        match self {
+            Self::CheckpointSaved { replaced, .. } => replaced.as_ref(),
+            Self::CheckpointDropped { checkpoint, .. } => Some(checkpoint),
+            _ => None,
+        }
+    }
 }

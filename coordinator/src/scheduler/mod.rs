@@ -4,6 +4,7 @@
 
 mod blame;
 mod change;
+mod checkpoint;
 mod lease;
 mod lookup;
 mod pace;
@@ -21,6 +22,7 @@ mod trial;
 
 pub use blame::{Limit, Record, Suspicion, TrialLimits};
 pub use change::{Change, Ending, SweepState, TrialState};
+pub use checkpoint::{Checkpoint, Saved, StartError};
 pub use pace::Baseline;
 pub use process::Process;
 pub use restore::{RestoredLease, RestoredSweep, RestoredTrial};

@@ -13,6 +13,7 @@ use pondersweep_proto::{
 use super::{
     blame::{Evidence, Suspicion},
     change::{Change, Ending, SweepState, TrialState},
+    checkpoint::Checkpoint,
     lease::{Lease, Leases},
     process::{Process, Processes},
     restore::RestoredSweep,
@@ -63,6 +64,8 @@ pub struct Scheduler {
     pub(super) sweeps: BTreeMap<TrialId, Sweep>,
     leases: Leases,
     processes: Processes,
+    /// Of trials that have not ended.
+    pub(super) checkpoints: BTreeMap<TrialId, Checkpoint>,
     pub(super) changes: Vec<Change>,
 }
 
@@ -75,6 +78,7 @@ impl Scheduler {
             sweeps: BTreeMap::new(),
             leases: Leases::default(),
             processes: Processes::default(),
+            checkpoints: BTreeMap::new(),
             changes: Vec::new(),
         }
     }
@@ -406,6 +410,7 @@ impl Scheduler {
             blamed,
             record,
         });
+        self.drop_checkpoint_if_ended(trial_id, state);
         self.finish_or_pause(sweep_id);
         token
     }
@@ -465,6 +470,7 @@ impl Scheduler {
     #[cfg(test)]
     pub(super) fn sanity_check(&self) {
         self.leases.sanity_check();
+        self.check_checkpoints();
         let mut leased = 0;
         for sweep in self.sweeps.values() {
             sweep.sanity_check();

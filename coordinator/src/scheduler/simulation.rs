@@ -68,6 +68,7 @@ struct ModelDatabase {
     results: HashMap<TrialId, Vec<(Attempt, Ending)>>,
     /// Attempts of which a worker that lives said that they failed.
     told: HashSet<LeaseToken>,
+    checkpoints: BTreeMap<TrialId, Checkpoint>,
 }
 
 impl ModelDatabase {
@@ -97,6 +98,7 @@ impl ModelDatabase {
             trials,
             results: HashMap::new(),
             told: HashSet::new(),
+            checkpoints: BTreeMap::new(),
         }
     }
 
@@ -154,6 +156,28 @@ impl ModelDatabase {
                         trial.record = Record::default();
                         self.results.remove(&trial_id);
                     }
+                }
+                Change::CheckpointSaved {
+                    trial_id,
+                    checkpoint,
+                    replaced,
+                } => {
+                    let former = self.checkpoints.insert(trial_id, checkpoint);
+                    assert_eq!(former, replaced);
+                }
+                Change::CheckpointDropped {
+                    trial_id,
+                    checkpoint,
+                } => assert_eq!(self.checkpoints.remove(&trial_id), Some(checkpoint)),
+                Change::StartedFromCheckpoint {
+                    token,
+                    from,
+                    updates_done,
+                } => {
+                    let checkpoint = &self.checkpoints[&token.trial_id];
+                    assert_eq!(checkpoint.attempt, from);
+                    assert_eq!(checkpoint.updates_done, updates_done);
+                    assert!(self.trials[&token.trial_id].lease.is_some());
                 }
                 Change::Refused { .. } => {}
             }
@@ -236,7 +260,9 @@ impl ModelDatabase {
                 trials,
             }
         });
-        Scheduler::restore(limits(), sweeps.collect(), now)
+        let mut scheduler = Scheduler::restore(limits(), sweeps.collect(), now);
+        scheduler.restore_checkpoints(self.checkpoints.clone().into_iter().collect());
+        scheduler
     }
 }
 
@@ -283,6 +309,8 @@ struct Simulation {
     born: u32,
     /// Failures by bad luck: too few to condemn a trial.
     bad_luck: HashMap<TrialId, u32>,
+    /// Blobs written.
+    blobs: u32,
 }
 
 /// The same trial always ends the same way: seeds belong to the trial, not to the attempt.
@@ -328,6 +356,7 @@ impl Simulation {
             workers: Vec::new(),
             born: 0,
             bad_luck: HashMap::new(),
+            blobs: 0,
         };
         for _ in 0..3 {
             simulation.hire();
@@ -348,7 +377,7 @@ impl Simulation {
     /// One thing happens, then a commit, in which the coordinator may be killed.
     fn step(&mut self) {
         let index = self.dice.roll(self.workers.len() as u64) as usize;
-        match self.dice.roll(21) {
+        match self.dice.roll(24) {
             0..=2 => self.pass_time(),
             3..=6 => self.acquire(index),
             7..=8 => self.renew(index),
@@ -359,6 +388,8 @@ impl Simulation {
             17 => self.die(index),
             18 => self.person(),
             19 => self.kill(index),
+            20..=22 => self.save_checkpoint(index),
+            22 => self.start_from_checkpoint(index),
             _ => self.restart(),
         }
         self.check();
@@ -472,6 +503,46 @@ impl Simulation {
         }
     }
 
+    fn save_checkpoint(&mut self, index: usize) {
+        // Anything it ever held: a checkpoint may come late.
+        let Some(token) = self.dice.pick(&self.workers[index].held_before) else {
+            return;
+        };
+        let updates_done = 1 + self.dice.roll(100);
+        self.blobs += 1;
+        let checkpoint = Checkpoint {
+            attempt: token.attempt,
+            updates_done,
+            bytes: 1,
+            blob: self.blobs.to_string(),
+        };
+        let id = self.workers[index].worker_id.clone();
+        let trial_id = token.trial_id;
+        let saved = self.scheduler.save_checkpoint(&id, trial_id, checkpoint);
+        if self.commit() && saved == Ok(Saved::Now) {
+            let newest = &self.database.checkpoints[&trial_id];
+            assert_eq!(
+                newest.updates_done, updates_done,
+                "acknowledged and not durable"
+            );
+        }
+    }
+
+    fn start_from_checkpoint(&mut self, index: usize) {
+        let Some(token) = self.dice.pick(&self.workers[index].holds) else {
+            return;
+        };
+        let Some(found) = self.scheduler.checkpoint(token.trial_id) else {
+            return;
+        };
+        let (from, updates_done) = (found.attempt, found.updates_done);
+        let id = self.workers[index].worker_id.clone();
+        let _ = self
+            .scheduler
+            .start_from_checkpoint(&id, token, from, updates_done);
+        self.commit();
+    }
+
     /// Speaks for anything it, or anybody, ever held.
     fn speak_late(&mut self, index: usize) {
         let id = self.workers[index].worker_id.clone();
@@ -549,6 +620,13 @@ impl Simulation {
                 self.scheduler.trial_state(*trial_id)
             );
         }
+        let checkpoints = |scheduler: &Scheduler| {
+            scheduler
+                .checkpoint_blobs()
+                .map(str::to_owned)
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(checkpoints(&restored), checkpoints(&self.scheduler));
         for (trial_id, results) in &self.database.results {
             assert_eq!(results.len(), 1, "trial {} has two results", trial_id.0);
         }

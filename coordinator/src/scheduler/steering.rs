@@ -113,6 +113,7 @@ impl Scheduler {
     fn move_trial(&mut self, sweep_id: SweepId, trial_id: TrialId, event: Event) {
         let state = self.sweep_mut(sweep_id).apply(trial_id, event);
         self.changes.push(Change::Trial { trial_id, state });
+        self.drop_checkpoint_if_ended(trial_id, state);
     }
 
     fn switch(

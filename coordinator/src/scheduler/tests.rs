@@ -2,6 +2,8 @@
 
 mod blame;
 
+mod checkpoint;
+
 use std::time::{Duration, Instant};
 
 use pondersweep_proto::{

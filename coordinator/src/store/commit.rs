@@ -24,7 +24,7 @@ use super::{
 };
 use crate::scheduler::{Baseline, Change, Ending, Record, SweepState, TrialState};
 use bulk::{ROWS_OF_A_STATEMENT, is_smooth};
-use event::Event;
+pub(super) use event::Event;
 
 statements! {
     UPSERT_WORKER = "
@@ -119,15 +119,15 @@ fn sensible_seconds(batch: &Batch) -> HashMap<LeaseToken, f64> {
 }
 
 /// One transaction being written.
-struct Writer<'a> {
+pub(super) struct Writer<'a> {
     connection: &'a mut SqliteConnection,
-    at_ms: i64,
+    pub(super) at_ms: i64,
     /// The most rows of a statement.
     rows: usize,
     /// Compute times that are not written yet.
     seconds: HashMap<LeaseToken, f64>,
     /// Rows of `event`, written together at the end.
-    events: Vec<Event>,
+    pub(super) events: Vec<Event>,
 }
 
 impl Writer<'_> {
@@ -191,6 +191,23 @@ impl Writer<'_> {
                 self.events
                     .push(Event::ended(*token, ending, *state, *blamed));
                 Ok(())
+            }
+            Change::CheckpointSaved {
+                trial_id,
+                checkpoint,
+                ..
+            } => self.save_checkpoint(*trial_id, checkpoint).await,
+            Change::CheckpointDropped {
+                trial_id,
+                checkpoint,
+            } => self.drop_checkpoint(*trial_id, checkpoint).await,
+            Change::StartedFromCheckpoint {
+                token,
+                from,
+                updates_done,
+            } => {
+                self.start_from_checkpoint(*token, *from, *updates_done)
+                    .await
             }
             Change::Refused {
                 token,
@@ -309,7 +326,7 @@ impl Writer<'_> {
     }
 
     /// Runs a statement that must change this many rows.
-    async fn run_on(
+    pub(super) async fn run_on(
         &mut self,
         rows: u64,
         query: Query<'_>,
@@ -326,7 +343,7 @@ impl Writer<'_> {
     }
 
     /// Runs a statement; returns the number of rows it changed.
-    async fn run(
+    pub(super) async fn run(
         &mut self,
         query: Query<'_>,
         change: impl FnOnce() -> String,
@@ -337,7 +354,7 @@ impl Writer<'_> {
     }
 }
 
-type Query<'q> = sqlx::query::Query<'q, sqlx::Sqlite, sqlx::sqlite::SqliteArguments>;
+pub(super) type Query<'q> = sqlx::query::Query<'q, sqlx::Sqlite, sqlx::sqlite::SqliteArguments>;
 
 /// Leases and successes are written at once; so are trials that take the same state one after the
 /// other, since a person cancels or retries a million of them at once.

@@ -5,6 +5,7 @@
 //! everybody's: it can change nothing. Neither decides anything about trials; that is the
 //! scheduler's, and the schema in `migrations/` states the same rules again as constraints.
 
+mod checkpoint;
 mod commit;
 mod create;
 mod error;

@@ -7,7 +7,7 @@ use pondersweep_proto::{
 };
 
 use crate::{
-    scheduler::{Baseline, Change, Process, RestoredTrial, SweepState},
+    scheduler::{Baseline, Change, Checkpoint, Process, RestoredTrial, SweepState},
     sweep::SweepSpec,
 };
 
@@ -99,6 +99,8 @@ pub struct Restored {
     pub sweeps: Vec<RestoredSweep>,
     /// Every worker ever heard of.
     pub workers: Vec<WorkerRecord>,
+    /// The checkpoints of trials that have not ended.
+    pub checkpoints: Vec<(TrialId, Checkpoint)>,
 }
 
 /// A sweep read back.

@@ -7,6 +7,7 @@ use tokio_stream::StreamExt;
 
 use super::{
     Store,
+    checkpoint::restore_checkpoints,
     commit::as_i64,
     error::RestoreError,
     name::{UnknownName, suspicion, sweep_state, trial_state},
@@ -51,8 +52,11 @@ impl Store {
             sweeps.push(restore_sweep(&mut snapshot, &row).await?);
         }
         let workers = sqlx::query(WORKERS).fetch_all(&mut *snapshot).await?;
-        let workers = workers.iter().map(worker).collect::<Result<_, _>>()?;
-        Ok(Restored { sweeps, workers })
+        Ok(Restored {
+            sweeps,
+            workers: workers.iter().map(worker).collect::<Result<_, _>>()?,
+            checkpoints: restore_checkpoints(&mut snapshot).await?,
+        })
     }
 }
 

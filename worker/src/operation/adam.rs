@@ -5,6 +5,7 @@ use burn::tensor::{Device, Tensor, TensorData};
 use pondersweep_proto::spec::TrainingSettings;
 
 use super::select_lanes;
+use crate::kernel;
 
 /// The largest norm of a lane that is not clipped, beside lanes that are: larger ones diverge.
 const UNCLIPPED: f64 = f32::MAX as f64;
@@ -79,6 +80,53 @@ impl Adam {
         let norms = norms.try_into_vec_as::<f64>();
         let norms = norms.expect("a float tensor reads as numbers");
         (parameters - first / scale * rate, norms)
+    }
+
+    /// The moments of the lane at a position, and how many updates it has made.
+    ///
+    /// # Panics
+    /// It has made none.
+    pub(super) fn state(&self, position: usize) -> kernel::Adam {
+        let moments = self.moments.as_ref().expect("an update was made");
+        let row = |moment: &Tensor<2>| {
+            let row = select_lanes(moment.clone(), &[position]).try_into_vec_as::<f32>();
+            row.expect("a float tensor reads as numbers")
+        };
+        let [first_moment, second_moment] = moments.each_ref().map(row);
+        kernel::Adam {
+            first_moment,
+            second_moment,
+            updates: self.updates_done,
+        }
+    }
+
+    /// Goes on from these states, one for every lane, which have made as many updates.
+    ///
+    /// # Panics
+    /// They have not.
+    pub(super) fn restore(&mut self, states: &[&kernel::Adam], device: &Device) {
+        let [lanes, _] = self.learning_rate.dims();
+        assert_eq!(lanes, states.len(), "every lane has a state");
+        self.updates_done = states[0].updates;
+        assert!(
+            states
+                .iter()
+                .all(|state| state.updates == self.updates_done),
+            "lanes of one program are in step"
+        );
+        let rows = |row: fn(&kernel::Adam) -> &Vec<f32>| {
+            let rows: Vec<f32> = states
+                .iter()
+                .flat_map(|state| row(state))
+                .copied()
+                .collect();
+            let size = rows.len() / lanes;
+            Tensor::from_data(TensorData::new(rows, [lanes, size]), device)
+        };
+        self.moments = Some([
+            rows(|state| &state.first_moment),
+            rows(|state| &state.second_moment),
+        ]);
     }
 
     /// Keeps only the lanes at these positions.

@@ -71,6 +71,31 @@ impl Optimizer {
         }
     }
 
+    /// The moments of the lane at a position, and how many updates it has made.
+    #[must_use]
+    pub fn state(&self, position: usize) -> Adam {
+        match &self.0 {
+            Form::Fused { lanes, .. } => lanes[position].state.clone(),
+            Form::Plain(adam) => adam.state(position),
+        }
+    }
+
+    /// Goes on from these states, one for every lane.
+    ///
+    /// # Panics
+    /// There are more or fewer, or some have made more updates than others where lanes are one
+    /// program.
+    pub fn restore(&mut self, states: &[&Adam], device: &Device) {
+        match &mut self.0 {
+            Form::Fused { lanes, .. } => {
+                assert_eq!(lanes.len(), states.len(), "every lane has a state");
+                let lanes = lanes.iter_mut().zip(states);
+                lanes.for_each(|(lane, &state)| lane.state = state.clone());
+            }
+            Form::Plain(adam) => adam.restore(states, device),
+        }
+    }
+
     /// Keeps only the lanes at these positions.
     pub fn select(&mut self, positions: &[usize]) {
         match &mut self.0 {

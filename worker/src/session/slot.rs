@@ -1,15 +1,17 @@
 //! One slot of a worker: it holds at most one bundle, trains it on a thread of its own and delivers
 //! what it measures. A panic of training fails the attempt it happened in, and no other.
 
+mod checkpoint;
 mod compute;
+mod outbox;
 mod pace;
+mod start;
 mod width;
 mod widths;
 
 use std::{sync::Arc, time::Duration};
 
 use pondersweep_proto::{error::LeaseError, failure::Failure, id::LeaseToken, metric::Observation};
-use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use self::widths::Widths;
@@ -18,17 +20,15 @@ use crate::{
     device::DeviceName,
     operation::Body,
     session::{
-        GRACE, SessionOptions,
+        SessionOptions,
+        grace::{self, Grace},
         held::{Held, LaneControl},
     },
-    train::LaneEnd,
+    train::{LaneEnd, checkpoint::Origin},
 };
 
-/// Observations that may wait for a coordinator that is away; training then waits as well. It is
-/// hours of evaluations, and a few hundred kilobytes.
-const BUFFERED_OBSERVATIONS: usize = 8_192;
-/// Observations sent in one call.
-const OBSERVATIONS_PER_REPORT: usize = 1_024;
+/// Messages taken from the outbox at once, and so observations sent in one call.
+const MESSAGES_AT_ONCE: usize = 1_024;
 
 /// How wide the bundles of a device are.
 #[derive(Clone, Debug)]
@@ -108,7 +108,7 @@ impl Slot {
             let acquired = tokio::select! {
                 acquired = request => acquired?,
                 // Not at once: a request under way may be granted after everything was handed back.
-                () = grace_after(&stop) => break,
+                () = grace::after(&stop, self.grace().acquire) => break,
             };
             if stop.is_cancelled() {
                 break;
@@ -156,7 +156,7 @@ impl Slot {
             let request = self.client.acquire(request_id, more, None, Some(beside));
             tokio::select! {
                 acquired = request => lanes.extend(self.hold(acquired?.leases)),
-                () = grace_after(stop) => {}
+                () = grace::after(stop, self.grace().acquire) => {}
             }
         }
         Ok(lanes)
@@ -169,7 +169,7 @@ impl Slot {
             delivered = self.deliver(lanes, stop) => delivered,
             // Calls under way may still be answered, but a coordinator that is away does not keep
             // a worker from leaving.
-            () = grace_after(stop) => Ok(()),
+            () = grace::after(stop, self.grace().deliver) => Ok(()),
         };
         for token in tokens {
             self.held.remove(token);
@@ -178,19 +178,19 @@ impl Slot {
     }
 
     async fn deliver(&self, lanes: Vec<Lane>, stop: &CancellationToken) -> Result<(), LeaseError> {
-        let (sender, mut observations) = mpsc::channel(BUFFERED_OBSERVATIONS);
-        let training = compute::spawn(&lanes, self.device, sender, stop.clone());
+        let starts = self.starts(&lanes).await?;
+        let cadence = checkpoint::Cadence::new(self.options.checkpoint_every);
+        let (outbox, mut messages) = outbox::outbox(&starts, self.origin(), cadence);
+        let training = compute::spawn(&lanes, starts, self.device, outbox, stop.clone());
         let mut waiting = Vec::new();
-        // The channel closes when the compute thread ends, whichever way it ends.
-        while observations
-            .recv_many(&mut waiting, OBSERVATIONS_PER_REPORT)
-            .await
-            > 0
-        {
+        // The outbox closes when the compute thread ends, whichever way it ends.
+        while messages.receive(&mut waiting, MESSAGES_AT_ONCE).await {
             for (index, lane) in lanes.iter().enumerate() {
-                let mine = of_lane(&waiting, index);
-                if !mine.is_empty() {
-                    self.still_mine(lane, self.client.report(lane.lease.token, &mine).await)?;
+                let mine = outbox::of_lane(&waiting, index);
+                self.report(lane, &mine).await?;
+                // After everything that was observed before it: whoever goes on from it has that.
+                if let Some(checkpoint) = messages.checkpoint(&waiting, index) {
+                    self.save(lane, checkpoint, stop).await;
                 }
             }
             waiting.clear();
@@ -219,6 +219,22 @@ impl Slot {
             self.still_mine(lane, finished)?;
         }
         Ok(())
+    }
+
+    async fn report(&self, lane: &Lane, observations: &[Observation]) -> Result<(), LeaseError> {
+        if observations.is_empty() || lane.control.is_lost() {
+            return Ok(());
+        }
+        let reported = self.client.report(lane.lease.token, observations).await;
+        self.still_mine(lane, reported)
+    }
+
+    fn grace(&self) -> Grace {
+        Grace::of(self.options.grace)
+    }
+
+    fn origin(&self) -> Origin {
+        self.client.origin()
     }
 
     /// A lease that went to somebody else is no failure of this worker: its lane is dropped.
@@ -251,22 +267,9 @@ fn outcome(end: LaneEnd) -> Option<Outcome> {
     }
 }
 
-fn of_lane(waiting: &[(usize, Observation)], index: usize) -> Vec<Observation> {
-    waiting
-        .iter()
-        .filter(|(lane, _)| *lane == index)
-        .map(|&(_, observation)| observation)
-        .collect()
-}
-
 async fn wait(duration: Duration, stop: &CancellationToken) {
     tokio::select! {
         () = tokio::time::sleep(duration) => {}
         () = stop.cancelled() => {}
     }
-}
-
-async fn grace_after(stop: &CancellationToken) {
-    stop.cancelled().await;
-    tokio::time::sleep(GRACE).await;
 }

@@ -1,12 +1,11 @@
 //! The lanes that still run and their tensors. Lanes leave (diverged, stopped) by being cut out of
 //! every tensor: the numbers of a lane do not depend on which others run beside it.
 
-use std::ops::Range;
-
 use burn::tensor::{Device, Tensor, TensorData};
-use pondersweep_proto::spec::{ConfigurationSpec, EvaluationSettings, Method, TrialSpec};
+use pondersweep_proto::spec::{ConfigurationSpec, EvaluationSettings, Method};
 
 use super::{
+    LaneState, Start,
     lane::{Lane, Update},
     read,
 };
@@ -52,31 +51,40 @@ pub(super) struct Bundle {
     /// `[lanes, parameters]`.
     pub(super) parameters: Tensor<2>,
     pub(super) objective: Objective,
+    /// The same of all lanes; the next update has this number, counted from 0.
+    pub(super) updates_done: u64,
     optimizer: Optimizer,
     body: Body,
     pub(super) device: Device,
 }
 
 impl Bundle {
-    /// Some of the trials, which have one shape, before their first update.
+    /// Some of the trials, which have one shape and have done as many updates.
     ///
     /// # Panics
-    /// There is no lane.
-    pub(super) fn new(
-        trials: &[TrialSpec],
-        lanes: Range<usize>,
-        body: Body,
-        device: &Device,
-    ) -> Self {
-        let configuration = &trials[lanes.start].configuration;
+    /// There is no lane, or some have done more updates than others.
+    pub(super) fn new(starts: &[Start], lanes: &[usize], body: Body, device: &Device) -> Self {
+        let starts: Vec<&Start> = lanes.iter().map(|&lane| &starts[lane]).collect();
+        let updates_done = starts[0].updates_done();
+        let in_step = |start: &&Start| start.updates_done() == updates_done;
+        assert!(starts.iter().all(in_step), "the lanes are not in step");
+        let configuration = &starts[0].trial.configuration;
         let (program, layout) = (Program::of(configuration), Layout::of(configuration));
-        let lanes: Vec<Lane> = lanes.map(|lane| Lane::new(lane, &trials[lane])).collect();
+        let lanes = lanes.iter().zip(&starts);
+        let lanes: Vec<Lane> = lanes.map(|(&lane, start)| Lane::new(lane, start)).collect();
         let settings: Vec<_> = lanes.iter().map(|lane| &lane.settings.training).collect();
+        let mut optimizer = Optimizer::new(&settings, layout.size(), body, device);
+        let states = starts.iter().filter_map(|start| start.state.as_ref());
+        let states: Vec<_> = states.map(|state| &state.optimizer).collect();
+        if !states.is_empty() {
+            optimizer.restore(&states, device);
+        }
         Self {
             network: Network::new(layout, program.limit, body),
-            parameters: initial_parameters(&layout, &lanes, device),
+            parameters: parameters(&layout, &lanes, &starts, device),
             objective: program.objective(&lanes, body, device),
-            optimizer: Optimizer::new(&settings, layout.size(), body, device),
+            updates_done,
+            optimizer,
             body,
             device: device.clone(),
             program,
@@ -92,10 +100,10 @@ impl Bundle {
         Batch::generate(task, range, &seeds, purpose, update, samples, &self.device)
     }
 
-    /// Makes one update, counted from 0: batch, forward, loss, backward, step. Returns what it found
+    /// Makes the next update: batch, forward, loss, backward, step. Returns what it found
     /// of every lane.
-    pub(super) fn update(&mut self, update: u64) -> Vec<Update> {
-        let batch = self.training_batch(update);
+    pub(super) fn update(&mut self) -> Vec<Update> {
+        let batch = self.training_batch(self.updates_done);
         let parameters = self.network.tracked(&self.parameters);
         let outputs = self.network.unroll(&parameters, &batch.x);
         let steps = self.network.mean_steps(&outputs);
@@ -106,6 +114,7 @@ impl Bundle {
         let gradient = parameters.gradient(&mut gradients);
         drop((parameters, gradients));
         let norms = self.step(gradient);
+        self.updates_done += 1;
         let lanes = read(losses.inner()).into_iter().zip(norms).zip(steps);
         let of_lane = |((loss, gradient_norm), steps)| Update {
             loss: f64::from(loss),
@@ -124,6 +133,15 @@ impl Bundle {
             parameters
         });
         norms
+    }
+
+    /// Everything that decides how the lane at a position goes on.
+    pub(super) fn state(&self, position: usize) -> LaneState {
+        LaneState {
+            parameters: read(select_lanes(self.parameters.clone(), &[position])),
+            optimizer: self.optimizer.state(position),
+            sums: self.lanes[position].sums,
+        }
     }
 
     /// The seeds of the lanes, in their order.
@@ -148,10 +166,12 @@ impl Bundle {
     }
 }
 
-fn initial_parameters(layout: &Layout, lanes: &[Lane], device: &Device) -> Tensor<2> {
-    let rows: Vec<f32> = lanes
-        .iter()
-        .flat_map(|lane| layout.initial(&lane.seeds, lane.method.halting_bias()))
-        .collect();
+/// The parameters the lanes start with.
+fn parameters(layout: &Layout, lanes: &[Lane], starts: &[&Start], device: &Device) -> Tensor<2> {
+    let row = |(lane, start): (&Lane, &&Start)| match &start.state {
+        Some(state) => state.parameters.clone(),
+        None => layout.initial(&lane.seeds, lane.method.halting_bias()),
+    };
+    let rows: Vec<f32> = lanes.iter().zip(starts).flat_map(row).collect();
     Tensor::from_data(TensorData::new(rows, [lanes.len(), layout.size()]), device)
 }

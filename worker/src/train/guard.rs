@@ -3,7 +3,6 @@
 
 use std::{
     any::Any,
-    ops::Range,
     panic::{AssertUnwindSafe, catch_unwind},
 };
 
@@ -12,14 +11,15 @@ use super::LaneEnd;
 /// Trains lanes together. When that panics nobody knows whose panic it was, so each lane is trained
 /// again alone: those that are innocent end as they would have, and measure the same once more.
 pub(super) fn guarded(
-    lanes: Range<usize>,
-    train_together: &(impl Fn(Range<usize>) -> Vec<LaneEnd> + Sync),
+    lanes: &[usize],
+    train_together: &(impl Fn(&[usize]) -> Vec<LaneEnd> + Sync),
 ) -> Vec<LaneEnd> {
-    match caught(|| train_together(lanes.clone())) {
+    match caught(|| train_together(lanes)) {
         Ok(ends) => ends,
         Err(text) if lanes.len() == 1 => vec![LaneEnd::Panicked(text)],
         Err(_) => lanes
-            .flat_map(|lane| guarded(lane..lane + 1, train_together))
+            .chunks(1)
+            .flat_map(|lane| guarded(lane, train_together))
             .collect(),
     }
 }
@@ -46,15 +46,18 @@ mod tests {
     #[test]
     fn a_bundle_that_panics_is_trained_again_lane_by_lane() {
         let tried = Mutex::new(Vec::new());
-        let train = |lanes: Range<usize>| {
-            tried.lock().unwrap().push(lanes.clone());
+        let train = |lanes: &[usize]| {
+            tried.lock().unwrap().push(lanes.to_vec());
             assert!(!lanes.contains(&2), "lane 2 is poison");
             vec![LaneEnd::Succeeded; lanes.len()]
         };
-        let ends = guarded(1..4, &train);
+        let ends = guarded(&[1, 2, 3], &train);
         assert_eq!(ends[0], LaneEnd::Succeeded);
         assert_eq!(ends[1], LaneEnd::Panicked("lane 2 is poison".into()));
         assert_eq!(ends[2], LaneEnd::Succeeded);
-        assert_eq!(tried.into_inner().unwrap(), [1..4, 1..2, 2..3, 3..4]);
+        assert_eq!(
+            tried.into_inner().unwrap(),
+            [vec![1, 2, 3], vec![1], vec![2], vec![3]]
+        );
     }
 }

@@ -1,7 +1,8 @@
 //! What one lane is on the host: its seeds, its settings, and what it still has to report.
 
-use pondersweep_proto::spec::{Method, Settings, TrialSpec};
+use pondersweep_proto::spec::{Method, Settings};
 
+use super::Start;
 use crate::seed::Seeds;
 
 /// One trial of a running bundle.
@@ -12,8 +13,8 @@ pub(super) struct Lane {
     pub(super) seeds: Seeds,
     pub(super) settings: Settings,
     pub(super) method: Method,
-    sums: Means,
-    updates: u64,
+    /// Over the updates since the last observation.
+    pub(super) sums: Sums,
 }
 
 /// What one update found of a lane.
@@ -27,22 +28,31 @@ pub(super) struct Update {
     pub(super) steps: f64,
 }
 
-/// Means over updates.
+/// Sums over updates.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(super) struct Sums {
+    pub(super) updates: u64,
+    pub(super) loss: f64,
+    pub(super) steps: f64,
+}
+
+/// Means over updates.
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Means {
     pub(super) loss: f64,
     pub(super) steps: f64,
 }
 
 impl Lane {
-    pub(super) fn new(index: usize, trial: &TrialSpec) -> Self {
+    pub(super) fn new(index: usize, Start { trial, state }: &Start) -> Self {
         Self {
             index,
             seeds: Seeds::of(trial),
             settings: trial.configuration.to_settings(),
             method: trial.configuration.method(),
-            sums: Means::default(),
-            updates: 0,
+            sums: state
+                .as_ref()
+                .map_or_else(Sums::default, |state| state.sums),
         }
     }
 
@@ -50,7 +60,7 @@ impl Lane {
     pub(super) fn add(&mut self, update: &Update) {
         self.sums.loss += update.loss;
         self.sums.steps += update.steps;
-        self.updates += 1;
+        self.sums.updates += 1;
     }
 
     /// The means since this was last asked.
@@ -58,10 +68,14 @@ impl Lane {
     /// # Panics
     /// No update was added since.
     pub(super) fn take_means(&mut self) -> Means {
-        assert!(self.updates > 0, "an observation follows an update");
-        let Means { loss, steps } = std::mem::take(&mut self.sums);
+        let Sums {
+            updates,
+            loss,
+            steps,
+        } = std::mem::take(&mut self.sums);
+        assert!(updates > 0, "an observation follows an update");
         #[expect(clippy::cast_precision_loss, reason = "below 2^53 updates")]
-        let updates = std::mem::take(&mut self.updates) as f64;
+        let updates = updates as f64;
         Means {
             loss: loss / updates,
             steps: steps / updates,

@@ -4,14 +4,16 @@
 //! network: what happens outside reaches it through an [`Observer`].
 
 mod bundle;
+pub mod checkpoint;
 mod evaluation;
 mod guard;
 mod lane;
 mod spread;
+mod state;
 #[cfg(test)]
 mod tests;
 
-use std::num::NonZeroUsize;
+use std::{collections::BTreeMap, num::NonZeroUsize};
 
 use burn::tensor::{Device, Tensor};
 use pondersweep_proto::{
@@ -19,6 +21,8 @@ use pondersweep_proto::{
     shape::ShapeKey,
     spec::TrialSpec,
 };
+
+pub use state::{LaneState, Start};
 
 use crate::operation::Body;
 use bundle::Bundle;
@@ -63,63 +67,98 @@ pub trait Observer: Sync {
     /// A lane's update is done, its observations included. Asked of every lane that still runs,
     /// also after the last update.
     fn after_update(&self, lane: usize, updates_done: u64) -> Continue;
+
+    /// A lane is between two updates, and goes on or was just stopped: whoever wants to keep its
+    /// state asks for it here. By default nobody does.
+    fn offer_state(&self, _lane: usize, _updates_done: u64, _state: &dyn Fn() -> LaneState) {}
 }
 
-/// Trains the trials, which all have one shape, and says how each ended, in their order.
-///
-/// Where a device computes lane by lane, each lane is trained from start to end by one of so many
-/// threads, which take lanes from a queue: nobody waits for anybody, and a lane's numbers stay in
-/// its core's caches. On every other device all lanes are one program on the caller's thread.
-///
-/// A lane's observations and end are those it has when trained alone, to the bit.
+/// Trains the trials from the beginning: see [`train_from`].
 ///
 /// # Panics
-/// The trials differ in shape: check [`ShapeKey`] first.
+/// As [`train_from`].
 pub fn train(
     trials: &[TrialSpec],
     device: &Device,
     threads: NonZeroUsize,
     observer: &dyn Observer,
 ) -> Vec<LaneEnd> {
-    assert_one_shape(trials);
+    let starts: Vec<Start> = trials.iter().cloned().map(Start::from).collect();
+    train_from(&starts, device, threads, observer)
+}
+
+/// Trains the trials, which all have one shape, each from where it starts, and says how each ended,
+/// in their order.
+///
+/// Where a device computes lane by lane, each lane is trained from start to end by one of so many
+/// threads, which take lanes from a queue: nobody waits for anybody, and a lane's numbers stay in
+/// its core's caches. On every other device lanes that have done as many updates are one program on
+/// the caller's thread; programs are trained one after the other.
+///
+/// A lane's observations and end are those it has when trained alone, to the bit; and, on a device
+/// that computes lane by lane, those it has when trained without an interruption.
+///
+/// # Panics
+/// The trials differ in shape: check [`ShapeKey`] first.
+pub fn train_from(
+    starts: &[Start],
+    device: &Device,
+    threads: NonZeroUsize,
+    observer: &dyn Observer,
+) -> Vec<LaneEnd> {
+    assert_one_shape(starts);
     let body = Body::of(device);
-    let together = |lanes| train_together(trials, lanes, body, device, observer);
+    let together = |lanes: &[usize]| train_together(starts, lanes, body, device, observer);
     match body {
         Body::Kernels => {
-            let alone = |lane| guarded(lane..lane + 1, &together);
-            let ends = spread::spread(trials.len(), threads.get(), alone);
+            let alone = |lane| guarded(&[lane], &together);
+            let ends = spread::spread(starts.len(), threads.get(), alone);
             ends.into_iter().flatten().collect()
         }
-        Body::Tensors => guarded(0..trials.len(), &together),
+        Body::Tensors => in_step(starts, |lanes| guarded(lanes, &together)),
     }
 }
 
-fn assert_one_shape(trials: &[TrialSpec]) {
-    let shape = |trial: &TrialSpec| ShapeKey::of(&trial.configuration);
-    let same = trials
+/// Trains lanes that have done as many updates as one program, one program after the other.
+fn in_step(starts: &[Start], train_together: impl Fn(&[usize]) -> Vec<LaneEnd>) -> Vec<LaneEnd> {
+    let mut programs: BTreeMap<u64, Vec<usize>> = BTreeMap::new();
+    for (lane, start) in starts.iter().enumerate() {
+        programs.entry(start.updates_done()).or_default().push(lane);
+    }
+    let mut ends = BTreeMap::new();
+    for lanes in programs.values() {
+        ends.extend(lanes.iter().zip(train_together(lanes)));
+    }
+    ends.into_values().collect()
+}
+
+fn assert_one_shape(starts: &[Start]) {
+    let shape = |start: &Start| ShapeKey::of(&start.trial.configuration);
+    let same = starts
         .windows(2)
         .all(|pair| shape(&pair[0]) == shape(&pair[1]));
     assert!(same, "a bundle has one shape");
 }
 
-/// Trains some of the trials as one program; says how they ended, in their order.
+/// Trains some of the trials, which have done as many updates, as one program; says how they ended,
+/// in their order.
 fn train_together(
-    trials: &[TrialSpec],
-    lanes: std::ops::Range<usize>,
+    starts: &[Start],
+    lanes: &[usize],
     body: Body,
     device: &Device,
     observer: &dyn Observer,
 ) -> Vec<LaneEnd> {
-    let mut ends: Ends = vec![None; trials.len()];
+    let mut ends: Ends = vec![None; starts.len()];
     if !lanes.is_empty() {
         run(
-            Bundle::new(trials, lanes.clone(), body, device),
+            Bundle::new(starts, lanes, body, device),
             &mut ends,
             observer,
         );
     }
-    let succeeded = |end: Option<LaneEnd>| end.unwrap_or(LaneEnd::Succeeded);
-    ends.drain(lanes).map(succeeded).collect()
+    let end = |&lane: &usize| ends[lane].take().unwrap_or(LaneEnd::Succeeded);
+    lanes.iter().map(end).collect()
 }
 
 /// How lanes ended, by their index in the bundle; `None` for those that still run.
@@ -127,20 +166,17 @@ type Ends = Vec<Option<LaneEnd>>;
 
 /// The training loop: update, observe, end.
 fn run(mut bundle: Bundle, ends: &mut Ends, observer: &dyn Observer) {
-    let updates = bundle.program.updates;
-    for update in 0..updates {
-        let lanes = bundle.update(update);
-        end_diverged(&mut bundle, ends, update + 1, &lanes);
-        observe(&mut bundle, ends, update + 1, observer);
-        end_stopped(&mut bundle, ends, update + 1, observer);
-        if bundle.lanes.is_empty() {
-            break;
-        }
+    while bundle.updates_done < bundle.program.updates && !bundle.lanes.is_empty() {
+        let lanes = bundle.update();
+        end_diverged(&mut bundle, ends, &lanes);
+        observe(&mut bundle, ends, observer);
+        end_stopped(&mut bundle, ends, observer);
     }
 }
 
 /// Ends the lanes whose loss or gradient was not finite, and notes the losses of the others.
-fn end_diverged(bundle: &mut Bundle, ends: &mut Ends, step: u64, updates: &[Update]) {
+fn end_diverged(bundle: &mut Bundle, ends: &mut Ends, updates: &[Update]) {
+    let step = bundle.updates_done;
     let mut kept = Vec::with_capacity(bundle.lanes.len());
     for (position, update) in updates.iter().enumerate() {
         let lane = &mut bundle.lanes[position];
@@ -156,16 +192,15 @@ fn end_diverged(bundle: &mut Bundle, ends: &mut Ends, step: u64, updates: &[Upda
 }
 
 /// Measures every lane when it is time: every `evaluation.every` updates and after the last.
-fn observe(bundle: &mut Bundle, ends: &mut Ends, updates_done: u64, observer: &dyn Observer) {
-    let program = &bundle.program;
-    let last = updates_done == program.updates;
-    if bundle.lanes.is_empty() || !last && !updates_done.is_multiple_of(program.evaluation.every) {
+fn observe(bundle: &mut Bundle, ends: &mut Ends, observer: &dyn Observer) {
+    let (program, step) = (&bundle.program, bundle.updates_done);
+    let last = step == program.updates;
+    if bundle.lanes.is_empty() || !last && !step.is_multiple_of(program.evaluation.every) {
         return;
     }
     let mut kept = Vec::with_capacity(bundle.lanes.len());
     for (position, mut metrics) in evaluation::evaluate(bundle).into_iter().enumerate() {
         let lane = &mut bundle.lanes[position];
-        let step = updates_done;
         let means = lane.take_means();
         metrics.push((Metric::LossTraining, means.loss));
         metrics.push((Metric::PonderStepsComputed, means.steps));
@@ -187,11 +222,19 @@ fn observe(bundle: &mut Bundle, ends: &mut Ends, updates_done: u64, observer: &d
     bundle.keep(&kept);
 }
 
-/// Asks the observer of every lane whether it goes on, and ends those that do not.
-fn end_stopped(bundle: &mut Bundle, ends: &mut Ends, updates_done: u64, observer: &dyn Observer) {
+/// Asks the observer of every lane whether it goes on, and ends those that do not. After the last
+/// update there is nothing left to stop, or to keep for later.
+fn end_stopped(bundle: &mut Bundle, ends: &mut Ends, observer: &dyn Observer) {
+    let last = bundle.updates_done == bundle.program.updates;
     let mut kept = Vec::with_capacity(bundle.lanes.len());
     for (position, lane) in bundle.lanes.iter().enumerate() {
-        match observer.after_update(lane.index, updates_done) {
+        let next = observer.after_update(lane.index, bundle.updates_done);
+        if last {
+            kept.push(position);
+            continue;
+        }
+        observer.offer_state(lane.index, bundle.updates_done, &|| bundle.state(position));
+        match next {
             Continue::Yes => kept.push(position),
             Continue::Stop => ends[lane.index] = Some(LaneEnd::Stopped),
         }

@@ -1,6 +1,7 @@
 //! What training promises: it learns, it repeats to the bit, lanes do not disturb each other.
 
 mod bits;
+mod interruption;
 
 use std::{
     collections::BTreeMap,
@@ -13,7 +14,7 @@ use pondersweep_proto::{
     spec::{ModelKind, Residual, Settings, StepFunction, TrialSpec, Unroll},
 };
 
-use super::{Continue, LaneEnd, Observer, train, train_together};
+use super::{Continue, LaneEnd, Observer, Start, train, train_together};
 use crate::{
     operation::Body,
     test_support::{device, trial},
@@ -102,8 +103,14 @@ fn run_with(threads: usize, bundle: &[TrialSpec], recorder: &Recorder) -> Vec<La
 /// All lanes as one program.
 fn run_together(body: Body, bundle: &[TrialSpec]) -> (Vec<LaneEnd>, Recorder) {
     let recorder = Recorder::default();
-    let ends = train_together(bundle, 0..bundle.len(), body, &device(), &recorder);
+    let ends = run_together_with(body, bundle, &recorder);
     (ends, recorder)
+}
+
+fn run_together_with(body: Body, bundle: &[TrialSpec], recorder: &Recorder) -> Vec<LaneEnd> {
+    let starts: Vec<Start> = bundle.iter().cloned().map(Start::from).collect();
+    let lanes: Vec<usize> = (0..bundle.len()).collect();
+    train_together(&starts, &lanes, body, &device(), recorder)
 }
 
 #[test]

@@ -24,6 +24,8 @@ use crate::{driver::DriverHandle, scheduler::Process};
 /// something is wrong with the machine then. What a worker held when it died is charged with it,
 /// and limited by that.
 const MAX_IDLE_DEATHS: usize = 10;
+/// How long a worker may take to leave in order: whoever pressed Ctrl-C waits for it.
+const GRACE: Duration = Duration::from_secs(6);
 /// How long a worker may take to stop before it is killed.
 const STOP_WITHIN: Duration = Duration::from_secs(8);
 /// Lines of a worker that are shown when it crashes.
@@ -38,6 +40,8 @@ pub(super) struct WorkersOptions {
     pub(super) devices: Vec<DeviceName>,
     /// Who is told of workers that die.
     pub(super) driver: DriverHandle,
+    /// The time between two checkpoints of a trial, in seconds; 0 for none.
+    pub(super) checkpoint_every: u64,
 }
 
 /// The children.
@@ -75,6 +79,7 @@ impl Workers {
     }
 
     fn start_one(&mut self, device: DeviceName) -> anyhow::Result<()> {
+        let checkpoint_every = self.options.checkpoint_every;
         let program = std::env::current_exe().context("cannot find this program")?;
         let child = Command::new(program)
             .arg("worker")
@@ -82,6 +87,8 @@ impl Workers {
             .args(["--device", &device.to_string()])
             .args(["--sweep", &self.options.sweep_id.to_string()])
             .args(["--slots", "1", "--stop-with-stdin"])
+            .args(["--checkpoint-every", &checkpoint_every.to_string()])
+            .args(["--grace", &GRACE.as_secs().to_string()])
             // One compute thread each: the workers share the cores, not each core its workers.
             .env("RAYON_NUM_THREADS", "1")
             .stdin(Stdio::piped())

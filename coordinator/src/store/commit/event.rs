@@ -20,14 +20,14 @@ statements! {
 
 /// A row of `event`, all but its time.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Event {
-    pub(super) kind: &'static str,
-    pub(super) sweep_id: Option<String>,
-    pub(super) trial_id: Option<i64>,
-    pub(super) attempt: Option<u32>,
-    pub(super) worker_id: Option<String>,
-    pub(super) state: Option<&'static str>,
-    pub(super) detail: String,
+pub(in crate::store) struct Event {
+    pub(in crate::store) kind: &'static str,
+    pub(in crate::store) sweep_id: Option<String>,
+    pub(in crate::store) trial_id: Option<i64>,
+    pub(in crate::store) attempt: Option<u32>,
+    pub(in crate::store) worker_id: Option<String>,
+    pub(in crate::store) state: Option<&'static str>,
+    pub(in crate::store) detail: String,
 }
 
 impl Event {
@@ -56,7 +56,7 @@ impl Event {
     }
 
     /// Something about an attempt.
-    fn of(kind: &'static str, token: LeaseToken) -> Self {
+    pub(in crate::store) fn of(kind: &'static str, token: LeaseToken) -> Self {
         Self {
             kind,
             trial_id: Some(as_i64(token.trial_id.0)),

@@ -6,7 +6,9 @@ use std::fmt::Write;
 use pondersweep_proto::{metric::Metric, parameter::Parameter};
 use sqlx::{AssertSqlSafe, Column, Executor, Row, SqlSafeStr, Statement};
 
-use super::super::{Store, commit, create, floor, open, read, restore, testing::Fixture};
+use super::super::{
+    Store, checkpoint, commit, create, floor, open, read, restore, testing::Fixture,
+};
 
 #[tokio::test]
 async fn every_statement_of_the_program_fits_the_schema() {
@@ -14,6 +16,7 @@ async fn every_statement_of_the_program_fits_the_schema() {
     let written = [
         open::STATEMENTS,
         create::STATEMENTS,
+        checkpoint::STATEMENTS,
         restore::STATEMENTS,
         floor::STATEMENTS,
     ];

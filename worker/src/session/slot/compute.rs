@@ -4,23 +4,22 @@
 use std::{
     num::NonZeroUsize,
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::Arc,
+    sync::{Arc, PoisonError},
     thread,
 };
 
 use pondersweep_proto::{
     failure::{Cause, Failure},
     metric::Observation,
-    spec::TrialSpec,
 };
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
-use super::{Lane, LaneControl, outcome, widths::Widths};
+use super::{Lane, LaneControl, checkpoint::Decision, outbox::Outbox, outcome, widths::Widths};
 use crate::{
     client::Outcome,
     device::DeviceName,
-    train::{self, Continue, LaneEnd, Observer},
+    train::{self, Continue, LaneEnd, LaneState, Observer, Start},
 };
 
 /// Threads a slot spreads the lanes of a bundle over. A worker fills its cores with slots.
@@ -37,15 +36,15 @@ pub(super) struct Trained {
 /// Starts training; the receiver gets the answer even if training panics.
 pub(super) fn spawn(
     lanes: &[Lane],
+    bundle: Vec<Start>,
     device: DeviceName,
-    observations: mpsc::Sender<(usize, Observation)>,
+    outbox: Outbox,
     stop: CancellationToken,
 ) -> oneshot::Receiver<Trained> {
-    let bundle: Vec<TrialSpec> = lanes.iter().map(|lane| lane.lease.spec.clone()).collect();
     let controls = lanes.iter().map(|lane| Arc::clone(&lane.control)).collect();
     let observer = Bridge {
         controls,
-        observations,
+        outbox,
         stop,
     };
     on_thread(move || {
@@ -96,13 +95,13 @@ fn timed(lanes: usize, train: impl FnOnce() -> Vec<Option<Outcome>>) -> Trained 
 /// Trains. Training keeps its own panics to their lanes; what panics besides is the device, and
 /// then no lane can be trained.
 fn train_caught(
-    bundle: &[TrialSpec],
+    bundle: &[Start],
     device: DeviceName,
     threads: NonZeroUsize,
     observer: &Bridge,
 ) -> Vec<Option<Outcome>> {
     let ends: thread::Result<Vec<LaneEnd>> = catch_unwind(AssertUnwindSafe(|| {
-        train::train(bundle, &device.open(), threads, observer)
+        train::train_from(bundle, &device.open(), threads, observer)
     }));
     match ends {
         Ok(ends) => ends.into_iter().map(outcome).collect(),
@@ -117,23 +116,42 @@ fn train_caught(
 /// Carries what training observes to the slot, and the slot's wishes to training.
 struct Bridge {
     controls: Vec<Arc<LaneControl>>,
-    observations: mpsc::Sender<(usize, Observation)>,
+    outbox: Outbox,
     stop: CancellationToken,
+}
+
+impl Bridge {
+    fn decide(&self, updates_done: u64) -> Decision {
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "an edge: checkpoints come every so many seconds"
+        )]
+        let now = std::time::Instant::now();
+        let cadence = &self.outbox.cadence;
+        // A decision is a single assignment, so a poisoned cadence is still whole.
+        let mut cadence = cadence.lock().unwrap_or_else(PoisonError::into_inner);
+        cadence.decide(updates_done, self.stop.is_cancelled(), now)
+    }
 }
 
 impl Observer for Bridge {
     fn observe(&self, lane: usize, observation: Observation) {
-        // Waits while the buffer is full. The slot is gone only after a stop; then it is moot.
-        let _ = self.observations.blocking_send((lane, observation));
+        self.outbox.observe(lane, observation);
     }
 
     fn after_update(&self, lane: usize, updates_done: u64) -> Continue {
         let control = &self.controls[lane];
         control.set_updates_done(updates_done);
-        if self.stop.is_cancelled() || control.is_lost() {
+        if self.decide(updates_done).stop || control.is_lost() {
             Continue::Stop
         } else {
             Continue::Yes
+        }
+    }
+
+    fn offer_state(&self, lane: usize, updates_done: u64, state: &dyn Fn() -> LaneState) {
+        if self.decide(updates_done).keep && !self.controls[lane].is_lost() {
+            self.outbox.checkpoint(lane, &state());
         }
     }
 }

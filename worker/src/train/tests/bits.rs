@@ -3,8 +3,8 @@
 
 use pondersweep_proto::spec::TrialSpec;
 
-use super::{LaneEnd, Metric, Recorder, each_shape_of, run_with, train_together};
-use crate::{operation::Body, test_support::device};
+use super::{LaneEnd, Metric, Recorder, each_shape_of, run_together_with, run_with};
+use crate::operation::Body;
 
 /// How a bundle is trained.
 #[derive(Clone, Copy, Debug)]
@@ -27,9 +27,7 @@ impl Way {
         };
         let ends = match self {
             Self::Spread(threads) => run_with(threads, bundle, &recorder),
-            Self::Together(body) => {
-                train_together(bundle, 0..bundle.len(), body, &device(), &recorder)
-            }
+            Self::Together(body) => run_together_with(body, bundle, &recorder),
         };
         let story = |(lane, end)| (end, recorder.bits(lane));
         ends.into_iter().enumerate().map(story).collect()

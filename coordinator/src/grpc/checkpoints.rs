@@ -1,0 +1,206 @@
+//! Checkpoints over the network: pieces to a blob and back. A blob is written outside of the driver,
+//! which never waits for it, and recorded by it; who may write one is asked before and after.
+
+use std::{sync::Arc, time::Duration};
+
+use bytes::{Bytes, BytesMut};
+use pondersweep_proto::{
+    error::LeaseError,
+    id::{Attempt, LeaseToken, WorkerId},
+    limit::{MAX_CHECKPOINT_BYTES, MAX_CHECKPOINT_PIECE_BYTES, MAX_UPDATES},
+    wire::{self, save_checkpoint_request::Part},
+};
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore},
+    time::timeout,
+};
+use tonic::{Status, Streaming};
+
+use super::leases::{malformed, parse_worker_id, token};
+use crate::{
+    checkpoint::Blobs,
+    driver::{DriverHandle, Grant, LeaseRequest},
+    scheduler::{Checkpoint, Saved},
+};
+
+/// How long receiving and storing one checkpoint may take.
+const MAX_SAVE_DURATION: Duration = Duration::from_secs(120);
+/// Memory that checkpoints under way may take; others wait for their turn.
+const MAX_BYTES_UNDER_WAY: u64 = 4 * MAX_CHECKPOINT_BYTES;
+/// What the memory is counted in.
+const UNIT_BYTES: u64 = 1_024;
+
+/// Saves and loads checkpoints.
+#[derive(Clone, Debug)]
+pub(super) struct Checkpoints {
+    driver: DriverHandle,
+    blobs: Blobs,
+    memory: Arc<Semaphore>,
+}
+
+/// What a worker announces.
+struct Header {
+    worker_id: WorkerId,
+    token: LeaseToken,
+    updates_done: u64,
+    bytes: u64,
+}
+
+impl Checkpoints {
+    pub(super) fn new(driver: DriverHandle, blobs: Blobs) -> Self {
+        Self {
+            driver,
+            blobs,
+            memory: Arc::new(Semaphore::new(units(MAX_BYTES_UNDER_WAY) as usize)),
+        }
+    }
+
+    /// Receives a checkpoint, makes it durable and then the trial's newest.
+    pub(super) async fn save(
+        &self,
+        pieces: Streaming<wire::SaveCheckpointRequest>,
+    ) -> Result<(), Status> {
+        let saved = timeout(MAX_SAVE_DURATION, self.receive_and_record(pieces)).await;
+        saved.map_err(|_| LeaseError::Unavailable("saving a checkpoint took too long".into()))?
+    }
+
+    async fn receive_and_record(
+        &self,
+        mut pieces: Streaming<wire::SaveCheckpointRequest>,
+    ) -> Result<(), Status> {
+        let header = header(pieces.message().await?)?;
+        // A worker that lost its lease is told so before it sends, and fills no disk.
+        let may = LeaseRequest::MaySaveCheckpoint(header.token);
+        self.driver.lease(header.worker_id.clone(), may).await?;
+        let _memory = self.reserve(header.bytes).await;
+        let bytes = receive(&mut pieces, header.bytes).await?;
+        let Header {
+            token,
+            updates_done,
+            ..
+        } = header;
+        let blob = self.blobs.put(token, updates_done, bytes).await;
+        let blob = blob.map_err(|error| unavailable(&error))?;
+        self.record(header, blob).await
+    }
+
+    /// Makes a durable blob the trial's newest checkpoint; removes it if it must not be.
+    async fn record(&self, header: Header, blob: String) -> Result<(), Status> {
+        let request = LeaseRequest::SaveCheckpoint {
+            trial_id: header.token.trial_id,
+            checkpoint: Checkpoint {
+                attempt: header.token.attempt,
+                updates_done: header.updates_done,
+                bytes: header.bytes,
+                blob: blob.clone(),
+            },
+        };
+        let refused = match self.driver.lease(header.worker_id, request).await {
+            Ok(Grant::Saved(Saved::Now)) => return Ok(()),
+            // The driver is gone, perhaps after it recorded it: the next start knows.
+            Err(error @ LeaseError::Unavailable(_)) => return Err(error.into()),
+            Err(error) => Err(error.into()),
+            Ok(_) => Ok(()),
+        };
+        if let Err(error) = self.blobs.delete(&blob).await {
+            tracing::warn!(%error, blob, "could not remove a checkpoint that was refused");
+        }
+        refused
+    }
+
+    async fn reserve(&self, bytes: u64) -> OwnedSemaphorePermit {
+        let permits = Arc::clone(&self.memory).acquire_many_owned(units(bytes));
+        permits.await.expect("the semaphore is never closed")
+    }
+
+    /// The bytes of the trial's checkpoint, in pieces.
+    pub(super) async fn load(
+        &self,
+        request: wire::LoadCheckpointRequest,
+    ) -> Result<Vec<Bytes>, Status> {
+        let worker_id = parse_worker_id(&request.worker_id)?;
+        let token = token(request.token)?;
+        let asked = LeaseRequest::LoadCheckpoint(token);
+        let Grant::Checkpoint(checkpoint) = self.driver.lease(worker_id, asked).await? else {
+            unreachable!("asked for a checkpoint, the driver answers with one")
+        };
+        let none = || LeaseError::CheckpointLost(format!("{token} has none"));
+        let Checkpoint { blob, .. } = checkpoint.ok_or_else(none)?;
+        let bytes = self.blobs.get(&blob).await.map_err(|error| {
+            tracing::warn!(%error, %token, blob, "a checkpoint cannot be read");
+            LeaseError::CheckpointLost(error.to_string())
+        })?;
+        Ok(pieces(&bytes))
+    }
+
+    /// Notes that an attempt starts from its trial's checkpoint.
+    pub(super) async fn start_from(
+        &self,
+        request: wire::StartFromCheckpointRequest,
+    ) -> Result<(), Status> {
+        let worker_id = parse_worker_id(&request.worker_id)?;
+        let request = LeaseRequest::StartFromCheckpoint {
+            token: token(request.token)?,
+            from: Attempt(request.checkpoint_attempt),
+            updates_done: request.updates_done,
+        };
+        self.driver.lease(worker_id, request).await?;
+        Ok(())
+    }
+}
+
+fn header(first: Option<wire::SaveCheckpointRequest>) -> Result<Header, Status> {
+    let Some(Part::Header(header)) = first.and_then(|first| first.part) else {
+        return Err(malformed("a checkpoint begins with its header"));
+    };
+    if !(1..=MAX_CHECKPOINT_BYTES).contains(&header.bytes) {
+        return Err(malformed("a checkpoint has 1 byte to 64 MiB"));
+    }
+    if !(1..=MAX_UPDATES).contains(&header.updates_done) {
+        return Err(malformed("a checkpoint comes after at least one update"));
+    }
+    Ok(Header {
+        worker_id: parse_worker_id(&header.worker_id)?,
+        token: token(header.token)?,
+        updates_done: header.updates_done,
+        bytes: header.bytes,
+    })
+}
+
+/// All pieces, which together have as many bytes as announced.
+async fn receive(
+    pieces: &mut Streaming<wire::SaveCheckpointRequest>,
+    announced: u64,
+) -> Result<Bytes, Status> {
+    let mut bytes = BytesMut::new();
+    while let Some(message) = pieces.message().await? {
+        let Some(Part::Piece(piece)) = message.part else {
+            return Err(malformed("after the header come pieces"));
+        };
+        if piece.len() > MAX_CHECKPOINT_PIECE_BYTES
+            || (bytes.len() + piece.len()) as u64 > announced
+        {
+            return Err(malformed("a piece is too long"));
+        }
+        bytes.extend_from_slice(&piece);
+    }
+    if bytes.len() as u64 != announced {
+        return Err(malformed("the checkpoint is shorter than announced"));
+    }
+    Ok(bytes.freeze())
+}
+
+fn pieces(bytes: &Bytes) -> Vec<Bytes> {
+    let starts = (0..bytes.len()).step_by(MAX_CHECKPOINT_PIECE_BYTES);
+    let piece = |start| bytes.slice(start..bytes.len().min(start + MAX_CHECKPOINT_PIECE_BYTES));
+    starts.map(piece).collect()
+}
+
+fn units(bytes: u64) -> u32 {
+    u32::try_from(bytes.div_ceil(UNIT_BYTES)).expect("checkpoints are bounded")
+}
+
+fn unavailable(error: &crate::checkpoint::BlobError) -> LeaseError {
+    tracing::warn!(%error, "a checkpoint cannot be stored");
+    LeaseError::Unavailable(error.to_string())
+}
