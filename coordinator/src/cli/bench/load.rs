@@ -73,7 +73,8 @@ impl Load {
     pub(super) async fn run(&self, round: &str, trials: u32) -> anyhow::Result<Vec<Duration>> {
         let budget = Arc::new(Budget(AtomicU64::new(trials.into())));
         let mut running = JoinSet::new();
-        for worker in self.workers.iter().cloned() {
+        for worker in &self.workers {
+            let worker = worker.clone();
             let (budget, observations) = (Arc::clone(&budget), Arc::clone(&self.observations));
             let (lanes, round) = (self.lanes, round.to_owned());
             running.spawn(async move { worker.work(&round, &budget, lanes, &observations).await });
@@ -102,7 +103,8 @@ impl Load {
     ) -> anyhow::Result<Vec<Duration>> {
         let until = clock::now() + window;
         let mut running = JoinSet::new();
-        for worker in self.workers.iter().cloned() {
+        for worker in &self.workers {
+            let worker = worker.clone();
             running.spawn(async move { worker.hold(interval, until).await });
         }
         let mut renewals = Vec::new();
