@@ -2,11 +2,9 @@
 //! say, the coordinator goes on, and an honest worker's trials are its own. A hostile peer speaks
 //! under its own name here: who may claim which name is a question of authentication.
 
-mod messages;
-
 use std::{path::PathBuf, sync::Arc};
 
-use proptest::prelude::*;
+use proptest::{prelude::*, sample::select};
 use tokio::task::JoinHandle;
 use tokio_stream::StreamExt as _;
 use tokio_util::sync::CancellationToken;
@@ -14,7 +12,6 @@ use tonic::{Code, Request, Status};
 
 use pondersweep_proto::wire::{self, leases_server::Leases as _, sweeps_server::Sweeps as _};
 
-use self::messages::{Sent, any_sent, resolve};
 use super::{leases::LeaseService, sweeps::SweepService};
 use crate::{
     driver::{Driver, DriverError},
@@ -29,6 +26,276 @@ const CASES: u32 = 48;
 const MESSAGES: usize = 60;
 /// What the honest worker measured; no hostile peer reports this number.
 const HONEST: f64 = 0.812_5;
+
+/// What a peer sends.
+#[derive(Clone, Debug)]
+enum Sent {
+    Register(wire::RegisterRequest),
+    Acquire(wire::AcquireRequest),
+    Renew(wire::RenewRequest),
+    Report(wire::ReportRequest),
+    Finish(wire::FinishRequest),
+    Drain(wire::DrainRequest),
+    Create(Box<wire::CreateSweepRequest>),
+    Get(wire::GetSweepRequest),
+    Results(wire::ListResultsRequest),
+    Watch(wire::WatchSweepRequest),
+    /// An earlier message of the same peer, once more.
+    Replay(prop::sample::Index),
+    /// An earlier message with some of its bytes changed on the way.
+    Garbled(prop::sample::Index, Vec<(prop::sample::Index, u8)>),
+}
+
+fn any_text() -> impl Strategy<Value = String> {
+    prop_oneof![
+        select(vec![
+            "",
+            "last",
+            "0",
+            "-1",
+            "18446744073709551615",
+            "9223372036854775808",
+            "\0",
+            "é"
+        ])
+        .prop_map(str::to_owned),
+        ".{0,80}",
+        "[a-f0-9]{16}",
+        (60_usize..9_000).prop_map(|length| "x".repeat(length)),
+    ]
+}
+
+/// The peer's own name most of the time, and never the honest worker's.
+fn any_worker() -> impl Strategy<Value = String> {
+    let own =
+        select(vec!["mallory", "mallory2", "nobody", "", "two words"]).prop_map(str::to_owned);
+    prop_oneof![4 => own, 1 => any_text()]
+        .prop_filter("the honest worker's name", |name| name != "honest")
+}
+
+fn any_whole() -> impl Strategy<Value = u64> {
+    let edges = vec![
+        0,
+        1,
+        2,
+        3,
+        4,
+        5,
+        6,
+        7,
+        u64::from(u32::MAX),
+        1 << 63,
+        u64::MAX - 1,
+        u64::MAX,
+    ];
+    prop_oneof![4 => select(edges), 1 => any::<u64>()]
+}
+
+fn any_small() -> impl Strategy<Value = u32> {
+    prop_oneof![4 => select(vec![0, 1, 2, 3, 1_000_000, u32::MAX]), 1 => any::<u32>()]
+}
+
+fn any_number() -> impl Strategy<Value = f64> {
+    let edges = vec![
+        0.0,
+        -0.0,
+        0.5,
+        1.0,
+        -1.0,
+        1e300,
+        1e-320,
+        f64::MAX,
+        f64::INFINITY,
+        f64::NAN,
+    ];
+    prop_oneof![4 => select(edges), 1 => any::<f64>()]
+        .prop_filter("the honest number", |number| *number != HONEST)
+}
+
+fn any_token() -> impl Strategy<Value = Option<wire::LeaseToken>> {
+    let token = (any_whole(), any_small())
+        .prop_map(|(trial_id, attempt)| wire::LeaseToken { trial_id, attempt });
+    prop::option::weighted(0.95, token)
+}
+
+fn any_observations() -> impl Strategy<Value = Vec<wire::Observation>> {
+    let metric = select(vec!["accuracy_interpolation", "loss_training", "charm", ""]);
+    let observation = (any_whole(), metric, any_number())
+        .prop_map(|(step, metric, value)| {
+            let metric = metric.to_owned();
+            wire::Observation {
+                step,
+                metric,
+                value,
+            }
+        })
+        .boxed();
+    prop_oneof![
+        9 => prop::collection::vec(observation.clone(), 0..5),
+        1 => observation.prop_map(|one| vec![one; 5_000]),
+    ]
+}
+
+fn any_spec() -> impl Strategy<Value = Option<wire::SweepSpec>> {
+    let value = prop_oneof![
+        any_number().prop_map(wire::parameter_value::Kind::Number),
+        any::<i64>().prop_map(|whole| wire::parameter_value::Kind::Integer(whole as _)),
+        any_text().prop_map(wire::parameter_value::Kind::Choice),
+    ];
+    let value = prop::option::weighted(0.9, value).prop_map(|kind| wire::ParameterValue { kind });
+    let parameter = prop_oneof![
+        select(vec![
+            "lambda_p",
+            "beta",
+            "max_steps",
+            "updates",
+            "hidden",
+            "step_function",
+            "batch"
+        ])
+        .prop_map(str::to_owned),
+        any_text(),
+    ];
+    let part = (parameter, prop::collection::vec(value, 0..4)).boxed();
+    let axes = prop::collection::vec(part.clone(), 0..3);
+    let rule = prop::collection::vec(part, 0..3);
+    let numbers = (
+        any_small(),
+        any::<u64>(),
+        any_number(),
+        any_small(),
+        any_small(),
+    );
+    let template = (
+        any_number(),
+        any_number(),
+        any_small(),
+        any_whole(),
+        any_small(),
+    );
+    (any_text(), axes, rule, numbers, template).prop_map(|(name, axes, rule, numbers, template)| {
+        let mut spec = wire::SweepSpec::from(&SweepSpec::new(terms()).unwrap());
+        let (replicates, seed, solved_threshold, max_failures, max_worker_losses) = numbers;
+        if let Some(settings) = &mut spec.template {
+            let (lambda_p, rate, hidden, updates, batch) = template;
+            if let Some(model) = &mut settings.model {
+                (model.lambda_p, model.hidden) = (Some(lambda_p), hidden);
+            }
+            if let Some(training) = &mut settings.training {
+                (training.learning_rate, training.updates, training.batch) = (rate, updates, batch);
+            }
+        }
+        let condition = |(parameter, values)| wire::Condition { parameter, values };
+        let conditions = rule.into_iter().map(condition).collect();
+        spec.exclusions = vec![wire::Exclusion { conditions }];
+        spec.axes = axes
+            .into_iter()
+            .map(|(parameter, values)| wire::Axis { parameter, values })
+            .collect();
+        (spec.name, spec.seed, spec.solved_threshold) = (name, seed, solved_threshold);
+        // Larger ones are refused or, with consent, take their time.
+        spec.replicates = if replicates == 1_000_000 {
+            3
+        } else {
+            replicates
+        };
+        (spec.max_failures, spec.max_worker_losses) = (max_failures, max_worker_losses);
+        Some(spec)
+    })
+}
+
+fn any_sent() -> impl Strategy<Value = Sent> {
+    let worker = (any_worker(), any_small(), any_text()).prop_map(|(worker_id, slots, text)| {
+        let info = wire::WorkerInfo {
+            worker_id,
+            slots,
+            process_id: slots,
+            host: text.clone(),
+            device: text.clone(),
+            backend: text.clone(),
+            version: text.clone(),
+            binary_sha256: text,
+        };
+        Sent::Register(wire::RegisterRequest { worker: Some(info) })
+    });
+    let acquire = (any_worker(), any_text(), any_small(), any_text());
+    let acquire = acquire.prop_map(|(worker_id, request_id, max_lanes, text)| {
+        let sweep_id = if text.len() == 16 {
+            text
+        } else {
+            String::new()
+        };
+        Sent::Acquire(wire::AcquireRequest {
+            worker_id,
+            request_id,
+            max_lanes,
+            sweep_id,
+        })
+    });
+    let progress =
+        (any_token(), any_whole()).prop_map(|(token, updates_done)| wire::LeaseProgress {
+            token,
+            updates_done,
+        });
+    let renew = (any_worker(), prop::collection::vec(progress, 0..6))
+        .prop_map(|(worker_id, leases)| Sent::Renew(wire::RenewRequest { worker_id, leases }));
+    let report = (any_worker(), any_token(), any_observations());
+    let report = report.prop_map(|(worker_id, token, observations)| {
+        Sent::Report(wire::ReportRequest {
+            worker_id,
+            token,
+            observations,
+        })
+    });
+    let finish = (
+        any_worker(),
+        any_token(),
+        -1..6,
+        any_text(),
+        any_observations(),
+        any_number(),
+    );
+    let finish = finish.prop_map(
+        |(worker_id, token, outcome, message, observations, seconds)| {
+            Sent::Finish(wire::FinishRequest {
+                worker_id,
+                token,
+                outcome,
+                message,
+                observations,
+                seconds,
+            })
+        },
+    );
+    let results = (any_text(), any_small(), any_text());
+    let results = results.prop_map(|(sweep, page_size, page_token)| {
+        let sweep = if page_size == 1 { "last".into() } else { sweep };
+        Sent::Results(wire::ListResultsRequest {
+            sweep,
+            page_size,
+            page_token,
+        })
+    });
+    let garble = (any::<prop::sample::Index>(), any::<u8>());
+    let garbled = (
+        any::<prop::sample::Index>(),
+        prop::collection::vec(garble, 1..6),
+    );
+    prop_oneof![
+        2 => worker,
+        3 => acquire,
+        2 => renew,
+        3 => report,
+        4 => finish,
+        1 => any_worker().prop_map(|worker_id| Sent::Drain(wire::DrainRequest { worker_id })),
+        1 => any_spec().prop_map(|spec| Sent::Create(Box::new(wire::CreateSweepRequest { spec, accept_large: false }))),
+        1 => any_text().prop_map(|sweep| Sent::Get(wire::GetSweepRequest { sweep })),
+        1 => results,
+        1 => any_text().prop_map(|sweep| Sent::Watch(wire::WatchSweepRequest { sweep })),
+        2 => any::<prop::sample::Index>().prop_map(Sent::Replay),
+        3 => garbled.prop_map(|(which, bytes)| Sent::Garbled(which, bytes)),
+    ]
+}
 
 /// A coordinator without a network, and an honest worker that holds the first two trials.
 struct Scene {
@@ -179,6 +446,56 @@ impl Scene {
         assert_eq!(reader.damage().await.unwrap(), Vec::<String>::new());
         drop(folder);
     }
+}
+
+/// The message with some bytes changed, if that still is one of its kind that claims no other name.
+fn garble(sent: &Sent, changes: &[(prop::sample::Index, u8)]) -> Option<Sent> {
+    fn changed<M: prost::Message + Default>(
+        message: &M,
+        changes: &[(prop::sample::Index, u8)],
+    ) -> Option<M> {
+        let mut bytes = message.encode_to_vec();
+        if bytes.is_empty() {
+            return None;
+        }
+        for (place, byte) in changes {
+            let place = place.index(bytes.len());
+            bytes[place] = *byte;
+        }
+        M::decode(&*bytes).ok()
+    }
+    let garbled = match sent {
+        Sent::Register(request) => Sent::Register(changed(request, changes)?),
+        Sent::Acquire(request) => Sent::Acquire(changed(request, changes)?),
+        Sent::Renew(request) => Sent::Renew(changed(request, changes)?),
+        Sent::Report(request) => Sent::Report(changed(request, changes)?),
+        Sent::Finish(request) => Sent::Finish(changed(request, changes)?),
+        Sent::Drain(request) => Sent::Drain(changed(request, changes)?),
+        Sent::Create(request) => Sent::Create(Box::new(changed(&**request, changes)?)),
+        Sent::Get(request) => Sent::Get(changed(request, changes)?),
+        Sent::Results(request) => Sent::Results(changed(request, changes)?),
+        Sent::Watch(request) => Sent::Watch(changed(request, changes)?),
+        Sent::Replay(_) | Sent::Garbled(..) => return None,
+    };
+    Some(garbled)
+}
+
+/// Messages as they are sent, replays and garbled ones put in place of what they repeat.
+fn resolve(planned: Vec<Sent>) -> Vec<Sent> {
+    let mut sent: Vec<Sent> = Vec::new();
+    for message in planned {
+        let message = match message {
+            Sent::Replay(_) | Sent::Garbled(..) if sent.is_empty() => continue,
+            Sent::Replay(which) => which.get(&sent).clone(),
+            Sent::Garbled(which, changes) => match garble(which.get(&sent), &changes) {
+                Some(garbled) => garbled,
+                None => continue,
+            },
+            message => message,
+        };
+        sent.push(message);
+    }
+    sent
 }
 
 proptest! {
