@@ -72,7 +72,8 @@ SELECT
     result.ponder_steps_computed AS ponder_steps_computed,
     -- Parameter updates done at that evaluation.
     result.step AS step,
-    -- Attempts it took, and the compute time of the last in seconds.
+    -- Attempts it took, and the compute time of the last in seconds: of its own part only, where it
+    -- went on from a checkpoint.
     trial.attempt AS attempts,
     attempt.seconds AS seconds,
     -- Who ran the last attempt, and with which executable.

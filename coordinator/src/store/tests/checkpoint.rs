@@ -62,7 +62,7 @@ async fn an_attempt_that_starts_from_a_checkpoint_has_the_observations_until_the
             .collect(),
     };
     let first = super::super::Batch {
-        reports: vec![report(1, &[100, 200, 300])],
+        reports: vec![report(1, &[100, 200, 250])],
         ..batch(vec![saved(1, 200)])
     };
     fixture.store.commit(&first).await.unwrap();
