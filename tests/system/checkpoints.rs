@@ -3,6 +3,7 @@
 
 use std::{fs, path::PathBuf, sync::OnceLock};
 
+use pondersweep::store::SweepDigest;
 use rustix::process::Signal;
 use serde_json::Value;
 
@@ -60,12 +61,12 @@ pub(crate) fn worker(sandbox: &Sandbox, serve: &Serve, more: &[&str]) -> Running
 }
 
 /// Results and observations of a run that nobody disturbs. One for all tests: it takes its time.
-fn undisturbed() -> &'static (Value, Value) {
-    static UNDISTURBED: OnceLock<(Value, Value)> = OnceLock::new();
+fn undisturbed() -> &'static (SweepDigest, Value) {
+    static UNDISTURBED: OnceLock<(SweepDigest, Value)> = OnceLock::new();
     UNDISTURBED.get_or_init(run_undisturbed)
 }
 
-fn run_undisturbed() -> (Value, Value) {
+fn run_undisturbed() -> (SweepDigest, Value) {
     let sandbox = Sandbox::new();
     sandbox.write("long.toml", LONG);
     let finished = sandbox.run(&["run", "long.toml", "--checkpoint-every", "0"]);

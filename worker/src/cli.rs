@@ -4,6 +4,7 @@ use std::{num::NonZeroU32, process::ExitCode, time::Duration};
 
 use clap::Args;
 use pondersweep_proto::id::SweepId;
+use tokio_util::sync::CancellationToken;
 
 use crate::{
     device::DeviceName,

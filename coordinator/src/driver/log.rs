@@ -39,6 +39,22 @@ pub(super) fn committed(changes: &[Change], sweeps: &Sweeps) {
                 let (sweep, trial, attempt) = fields(*token, sweeps);
                 tracing::info!(sweep, trial, attempt, worker = %worker_id, call, "refused");
             }
+            Change::StartedFromCheckpoint {
+                token,
+                updates_done,
+                ..
+            } => {
+                let (sweep, trial, attempt) = fields(*token, sweeps);
+                tracing::info!(
+                    sweep,
+                    trial,
+                    attempt,
+                    updates_done,
+                    "started from a checkpoint"
+                );
+            }
+            // They come and go, and no result depends on one.
+            Change::CheckpointSaved { .. } | Change::CheckpointDropped { .. } => {}
             Change::Trial { trial_id, state } => {
                 let sweep = sweep_of(*trial_id, sweeps);
                 tracing::debug!(sweep, trial = trial_id.0, state = state.name(), "trial");

@@ -17,6 +17,7 @@ use pondersweep_proto::wire::{self, leases_server::Leases as _, sweeps_server::S
 use self::messages::{Sent, any_sent, resolve};
 use super::{leases::LeaseService, sweeps::SweepService};
 use crate::{
+    checkpoint::{Blobs, CheckpointLocation},
     driver::{Driver, DriverError},
     scheduler::{SchedulerLimits, TrialState},
     store::{Reader, Store},
@@ -43,7 +44,12 @@ impl Scene {
     async fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let database = folder.path().join("results.db");
-        let store = Store::open(&database).await.unwrap();
+        let mut store = Store::open(&database).await.unwrap();
+        let blobs = Blobs::new(
+            CheckpointLocation::beside(&database),
+            &store.database_id().await.unwrap(),
+            0,
+        );
         let limits = SchedulerLimits {
             lease_duration: std::time::Duration::from_secs(3_600),
             max_failure_rate: 1.0,
@@ -54,7 +60,7 @@ impl Scene {
         let scene = Self {
             folder,
             sweeps: SweepService::new(handle.clone(), Arc::new(database), stop),
-            leases: LeaseService::new(handle),
+            leases: LeaseService::new(handle, blobs),
             driving,
             held: Vec::new(),
         };

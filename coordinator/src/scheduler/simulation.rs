@@ -388,7 +388,7 @@ impl Simulation {
             17 => self.die(index),
             18 => self.person(),
             19 => self.kill(index),
-            20..=22 => self.save_checkpoint(index),
+            20..=21 => self.save_checkpoint(index),
             22 => self.start_from_checkpoint(index),
             _ => self.restart(),
         }

@@ -110,7 +110,7 @@ fn a_trial_that_may_run_again_keeps_its_checkpoint() {
     );
 
     let token = scene.acquire_one("a");
-    let failed = Finish::Failed("out of memory".into());
+    let failed = Finish::Failed(Failure::new(Cause::OutOfMemory, "too much"));
     scene.scheduler.finish(&worker("a"), token, failed).unwrap();
     assert_eq!(
         (scene.state(1), scene.newest()),
