@@ -12,7 +12,7 @@ use super::{
     super::{
         Continue, LaneEnd, LaneState, Observer, Start,
         checkpoint::{Origin, decode, encode},
-        train_from, train_in_step,
+        in_step, train_from, train_together,
     },
     Recorder, each_shape,
 };
@@ -48,7 +48,9 @@ type Story = (Vec<(u64, Metric, u64)>, LaneEnd);
 fn train(body: Body, starts: &[Start], observer: &dyn Observer) -> Vec<LaneEnd> {
     match body {
         Body::Kernels => train_from(starts, &device(), NonZeroUsize::MIN, observer),
-        Body::Tensors => train_in_step(starts, body, &device(), observer),
+        Body::Tensors => in_step(starts, |lanes| {
+            train_together(starts, lanes, body, &device(), observer)
+        }),
     }
 }
 
