@@ -37,6 +37,8 @@ struct Scene {
     leases: LeaseService,
     sweeps: SweepService,
     driving: JoinHandle<Result<(), DriverError>>,
+    /// Ends the driver.
+    stop: CancellationToken,
     held: Vec<wire::LeaseToken>,
 }
 
@@ -55,13 +57,14 @@ impl Scene {
             max_failure_rate: 1.0,
         };
         let (driver, handle) = Driver::restore(store, limits).await.unwrap();
-        let driving = tokio::spawn(driver.run(CancellationToken::new()));
         let stop = CancellationToken::new();
+        let driving = tokio::spawn(driver.run(stop.clone()));
         let scene = Self {
             folder,
-            sweeps: SweepService::new(handle.clone(), Arc::new(database), stop),
+            sweeps: SweepService::new(handle.clone(), Arc::new(database), stop.clone()),
             leases: LeaseService::new(handle, blobs),
             driving,
+            stop,
             held: Vec::new(),
         };
         scene.begin().await
@@ -166,7 +169,7 @@ impl Scene {
             self.leases.finish(Request::new(finish)).await.unwrap();
         }
         let (database, folder) = (self.database(), self.folder);
-        drop((self.leases, self.sweeps));
+        self.stop.cancel();
         self.driving
             .await
             .expect("the driver never panics")
