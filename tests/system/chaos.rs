@@ -41,7 +41,7 @@ fn fifty_kills_and_every_other_fault_change_no_result() {
 
 #[test]
 fn late_results_are_refused_counted_and_change_nothing() {
-    let faults = "stop-worker,stop-coordinator,late-results";
+    let faults = "stop-worker,late-results";
     let report = chaos(&["--kills", "30", "--faults", faults]);
     assert_eq!(number(&report, "/faults/kills"), 0);
     assert!(number(&report, "/faults/late_refused") > 0, "{report}");

@@ -170,6 +170,9 @@ pub enum DatabaseError {
 impl From<sqlx::Error> for DatabaseError {
     fn from(error: sqlx::Error) -> Self {
         let text = error.to_string();
+        if extended_code(&error) == Some(code::SHORT_READ) {
+            return Self::Corrupt(text);
+        }
         match primary_code(&error) {
             Some(code::CORRUPT | code::NOT_A_DATABASE) => Self::Corrupt(text),
             Some(code::FULL) => Self::DiskFull(text),
@@ -193,6 +196,8 @@ pub(super) mod code {
     pub(in crate::store) const READ_ONLY: i32 = 8;
     /// The operating system failed to read or write.
     pub(in crate::store) const IO: i32 = 10;
+    /// The file ends before a page that it must have (an extended code).
+    pub(in crate::store) const SHORT_READ: i32 = 522;
     /// The file is malformed.
     pub(in crate::store) const CORRUPT: i32 = 11;
     /// The disk is full.
@@ -207,8 +212,11 @@ pub(super) mod code {
 
 /// The primary part of SQLite's extended result code.
 pub(super) fn primary_code(error: &sqlx::Error) -> Option<i32> {
-    let extended: i32 = error.as_database_error()?.code()?.parse().ok()?;
-    Some(extended & 0xff)
+    extended_code(error).map(|extended| extended & 0xff)
+}
+
+fn extended_code(error: &sqlx::Error) -> Option<i32> {
+    error.as_database_error()?.code()?.parse().ok()
 }
 
 /// Why a commit was not made. None of it was written; the process should stop and restart from the

@@ -199,7 +199,8 @@ async fn use_all_of(path: &Path) -> Result<(), String> {
         };
         let found = read.await.map_err(|error| text(&error))?;
         if !found.is_empty() {
-            return Err(found.join("\nhint: "));
+            // What the check of the file finds is told as it is.
+            return Err(format!("hint: {}", found.join(", ")));
         }
     }
     Ok(())

@@ -168,6 +168,16 @@ async fn attack_until_ended(
         }
     }
     counts.left = agenda.left() as u64;
+    if attack.has(FaultKind::LateResults) {
+        // A quick sweep may be over before the first lease has lapsed: late results come then.
+        let last_word = PlannedFault {
+            kind: FaultKind::LateResults,
+            after_trials: trials,
+            delay: Duration::ZERO,
+            dice: attack.seed,
+        };
+        happen(last_word, arena, counts).await?;
+    }
     Ok(())
 }
 
