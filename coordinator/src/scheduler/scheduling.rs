@@ -131,7 +131,7 @@ impl Scheduler {
     /// Leases up to `max_lanes` pending trials of one shape: of the oldest active sweep, or of the
     /// one sweep named, in the order of their ids. The same request of the same worker gets the
     /// same leases, as far as it still holds them. Suspects keep to themselves, see
-    /// [`blame`](super::blame).
+    /// `blame`.
     pub fn acquire(
         &mut self,
         worker_id: &WorkerId,

@@ -166,7 +166,6 @@ async fn every_kind_of_change_is_restored() {
                     ..PENDING.record
                 },
                 lease: Some(lease),
-                ..PENDING
             },
             RestoredTrial {
                 record: Record {
