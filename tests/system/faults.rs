@@ -32,22 +32,28 @@ fn undisturbed_results() -> SweepDigest {
     sandbox.results()
 }
 
-#[test]
-fn trials_of_a_killed_worker_are_run_by_another_with_the_same_results() {
+/// A coordinator that was given this sweep file.
+fn scene(file: String) -> (Sandbox, Serve) {
     let sandbox = Sandbox::new();
-    sandbox.write("tiny.toml", slower());
+    sandbox.write("tiny.toml", file);
     let serve = Serve::start(&sandbox);
-    assert_eq!(
-        sandbox
-            .run(&["submit", "tiny.toml", "--coordinator", &serve.url])
-            .code,
-        0
-    );
+    serve.submit(&sandbox, "tiny.toml");
+    (sandbox, serve)
+}
 
-    let victim = worker(&sandbox, &serve.url);
+/// Waits until the worker holds a lease.
+fn wait_for_a_trial(sandbox: &Sandbox) {
     wait_until("it has a trial", || {
         sandbox.count("select count(*) from trial where state = 'leased'") == 1
     });
+}
+
+#[test]
+fn trials_of_a_killed_worker_are_run_by_another_with_the_same_results() {
+    let (sandbox, serve) = scene(slower());
+
+    let victim = worker(&sandbox, &serve.url);
+    wait_for_a_trial(&sandbox);
     victim.signal(Signal::KILL);
     let heir = worker(&sandbox, &serve.url);
     assert_eq!(heir.finish().code, 0);
@@ -60,20 +66,10 @@ fn trials_of_a_killed_worker_are_run_by_another_with_the_same_results() {
 
 #[test]
 fn a_stopped_worker_that_wakes_up_late_is_refused_and_changes_nothing() {
-    let sandbox = Sandbox::new();
-    sandbox.write("tiny.toml", slower());
-    let serve = Serve::start(&sandbox);
-    assert_eq!(
-        sandbox
-            .run(&["submit", "tiny.toml", "--coordinator", &serve.url])
-            .code,
-        0
-    );
+    let (sandbox, serve) = scene(slower());
 
     let sleeper = worker(&sandbox, &serve.url);
-    wait_until("it has a trial", || {
-        sandbox.count("select count(*) from trial where state = 'leased'") == 1
-    });
+    wait_for_a_trial(&sandbox);
     sleeper.signal(Signal::STOP);
     let heir = worker(&sandbox, &serve.url);
     assert_eq!(heir.finish().code, 0);
@@ -86,16 +82,8 @@ fn a_stopped_worker_that_wakes_up_late_is_refused_and_changes_nothing() {
 
 #[test]
 fn a_worker_outlives_its_coordinator_and_no_trial_is_run_again() {
-    let sandbox = Sandbox::new();
-    sandbox.write("tiny.toml", slower());
-    let serve = Serve::start(&sandbox);
+    let (sandbox, serve) = scene(slower());
     let address = serve.address().to_owned();
-    assert_eq!(
-        sandbox
-            .run(&["submit", "tiny.toml", "--coordinator", &serve.url])
-            .code,
-        0
-    );
     let worker = worker(&sandbox, &serve.url);
     let mut serve = serve;
 
@@ -116,22 +104,9 @@ fn a_worker_outlives_its_coordinator_and_no_trial_is_run_again() {
 
 #[test]
 fn a_worker_told_to_stop_hands_its_trial_back() {
-    let sandbox = Sandbox::new();
-    sandbox.write(
-        "tiny.toml",
-        TINY.replace("updates = 40", "updates = 100000"),
-    );
-    let serve = Serve::start(&sandbox);
-    assert_eq!(
-        sandbox
-            .run(&["submit", "tiny.toml", "--coordinator", &serve.url])
-            .code,
-        0
-    );
+    let (sandbox, serve) = scene(TINY.replace("updates = 40", "updates = 100000"));
     let worker = worker(&sandbox, &serve.url);
-    wait_until("it has a trial", || {
-        sandbox.count("select count(*) from trial where state = 'leased'") == 1
-    });
+    wait_for_a_trial(&sandbox);
 
     worker.signal(Signal::TERM);
 
@@ -152,19 +127,9 @@ fn a_worker_told_to_stop_hands_its_trial_back() {
     reason = "what happens while the coordinator does not run cannot be seen from outside"
 )]
 fn a_coordinator_that_was_stopped_itself_blames_nobody() {
-    let sandbox = Sandbox::new();
-    sandbox.write("tiny.toml", slower());
-    let serve = Serve::start(&sandbox);
-    assert_eq!(
-        sandbox
-            .run(&["submit", "tiny.toml", "--coordinator", &serve.url])
-            .code,
-        0
-    );
+    let (sandbox, serve) = scene(slower());
     let worker = worker(&sandbox, &serve.url);
-    wait_until("it has a trial", || {
-        sandbox.count("select count(*) from trial where state = 'leased'") == 1
-    });
+    wait_for_a_trial(&sandbox);
 
     serve.signal(Signal::STOP);
     // Longer than a lease lasts.

@@ -31,8 +31,7 @@ async fn noise_on_the_port_disturbs_nobody() {
     let sandbox = Sandbox::new();
     sandbox.write("tiny.toml", TINY);
     let serve = Serve::start(&sandbox);
-    let submitted = sandbox.run(&["submit", "tiny.toml", "--coordinator", &serve.url]);
-    assert_eq!(submitted.code, 0, "{}", submitted.stderr);
+    serve.submit(&sandbox, "tiny.toml");
     let mut peer = Peer::register(&serve.url, "w").await;
 
     let address = serve.address();
@@ -74,8 +73,7 @@ async fn too_much_in_one_message_is_refused_and_changes_nothing() {
     let sandbox = Sandbox::new();
     sandbox.write("tiny.toml", TINY);
     let serve = Serve::start(&sandbox);
-    let submitted = sandbox.run(&["submit", "tiny.toml", "--coordinator", &serve.url]);
-    assert_eq!(submitted.code, 0, "{}", submitted.stderr);
+    serve.submit(&sandbox, "tiny.toml");
     let mut peer = Peer::register(&serve.url, "w").await;
     let token = peer.acquire().await;
 

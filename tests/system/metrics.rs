@@ -38,8 +38,7 @@ fn trained() -> (Sandbox, Serve) {
     let sandbox = Sandbox::new();
     sandbox.write("tiny.toml", TINY);
     let serve = Serve::start_with_metrics(&sandbox);
-    let submitted = sandbox.run(&["submit", "tiny.toml", "--coordinator", &serve.url]);
-    assert_eq!(submitted.code, 0, "{}", submitted.stderr);
+    serve.submit(&sandbox, "tiny.toml");
     let worker = ["worker", "--coordinator", &serve.url, "--exit-when-idle"];
     let worked = sandbox.run(&worker);
     assert_eq!(worked.code, 0, "{}", worked.stderr);

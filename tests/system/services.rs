@@ -24,8 +24,7 @@ impl Scene {
         let sandbox = Sandbox::new();
         sandbox.write("tiny.toml", TINY);
         let serve = Serve::start(&sandbox);
-        let submitted = sandbox.run(&["submit", "tiny.toml", "--coordinator", &serve.url]);
-        assert_eq!(submitted.code, 0, "{}", submitted.stderr);
+        serve.submit(&sandbox, "tiny.toml");
         let leases = LeasesClient::new(connect(&serve.url).await);
         let sweeps = SweepsClient::new(connect(&serve.url).await);
         Self {
