@@ -1,5 +1,6 @@
 //! Processes killed and cut off under a coordinator that stays, and under one that does not.
 
+use std::thread;
 use std::time::Duration;
 
 use pondersweep::store::SweepDigest;
@@ -48,12 +49,26 @@ fn wait_for_a_trial(sandbox: &Sandbox) {
     });
 }
 
+/// Stops the worker at a moment at which it holds a lease and no call of it is under way: a trial
+/// that ended between the look and the signal would have left nothing to lapse.
+fn freeze_with_a_trial(sandbox: &Sandbox, worker: &Running) {
+    loop {
+        wait_for_a_trial(sandbox);
+        worker.signal(Signal::STOP);
+        thread::sleep(Duration::from_millis(300));
+        if sandbox.count("select count(*) from trial where state = 'leased'") == 1 {
+            return;
+        }
+        worker.signal(Signal::CONT);
+    }
+}
+
 #[test]
 fn trials_of_a_killed_worker_are_run_by_another_with_the_same_results() {
     let (sandbox, serve) = scene(slower());
 
     let victim = worker(&sandbox, &serve.url);
-    wait_for_a_trial(&sandbox);
+    freeze_with_a_trial(&sandbox, &victim);
     victim.signal(Signal::KILL);
     let heir = worker(&sandbox, &serve.url);
     assert_eq!(heir.finish().code, 0);
@@ -133,7 +148,7 @@ fn a_coordinator_that_was_stopped_itself_blames_nobody() {
 
     serve.signal(Signal::STOP);
     // Longer than a lease lasts.
-    std::thread::sleep(Duration::from_secs(3));
+    thread::sleep(Duration::from_secs(3));
     serve.signal(Signal::CONT);
 
     assert_eq!(worker.finish().code, 0);
