@@ -10,6 +10,7 @@ use pondersweep_proto::{
     spec::TrialSpec,
 };
 use tokio::sync::oneshot;
+use tracing::Span;
 
 use crate::{
     scheduler::{Checkpoint, Finish, Process, Saved, SweepState, TrialCounts, TrialState},
@@ -108,6 +109,42 @@ pub enum LeaseRequest {
     Drain,
 }
 
+impl LeaseRequest {
+    /// The call's name in logs.
+    pub(super) const fn name(&self) -> &'static str {
+        match self {
+            Self::Acquire { .. } => "acquire",
+            Self::Renew(_) => "renew",
+            Self::Report { .. } => "report",
+            Self::MaySaveCheckpoint(_) => "may_save_checkpoint",
+            Self::LoadCheckpoint(_) => "load_checkpoint",
+            Self::SaveCheckpoint { .. } => "save_checkpoint",
+            Self::StartFromCheckpoint { .. } => "start_from_checkpoint",
+            Self::Finish(_) => "finish",
+            Self::Drain => "drain",
+        }
+    }
+
+    /// The attempt it speaks for, if it is one.
+    pub(super) const fn token(&self) -> Option<LeaseToken> {
+        match self {
+            Self::Report { token, .. }
+            | Self::MaySaveCheckpoint(token)
+            | Self::LoadCheckpoint(token)
+            | Self::StartFromCheckpoint { token, .. } => Some(*token),
+            Self::SaveCheckpoint {
+                trial_id,
+                checkpoint,
+            } => Some(LeaseToken {
+                trial_id: *trial_id,
+                attempt: checkpoint.attempt,
+            }),
+            Self::Finish(report) => Some(report.token),
+            Self::Acquire { .. } | Self::Renew(_) | Self::Drain => None,
+        }
+    }
+}
+
 /// The end of an attempt, as its worker reports it.
 #[derive(Clone, Debug)]
 pub struct FinishReport {
@@ -187,6 +224,8 @@ pub(super) enum Command {
     Lease {
         worker_id: WorkerId,
         request: LeaseRequest,
+        /// What is logged while it is served belongs to the call.
+        span: Span,
         reply: oneshot::Sender<Result<Grant, LeaseError>>,
     },
 }

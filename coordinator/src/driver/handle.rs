@@ -8,8 +8,12 @@ use pondersweep_proto::{
     id::WorkerId,
 };
 use tokio::sync::{mpsc, oneshot, watch};
+use tracing::Instrument as _;
 
-use super::command::{Command, Grant, LeaseRequest, SweepChange, SweepProgress, SweepView};
+use super::{
+    command::{Command, Grant, LeaseRequest, SweepChange, SweepProgress, SweepView},
+    log,
+};
 use crate::{
     clock,
     metrics::Metrics,
@@ -186,13 +190,14 @@ impl DriverHandle {
         request: LeaseRequest,
     ) -> Result<Grant, LeaseError> {
         let asked = clock::now();
-        let grant = self
-            .ask(|reply| Command::Lease {
-                worker_id,
-                request,
-                reply,
-            })
-            .await??;
+        let span = log::call(&worker_id, &request);
+        let asking = self.ask(|reply| Command::Lease {
+            worker_id,
+            request,
+            span: span.clone(),
+            reply,
+        });
+        let grant = asking.instrument(span.clone()).await??;
         if matches!(&grant, Grant::Leases { leases, .. } if !leases.is_empty()) {
             self.metrics.note_dispatch(clock::now() - asked);
         }
