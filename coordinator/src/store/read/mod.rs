@@ -7,6 +7,7 @@ mod column;
 mod completeness;
 mod configuration;
 mod digest;
+mod measurement;
 mod query;
 mod result;
 mod sweep;
@@ -22,6 +23,7 @@ pub use cell::CellResult;
 pub use completeness::Completeness;
 pub use configuration::Configuration;
 pub use digest::SweepDigest;
+pub use measurement::Measurement;
 pub use query::{Rows, Value};
 pub use result::{Metrics, TrialResult};
 pub use sweep::SweepSummary;
@@ -56,6 +58,7 @@ pub(super) fn statements() -> impl Iterator<Item = &'static str> {
         completeness::STATEMENTS,
         configuration::STATEMENTS,
         digest::STATEMENTS,
+        measurement::STATEMENTS,
         result::STATEMENTS,
         sweep::STATEMENTS,
         trial::STATEMENTS,
