@@ -196,7 +196,8 @@ impl Slot {
             waiting.clear();
         }
         let trained = training.await.expect("the compute thread always answers");
-        for (lane, outcome) in lanes.iter().zip(trained.outcomes) {
+        let ends = trained.outcomes.into_iter().zip(trained.breakdowns);
+        for (lane, (outcome, breakdown)) in lanes.iter().zip(ends) {
             let Some(outcome) = outcome.filter(|_| !lane.control.is_lost()) else {
                 continue;
             };
@@ -209,9 +210,10 @@ impl Slot {
                 seconds = trained.seconds_per_lane,
                 "trained"
             );
+            let breakdown = breakdown.filter(|_| outcome == Outcome::Succeeded);
             let finished = self
                 .client
-                .finish(token, outcome, &[], trained.seconds_per_lane)
+                .finish(token, outcome, &[], trained.seconds_per_lane, breakdown.as_ref())
                 .await;
             if finished.is_ok() {
                 tracing::info!(%token, "acknowledged");
