@@ -90,7 +90,10 @@ impl Breakdown {
     /// Both count the same samples, and the same steps of them.
     fn check_sums(&self) -> Result<(), SpecError> {
         for range in EvaluationRange::ALL.iter().copied() {
-            let buckets = self.difficulty.iter().filter(|bucket| bucket.range == range);
+            let buckets = self
+                .difficulty
+                .iter()
+                .filter(|bucket| bucket.range == range);
             let [examples, steps] = buckets.fold([0, 0], |[examples, steps], bucket| {
                 [examples + bucket.examples, steps + bucket.ponder_steps]
             });

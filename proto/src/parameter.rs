@@ -4,7 +4,9 @@ use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
-use crate::spec::{FirstStepFlag, KlDirection, Positions, Residual, Settings, SpecError, StepFunction, Unroll};
+use crate::spec::{
+    FirstStepFlag, KlDirection, Positions, Residual, Settings, SpecError, StepFunction, Unroll,
+};
 
 /// What kind of value a parameter takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -689,7 +689,10 @@ mod tests {
         let key = |change: fn(&mut Settings)| {
             let mut settings = settings();
             change(&mut settings);
-            ConfigurationSpec::try_from(settings).unwrap().key().to_string()
+            ConfigurationSpec::try_from(settings)
+                .unwrap()
+                .key()
+                .to_string()
         };
         let defaults: [fn(&mut Settings); 4] = [
             |_| {},

@@ -6,9 +6,9 @@ use crate::{
     metric::{Metric, Observation},
     parameter::ParameterValue,
     spec::{
-        ConfigurationSpec, EvaluationSettings, FirstStepFlag, KlDirection, ModelKind, ModelSettings, Positions, Residual,
-        Settings, SpecError, StepFunction, TaskKind, TaskSettings, TrainingSettings, TrialSpec,
-        Unroll,
+        ConfigurationSpec, EvaluationSettings, FirstStepFlag, KlDirection, ModelKind,
+        ModelSettings, Positions, Residual, Settings, SpecError, StepFunction, TaskKind,
+        TaskSettings, TrainingSettings, TrialSpec, Unroll,
     },
     wire,
 };

@@ -50,8 +50,7 @@ impl Replay {
         let seeds = Seeds::of(&trial);
         let configuration = &trial.configuration;
         Ok(Self {
-            parameters: Layout::of(configuration)
-                .initial(&seeds, Initial::of(configuration)),
+            parameters: Layout::of(configuration).initial(&seeds, Initial::of(configuration)),
             batches: (0..updates)
                 .map(|update| ReplayedBatch::of(&trial, &seeds, update))
                 .collect(),

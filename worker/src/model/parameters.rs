@@ -237,7 +237,11 @@ mod tests {
             first_step_flag: true,
             ..layout(StepFunction::Gru)
         };
-        for layout in [layout(StepFunction::Rnn), layout(StepFunction::Gru), flagged] {
+        for layout in [
+            layout(StepFunction::Rnn),
+            layout(StepFunction::Gru),
+            flagged,
+        ] {
             let numbers: Vec<f32> = (0..2 * layout.size()).map(|index| index as f32).collect();
             let data = TensorData::new(numbers, [2, layout.size()]);
             let flat: Tensor<2> = Tensor::from_data(data.clone(), &device());

@@ -2,7 +2,9 @@
 //! reference of `tests/reference/reference.py`.
 
 use burn::tensor::{Tensor, TensorData};
-use pondersweep_proto::spec::{Act, KlDirection, Method, PonderNet, Residual, StepFunction, Unroll};
+use pondersweep_proto::spec::{
+    Act, KlDirection, Method, PonderNet, Residual, StepFunction, Unroll,
+};
 
 use super::{Body, Network, Objective};
 use crate::{

@@ -213,7 +213,13 @@ impl Slot {
             let breakdown = breakdown.filter(|_| outcome == Outcome::Succeeded);
             let finished = self
                 .client
-                .finish(token, outcome, &[], trained.seconds_per_lane, breakdown.as_ref())
+                .finish(
+                    token,
+                    outcome,
+                    &[],
+                    trained.seconds_per_lane,
+                    breakdown.as_ref(),
+                )
                 .await;
             if finished.is_ok() {
                 tracing::info!(%token, "acknowledged");

@@ -73,9 +73,7 @@ fn batch(lanes: &[TrialSpec], device: &Device) -> Batch {
 
 /// `[lanes, parameters]`.
 fn initial_parameters(lanes: &[TrialSpec], layout: &Layout, device: &Device) -> Tensor<2> {
-    let row = |lane: &TrialSpec| {
-        layout.initial(&Seeds::of(lane), Initial::of(&lane.configuration))
-    };
+    let row = |lane: &TrialSpec| layout.initial(&Seeds::of(lane), Initial::of(&lane.configuration));
     let rows: Vec<f32> = lanes.iter().flat_map(row).collect();
     let data = TensorData::new(rows, [lanes.len(), layout.size()]);
     Tensor::from_data(data, device)

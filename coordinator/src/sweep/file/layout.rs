@@ -3,7 +3,9 @@
 
 use pondersweep_proto::{
     parameter::Parameter,
-    spec::{FirstStepFlag, KlDirection, ModelKind, Positions, Residual, StepFunction, TaskKind, Unroll},
+    spec::{
+        FirstStepFlag, KlDirection, ModelKind, Positions, Residual, StepFunction, TaskKind, Unroll,
+    },
 };
 
 /// The table of what varies; its keys are parameters.

@@ -1,7 +1,9 @@
 //! Gradients of the whole loss against central differences, in `f64`.
 
 use burn::tensor::{Tensor, TensorData};
-use pondersweep_proto::spec::{Act, KlDirection, Method, PonderNet, Residual, StepFunction, Unroll};
+use pondersweep_proto::spec::{
+    Act, KlDirection, Method, PonderNet, Residual, StepFunction, Unroll,
+};
 
 use super::{in_f64, numbers};
 use crate::{
