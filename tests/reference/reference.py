@@ -182,6 +182,9 @@ def make(number, case):
         taken = {len(s["p"]) for s in samples}
         if MAX_STEPS not in taken or len(taken) < 2:
             raise Unfit
+    if case.get("kl_direction") == "prior_network" and min(min(s["p"]) for s in samples) < 1e-2:
+        # Its logarithm would keep too few digits of a p_n that comes of a subtraction.
+        raise Unfit
     if case["kind"] == "act":
         # Samples that would take another step without epsilon.
         halted = [sum(sigmoid(np.array(s["halting"][: len(s["p"])]))) for s in samples]
