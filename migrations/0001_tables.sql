@@ -230,6 +230,33 @@ CREATE TABLE result (
     FOREIGN KEY (trial_id, attempt) REFERENCES attempt (trial_id, attempt)
 ) STRICT;
 
+-- The samples of that last evaluation by difficulty: a row for each range of non-zero elements, at
+-- most ten ranges of equal width. Whole numbers, so that they add up. Halting as it was drawn.
+CREATE TABLE difficulty (
+    trial_id INTEGER NOT NULL REFERENCES result,
+    -- 'interpolation': as many non-zeros as in training; 'extrapolation': more.
+    range TEXT NOT NULL CHECK (range IN ('interpolation', 'extrapolation')),
+    -- Its samples have so many non-zeros, both ends included.
+    first_nonzeros INTEGER NOT NULL CHECK (first_nonzeros >= 1),
+    last_nonzeros INTEGER NOT NULL CHECK (last_nonzeros >= first_nonzeros),
+    -- Samples, and those answered rightly.
+    examples INTEGER NOT NULL CHECK (examples >= 1),
+    correct INTEGER NOT NULL CHECK (correct BETWEEN 0 AND examples),
+    -- Steps of all of them together.
+    ponder_steps INTEGER NOT NULL CHECK (ponder_steps >= examples),
+    PRIMARY KEY (trial_id, range, first_nonzeros)
+) STRICT, WITHOUT ROWID;
+
+-- The same samples by the step at which they halted; no row where none did.
+CREATE TABLE halting (
+    trial_id INTEGER NOT NULL REFERENCES result,
+    range TEXT NOT NULL CHECK (range IN ('interpolation', 'extrapolation')),
+    -- The ponder step, from 1.
+    step INTEGER NOT NULL CHECK (step >= 1),
+    examples INTEGER NOT NULL CHECK (examples >= 1),
+    PRIMARY KEY (trial_id, range, step)
+) STRICT, WITHOUT ROWID;
+
 -- The audit log: everything that was decided, in the order it was decided. Appended to, never
 -- changed. It has no foreign keys on purpose: a refused call may name a trial that never was.
 CREATE TABLE event (

@@ -7,6 +7,7 @@ mod checkpoint;
 use std::{sync::Arc, time::Duration};
 
 use pondersweep_proto::{
+    breakdown::Breakdown,
     error::LeaseError,
     failure::Failure,
     id::{Attempt, LeaseToken, SweepId, WorkerId},
@@ -224,6 +225,7 @@ impl Client {
         outcome: Outcome,
         observations: &[Observation],
         seconds: f64,
+        breakdown: Option<&Breakdown>,
     ) -> Result<(), LeaseError> {
         let unspecified = wire::Cause::Unspecified;
         let (outcome, cause, message) = match outcome {
@@ -241,6 +243,7 @@ impl Client {
             message,
             observations: observations.iter().copied().map(Into::into).collect(),
             seconds,
+            breakdown: breakdown.map(Into::into),
         };
         self.persist("finish", || {
             let (mut service, request) = (self.service.clone(), request.clone());

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use pondersweep_proto::{
+    breakdown::Breakdown,
     error::{LeaseError, SweepError},
     failure::Failure,
     id::{Attempt, LeaseToken, SweepId, TrialId, WorkerId},
@@ -156,6 +157,8 @@ pub struct FinishReport {
     pub observations: Vec<Observation>,
     /// Compute time.
     pub seconds: f64,
+    /// The last evaluation, broken down; of a success only.
+    pub breakdown: Option<Breakdown>,
 }
 
 /// The right to run an attempt, and what to run.

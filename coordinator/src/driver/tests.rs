@@ -173,6 +173,7 @@ async fn give(handle: &DriverHandle, call: Call) -> Result<Option<Grant>, ()> {
             finish,
             observations: observations(token(trial), 20),
             seconds: 1.5,
+            breakdown: None,
         })
     };
     let granted = match call {

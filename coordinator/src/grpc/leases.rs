@@ -3,6 +3,7 @@
 use std::{pin::Pin, time::Duration};
 
 use pondersweep_proto::{
+    breakdown::Breakdown,
     error::LeaseError,
     failure::Failure,
     id::{LeaseToken, SweepId, WorkerId},
@@ -151,11 +152,13 @@ impl Leases for LeaseService {
         if !(request.seconds >= 0.0 && request.seconds.is_finite()) {
             return Err(malformed("seconds are a finite number, 0 or above"));
         }
+        let breakdown = breakdown(&finish, request.breakdown)?;
         let report = FinishReport {
             token: token(request.token)?,
             finish,
             observations: observations(request.observations)?,
             seconds: request.seconds,
+            breakdown,
         };
         self.ask(&request.worker_id, LeaseRequest::Finish(report))
             .await?;
@@ -241,6 +244,17 @@ fn finish(outcome: wire::Outcome, cause: wire::Cause, message: String) -> Result
         wire::Outcome::Failed => Ok(Finish::Failed(Failure::new(cause.into(), message))),
         wire::Outcome::Unspecified => Err(malformed("no outcome")),
     }
+}
+
+fn breakdown(
+    finish: &Finish,
+    breakdown: Option<wire::Breakdown>,
+) -> Result<Option<Breakdown>, Status> {
+    if breakdown.is_some() && *finish != Finish::Succeeded {
+        return Err(malformed("only a success has a breakdown"));
+    }
+    let breakdown = breakdown.map(Breakdown::try_from).transpose();
+    breakdown.map_err(|error| malformed(error.to_string()))
 }
 
 fn worker_record(worker: wire::WorkerInfo) -> Result<WorkerRecord, Status> {

@@ -2,6 +2,7 @@
 //! which stored state it expects, so a decision that does not fit what is stored is found here and
 //! not in the results.
 
+mod breakdown;
 mod bulk;
 mod event;
 
@@ -64,7 +65,7 @@ statements! {
 impl Store {
     /// Writes the whole batch in one transaction. When it returns, it is on the disk.
     ///
-    /// Order: workers, observations, changes as listed, seconds, and an event for every change.
+    /// Order: workers, observations, changes as listed, seconds, breakdowns, and an event for every change.
     ///
     /// # Errors
     /// A change contradicts what is stored, or the disk failed. Nothing of the batch was written;
@@ -142,6 +143,7 @@ impl Writer<'_> {
         for (token, seconds) in std::mem::take(&mut self.seconds) {
             self.set_seconds(token, seconds).await?;
         }
+        self.breakdowns(batch).await?;
         self.append_events().await
     }
 
@@ -390,11 +392,17 @@ pub(super) fn as_i64(number: u64) -> i64 {
 #[cfg(test)]
 pub(super) fn largest_statements() -> Vec<String> {
     let largest = |statement: &&str| super::statement::with_rows(statement, ROWS_OF_A_STATEMENT);
-    bulk::STATEMENTS.iter().map(largest).collect()
+    let several = breakdown::STATEMENTS.iter().chain(bulk::STATEMENTS);
+    several.map(largest).collect()
 }
 
 /// Every statement of this part of the room.
 #[cfg(test)]
-pub(super) fn statements() -> [&'static [&'static str]; 3] {
-    [STATEMENTS, bulk::STATEMENTS, event::STATEMENTS]
+pub(super) fn statements() -> [&'static [&'static str]; 4] {
+    [
+        STATEMENTS,
+        breakdown::STATEMENTS,
+        bulk::STATEMENTS,
+        event::STATEMENTS,
+    ]
 }

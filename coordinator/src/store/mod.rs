@@ -30,8 +30,8 @@ pub(crate) use floor::CommitFloor;
 pub use name::UnknownName;
 pub use read::{
     AttemptCounts, AttemptDetail, CellResult, Completeness, Configuration, Deaths, Event,
-    Measurement, Metrics, Reader, Rows, SweepDigest, SweepSummary, TrialDetail, TrialResult,
-    Troubles, Value,
+    ForwardPasses, Measurement, Metrics, Reader, Rows, SweepDigest, SweepSummary, TrialDetail,
+    TrialDifficulty, TrialHalting, TrialResult, Troubles, Value,
 };
 pub use record::{AttemptReport, Batch, Restored, RestoredSweep, StoredSweep, WorkerRecord};
 

@@ -2,6 +2,7 @@
 //! program. Plain data: rows and SQL stay in the files that use them.
 
 use pondersweep_proto::{
+    breakdown::Breakdown,
     id::{LeaseToken, SweepId, TrialId, WorkerId},
     metric::Observation,
 };
@@ -66,6 +67,8 @@ pub struct Batch {
     pub reports: Vec<AttemptReport>,
     /// Compute time of attempts, in seconds; numbers that are not finite are left out.
     pub seconds: Vec<(LeaseToken, f64)>,
+    /// Last evaluations, broken down, of trials that have succeeded when the changes are written.
+    pub breakdowns: Vec<(LeaseToken, Breakdown)>,
 }
 
 impl Batch {
@@ -76,6 +79,7 @@ impl Batch {
             && self.changes.is_empty()
             && self.reports.is_empty()
             && self.seconds.is_empty()
+            && self.breakdowns.is_empty()
     }
 }
 

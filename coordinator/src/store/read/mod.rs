@@ -2,6 +2,7 @@
 //! nothing. Each answer is of one moment, even while trials end.
 
 mod audit;
+mod breakdown;
 mod cell;
 mod column;
 mod completeness;
@@ -19,6 +20,7 @@ use std::path::Path;
 use sqlx::SqliteConnection;
 
 pub use audit::AttemptCounts;
+pub use breakdown::{ForwardPasses, TrialDifficulty, TrialHalting};
 pub use cell::CellResult;
 pub use completeness::Completeness;
 pub use configuration::Configuration;
@@ -54,6 +56,7 @@ impl Reader {
 pub(super) fn statements() -> impl Iterator<Item = &'static str> {
     [
         audit::STATEMENTS,
+        breakdown::STATEMENTS,
         cell::STATEMENTS,
         completeness::STATEMENTS,
         configuration::STATEMENTS,

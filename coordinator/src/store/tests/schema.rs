@@ -170,6 +170,44 @@ async fn cell_result_has_every_parameter_and_the_documented_summaries() {
 }
 
 #[tokio::test]
+async fn the_views_of_last_evaluations_have_the_documented_columns() {
+    let mut fixture = Fixture::new().await;
+    let trial = [
+        "sweep_id",
+        "trial_id",
+        "trial_key",
+        "configuration_id",
+        "replicate",
+    ];
+    let difficulty = [
+        "range",
+        "first_nonzeros",
+        "last_nonzeros",
+        "examples",
+        "correct",
+        "ponder_steps",
+        "accuracy",
+        "ponder_steps_mean",
+    ];
+    let compute = [
+        "forward_passes_training",
+        "forward_passes_interpolation",
+        "forward_passes_extrapolation",
+    ];
+    for (select, own) in [
+        ("SELECT * FROM difficulty_result", &difficulty[..]),
+        (
+            "SELECT * FROM halting_result",
+            &["range", "step", "examples"],
+        ),
+        ("SELECT * FROM compute_result", &compute),
+    ] {
+        let found = columns(&mut fixture.store, select).await;
+        assert_eq!(found, [&trial[..], own].concat());
+    }
+}
+
+#[tokio::test]
 async fn the_result_table_has_one_column_for_every_metric() {
     let mut fixture = Fixture::new().await;
     let expected = [vec!["trial_id", "attempt", "step"], metrics()].concat();
