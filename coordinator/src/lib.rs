@@ -14,3 +14,4 @@ pub mod scheduler;
 pub mod statistics;
 pub mod store;
 pub mod sweep;
+pub mod trust;
