@@ -19,7 +19,8 @@ const NOT_FOUND: u8 = 5;
 const UNREACHABLE: u8 = 69;
 /// Somebody else holds the database, or its disk is full; try again later.
 const TEMPORARY: u8 = 75;
-/// The database may not be read or written.
+/// The database may not be read or written, a token does not allow the call, or a certificate is not
+/// trusted.
 const PERMISSION: u8 = 77;
 /// The sweep file, or the specification in it, cannot be run.
 const BAD_SWEEP: u8 = 78;
@@ -120,6 +121,7 @@ const fn code_of_refusal(error: &SweepError) -> u8 {
         SweepError::NotFound(_) | SweepError::Ambiguous(_) => NOT_FOUND,
         SweepError::Invalid(_) => BAD_SWEEP,
         SweepError::WrongState(_) => 1,
+        SweepError::Denied(_) => PERMISSION,
         SweepError::Unavailable(_) => UNREACHABLE,
     }
 }

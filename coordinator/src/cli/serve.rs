@@ -72,6 +72,7 @@ pub(super) async fn run(args: ServeArgs) -> anyhow::Result<ExitCode> {
         lease_duration: Duration::from_secs(args.lease.get()),
         max_failure_rate: args.failures.max_failure_rate,
         metrics_listen: args.metrics_listen,
+        protection: Default::default(),
     };
     let database = options.database.display().to_string();
     let coordinator = Coordinator::start(options).await?;

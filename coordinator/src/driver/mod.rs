@@ -17,7 +17,9 @@ use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
-pub use command::{FinishReport, Grant, LeaseRequest, LeaseView, SweepProgress, SweepView};
+pub use command::{
+    FinishReport, Grant, LeaseRequest, LeaseView, Speaker, SweepProgress, SweepView,
+};
 pub use handle::DriverHandle;
 
 use crate::{
@@ -223,10 +225,12 @@ impl Driver {
                 round.replies.add(reply, answer);
             }
             Command::Register { worker, reply } => {
-                self.roster.register(&worker, now);
-                self.scheduler.register(&worker.worker_id, worker.process());
-                round.batch.workers.push(worker);
-                round.replies.add(reply, ());
+                let known = self.roster.register(&worker, now);
+                if known.is_ok() {
+                    self.scheduler.register(&worker.worker_id, worker.process());
+                    round.batch.workers.push(worker);
+                }
+                round.replies.add(reply, known);
             }
             Command::Bury {
                 process,
@@ -237,13 +241,16 @@ impl Driver {
                 round.replies.add(reply, ended);
             }
             Command::Lease {
-                worker_id,
+                speaker,
                 request,
                 reply,
             } => {
-                let answer = match self.roster.heard_from(&worker_id, now) {
-                    Ok(()) => self.serve_worker(&worker_id, request, now, &mut round.batch),
-                    Err(unknown) => Err(unknown),
+                let answer = match self.roster.heard_from(&speaker, now) {
+                    Ok(()) => {
+                        let batch = &mut round.batch;
+                        self.serve_worker(&speaker.worker_id, request, now, batch)
+                    }
+                    Err(refused) => Err(refused),
                 };
                 round.replies.add(reply, answer);
             }

@@ -7,3 +7,4 @@ mod disk;
 mod open;
 mod read;
 mod schema;
+mod token;

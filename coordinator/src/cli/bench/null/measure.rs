@@ -149,6 +149,7 @@ async fn commit_floor(folder: &Path, spec: &SweepSpec) -> anyhow::Result<CommitF
         version: env!("CARGO_PKG_VERSION").into(),
         binary_sha256: String::new(),
         slots: 1,
+        token_id: None,
     };
     let path = folder.join("floor.db");
     Ok(CommitFloor::create(&path, spec, worker, clock::now_ms()).await?)
