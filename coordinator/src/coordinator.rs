@@ -21,6 +21,7 @@ use crate::{
     protection::Protection,
     scheduler::SchedulerLimits,
     store::Store,
+    trust::Secret,
 };
 
 /// How long a lease lasts without renewal, unless told otherwise: long enough for a worker to
@@ -52,6 +53,16 @@ pub struct CoordinatorOptions {
 }
 
 impl CoordinatorOptions {
+    /// The same, for whoever knows this secret only: the process that starts it, and its children.
+    #[must_use]
+    pub fn owned_by(self, own: Secret) -> Self {
+        let protection = Protection {
+            own: Some(own),
+            ..self.protection
+        };
+        Self { protection, ..self }
+    }
+
     /// A coordinator for this machine only, on any free port.
     #[must_use]
     pub fn loopback(database: &Path) -> Self {

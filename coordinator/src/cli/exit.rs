@@ -3,11 +3,11 @@
 use std::{io, process::ExitCode};
 
 use pondersweep_proto::error::SweepError;
-use pondersweep_worker::interrupt::EXIT_INTERRUPTED;
+use pondersweep_worker::{cli::trust_exit_code, interrupt::EXIT_INTERRUPTED, trust::TrustError};
 
 use crate::{
     driver::DriverError,
-    store::{CommitError, DatabaseError, OpenError, ReadError, RestoreError},
+    store::{CommitError, DatabaseError, OpenError, ReadError, RestoreError, TokenError},
     sweep::SweepFileError,
 };
 
@@ -82,6 +82,12 @@ fn code_of_cause(cause: &(dyn std::error::Error + 'static)) -> Option<u8> {
     if let Some(error) = cause.downcast_ref::<SweepError>() {
         return Some(code_of_refusal(error));
     }
+    if let Some(error) = cause.downcast_ref::<TrustError>() {
+        return Some(trust_exit_code(error));
+    }
+    if let Some(error) = cause.downcast_ref::<TokenError>() {
+        return code_of_token(error);
+    }
     if let Some(error) = cause.downcast_ref::<OpenError>() {
         return match error {
             OpenError::Missing { .. } => Some(NOT_FOUND),
@@ -105,6 +111,15 @@ fn code_of_cause(cause: &(dyn std::error::Error + 'static)) -> Option<u8> {
         ReadError::UnknownTrial { .. } | ReadError::AmbiguousTrial { .. } => Some(NOT_FOUND),
         ReadError::Database(error) => code_of_database(error),
         ReadError::Sql { .. } | ReadError::Unreadable { .. } => None,
+    }
+}
+
+const fn code_of_token(error: &TokenError) -> Option<u8> {
+    match error {
+        TokenError::Unknown(_) | TokenError::Ambiguous(_) => Some(NOT_FOUND),
+        TokenError::Database(error) => code_of_database(error),
+        // The cause says it.
+        TokenError::Read(_) => None,
     }
 }
 

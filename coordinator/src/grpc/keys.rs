@@ -118,7 +118,10 @@ impl KeysWatch {
             }
             self.look().await;
             let was_asked = !waiting.is_empty();
-            waiting.into_iter().for_each(|reply| drop(reply.send(())));
+            for reply in waiting {
+                // Who asked may have gone.
+                let _ = reply.send(());
+            }
             if was_asked {
                 tokio::time::sleep(PAUSE).await;
             }
