@@ -220,25 +220,32 @@ impl fmt::Debug for Bearer {
     }
 }
 
+/// The words of rustls for a certificate it refuses, and for a peer that refused ours.
+const REFUSED_THEIRS: &str = "invalid peer certificate";
+const REFUSED_OURS: &str = "received fatal alert";
+
 /// Why the two sides do not trust each other's certificates, if that is what the error says.
 #[must_use]
 pub fn distrust(error: &(dyn std::error::Error + 'static)) -> Option<String> {
-    let text = chain(error);
-    // The words of rustls for a certificate it refuses, and for a peer that refused ours.
-    if text.contains("invalid peer certificate") {
+    if let Some(text) = deepest(error, REFUSED_THEIRS) {
         let hint =
             "hint: --tls-ca names the authority of another coordinator, or somebody stands between";
-        return Some(format!(
-            "the coordinator's certificate is not trusted: {text}\n{hint}"
-        ));
+        return Some(format!("the coordinator is not trusted: {text}\n{hint}"));
     }
-    if text.contains("received fatal alert") {
-        let hint = "hint: --tls-cert and --tls-key name the worker's certificate of `pondersweep tls init`";
-        return Some(format!(
-            "the coordinator does not trust this certificate: {text}\n{hint}"
-        ));
-    }
-    None
+    let text = deepest(error, REFUSED_OURS)?;
+    let hint = "hint: --tls-cert and --tls-key name a certificate of its authority, such as worker.pem of `pondersweep tls init`";
+    Some(format!(
+        "the coordinator does not trust this client: {text}\n{hint}"
+    ))
+}
+
+/// The text of the deepest cause that has these words: those above it quote it with their own.
+fn deepest(error: &(dyn std::error::Error + 'static), words: &str) -> Option<String> {
+    let causes = std::iter::successors(Some(error), |error| error.source());
+    let texts = causes
+        .map(ToString::to_string)
+        .filter(|text| text.contains(words));
+    texts.last()
 }
 
 /// An error with its causes in one line: transport errors keep the telling one inside.

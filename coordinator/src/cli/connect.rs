@@ -13,8 +13,9 @@ use pondersweep_worker::{
     trust::{Bearer, Trust, TrustArgs, chain, distrust},
 };
 use tonic::{
-    Request, Response, Status, service::interceptor::InterceptedService, transport::Channel,
+    Code, Request, Response, Status, service::interceptor::InterceptedService, transport::Channel,
 };
+use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
 
 use super::token::draw_secret;
 
@@ -139,6 +140,7 @@ impl Sweeps {
                 Some(why) => SweepError::Denied(why),
                 None => away(chain(&error)),
             })?;
+        greet(channel.clone(), url).await?;
         Ok(Self(
             SweepsClient::with_interceptor(channel, trust.bearer())
                 .max_decoding_message_size(MAX_WIRE_MESSAGE_BYTES),
@@ -229,6 +231,37 @@ impl Sweeps {
                 .await,
         )
     }
+}
+
+/// Makes sure that a coordinator is there and understands: a certificate that it asks for in vain is
+/// noticed by the first call only, and so is that one side encrypts and the other does not.
+async fn greet(channel: Channel, url: &str) -> Result<(), SweepError> {
+    let greeted = HealthClient::new(channel).check(HealthCheckRequest::default());
+    let Err(status) = greeted.await else {
+        return Ok(());
+    };
+    if let Some(why) = distrust(&status) {
+        return Err(SweepError::Denied(why));
+    }
+    match status.code() {
+        Code::Cancelled | Code::Unknown | Code::Internal => {}
+        Code::Unavailable | Code::ResourceExhausted => return Err(status.into()),
+        // Somebody who understands.
+        _ => return Ok(()),
+    }
+    let why = format!(
+        "the coordinator at {url} ended the connection: {}",
+        status.message()
+    );
+    Err(if url.starts_with("https:") {
+        SweepError::Denied(format!(
+            "{why}\nhint: it may ask for a certificate: --tls-cert and --tls-key"
+        ))
+    } else {
+        SweepError::Unavailable(format!(
+            "{why}\nhint: it may encrypt its calls: use https:// and --tls-ca"
+        ))
+    })
 }
 
 fn unwrap<T>(answer: Result<Response<T>, Status>) -> Result<T, SweepError> {

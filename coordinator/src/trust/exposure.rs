@@ -1,7 +1,7 @@
 //! What a coordinator may be exposed to: on loopback everything is allowed; off loopback it takes
-//! encryption and tokens, unless its owner says that the network is trusted.
+//! encryption and tokens, unless its owner says that the network is trusted. Addresses are data here.
 
-use std::net::SocketAddr;
+use core::net::SocketAddr;
 
 /// Where a coordinator listens, and how.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,7 +17,7 @@ pub struct Exposure {
 /// An address off loopback without encryption.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "{0} can be reached from other machines, without encryption or authentication\nhint: `pondersweep tls init` makes certificates for `serve --tls DIR`; say --insecure if the network is trusted, or forward a loopback port by ssh"
+    "{0} can be reached from other machines, without encryption or authentication\nhint: say --insecure if the network is trusted, forward a loopback port by ssh, or encrypt calls: `pondersweep tls init`, then `serve --tls DIR`"
 )]
 pub struct Unprotected(SocketAddr);
 
