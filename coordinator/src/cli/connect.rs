@@ -236,8 +236,8 @@ impl Sweeps {
 /// Makes sure that a coordinator is there and understands: a certificate that it asks for in vain is
 /// noticed by the first call only, and so is that one side encrypts and the other does not.
 async fn greet(channel: Channel, url: &str) -> Result<(), SweepError> {
-    let greeted = HealthClient::new(channel).check(HealthCheckRequest::default());
-    let Err(status) = greeted.await else {
+    let mut health = HealthClient::new(channel);
+    let Err(status) = health.check(HealthCheckRequest::default()).await else {
         return Ok(());
     };
     if let Some(why) = distrust(&status) {
