@@ -101,6 +101,7 @@ fn worker() -> WorkerRecord {
         version: "0".into(),
         binary_sha256: "ab".into(),
         slots: 1,
+        token_id: None,
     }
 }
 

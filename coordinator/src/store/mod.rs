@@ -20,6 +20,7 @@ mod read;
 mod record;
 mod restore;
 mod statement;
+mod token;
 
 use std::path::Path;
 
@@ -34,6 +35,7 @@ pub use read::{
     TrialDifficulty, TrialHalting, TrialResult, Troubles, Value,
 };
 pub use record::{AttemptReport, Batch, Restored, RestoredSweep, StoredSweep, WorkerRecord};
+pub use token::{TokenAdministration, TokenError};
 
 use lock::WriterLock;
 

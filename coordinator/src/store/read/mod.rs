@@ -37,7 +37,7 @@ use super::{error::OpenError, open};
 /// A read-only view of a database.
 #[derive(Debug)]
 pub struct Reader {
-    connection: SqliteConnection,
+    pub(super) connection: SqliteConnection,
 }
 
 impl Reader {
