@@ -10,9 +10,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tracing::Instrument as _;
 
 use super::{
-    command::{
-        Command, Grant, LeaseRequest, Speaker, SweepChange, SweepProgress, SweepView,
-    },
+    command::{Command, Grant, LeaseRequest, Speaker, SweepChange, SweepProgress, SweepView},
     log,
 };
 use crate::{

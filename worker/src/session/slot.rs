@@ -236,7 +236,10 @@ impl Slot {
     ) -> Result<(), LeaseError> {
         let token = lane.lease.token;
         tracing::info!(?outcome, seconds, "trained");
-        let finished = self.client.finish(token, outcome, &[], seconds, breakdown).await;
+        let finished = self
+            .client
+            .finish_with(token, outcome, &[], seconds, breakdown)
+            .await;
         if finished.is_ok() {
             tracing::info!("acknowledged");
         }
