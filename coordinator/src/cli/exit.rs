@@ -7,6 +7,7 @@ use pondersweep_worker::interrupt::EXIT_INTERRUPTED;
 
 use crate::{
     driver::DriverError,
+    launch::LedgerError,
     store::{CommitError, DatabaseError, OpenError, ReadError, RestoreError},
     sweep::SweepFileError,
 };
@@ -80,6 +81,9 @@ fn code_of_cause(cause: &(dyn std::error::Error + 'static)) -> Option<u8> {
     }
     if let Some(error) = cause.downcast_ref::<SweepError>() {
         return Some(code_of_refusal(error));
+    }
+    if let Some(LedgerError::Unknown(_) | LedgerError::Ambiguous(..)) = cause.downcast_ref() {
+        return Some(NOT_FOUND);
     }
     if let Some(error) = cause.downcast_ref::<OpenError>() {
         return match error {

@@ -6,6 +6,7 @@ mod connect;
 mod exit;
 mod explain;
 mod export;
+mod launch;
 mod list;
 mod output;
 mod plan;
@@ -79,6 +80,8 @@ enum Command {
     #[command(subcommand)]
     Trial(trial::TrialCommand),
     #[command(subcommand)]
+    Launch(launch::LaunchCommand),
+    #[command(subcommand)]
     Bench(bench::BenchCommand),
 }
 
@@ -130,6 +133,7 @@ async fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         Command::Explain(args) => explain::run(args).await,
         Command::Report(args) => report::run(args).await,
         Command::Trial(command) => trial::run(command).await,
+        Command::Launch(command) => launch::run(command).await,
         Command::Bench(command) => bench::run(command).await,
     }
 }

@@ -1,0 +1,107 @@
+//! `pondersweep launch k8s`: prints what a Kubernetes cluster is told. Talks to no cluster.
+
+use std::process::ExitCode;
+
+use clap::Args;
+
+use super::arguments::{CredentialArgs, NameArgs, WorkerArgs};
+use crate::{
+    cli::output::print_text,
+    launch::plan::kubernetes::{Access, Cluster, Coordinator, Resources},
+};
+
+/// Print a Kubernetes manifest: a job of workers, and a coordinator unless one is named
+///
+/// For `kubectl apply --filename -`. The program runs as a user without rights, on a file system it
+/// cannot write. See the Containerfile for the image.
+#[derive(Debug, Args)]
+pub(in crate::cli) struct K8sArgs {
+    /// Workers, each an index of the job
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    workers: u32,
+    /// The image with the program
+    #[arg(long, value_name = "IMAGE")]
+    image: String,
+    /// Address of a coordinator elsewhere [default: one in the cluster]
+    #[arg(long, value_name = "URL")]
+    coordinator: Option<String>,
+    /// Size of the volume for the coordinator's results and checkpoints
+    #[arg(long, default_value = "10Gi", value_name = "QUANTITY", conflicts_with = "coordinator", value_parser = quantity)]
+    storage: String,
+    /// Processors of each worker
+    #[arg(long, default_value = "1", value_name = "QUANTITY", value_parser = quantity)]
+    cpu: String,
+    /// Memory of each worker
+    #[arg(long, default_value = "2Gi", value_name = "QUANTITY", value_parser = quantity)]
+    memory: String,
+    /// NVIDIA devices of each worker; name them with --device
+    #[arg(long, default_value = "0", value_name = "N")]
+    gpus: u32,
+    /// The namespace [default: that of whoever applies the manifest]
+    #[arg(long, value_name = "NAME")]
+    namespace: Option<String>,
+    /// A secret that is there already, with the files `token` and, if --tls-ca is said, `ca.pem`
+    #[arg(long, value_name = "NAME", conflicts_with = "token_file")]
+    secret: Option<String>,
+    #[command(flatten)]
+    worker: WorkerArgs,
+    #[command(flatten)]
+    credentials: CredentialArgs,
+    #[command(flatten)]
+    name: NameArgs,
+}
+
+/// Kubernetes' quantities, as far as they make sense here: a number and a unit.
+fn quantity(text: &str) -> Result<String, String> {
+    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let units = ["", "m", "k", "M", "G", "T", "Ki", "Mi", "Gi", "Ti"];
+    let positive = digits
+        .parse::<f64>()
+        .is_ok_and(|number| number > 0.0 && number.is_finite());
+    match positive && units.contains(&&text[digits.len()..]) {
+        true => Ok(text.to_owned()),
+        false => Err("a quantity is a number and a unit, such as 500m, 4 or 2Gi".into()),
+    }
+}
+
+pub(super) fn run(args: &K8sArgs) -> anyhow::Result<ExitCode> {
+    // The coordinator in the cluster is found by the launch's name.
+    let worker = args
+        .worker
+        .plan(args.coordinator.clone().unwrap_or_default());
+    let cluster = Cluster {
+        name: args.name.of(&["k8s"], &worker),
+        namespace: args.namespace.clone(),
+        image: args.image.clone(),
+        workers: args.workers,
+        worker,
+        resources: Resources {
+            cpu: args.cpu.clone(),
+            memory: args.memory.clone(),
+            gpus: args.gpus,
+        },
+        coordinator: args.coordinator.is_none().then(|| Coordinator {
+            storage: args.storage.clone(),
+        }),
+        credentials: access(args)?,
+    };
+    print_text(&cluster.manifest())?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn access(args: &K8sArgs) -> anyhow::Result<Access> {
+    let (token, authority) = (&args.credentials.token_file, &args.credentials.tls_ca);
+    if let Some(secret) = &args.secret {
+        let certificate_authority = authority.is_some();
+        return Ok(Access::Existing {
+            secret: secret.clone(),
+            token: true,
+            certificate_authority,
+        });
+    }
+    if token.is_none() && authority.is_none() {
+        return Ok(Access::Open);
+    }
+    eprintln!("note: the manifest has the token in it; keep it like one");
+    Ok(Access::Inline(args.credentials.read()?))
+}
