@@ -75,10 +75,7 @@ pub(super) async fn run(args: LogsArgs) -> anyhow::Result<ExitCode> {
 async fn logs_of_hosts(launch: &Launch, args: &LogsArgs) -> Vec<Log> {
     let lines = args.out.is_none().then_some(args.lines);
     let answers = ask(launch, Question::Logs(lines), args.at_once.at_once).await;
-    let log = |(record, answer): (
-        crate::launch::plan::HostRecord,
-        Result<(Answer, String), SshError>,
-    )| Log {
+    let log = |(record, answer): (HostRecord, Result<(Answer, String), SshError>)| Log {
         place: record.host.name.to_string(),
         text: match answer {
             Ok((Answer::Log, text)) => Ok(text),

@@ -91,9 +91,11 @@ impl FromStr for Host {
         let (name, slots) = split_slots(text)?;
         let bad = || HostError::BadSlots(text.to_owned());
         let slots = slots.map(|slots| slots.parse().map_err(|_| bad()));
+        // Slots first: of an address without brackets, they are what cannot be read.
+        let slots = slots.transpose()?;
         Ok(Self {
             name: name.parse()?,
-            slots: slots.transpose()?,
+            slots,
         })
     }
 }
