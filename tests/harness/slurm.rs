@@ -27,7 +27,9 @@ impl Slurm {
         if let Some(missing) = needed.iter().find(|name| program(name).is_none()) {
             skip(
                 "slurm",
-                &format!("{missing} is not installed (Debian: slurmctld slurmd slurm-client munge)"),
+                &format!(
+                    "{missing} is not installed (Debian: slurmctld slurmd slurm-client munge)"
+                ),
             );
             return None;
         }
@@ -79,7 +81,8 @@ impl Slurm {
     }
 
     fn daemon(&mut self, name: &str, arguments: &[String], folder: &Path) {
-        let log = fs::File::create(folder.join(format!("{name}.out"))).expect("the sandbox can be written");
+        let log = fs::File::create(folder.join(format!("{name}.out")))
+            .expect("the sandbox can be written");
         let child = Command::new(program(name).expect("looked for before"))
             .args(arguments)
             .stdin(Stdio::null())
@@ -97,14 +100,22 @@ impl Slurm {
     /// What one of Slurm's programs answers.
     pub(crate) fn ask(&self, words: &[&str]) -> String {
         let (name, value) = self.setting();
-        let output = Command::new(words[0]).args(&words[1..]).env(name, value).output();
+        let output = Command::new(words[0])
+            .args(&words[1..])
+            .env(name, value)
+            .output();
         String::from_utf8(output.expect("the program starts").stdout).expect("UTF-8")
     }
 
     /// Lets a task that is queued again start at once: Slurm makes it wait for two minutes, lest a
     /// message to its former run reaches the next.
     pub(crate) fn start_now(&self, task: &str) {
-        self.ask(&["scontrol", "update", &format!("JobId={task}"), "StartTime=now"]);
+        self.ask(&[
+            "scontrol",
+            "update",
+            &format!("JobId={task}"),
+            "StartTime=now",
+        ]);
     }
 }
 

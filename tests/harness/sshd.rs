@@ -27,7 +27,10 @@ impl Sshd {
     /// Starts one in a folder of the sandbox; `None` where there is no sshd.
     pub(crate) fn start(sandbox: &Sandbox) -> Option<Self> {
         let Some(sshd) = program("sshd").filter(|_| program("ssh").is_some()) else {
-            skip("sshd", "neither sshd nor ssh is installed (Debian: openssh-server)");
+            skip(
+                "sshd",
+                "neither sshd nor ssh is installed (Debian: openssh-server)",
+            );
             return None;
         };
         if fs::create_dir_all(SEPARATION).is_err() {
@@ -40,11 +43,20 @@ impl Sshd {
         let port = free_port();
         let config = write_configurations(&folder, port);
         let mut command = Command::new(sshd);
-        command.arg("-D").arg("-e").arg("-f").arg(folder.join("sshd_config"));
+        command
+            .arg("-D")
+            .arg("-e")
+            .arg("-f")
+            .arg(folder.join("sshd_config"));
         let log = fs::File::create(folder.join("log")).expect("the sandbox can be written");
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
+        command
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(log);
         let child = command.spawn().expect("sshd starts");
-        wait_until("sshd listens", || std::net::TcpStream::connect(("127.0.0.1", port)).is_ok());
+        wait_until("sshd listens", || {
+            std::net::TcpStream::connect(("127.0.0.1", port)).is_ok()
+        });
         Some(Self { child, config })
     }
 

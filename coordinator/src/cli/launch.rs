@@ -7,6 +7,7 @@ mod inventory;
 mod k8s;
 mod list;
 mod logs;
+mod probe;
 mod program;
 mod slurm;
 mod ssh;
@@ -25,6 +26,7 @@ pub(super) enum LaunchCommand {
     Ls(list::LsArgs),
     Stop(stop::StopArgs),
     Logs(logs::LogsArgs),
+    Probe(probe::ProbeArgs),
 }
 
 pub(super) async fn run(command: LaunchCommand) -> anyhow::Result<ExitCode> {
@@ -35,6 +37,7 @@ pub(super) async fn run(command: LaunchCommand) -> anyhow::Result<ExitCode> {
         LaunchCommand::Ls(args) => list::run(args).await,
         LaunchCommand::Stop(args) => stop::run(args).await,
         LaunchCommand::Logs(args) => logs::run(args).await,
+        LaunchCommand::Probe(args) => probe::run(&args),
     }
 }
 

@@ -17,6 +17,9 @@ use crate::{
     },
 };
 
+/// Longest detail of a row, in characters.
+const MAX_DETAIL: usize = 120;
+
 /// One place of a launch and how it stands.
 #[derive(Debug)]
 pub(super) struct Place {
@@ -199,8 +202,14 @@ pub(super) fn rows<'a>(places: impl IntoIterator<Item = (&'a Launch, Place)>) ->
     )
 }
 
+/// A detail that fits a row; logs have the rest.
 fn one_line(text: &str) -> Value {
-    json!(text.lines().collect::<Vec<_>>().join("; "))
+    let line = text.lines().collect::<Vec<_>>().join("; ");
+    if line.chars().count() <= MAX_DETAIL {
+        return json!(line);
+    }
+    let cut: String = line.chars().take(MAX_DETAIL).collect();
+    json!(format!("{cut} .."))
 }
 
 const fn way(launch: &Launch) -> &'static str {

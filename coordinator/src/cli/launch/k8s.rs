@@ -34,7 +34,7 @@ pub(in crate::cli) struct K8sArgs {
     /// Memory of each worker
     #[arg(long, default_value = "2Gi", value_name = "QUANTITY", value_parser = quantity)]
     memory: String,
-    /// NVIDIA devices of each worker; name them with --device
+    /// NVIDIA devices of each worker, on which it computes unless --device says otherwise
     #[arg(long, default_value = "0", value_name = "N")]
     gpus: u32,
     /// The namespace [default: that of whoever applies the manifest]
@@ -66,9 +66,12 @@ fn quantity(text: &str) -> Result<String, String> {
 
 pub(super) fn run(args: &K8sArgs) -> anyhow::Result<ExitCode> {
     // The coordinator in the cluster is found by the launch's name.
-    let worker = args
-        .worker
-        .plan(args.coordinator.clone().unwrap_or_default());
+    let coordinator = args.coordinator.clone().unwrap_or_default();
+    let mut worker = args.worker.plan(coordinator);
+    if worker.devices.is_empty() {
+        let devices = (0..args.gpus).map(|number| format!("cuda:{number}"));
+        worker.devices = devices.collect();
+    }
     let cluster = Cluster {
         name: args.name.of(&["k8s"], &worker),
         namespace: args.namespace.clone(),
@@ -86,7 +89,21 @@ pub(super) fn run(args: &K8sArgs) -> anyhow::Result<ExitCode> {
         credentials: access(args)?,
     };
     print_text(&cluster.manifest())?;
+    if cluster.coordinator.is_some() {
+        explain(&cluster);
+    }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Says how a sweep gets to a coordinator that is not there yet.
+fn explain(cluster: &Cluster) {
+    let coordinator = cluster.object_name("coordinator");
+    let worker = cluster.object_name("worker");
+    eprintln!(
+        "hint: the workers are suspended until there is something to do:\n  \
+         kubectl port-forward pod/{coordinator}-0 7878 &   # then: pondersweep submit FILE\n  \
+         kubectl patch job {worker} --patch '{{\"spec\":{{\"suspend\":false}}}}'"
+    );
 }
 
 fn access(args: &K8sArgs) -> anyhow::Result<Access> {

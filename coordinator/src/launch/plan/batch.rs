@@ -243,13 +243,13 @@ fn check(option: &str) -> Result<(), BatchError> {
     }
 }
 
-/// A word in a line of `#SBATCH`, which knows backslashes even within quotation marks.
+/// A word in a line of `#SBATCH`, as Slurm reads it back: in quotation marks, with backslashes.
 fn escape(word: &str) -> String {
     let plain = |c: char| c.is_alphanumeric() || "-_./:=@%+,^[]*~".contains(c);
-    let escaped = word
-        .chars()
-        .flat_map(|c| [(!plain(c)).then_some('\\'), Some(c)]);
-    escaped.flatten().collect()
+    if !word.is_empty() && word.chars().all(plain) {
+        return word.to_owned();
+    }
+    format!("\"{}\"", word.replace('\\', r"\\").replace('"', "\\\""))
 }
 
 #[cfg(test)]

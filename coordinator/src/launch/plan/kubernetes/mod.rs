@@ -105,7 +105,9 @@ impl Cluster {
         }
     }
 
-    fn object_name(&self, part: &str) -> String {
+    /// The name of the object that is this part of the launch.
+    #[must_use]
+    pub fn object_name(&self, part: &str) -> String {
         format!("pondersweep-{}-{part}", self.name)
     }
 
@@ -124,4 +126,94 @@ impl Cluster {
 
 fn document<T: Serialize + Resource + Metadata<Ty = ObjectMeta>>(object: &T) -> Value {
     serde_json::to_value(object).expect("objects have only text keys")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cluster() -> Cluster {
+        Cluster {
+            name: "demo".parse().unwrap(),
+            namespace: None,
+            image: "registry.example/pondersweep:1".into(),
+            workers: 4,
+            worker: WorkerPlan::for_coordinator("http://head:7878"),
+            resources: Resources {
+                cpu: "2".into(),
+                memory: "4Gi".into(),
+                gpus: 0,
+            },
+            coordinator: None,
+            credentials: Access::Open,
+        }
+    }
+
+    /// The pods of the manifest's objects.
+    fn pods(objects: &[Value]) -> Vec<&Value> {
+        let of_pods = objects
+            .iter()
+            .map(|object| &object["spec"]["template"]["spec"]);
+        of_pods.filter(|pod| pod.is_object()).collect()
+    }
+
+    #[test]
+    fn a_whole_manifest_reads_well() {
+        let credentials = Credentials::new(Some("hush".into()), None).unwrap();
+        let whole = Cluster {
+            coordinator: Some(Coordinator {
+                storage: "10Gi".into(),
+            }),
+            credentials: Access::Inline(credentials),
+            resources: Resources {
+                gpus: 1,
+                ..cluster().resources
+            },
+            ..cluster()
+        };
+        insta::assert_snapshot!(whole.manifest());
+    }
+
+    #[test]
+    fn no_pod_is_root_or_may_write_its_root() {
+        let coordinator = Some(Coordinator {
+            storage: "1Gi".into(),
+        });
+        let objects = Cluster {
+            coordinator,
+            ..cluster()
+        }
+        .objects();
+        let pods = pods(&objects);
+        assert_eq!(pods.len(), 2);
+        for pod in pods {
+            assert_eq!(pod["securityContext"]["runAsNonRoot"], true);
+            let container = &pod["containers"][0]["securityContext"];
+            assert_eq!(container["readOnlyRootFilesystem"], true);
+            assert_eq!(container["allowPrivilegeEscalation"], false);
+        }
+    }
+
+    #[test]
+    fn workers_of_a_coordinator_elsewhere_start_at_once_and_are_given_an_existing_secret() {
+        let credentials = Access::Existing {
+            secret: "mine".into(),
+            token: true,
+            certificate_authority: false,
+        };
+        let objects = Cluster {
+            credentials,
+            ..cluster()
+        }
+        .objects();
+        assert_eq!(objects.len(), 1, "{objects:?}");
+        let job = &objects[0]["spec"];
+        assert_eq!(job["suspend"], Value::Null);
+        let pod = &job["template"]["spec"];
+        assert_eq!(pod["volumes"][1]["secret"]["secretName"], "mine");
+        let arguments = pod["containers"][0]["args"].to_string();
+        assert!(arguments.contains("--token-file"), "{arguments}");
+        assert!(!arguments.contains("--tls-ca"), "{arguments}");
+        assert!(arguments.contains("http://head:7878"), "{arguments}");
+    }
 }

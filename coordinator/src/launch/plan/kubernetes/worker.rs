@@ -6,7 +6,7 @@ use k8s_openapi::api::{
         Job, JobSpec, PodFailurePolicy, PodFailurePolicyOnExitCodesRequirement,
         PodFailurePolicyOnPodConditionsPattern, PodFailurePolicyRule,
     },
-    core::v1::{Container, PodTemplateSpec, Toleration},
+    core::v1::{Container, ExecAction, PodTemplateSpec, Probe, Toleration},
 };
 
 use super::{Cluster, PORT, pod, secret};
@@ -21,6 +21,12 @@ const KEPT_SECONDS: i32 = 86_400;
 const GRACE_MARGIN_SECONDS: u64 = 10;
 /// What leaving in order may take unless it is said: the worker's own default.
 const DEFAULT_GRACE_SECONDS: u64 = 20;
+/// How long the coordinator may take to appear, in seconds: images are pulled, volumes are bound.
+const CONNECT_SECONDS: i32 = 600;
+/// How often a worker that starts is asked, in seconds.
+const PROBE_SECONDS: i32 = 10;
+/// What a worker writes while its heart beats, in the one folder it may write.
+const ALIVE_FILE: &str = "/tmp/alive";
 /// Exit code for arguments that cannot be: no other pod would do better.
 const EXIT_USAGE: i32 = 2;
 
@@ -35,6 +41,8 @@ pub(super) fn job(cluster: &Cluster) -> Job {
             parallelism: Some(workers),
             backoff_limit_per_index: Some(MAX_FAILURES_PER_INDEX),
             pod_failure_policy: Some(failure_policy()),
+            // There is nothing to do yet for workers of a coordinator that comes into being with them.
+            suspend: cluster.coordinator.is_some().then_some(true),
             // A pod that leaves in order still works: its successor need not wait for it.
             pod_replacement_policy: Some("Failed".into()),
             ttl_seconds_after_finished: Some(KEPT_SECONDS),
@@ -101,9 +109,32 @@ fn container(cluster: &Cluster) -> Container {
     worker.exit_when_idle = true;
     let mut arguments = vec!["worker".to_owned()];
     arguments.extend(worker.arguments());
+    let waits = CONNECT_SECONDS.to_string();
+    let more = ["--connect-timeout", &waits, "--alive-file", ALIVE_FILE];
+    arguments.extend(more.map(str::to_owned));
     Container {
         resources: Some(pod::requirements(&cluster.resources)),
+        startup_probe: Some(Probe {
+            period_seconds: Some(PROBE_SECONDS),
+            // Longer than the worker itself waits for the coordinator: its own words tell more.
+            failure_threshold: Some(2 * CONNECT_SECONDS / PROBE_SECONDS),
+            ..heartbeat()
+        }),
+        liveness_probe: Some(heartbeat()),
         ..pod::container(cluster, PART, arguments)
+    }
+}
+
+/// Asks whether the worker's heart beats, which it does while the coordinator is away, too.
+fn heartbeat() -> Probe {
+    let command = ["pondersweep", "launch", "probe", ALIVE_FILE];
+    Probe {
+        exec: Some(ExecAction {
+            command: Some(command.map(str::to_owned).to_vec()),
+        }),
+        period_seconds: Some(3 * PROBE_SECONDS),
+        timeout_seconds: Some(PROBE_SECONDS),
+        ..Probe::default()
     }
 }
 

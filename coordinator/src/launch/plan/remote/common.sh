@@ -1,5 +1,7 @@
 # What every script on the other side knows. POSIX sh; launch, host and directory are set above.
 
+umask 077
+
 say() { printf 'pondersweep-launch: %s\n' "$*"; }
 
 [ "$directory" ] || directory=${XDG_STATE_HOME:-$HOME/.local/state}/pondersweep/workers

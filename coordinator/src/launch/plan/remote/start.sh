@@ -1,6 +1,5 @@
 # Starts a worker that outlives this connection, unless one lives already.
 
-umask 077
 if living; then
   say "alive $process"
   exit
