@@ -34,7 +34,16 @@ fn manifests_fit_the_schemas_that_kubernetes_publishes() {
     let sandbox = Sandbox::new();
     sandbox.write("token", "hush\n");
     let forms: [&[&str]; 3] = [
-        &["--token-file", "token", "--gpus", "2", "--memory", "16Gi"],
+        &[
+            "--coordinator",
+            "https://head:7878",
+            "--token-file",
+            "token",
+            "--gpus",
+            "2",
+            "--memory",
+            "16Gi",
+        ],
         &[
             "--coordinator",
             "http://head:7878",
@@ -80,10 +89,11 @@ fn a_manifest_with_a_secret_says_so_and_nonsense_is_refused() {
     let sandbox = Sandbox::new();
     sandbox.write("token", "hush\n");
     let common = ["launch", "k8s", "--workers", "2", "--image", "i"];
-    let printed = sandbox.run(&[&common[..], &["--token-file", "token"]].concat());
+    let elsewhere = ["--coordinator", "https://head:7878"];
+    let printed = sandbox.run(&[&common[..], &elsewhere, &["--token-file", "token"]].concat());
     assert!(printed.stdout.contains("token: hush"), "{}", printed.stdout);
     assert!(
-        printed.stderr.contains("keep it like one"),
+        printed.stderr.contains("keep it like them"),
         "{}",
         printed.stderr
     );
@@ -92,6 +102,8 @@ fn a_manifest_with_a_secret_says_so_and_nonsense_is_refused() {
         ["--cpu", "-1"],
         ["--name", "UPPER"],
         ["--token-file", "absent"],
+        // The coordinator that the manifest makes knows no token.
+        ["--token-file", "token"],
     ] {
         let refused = sandbox.run(&[&common[..], &nonsense].concat());
         assert_ne!(refused.code, 0, "{nonsense:?}");

@@ -181,7 +181,7 @@ fn a_token_is_no_argument_of_any_process_and_is_gone_when_its_worker_is() {
     let started = launch_on(&sandbox, &sshd, &["beta"], "http://127.0.0.1:1", &more);
     assert_eq!(started.code, 0, "{started:?}");
 
-    let there = sandbox.path("there/secret/beta/token");
+    let there = sandbox.path("there/secret/beta/access/token");
     assert_eq!(
         fs::read_to_string(&there).unwrap(),
         "a-secret-of-this-test\n"

@@ -13,7 +13,7 @@ use pondersweep_proto::id::SweepId;
 
 use crate::launch::{
     Ledger, LedgerError,
-    plan::{Credentials, LaunchName, WorkerPlan, split},
+    plan::{Credential, Credentials, LaunchName, WorkerPlan, split},
     ssh::Ssh,
 };
 
@@ -49,6 +49,9 @@ pub(super) struct WorkerArgs {
     /// How long leaving in order may take, in seconds
     #[arg(long, value_name = "SECONDS")]
     grace: Option<u64>,
+    /// Let workers send their token unencrypted, over a network that is trusted
+    #[arg(long)]
+    insecure: bool,
 }
 
 /// Device names are checked where the device is; here only that they are words.
@@ -73,6 +76,7 @@ impl WorkerArgs {
             exit_when_idle: self.exit_when_idle,
             lifetime_seconds: self.lifetime,
             grace_seconds: self.grace,
+            insecure: self.insecure,
         }
     }
 }
@@ -80,25 +84,51 @@ impl WorkerArgs {
 /// What lets workers in, as files.
 #[derive(Clone, Debug, Args)]
 pub(super) struct CredentialArgs {
-    /// File with the token that lets workers in
+    /// File with the token that workers show
     #[arg(long, env = "PONDERSWEEP_TOKEN_FILE", value_name = "PATH")]
-    pub(super) token_file: Option<PathBuf>,
+    token_file: Option<PathBuf>,
     /// File with the certificates by which workers know the coordinator
     #[arg(long, env = "PONDERSWEEP_TLS_CA", value_name = "PATH")]
-    pub(super) tls_ca: Option<PathBuf>,
+    tls_ca: Option<PathBuf>,
+    /// File with the certificate that workers show
+    #[arg(
+        long,
+        env = "PONDERSWEEP_TLS_CERT",
+        value_name = "PATH",
+        requires = "tls_key"
+    )]
+    tls_cert: Option<PathBuf>,
+    /// File with the private key of --tls-cert
+    #[arg(
+        long,
+        env = "PONDERSWEEP_TLS_KEY",
+        value_name = "PATH",
+        requires = "tls_cert"
+    )]
+    tls_key: Option<PathBuf>,
 }
 
 impl CredentialArgs {
+    /// The files that were named.
+    fn named(&self) -> impl Iterator<Item = (Credential, &Path)> {
+        let paths = [
+            &self.token_file,
+            &self.tls_ca,
+            &self.tls_cert,
+            &self.tls_key,
+        ];
+        let named = Credential::ALL.into_iter().zip(paths);
+        named.filter_map(|(credential, path)| Some((credential, path.as_deref()?)))
+    }
+
     /// The files' contents.
     ///
     /// # Errors
     /// A file cannot be read, or holds something else.
     pub(super) fn read(&self) -> anyhow::Result<Credentials> {
-        let read = |path: &Option<PathBuf>| path.as_deref().map(read_text).transpose();
-        let credentials = Credentials::new(read(&self.token_file)?, read(&self.tls_ca)?);
-        let files = [&self.token_file, &self.tls_ca].into_iter().flatten();
-        let files: Vec<String> = files.map(|path| path.display().to_string()).collect();
-        credentials.with_context(|| format!("cannot use {}", files.join(" and ")))
+        let read = |(credential, path)| anyhow::Ok((credential, read_text(path)?));
+        let files = self.named().map(read).collect::<Result<Vec<_>, _>>()?;
+        Credentials::new(files).context("cannot use the credentials")
     }
 
     /// The flags of a worker on a machine that has the same files.
@@ -106,16 +136,9 @@ impl CredentialArgs {
     /// # Errors
     /// A file is not there.
     pub(super) fn shared(&self) -> anyhow::Result<Vec<(&'static str, String)>> {
-        let files = [
-            ("--token-file", &self.token_file),
-            ("--tls-ca", &self.tls_ca),
-        ];
-        let named = files
-            .into_iter()
-            .filter_map(|(flag, path)| Some((flag, path.as_deref()?)));
-        named
-            .map(|(flag, path)| Ok((flag, absolute(path)?)))
-            .collect()
+        let flag =
+            |(credential, path): (Credential, &Path)| Ok((credential.flag(), absolute(path)?));
+        self.named().map(flag).collect()
     }
 }
 

@@ -7,7 +7,10 @@ use clap::Args;
 use super::arguments::{CredentialArgs, NameArgs, WorkerArgs};
 use crate::{
     cli::output::print_text,
-    launch::plan::kubernetes::{Access, Cluster, Coordinator, Resources},
+    launch::plan::{
+        Credential,
+        kubernetes::{Access, Cluster, Coordinator, Resources},
+    },
 };
 
 /// Print a Kubernetes manifest: a job of workers, and a coordinator unless one is named
@@ -40,9 +43,18 @@ pub(in crate::cli) struct K8sArgs {
     /// The namespace [default: that of whoever applies the manifest]
     #[arg(long, value_name = "NAME")]
     namespace: Option<String>,
-    /// A secret that is there already, with the files `token` and, if --tls-ca is said, `ca.pem`
-    #[arg(long, value_name = "NAME", conflicts_with = "token_file")]
+    /// A secret that is there already, for workers of a coordinator elsewhere
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["token_file", "tls_ca"])]
     secret: Option<String>,
+    /// What the secret has: token, ca.pem, cert.pem, key.pem
+    #[arg(
+        long,
+        value_name = "FILES",
+        default_value = "token",
+        value_delimiter = ',',
+        requires = "secret"
+    )]
+    secret_files: Vec<Credential>,
     #[command(flatten)]
     worker: WorkerArgs,
     #[command(flatten)]
@@ -107,18 +119,23 @@ fn explain(cluster: &Cluster) {
 }
 
 fn access(args: &K8sArgs) -> anyhow::Result<Access> {
-    let (token, authority) = (&args.credentials.token_file, &args.credentials.tls_ca);
-    if let Some(secret) = &args.secret {
-        let certificate_authority = authority.is_some();
-        return Ok(Access::Existing {
+    let access = match &args.secret {
+        Some(secret) => Access::Existing {
             secret: secret.clone(),
-            token: true,
-            certificate_authority,
-        });
+            files: args.secret_files.clone(),
+        },
+        None => match args.credentials.read()? {
+            credentials if credentials.is_empty() => Access::Open,
+            credentials => Access::Inline(credentials),
+        },
+    };
+    anyhow::ensure!(
+        args.coordinator.is_some() || access == Access::Open,
+        "the coordinator in the cluster knows no credentials: only its launch's workers reach it\n\
+         hint: name a coordinator elsewhere with --coordinator URL, or leave the credentials out"
+    );
+    if matches!(access, Access::Inline(_)) {
+        eprintln!("note: the manifest has the credentials in it; keep it like them");
     }
-    if token.is_none() && authority.is_none() {
-        return Ok(Access::Open);
-    }
-    eprintln!("note: the manifest has the token in it; keep it like one");
-    Ok(Access::Inline(args.credentials.read()?))
+    Ok(access)
 }

@@ -4,6 +4,7 @@
 
 mod answer;
 mod batch;
+mod credentials;
 mod host;
 pub mod kubernetes;
 mod name;
@@ -17,11 +18,12 @@ mod yaml;
 
 pub use answer::{Answer, Said};
 pub use batch::{Batch, BatchError};
+pub use credentials::{Credential, Credentials, CredentialsError};
 pub use host::{Host, HostError, HostName, parse_hosts};
 pub use name::{LaunchName, NameError};
 pub use queue::{QUEUE_COLUMNS, Task, TaskState, parse_queue};
 pub use record::{HostRecord, JobRecord, Launch, Launched, Tunnel};
-pub use remote::{Credentials, CredentialsError, Remote, Stop};
+pub use remote::{Remote, Stop};
 pub use shell::{SplitError, quote, split};
 pub use time_limit::{TimeLimit, TimeLimitError};
 pub use worker::WorkerPlan;

@@ -5,7 +5,7 @@
 use std::fmt::Write as _;
 
 use super::{
-    HostName, LaunchName,
+    Credentials, HostName, LaunchName,
     shell::{quote, quote_all},
 };
 
@@ -21,95 +21,32 @@ const START_MOMENTS: u32 = 50;
 /// No line of a credential is this one: it has characters that neither tokens nor PEM files have.
 const END_OF_FILE: &str = "<end of file>";
 
-/// What a worker needs to be let in, as contents of files.
-#[derive(Clone, Default, PartialEq, Eq)]
-pub struct Credentials {
-    token: Option<String>,
-    certificate_authority: Option<String>,
+/// A shell function that writes credentials into a folder of their own, or takes away what lies there.
+/// The shell itself writes them: nothing of them is an argument of any process.
+fn write_credentials(credentials: &Credentials) -> String {
+    let mut script = String::from(
+        "write_credentials() {\n  rm -rf \"$here/access\"\n  mkdir \"$here/access\" || return\n",
+    );
+    for (credential, content) in credentials.files() {
+        let name = credential.file_name();
+        let _ = write!(
+            script,
+            "  cat >\"$here/access/{name}\" <<'{END_OF_FILE}' || return\n{content}\n{END_OF_FILE}\n"
+        );
+    }
+    script.push_str("}\n");
+    script
 }
 
-/// Why something is no credential.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum CredentialsError {
-    /// Empty, of several lines, or with characters that no token has.
-    #[error("a token is one line of printable characters")]
-    Token,
-    /// Not a PEM file.
-    #[error("a certificate authority is a PEM file of certificates")]
-    CertificateAuthority,
-}
-
-impl Credentials {
-    /// Credentials of what was read from files.
-    ///
-    /// # Errors
-    /// They are none.
-    pub fn new(token: Option<String>, authority: Option<String>) -> Result<Self, CredentialsError> {
-        let token = token.map(|token| token.trim_end().to_owned());
-        let is_token =
-            |token: &String| !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_graphic());
-        if !token.iter().all(is_token) {
-            return Err(CredentialsError::Token);
-        }
-        let is_pem =
-            |text: &String| text.contains("-----BEGIN CERTIFICATE-----") && !text.contains('\0');
-        if !authority
-            .iter()
-            .all(|text| is_pem(text) && !text.contains("PRIVATE KEY"))
-        {
-            return Err(CredentialsError::CertificateAuthority);
-        }
-        Ok(Self {
-            token,
-            certificate_authority: authority,
-        })
+/// Sets the words of the worker's command line, with where its credentials will lie.
+fn set_arguments(arguments: &[String], credentials: &Credentials) -> String {
+    let mut line = format!("set -- {}", quote_all(arguments));
+    for (credential, _) in credentials.files() {
+        let (flag, name) = (credential.flag(), credential.file_name());
+        let _ = write!(line, " {flag} \"$here/access/{name}\"");
     }
-
-    /// The token, if there is one.
-    #[must_use]
-    pub fn token(&self) -> Option<&str> {
-        self.token.as_deref()
-    }
-
-    /// The certificates by which the coordinator is known, if there are any.
-    #[must_use]
-    pub fn certificate_authority(&self) -> Option<&str> {
-        self.certificate_authority.as_deref()
-    }
-
-    /// A shell function that writes them into the folder `$here`, or takes away what lies there.
-    fn script(&self) -> String {
-        let mut script =
-            String::from("write_credentials() {\n  rm -f \"$here/token\" \"$here/ca.pem\"\n");
-        let files = [
-            ("token", &self.token),
-            ("ca.pem", &self.certificate_authority),
-        ];
-        for (name, content) in files {
-            let Some(content) = content else { continue };
-            let content = content.trim_end();
-            // Written by the shell itself: nothing of it is an argument of any process.
-            let _ = write!(
-                script,
-                "  cat >\"$here/{name}\" <<'{END_OF_FILE}' || return\n{content}\n{END_OF_FILE}\n"
-            );
-        }
-        script.push_str("}\n");
-        script
-    }
-}
-
-// Never the token itself.
-impl std::fmt::Debug for Credentials {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let token = self.token.as_ref().map(|_| "..");
-        let authority = self.certificate_authority.is_some();
-        formatter
-            .debug_struct("Credentials")
-            .field("token", &token)
-            .field("certificate_authority", &authority)
-            .finish()
-    }
+    line.push('\n');
+    line
 }
 
 /// How a worker is stopped.
@@ -153,8 +90,12 @@ impl Remote<'_> {
             ("wanted", wanted),
             ("moments", &START_MOMENTS.to_string()),
         ];
-        let arguments = format!("set -- {}\n", quote_all(arguments));
-        self.script(&words, &[&credentials.script(), &arguments, START])
+        let parts = [
+            &write_credentials(credentials),
+            &set_arguments(arguments, credentials),
+            START,
+        ];
+        self.script(&words, &parts)
     }
 
     /// Takes a program of so many bytes from standard input, as `copied` in the launches' folder.
@@ -211,6 +152,7 @@ impl Remote<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::launch::plan::Credential;
 
     fn remote<'a>(launch: &'a LaunchName, host: &'a HostName) -> Remote<'a> {
         Remote {
@@ -224,8 +166,20 @@ mod tests {
     fn every_script_is_one_that_a_shell_can_read() {
         let (launch, host) = ("abc".parse().unwrap(), "alpha".parse().unwrap());
         let remote = remote(&launch, &host);
-        let pem = "-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----\n";
-        let credentials = Credentials::new(Some("secret\n".into()), Some(pem.into())).unwrap();
+        let pem = "-----BEGIN CERTIFICATE-----
+AA==
+-----END CERTIFICATE-----
+";
+        let files = [
+            (
+                Credential::Token,
+                "secret
+",
+            ),
+            (Credential::Authority, pem),
+        ];
+        let files = files.map(|(credential, content)| (credential, content.to_owned()));
+        let credentials = Credentials::new(files).unwrap();
         let arguments = ["--sweep".into(), "it's \"odd\"".into()];
         for script in [
             remote.start("~/bin/pondersweep", None, "1.2.3", &arguments, &credentials),
@@ -241,25 +195,5 @@ mod tests {
                 .unwrap();
             assert!(checked.status.success(), "{script}\n{checked:?}");
         }
-    }
-
-    #[test]
-    fn what_is_no_credential_is_refused_and_what_is_one_is_not_shown() {
-        for bad in ["", "two\nlines", "with space", "<end\u{7f}"] {
-            assert_eq!(
-                Credentials::new(Some(bad.into()), None),
-                Err(CredentialsError::Token),
-                "{bad:?}"
-            );
-        }
-        let key = "-----BEGIN CERTIFICATE-----\n-----BEGIN PRIVATE KEY-----".to_owned();
-        for bad in ["nothing".to_owned(), key] {
-            assert_eq!(
-                Credentials::new(None, Some(bad)),
-                Err(CredentialsError::CertificateAuthority)
-            );
-        }
-        let shown = format!("{:?}", Credentials::new(Some("hush".into()), None).unwrap());
-        assert!(!shown.contains("hush"), "{shown}");
     }
 }

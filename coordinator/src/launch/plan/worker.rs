@@ -26,6 +26,9 @@ pub struct WorkerPlan {
     pub lifetime_seconds: Option<u64>,
     /// How long leaving in order may take, in seconds.
     pub grace_seconds: Option<u64>,
+    /// Send the token unencrypted, over a network that is trusted.
+    #[serde(default)]
+    pub insecure: bool,
 }
 
 impl WorkerPlan {
@@ -42,6 +45,7 @@ impl WorkerPlan {
             exit_when_idle: false,
             lifetime_seconds: None,
             grace_seconds: None,
+            insecure: false,
         }
     }
 
@@ -81,6 +85,9 @@ impl WorkerPlan {
         );
         if self.exit_when_idle {
             arguments.push("--exit-when-idle".into());
+        }
+        if self.insecure {
+            arguments.push("--insecure".into());
         }
         arguments
     }

@@ -11,7 +11,7 @@ use k8s_openapi::{Metadata, Resource, apimachinery::pkg::apis::meta::v1::ObjectM
 use serde::Serialize;
 use serde_json::Value;
 
-use super::{Credentials, LaunchName, WorkerPlan, to_yaml};
+use super::{Credential, Credentials, LaunchName, WorkerPlan, to_yaml};
 
 /// The port of the coordinator in the cluster.
 pub const PORT: u16 = 7878;
@@ -60,14 +60,12 @@ pub struct Coordinator {
 pub enum Access {
     /// Nothing is needed.
     Open,
-    /// A secret that is there already, with `token` or `ca.pem` or both.
+    /// A secret that is there already.
     Existing {
         /// Its name.
         secret: String,
-        /// Whether it has a token.
-        token: bool,
-        /// Whether it has certificates.
-        certificate_authority: bool,
+        /// What it has, under the names of the files.
+        files: Vec<Credential>,
     },
     /// A secret that the manifest makes. The manifest is then as secret as they are.
     Inline(Credentials),
@@ -159,7 +157,7 @@ mod tests {
 
     #[test]
     fn a_whole_manifest_reads_well() {
-        let credentials = Credentials::new(Some("hush".into()), None).unwrap();
+        let credentials = Credentials::new([(Credential::Token, "hush".into())]).unwrap();
         let whole = Cluster {
             coordinator: Some(Coordinator {
                 storage: "10Gi".into(),
@@ -198,8 +196,7 @@ mod tests {
     fn workers_of_a_coordinator_elsewhere_start_at_once_and_are_given_an_existing_secret() {
         let credentials = Access::Existing {
             secret: "mine".into(),
-            token: true,
-            certificate_authority: false,
+            files: vec![Credential::Token],
         };
         let objects = Cluster {
             credentials,

@@ -24,8 +24,6 @@ fi
 
 mkdir -p "$here" || exit
 write_credentials || exit
-if [ -f "$here/token" ]; then set -- "$@" --token-file "$here/token"; fi
-if [ -f "$here/ca.pem" ]; then set -- "$@" --tls-ca "$here/ca.pem"; fi
 case $version in
 pondersweep-worker*) set -- "$found" "$@" ;;
 *) set -- "$found" worker "$@" ;;

@@ -1,8 +1,7 @@
 # Asks the worker to leave in order, once: a second signal would end it at once.
 
-rm_secrets() { rm -f "$here/token" "$here/ca.pem"; }
 if ! living; then
-  rm_secrets
+  rm -rf "$here/access"
   if [ -f "$here/process" ]; then say "gone"; else say "absent"; fi
   exit
 fi
@@ -21,6 +20,6 @@ if living; then
   say "leaving $process"
   exit
 fi
-rm_secrets
+rm -rf "$here/access"
 say "gone"
 tail -n 1 "$here/log"
