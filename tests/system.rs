@@ -42,5 +42,7 @@ mod storage;
 mod tidy;
 #[path = "system/trust.rs"]
 mod trust;
+#[path = "system/trust_peers.rs"]
+mod trust_peers;
 #[path = "system/trust_tls.rs"]
 mod trust_tls;

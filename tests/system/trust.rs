@@ -1,11 +1,10 @@
-//! Who may do what, over real sockets: every role and every call, credentials that are none, workers
-//! that belong to a token, and limits of a peer.
+//! Who may do what, over real sockets: every role and every call, credentials that are none, and
+//! workers that belong to a token.
 
-use std::{fs, time::Duration};
+use std::time::Duration;
 
 use pondersweep::trust::{Access, Role, Secret, TABLE};
 use pondersweep_proto::wire::{self, save_checkpoint_request::Part};
-use rustix::process::Signal;
 use tonic::{
     Code, Request, Status,
     client::Grpc,
@@ -20,7 +19,7 @@ use crate::harness::{Sandbox, Serve, TINY, wait_until};
 const CALL_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// A new token of a role, as its holder has it.
-fn token(sandbox: &Sandbox, role: &str, more: &[&str]) -> String {
+pub(crate) fn token(sandbox: &Sandbox, role: &str, more: &[&str]) -> String {
     let made = sandbox.run(&[&["token", "new", "--role", role], more].concat());
     assert_eq!(made.code, 0, "{}", made.stderr);
     made.stdout.trim().to_owned()
@@ -40,7 +39,7 @@ fn revoke(sandbox: &Sandbox, token: &str) {
     assert_eq!(revoked.code, 0, "{}", revoked.stderr);
 }
 
-async fn connect(url: &str) -> Channel {
+pub(crate) async fn connect(url: &str) -> Channel {
     let endpoint = Endpoint::from_shared(url.to_owned()).expect("a URL");
     let channel = endpoint.timeout(CALL_TIMEOUT).connect().await;
     channel.expect("a coordinator")
@@ -59,7 +58,11 @@ fn with<T>(token: Option<&str>, message: T) -> Request<T> {
 
 /// Makes any call by its path, with a message whose first field is "last", and reads the beginning of
 /// the answer: enough for a call to do what it does, and to say why it does not.
-async fn call(channel: &Channel, path: &'static str, token: Option<&str>) -> Result<(), Status> {
+pub(crate) async fn call(
+    channel: &Channel,
+    path: &'static str,
+    token: Option<&str>,
+) -> Result<(), Status> {
     let mut grpc = Grpc::new(channel.clone());
     grpc.ready().await.expect("connected");
     let codec = ProstCodec::<wire::GetSweepRequest, ()>::default();
@@ -72,14 +75,14 @@ async fn call(channel: &Channel, path: &'static str, token: Option<&str>) -> Res
 }
 
 /// A coordinator that asks for tokens, with the tiny sweep.
-struct Scene {
-    sandbox: Sandbox,
-    serve: Serve,
+pub(crate) struct Scene {
+    pub(crate) sandbox: Sandbox,
+    pub(crate) serve: Serve,
     submitter: String,
 }
 
 impl Scene {
-    fn new(more: &[&str]) -> Self {
+    pub(crate) fn new(more: &[&str]) -> Self {
         let sandbox = Sandbox::new();
         sandbox.write("tiny.toml", TINY);
         let submitter = token(&sandbox, "submitter", &[]);
@@ -96,7 +99,7 @@ impl Scene {
     }
 
     /// Runs the program with this coordinator.
-    fn run(&self, arguments: &[&str]) -> crate::harness::Finished {
+    pub(crate) fn run(&self, arguments: &[&str]) -> crate::harness::Finished {
         self.sandbox
             .run(&[arguments, &["--coordinator", &self.serve.url]].concat())
     }
@@ -349,179 +352,4 @@ async fn tokens_are_made_and_revoked_while_the_coordinator_serves() {
         call(&channel, LIST, None).await.unwrap_err().code(),
         Code::Unauthenticated
     );
-}
-
-#[test]
-fn a_secret_is_in_no_log_argument_or_file() {
-    let sandbox = Sandbox::new();
-    sandbox.write("tiny.toml", TINY);
-    let made = |role, file| {
-        let more = ["--out", file, "--name", "lab"];
-        token(&sandbox, role, &more);
-        let mode = std::os::unix::fs::PermissionsExt::mode(
-            &fs::metadata(sandbox.path(file)).unwrap().permissions(),
-        );
-        assert_eq!(mode & 0o777, 0o600);
-        fs::read_to_string(sandbox.path(file))
-            .unwrap()
-            .trim()
-            .to_owned()
-    };
-    let (submitter, worker) = (
-        made("submitter", "submitter.token"),
-        made("worker", "worker.token"),
-    );
-    let mut command = sandbox.command(&["serve", "--listen", "127.0.0.1:0"]);
-    command.env("PONDERSWEEP_LOG", "trace");
-    let serve = Serve::spawn(command);
-    let submit = [
-        "submit",
-        "tiny.toml",
-        "--coordinator",
-        &serve.url,
-        "--token-file",
-        "submitter.token",
-    ];
-    assert_eq!(sandbox.run(&submit).code, 0);
-    let work = [
-        "worker",
-        "--coordinator",
-        &serve.url,
-        "--exit-when-idle",
-        "--token-file",
-        "worker.token",
-    ];
-    let worked = sandbox
-        .command(&work)
-        .env("PONDERSWEEP_LOG", "trace")
-        .output()
-        .unwrap();
-    assert!(
-        worked.status.success(),
-        "{}",
-        String::from_utf8_lossy(&worked.stderr)
-    );
-    let environment = ["ls", "--coordinator", &serve.url];
-    let listed = sandbox
-        .command(&environment)
-        .env("PONDERSWEEP_TOKEN", &submitter)
-        .output()
-        .unwrap();
-    assert!(listed.status.success());
-    // A token that is refused is not logged either.
-    let refused = sandbox
-        .command(&environment)
-        .env("PONDERSWEEP_TOKEN", &worker)
-        .output()
-        .unwrap();
-    assert_eq!(
-        refused.status.code(),
-        Some(77),
-        "{}",
-        String::from_utf8_lossy(&refused.stderr)
-    );
-    serve.signal(Signal::TERM);
-    let served = serve.ended();
-
-    let mut places = vec![
-        (
-            "the coordinator's log".to_owned(),
-            served.stderr.into_bytes(),
-        ),
-        ("the worker's log".to_owned(), worked.stderr),
-        ("a refusal".to_owned(), refused.stderr),
-    ];
-    for entry in fs::read_dir(sandbox.path(".")).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_file()
-            && path
-                .extension()
-                .is_none_or(|extension| extension != "token")
-        {
-            places.push((path.display().to_string(), fs::read(&path).unwrap()));
-        }
-    }
-    assert!(places.len() > 4, "the database was not looked at");
-    for (place, bytes) in &places {
-        for secret in [&submitter, &worker] {
-            // Neither the text nor the bytes it stands for.
-            let digits = secret.rsplit('_').next().unwrap();
-            let raw: Vec<u8> = (0..32)
-                .map(|at| u8::from_str_radix(&digits[2 * at..2 * at + 2], 16).unwrap())
-                .collect();
-            for needle in [digits.as_bytes(), &raw] {
-                let found = bytes.windows(needle.len()).any(|window| window == needle);
-                assert!(!found, "{place} shows a token");
-            }
-        }
-    }
-}
-
-#[test]
-fn a_run_works_on_a_database_with_tokens() {
-    let sandbox = Sandbox::new();
-    sandbox.write("tiny.toml", TINY);
-    token(&sandbox, "viewer", &[]);
-    let ran = sandbox.run(&["run", "tiny.toml"]);
-    assert_eq!(ran.code, 0, "{}", ran.stderr);
-    let paused = sandbox.run(&["retry", "--db", "results.db"]);
-    assert_eq!(paused.code, 0, "{}", paused.stderr);
-}
-
-#[test]
-fn a_worker_whose_token_is_not_accepted_says_so_and_ends() {
-    let scene = Scene::new(&[]);
-    let viewer = token(&scene.sandbox, "viewer", &[]);
-    scene.sandbox.write("viewer.token", &viewer);
-    for (more, why) in [
-        (&[][..], "asks for a token"),
-        (&["--token-file", "viewer.token"], "not for the role viewer"),
-    ] {
-        let refused = scene.run(&[&["worker"], more].concat());
-        assert_eq!(refused.code, 77, "{}", refused.stderr);
-        assert!(
-            refused.stderr.contains(why) && refused.stderr.contains("hint: "),
-            "{}",
-            refused.stderr
-        );
-    }
-    let missing = scene.run(&["ls", "--token-file", "nowhere.token"]);
-    assert_eq!(missing.code, 2, "{}", missing.stderr);
-}
-
-#[tokio::test]
-async fn too_many_calls_and_connections_are_refused_and_workers_back_off() {
-    let scene = Scene::new(&["--max-call-rate", "10", "--max-connections", "6"]);
-    let channel = connect(&scene.serve.url).await;
-    const HEALTH: &str = "/grpc.health.v1.Health/Check";
-    let mut refused = None;
-    for _ in 0..100 {
-        refused = refused.or(call(&channel, HEALTH, None)
-            .await
-            .err()
-            .filter(|status| status.code() == Code::ResourceExhausted));
-    }
-    let refused = refused.expect("a hundred calls at once are more than ten a second");
-    assert!(refused.message().contains("hint: "), "{refused}");
-
-    // A worker that is refused now and then finishes its sweep all the same.
-    let worker = token(&scene.sandbox, "worker", &[]);
-    scene.sandbox.write("worker.token", &worker);
-    let worked = scene.run(&["worker", "--token-file", "worker.token", "--exit-when-idle"]);
-    assert_eq!(worked.code, 0, "{}", worked.stderr);
-    let succeeded = "select count(*) from trial where state = 'succeeded'";
-    assert_eq!(scene.sandbox.count(succeeded), 8);
-
-    let mut channels = Vec::new();
-    for _ in 0..7 {
-        channels.push(connect(&scene.serve.url).await);
-    }
-    let last = channels.last().expect("seven");
-    let crowded = call(last, HEALTH, None).await.unwrap_err();
-    assert_eq!(crowded.code(), Code::ResourceExhausted);
-    assert!(crowded.message().contains("hint: "), "{crowded}");
-    drop((channels, channel));
-    wait_until("connections are counted while they are open only", || {
-        scene.run(&["ls", "--token-file", "submitter.token"]).code == 0
-    });
 }

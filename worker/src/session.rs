@@ -66,7 +66,8 @@ pub enum SessionError {
     /// Check that the coordinator runs and that the address is right, then start the worker again.
     #[error(
         "no coordinator at {url}: {reason}\n\
-         hint: start one with `pondersweep serve`, or name another with --coordinator URL"
+         hint: start one with `pondersweep serve`, or name another with --coordinator URL; an \
+         encrypted one is at https://"
     )]
     Unreachable {
         /// The address tried.

@@ -220,3 +220,17 @@ impl AsyncWrite for PeerStream {
         self.stream.is_write_vectored()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_machine_is_one_peer_whichever_of_its_addresses_it_uses() {
+        let peer = |text: &str| network(text.parse().unwrap()).to_string();
+        assert_eq!(peer("192.0.2.7"), "192.0.2.7");
+        assert_eq!(peer("::ffff:192.0.2.7"), "192.0.2.7");
+        assert_eq!(peer("2001:db8:1:2:3:4:5:6"), peer("2001:db8:1:2:ffff::1"));
+        assert_ne!(peer("2001:db8:1:2::1"), peer("2001:db8:1:3::1"));
+    }
+}

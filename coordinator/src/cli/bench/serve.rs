@@ -11,6 +11,7 @@ use tokio::{
 };
 
 use super::usage::Usage;
+use crate::cli::serve::protect::PROTECT_VARIABLES;
 
 /// A running coordinator.
 pub(super) struct Serve {
@@ -27,7 +28,11 @@ impl Serve {
     /// It does not start; its own words are on standard error.
     pub(super) async fn start(database: &Path) -> anyhow::Result<Self> {
         let program = std::env::current_exe().context("cannot find this program")?;
-        let mut child = Command::new(program)
+        let mut command = Command::new(program);
+        for variable in PROTECT_VARIABLES {
+            command.env_remove(variable);
+        }
+        let mut child = command
             .arg("serve")
             .args(["--listen", "127.0.0.1:0", "--stop-with-stdin"])
             // It is measured how fast it is, not how patient.
