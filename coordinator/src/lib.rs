@@ -9,6 +9,7 @@ pub mod coordinator;
 pub mod driver;
 mod grpc;
 pub mod metrics;
+pub mod replay;
 pub mod report;
 pub mod scheduler;
 pub mod statistics;

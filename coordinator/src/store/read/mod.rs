@@ -7,7 +7,9 @@ mod column;
 mod completeness;
 mod configuration;
 mod digest;
+mod fingerprint;
 mod query;
+mod recorded;
 mod result;
 mod sweep;
 mod trial;
@@ -22,7 +24,9 @@ pub use cell::CellResult;
 pub use completeness::Completeness;
 pub use configuration::Configuration;
 pub use digest::SweepDigest;
+pub use fingerprint::{Producer, SweepFingerprint, TrialBlocks};
 pub use query::{Rows, Value};
+pub use recorded::RecordedTrial;
 pub use result::{Metrics, TrialResult};
 pub use sweep::SweepSummary;
 pub use trial::{AttemptDetail, Event, TrialDetail};
@@ -56,6 +60,8 @@ pub(super) fn statements() -> impl Iterator<Item = &'static str> {
         completeness::STATEMENTS,
         configuration::STATEMENTS,
         digest::STATEMENTS,
+        fingerprint::STATEMENTS,
+        recorded::STATEMENTS,
         result::STATEMENTS,
         sweep::STATEMENTS,
         trial::STATEMENTS,
