@@ -6,10 +6,11 @@ use std::{
 };
 
 /// Rooms that decide without touching the world.
-const PURE: [&str; 9] = [
+const PURE: [&str; 10] = [
     "coordinator/src/sweep",
     "coordinator/src/scheduler",
     "coordinator/src/statistics",
+    "coordinator/src/replay",
     "coordinator/src/report",
     "worker/src/seed",
     "worker/src/task",

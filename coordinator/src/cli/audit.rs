@@ -63,7 +63,10 @@ pub(super) async fn run(args: AuditArgs) -> anyhow::Result<ExitCode> {
     let mut reader = Reader::open(&args.database.db).await?;
     let sweep_id = reader.find_sweep(&args.sweep).await?;
     let strata = Stratum::of(reader.origins(sweep_id).await?);
-    let results: u64 = strata.iter().map(|stratum| stratum.trials.len() as u64).sum();
+    let results: u64 = strata
+        .iter()
+        .map(|stratum| stratum.trials.len() as u64)
+        .sum();
     anyhow::ensure!(
         results > 0,
         "sweep {sweep_id} has no results yet\nhint: `pondersweep status {sweep_id}` shows how far it is"
@@ -130,14 +133,22 @@ fn work(
             ..
         }) = &replayed
         {
-            updates.say(&format!("trial {} DIFFERS: {}", trial.trial_id, first(difference)));
+            updates.say(&format!(
+                "trial {} DIFFERS: {}",
+                trial.trial_id,
+                first(difference)
+            ));
         }
         let failed = replayed.is_err();
         let mut done = done.lock().unwrap_or_else(PoisonError::into_inner);
         done.push(replayed);
         if failed {
             // Whoever is at work ends its trial and finds nothing more.
-            queue.lock().unwrap_or_else(PoisonError::into_inner).by_ref().for_each(drop);
+            queue
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .by_ref()
+                .for_each(drop);
         }
     }
 }
@@ -167,7 +178,11 @@ fn print(
             eprintln!("{conclusion}");
         }
         Format::Table => {
-            Rows::of(&["trial", "host", "device", "verdict"], replayed.iter().map(short)).print(Format::Table)?;
+            Rows::of(
+                &["trial", "host", "device", "verdict"],
+                replayed.iter().map(short),
+            )
+            .print(Format::Table)?;
             print_text(&conclusion.to_string())?;
         }
     }

@@ -96,7 +96,9 @@ impl ReportOptions {
             ReportFormat::Json => report::json::render(&report),
         })?;
         if let Some(folder) = &self.out {
-            let sweeps = [sweep.to_owned()];
+            // Resolved once: `last` may be another sweep a moment later.
+            let sweep_id = Reader::open(database).await?.find_sweep(sweep).await?;
+            let sweeps = [sweep_id.to_string()];
             let written = write_files(database, &sweeps, folder).await?;
             manifest::write(database, &sweeps, &written, folder).await?;
             eprintln!(

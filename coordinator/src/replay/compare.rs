@@ -30,7 +30,10 @@ impl Measured {
     /// What a trial says that measured this: its result is its last evaluation.
     #[must_use]
     pub fn new(end: End, observations: Vec<Observation>) -> Self {
-        let last = observations.iter().map(|observation| observation.step).max();
+        let last = observations
+            .iter()
+            .map(|observation| observation.step)
+            .max();
         let result = match end {
             End::Succeeded => observations
                 .iter()
@@ -174,9 +177,9 @@ mod tests {
 
     fn measured() -> Measured {
         let metrics = [Metric::AccuracyInterpolation, Metric::LossTraining];
-        let numbers = metrics.iter().flat_map(|&metric| {
-            [observed(20, metric, 0.5), observed(40, metric, 0.75)]
-        });
+        let numbers = metrics
+            .iter()
+            .flat_map(|&metric| [observed(20, metric, 0.5), observed(40, metric, 0.75)]);
         Measured::new(End::Succeeded, numbers.collect())
     }
 

@@ -43,9 +43,15 @@ pub fn contrasts(stored: &Origin, replayed: &Origin) -> Vec<Contrast> {
     };
     let pairs = [
         ("device", [stored.device.clone(), replayed.device.clone()]),
-        ("backend", [stored.backend.clone(), replayed.backend.clone()]),
+        (
+            "backend",
+            [stored.backend.clone(), replayed.backend.clone()],
+        ),
         ("instructions", instructions),
-        ("version", [stored.version.clone(), replayed.version.clone()]),
+        (
+            "version",
+            [stored.version.clone(), replayed.version.clone()],
+        ),
         (
             "binary",
             [stored.binary_sha256.clone(), replayed.binary_sha256.clone()],
@@ -146,13 +152,19 @@ mod tests {
             origin.device = "wgpu:0".into();
             origin.binary_sha256 = "bb".into();
         });
-        assert!(told.starts_with("computed on cpu, replayed on wgpu:0"), "{told}");
+        assert!(
+            told.starts_with("computed on cpu, replayed on wgpu:0"),
+            "{told}"
+        );
     }
 
     #[test]
     fn instruction_sets_versions_and_builds_are_told_apart() {
         let told = reason(|origin| origin.instructions = Some("avx512".into()));
-        assert!(told.contains("avx2 instructions, replayed with avx512"), "{told}");
+        assert!(
+            told.contains("avx2 instructions, replayed with avx512"),
+            "{told}"
+        );
         let told = reason(|origin| origin.version = "0.2.0".into());
         assert!(told.contains("version 0.2.0"), "{told}");
         let told = reason(|origin| origin.binary_sha256 = "bb".into());

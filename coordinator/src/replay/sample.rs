@@ -58,7 +58,11 @@ pub fn effective_size(strata: &[Stratum], fraction: f64) -> u64 {
     let sizes = || strata.iter().map(|stratum| stratum.trials.len());
     let all: usize = sizes().sum();
     let of_stratum = |size| (share(size, fraction) * all / size) as u64;
-    sizes().filter(|&size| size > 0).map(of_stratum).min().unwrap_or_default()
+    sizes()
+        .filter(|&size| size > 0)
+        .map(of_stratum)
+        .min()
+        .unwrap_or_default()
 }
 
 #[expect(
@@ -134,7 +138,10 @@ mod tests {
             }
         }
         // Five standard deviations of a binomial count around 2,500.
-        assert!(counts.iter().all(|count| count.abs_diff(2_500) < 217), "{counts:?}");
+        assert!(
+            counts.iter().all(|count| count.abs_diff(2_500) < 217),
+            "{counts:?}"
+        );
     }
 
     proptest! {

@@ -142,7 +142,9 @@ impl ManifestSweep {
 
     fn first_block(&self, found: &Self) -> Option<u64> {
         let mut pairs = self.results.blocks.iter().zip(&found.results.blocks);
-        pairs.position(|(published, found)| published != found).map(|block| block as u64)
+        pairs
+            .position(|(published, found)| published != found)
+            .map(|block| block as u64)
     }
 }
 

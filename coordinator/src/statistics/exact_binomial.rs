@@ -53,7 +53,10 @@ mod tests {
         for (successes, trials) in [(0, 1), (0, 20), (0, 500), (1, 20), (3, 10), (19, 20)] {
             let bound = exact_upper_bound(successes, trials);
             let chance = at_most(successes, trials, bound);
-            assert!((chance - 0.05).abs() < 1e-6, "{successes} of {trials}: {bound}, {chance}");
+            assert!(
+                (chance - 0.05).abs() < 1e-6,
+                "{successes} of {trials}: {bound}, {chance}"
+            );
         }
     }
 

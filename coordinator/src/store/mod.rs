@@ -30,8 +30,8 @@ pub(crate) use floor::CommitFloor;
 pub use name::UnknownName;
 pub use read::{
     AttemptCounts, AttemptDetail, CellResult, Completeness, Configuration, Deaths, Event, Metrics,
-    Producer, Reader, RecordedTrial, Rows, SweepDigest, SweepFingerprint, SweepSummary, TrialBlocks,
-    TrialDetail, TrialResult, Troubles, Value,
+    Producer, Reader, RecordedTrial, Rows, SweepDigest, SweepFingerprint, SweepSummary,
+    TrialBlocks, TrialDetail, TrialResult, Troubles, Value,
 };
 pub use record::{AttemptReport, Batch, Restored, RestoredSweep, StoredSweep, WorkerRecord};
 

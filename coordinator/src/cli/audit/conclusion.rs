@@ -60,7 +60,10 @@ impl fmt::Display for Conclusion {
         } = self;
         let exact = replayed - wrong;
         if replayed == results {
-            return write!(f, "{exact} of {replayed} EXACT: every result was trained again");
+            return write!(
+                f,
+                "{exact} of {replayed} EXACT: every result was trained again"
+            );
         }
         write!(
             f,
@@ -86,6 +89,9 @@ mod tests {
         );
         let whole = Conclusion::of(1, 8, 8, 8);
         assert_eq!((whole.upper_bound, whole.confidence), (0.125, 1.0));
-        assert_eq!(whole.to_string(), "7 of 8 EXACT: every result was trained again");
+        assert_eq!(
+            whole.to_string(),
+            "7 of 8 EXACT: every result was trained again"
+        );
     }
 }

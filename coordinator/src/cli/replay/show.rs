@@ -49,7 +49,11 @@ impl Replayed {
     /// A value for each of [`COLUMNS`].
     pub(in crate::cli) fn cells(&self) -> Vec<Value> {
         let difference = self.difference.as_ref().map(difference);
-        let field = |name| difference.as_ref().map_or(Value::Null, |value| value[name].clone());
+        let field = |name| {
+            difference
+                .as_ref()
+                .map_or(Value::Null, |value| value[name].clone())
+        };
         vec![
             json!(self.trial.trial_id.0),
             json!(self.trial.trial_key),
@@ -170,7 +174,11 @@ pub(in crate::cli) fn first(difference: &Difference) -> String {
             )
         }
         Difference::End { stored, replayed } => {
-            format!("its end: stored {}, replayed {}", end(stored), end(replayed))
+            format!(
+                "its end: stored {}, replayed {}",
+                end(stored),
+                end(replayed)
+            )
         }
     }
 }
@@ -184,7 +192,10 @@ fn origins(stored: &Origin, here: &Origin) -> String {
             origin.backend,
             origin.host,
             origin.version,
-            origin.binary_sha256.get(..12).unwrap_or(&origin.binary_sha256)
+            origin
+                .binary_sha256
+                .get(..12)
+                .unwrap_or(&origin.binary_sha256)
         )
     };
     format!("{}\n{}", line("stored:  ", stored), line("replayed:", here))

@@ -68,7 +68,9 @@ struct Listener<'a> {
 impl Observer for Listener<'_> {
     fn observe(&self, _: usize, observation: Observation) {
         let mut observations = self.observations.lock();
-        let observations = observations.as_mut().expect("nobody panics while observing");
+        let observations = observations
+            .as_mut()
+            .expect("nobody panics while observing");
         observations.push(observation);
     }
 

@@ -34,7 +34,9 @@ pub(super) async fn write(
     let files = files.iter().map(|file| hash_file(folder, file.as_ref()));
     let manifest = Manifest {
         schema: MANIFEST_SCHEMA.to_owned(),
-        complete: described.iter().all(|sweep| sweep.trials.without_result() == 0),
+        complete: described
+            .iter()
+            .all(|sweep| sweep.trials.without_result() == 0),
         made_by: this_program()?,
         sweeps: described,
         files: files.collect::<anyhow::Result<_>>()?,

@@ -19,9 +19,7 @@ use super::{
 };
 use crate::{
     cli::output::{Rows, print_json, print_text},
-    report::manifest::{
-        MANIFEST_SCHEMA, Manifest, ManifestFile, ManifestSweep, SweepDifference,
-    },
+    report::manifest::{MANIFEST_SCHEMA, Manifest, ManifestFile, ManifestSweep, SweepDifference},
     store::{ReadError, Reader},
 };
 
@@ -75,8 +73,8 @@ pub(super) async fn run(
 fn read(path: &Path) -> anyhow::Result<Manifest> {
     let text = fs::read_to_string(path)
         .with_context(|| format!("cannot read the manifest {}", path.display()))?;
-    let version: serde_json::Value = serde_json::from_str(&text)
-        .with_context(|| format!("{} is no JSON", path.display()))?;
+    let version: serde_json::Value =
+        serde_json::from_str(&text).with_context(|| format!("{} is no JSON", path.display()))?;
     anyhow::ensure!(
         version["schema"] == MANIFEST_SCHEMA,
         "{} is no manifest that this version reads\nhint: it reads {MANIFEST_SCHEMA}",
@@ -124,7 +122,8 @@ async fn check_sweep(reader: &mut Reader, published: &ManifestSweep) -> anyhow::
     };
     let (found, first_trial_id) = found;
     let difference = published.first_difference(&found);
-    let problem = difference.map(|difference| describe_difference(difference, published, &found, first_trial_id));
+    let problem = difference
+        .map(|difference| describe_difference(difference, published, &found, first_trial_id));
     Ok(Check::new("database", subject, problem))
 }
 
@@ -139,10 +138,14 @@ fn describe_difference(
             "its frozen specification was changed: it no longer has the published hash".into()
         }
         SweepDifference::TrialSet => "its trials are not the published ones".into(),
-        SweepDifference::Results { first, end } => results(first_trial_id + first, first_trial_id + end),
+        SweepDifference::Results { first, end } => {
+            results(first_trial_id + first, first_trial_id + end)
+        }
         SweepDifference::Counts => {
             let [published, now] = [published, found].map(|sweep| sweep.trials.without_result());
-            format!("{published} trials had no result when the report was made, now {now} have none")
+            format!(
+                "{published} trials had no result when the report was made, now {now} have none"
+            )
         }
         SweepDifference::Producers => {
             "the same results, computed by other programs or devices than published".into()
@@ -183,8 +186,14 @@ fn check_file(folder: &Path, published: &ManifestFile) -> Check {
 
 /// A file of the report; never one elsewhere, whatever a manifest says.
 fn file_in(folder: &Path, name: &str) -> PathBuf {
-    let plain = Path::new(name).components().all(|part| matches!(part, std::path::Component::Normal(_)));
-    if plain { folder.join(name) } else { folder.join("outside-of-the-report") }
+    let plain = Path::new(name)
+        .components()
+        .all(|part| matches!(part, std::path::Component::Normal(_)));
+    if plain {
+        folder.join(name)
+    } else {
+        folder.join("outside-of-the-report")
+    }
 }
 
 fn print(manifest: &Manifest, checks: &[Check], format: ReportFormat) -> anyhow::Result<()> {
@@ -207,17 +216,33 @@ fn print(manifest: &Manifest, checks: &[Check], format: ReportFormat) -> anyhow:
 }
 
 fn rows(checks: &[Check]) -> Rows {
-    let row = |check: &Check| vec![json!(check.what), json!(check.subject), json!(check.problem)];
+    let row = |check: &Check| {
+        vec![
+            json!(check.what),
+            json!(check.subject),
+            json!(check.problem),
+        ]
+    };
     Rows::of(&["check", "subject", "problem"], checks.iter().map(row))
 }
 
 fn conclusion(manifest: &Manifest, checks: &[Check]) -> String {
-    let failed = checks.iter().filter(|check| check.problem.is_some()).count();
+    let failed = checks
+        .iter()
+        .filter(|check| check.problem.is_some())
+        .count();
     let mut text = match failed {
-        0 => format!("the report is that of this database: {} checks hold", checks.len()),
+        0 => format!(
+            "the report is that of this database: {} checks hold",
+            checks.len()
+        ),
         _ => format!("{failed} of {} checks fail", checks.len()),
     };
-    let missing: u64 = manifest.sweeps.iter().map(|sweep| sweep.trials.without_result()).sum();
+    let missing: u64 = manifest
+        .sweeps
+        .iter()
+        .map(|sweep| sweep.trials.without_result())
+        .sum();
     if missing > 0 {
         text += &format!("; it was made while {missing} trials had no result");
     }
@@ -233,7 +258,10 @@ mod tests {
         let folder = Path::new("/report");
         assert_eq!(file_in(folder, "a/b.csv"), Path::new("/report/a/b.csv"));
         for name in ["../b.csv", "/etc/passwd", "a/../../b"] {
-            assert_eq!(file_in(folder, name), Path::new("/report/outside-of-the-report"));
+            assert_eq!(
+                file_in(folder, name),
+                Path::new("/report/outside-of-the-report")
+            );
         }
     }
 
@@ -249,7 +277,11 @@ mod tests {
         let problem = |name, content| check_file(folder.path(), &published(name, content)).problem;
         assert_eq!(problem("a.csv", "abc"), None);
         assert!(problem("a.csv", "abd").unwrap().contains("another content"));
-        assert!(problem("a.csv", "ab").unwrap().contains("has 3 bytes, published were 2"));
+        assert!(
+            problem("a.csv", "ab")
+                .unwrap()
+                .contains("has 3 bytes, published were 2")
+        );
         assert!(problem("b.csv", "abc").unwrap().contains("cannot be read"));
     }
 }

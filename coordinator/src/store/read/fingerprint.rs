@@ -149,7 +149,9 @@ async fn blocks(
             let index = whole(&row, "trial_id")? - first.unsigned_abs();
             let block = usize::try_from(index / trials_per_block).unwrap_or(usize::MAX);
             // The name of a trial in its file is no content, but which trial it is of its block is.
-            let hash = hashes.get_mut(block).expect("rows are of trials in the range");
+            let hash = hashes
+                .get_mut(block)
+                .expect("rows are of trials in the range");
             hash.update((index % trials_per_block).to_be_bytes());
             feed_row(hash, &row)?;
         }

@@ -95,7 +95,10 @@ impl Reader {
     ///
     /// # Errors
     /// There is no such sweep, or the disk failed.
-    pub async fn origins(&mut self, sweep_id: SweepId) -> Result<Vec<(TrialId, Origin)>, ReadError> {
+    pub async fn origins(
+        &mut self,
+        sweep_id: SweepId,
+    ) -> Result<Vec<(TrialId, Origin)>, ReadError> {
         let mut snapshot = self.connection.begin().await?;
         let (first, end) = trial_range(&mut snapshot, sweep_id).await?;
         let query = sqlx::query(ORIGINS).bind(first).bind(end);
@@ -106,17 +109,15 @@ impl Reader {
 }
 
 /// A trial's specification: its configuration, and the seeds of its sweep.
-async fn spec(
-    snapshot: &mut SqliteConnection,
-    trial: &SqliteRow,
-) -> Result<TrialSpec, ReadError> {
+async fn spec(snapshot: &mut SqliteConnection, trial: &SqliteRow) -> Result<TrialSpec, ReadError> {
     let found = configurations(snapshot, vec![trial.try_get("configuration_id")?]).await?;
     let terms = sqlx::query_scalar(TERMS).bind(trial.try_get::<String, _>("sweep_id")?);
     let terms: String = terms.fetch_one(snapshot).await?;
     // Not `SweepSpec::new`: checking a million configurations says nothing about this one.
-    let terms: SweepTerms = serde_json::from_str(&terms).map_err(|error| ReadError::Unreadable {
-        problem: format!("a sweep cannot be read back: {error}"),
-    })?;
+    let terms: SweepTerms =
+        serde_json::from_str(&terms).map_err(|error| ReadError::Unreadable {
+            problem: format!("a sweep cannot be read back: {error}"),
+        })?;
     Ok(TrialSpec {
         configuration: shared(trial, &found)?.spec.clone(),
         seed: terms.seed,
@@ -146,7 +147,11 @@ async fn result(
             _ => End::Infeasible(deciding.try_get("message")?),
         },
         observations: observed.iter().map(observation).collect::<Result<_, _>>()?,
-        result: row.as_ref().map(last_evaluation).transpose()?.unwrap_or_default(),
+        result: row
+            .as_ref()
+            .map(last_evaluation)
+            .transpose()?
+            .unwrap_or_default(),
     };
     Ok(Some((measured, origin(&deciding)?)))
 }

@@ -22,7 +22,11 @@ pub(super) async fn check(
     database: &Path,
     folder: &Path,
 ) -> anyhow::Result<Vec<Check>> {
-    let sweeps: Vec<String> = manifest.sweeps.iter().map(|sweep| sweep.sweep_id.clone()).collect();
+    let sweeps: Vec<String> = manifest
+        .sweeps
+        .iter()
+        .map(|sweep| sweep.sweep_id.clone())
+        .collect();
     let again = tempfile::tempdir()?;
     write_files(database, &sweeps, again.path()).await?;
     let same_program = this_program()? == manifest.made_by;
@@ -31,18 +35,28 @@ pub(super) async fn check(
     Ok(tables
         .map(|name| {
             let problem = compare(&file_in(folder, name), &file_in(again.path(), name));
-            let problem = problem.map(|problem| if same_program { problem } else { by_another(&problem) });
+            let problem = problem.map(|problem| {
+                if same_program {
+                    problem
+                } else {
+                    by_another(&problem)
+                }
+            });
             Check::new("tables", name.clone(), problem)
         })
         .collect())
 }
 
 fn by_another(problem: &str) -> String {
-    format!("{problem}\nhint: the report was made by another build of pondersweep, which may write it otherwise")
+    format!(
+        "{problem}\nhint: the report was made by another build of pondersweep, which may write it otherwise"
+    )
 }
 
 fn is_table(name: &str) -> bool {
-    let extension = Path::new(name).extension().and_then(|extension| extension.to_str());
+    let extension = Path::new(name)
+        .extension()
+        .and_then(|extension| extension.to_str());
     extension.is_some_and(|extension| DETERMINISTIC.contains(&extension))
 }
 
@@ -56,7 +70,8 @@ fn compare(published: &Path, again: &Path) -> Option<String> {
     if published == again {
         return None;
     }
-    let [published, again] = [published, again].map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+    let [published, again] =
+        [published, again].map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
     let mut lines = (1..).zip(lines(&published).zip(lines(&again)));
     let differing = lines.find(|(_, (published, again))| published != again);
     let Some((line, (published, again))) = differing else {
