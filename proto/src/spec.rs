@@ -246,7 +246,7 @@ impl Default for EvaluationSettings {
     }
 }
 
-/// Values of settings a file leaves out: the paper's where it states one, see `paper.toml`.
+/// Values of settings a file leaves out: the paper's where it states one, see `paper-figure2.toml`.
 mod default {
     use super::{Positions, StepFunction};
 
