@@ -83,7 +83,11 @@ async fn columns(reader: &mut Reader, sql: &str) -> anyhow::Result<Vec<(String, 
     let flags = answer.next().await?.context("an aggregate has one row")?;
     let kinds = flags.chunks_exact(3).zip(&names);
     let kinds = kinds.map(|(flags, name)| kind(name, flags));
-    Ok(names.iter().cloned().zip(kinds.collect::<Vec<_>>()).collect())
+    Ok(names
+        .iter()
+        .cloned()
+        .zip(kinds.collect::<Vec<_>>())
+        .collect())
 }
 
 /// The type that holds every value, from whether there are integers, reals and texts.
@@ -206,14 +210,20 @@ mod tests {
         assert_eq!(kind("tau", &flags([0, 0, 0])), Kind::Real);
         assert_eq!(kind("residual", &flags([0, 0, 0])), Kind::Text);
         // Of no row at all the answer is null.
-        assert_eq!(kind("tau", &[Value::Null, Value::Null, Value::Null]), Kind::Real);
+        assert_eq!(
+            kind("tau", &[Value::Null, Value::Null, Value::Null]),
+            Kind::Real
+        );
     }
 
     #[test]
     fn a_value_of_another_type_is_refused_with_what_to_do() {
         assert!(integer(&Value::Real(0.5)).is_err());
         let error = real(&Value::Text("x".into())).unwrap_err();
-        assert!(error.to_string().contains("give the command again"), "{error}");
+        assert!(
+            error.to_string().contains("give the command again"),
+            "{error}"
+        );
         assert_eq!(real(&Value::Integer(3)).unwrap(), Some(3.0));
     }
 }
