@@ -4,16 +4,19 @@
 
 pub mod analysis;
 pub mod csv;
+pub mod document;
 mod estimate;
+mod field;
 pub mod figure;
+pub mod html;
 mod input;
 pub mod json;
+pub mod latex;
 pub mod markdown;
 mod number;
 mod placement;
 mod table;
 pub mod terminal;
-mod text;
 mod warning;
 mod write;
 
@@ -26,8 +29,10 @@ use pondersweep_proto::parameter::{Parameter, ParameterValue};
 use serde::Serialize;
 
 pub use self::{
+    document::{Document, Study},
     estimate::{Estimate, Sensitivity},
-    input::{Completeness, ReportInput, TrialRow},
+    field::{Field, ShownEstimate, ShownShare},
+    input::{Completeness, CurvePoint, DifficultyPoint, ReportInput, TrialRow},
     table::{CellRow, ParameterRow, ParameterTable},
     warning::Warning,
     write::{WriteError, write_all},
@@ -88,6 +93,12 @@ impl Report {
             cells: table::cell_rows(input, &trials, bootstrap_seed),
             figures: Figures::new(input, &trials),
         }
+    }
+
+    /// Its tables as a document.
+    #[must_use]
+    pub fn document(&self) -> Document {
+        document::sensitivity(self)
     }
 
     /// The positions of the axes the report compares along.

@@ -9,7 +9,7 @@ use pondersweep_proto::{
     spec::{ConfigurationSpec, Settings},
 };
 
-use super::input::{Completeness, ReportInput, TrialRow};
+use super::input::{Completeness, CurvePoint, ReportInput, TrialRow};
 use crate::{
     scheduler::TrialState,
     statistics::SplitMix64,
@@ -78,6 +78,8 @@ impl SimulatedSweep {
         ReportInput {
             sweep_id: SweepId(ContentKey::of(&self.name)),
             completeness: completeness(&trials),
+            binaries: vec!["a build".into()],
+            devices: vec!["cpu (flex)".into()],
             trials,
             terms: SweepTerms {
                 name: self.name,
@@ -153,7 +155,21 @@ fn trial(index: u64, values: &[ParameterValue], replicate: u32, outcome: TrialSt
         metrics,
         seconds: 12.5,
         attempts: 1,
+        curve: curve(accuracy, steps),
+        difficulty: Vec::new(),
     }
+}
+
+/// Four evaluations from chance to the final numbers.
+fn curve(accuracy: f64, steps: f64) -> Vec<CurvePoint> {
+    let points = [0.0, 0.1, 0.7, 1.0].into_iter().zip(1_u64..);
+    points
+        .map(|(progress, index)| CurvePoint {
+            step: 1_250 * index,
+            accuracy: Some(0.5 + progress * (accuracy - 0.5)),
+            ponder_steps: Some(4.0 + progress * (steps - 4.0)),
+        })
+        .collect()
 }
 
 fn completeness(trials: &[TrialRow]) -> Completeness {

@@ -29,8 +29,8 @@ pub use error::{CommitError, DatabaseError, OpenError, ReadError, RestoreError};
 pub(crate) use floor::CommitFloor;
 pub use name::UnknownName;
 pub use read::{
-    AttemptCounts, AttemptDetail, CellResult, Completeness, Configuration, Deaths, Event, Metrics,
-    Reader, Rows, SweepDigest, SweepSummary, TrialDetail, TrialResult, Troubles, Value,
+    AttemptCounts, AttemptDetail, CellResult, Completeness, Configuration, Curves, Deaths, Event,
+    Metrics, Reader, Rows, SweepDigest, SweepSummary, TrialDetail, TrialResult, Troubles, Value,
 };
 pub use record::{AttemptReport, Batch, Restored, RestoredSweep, StoredSweep, WorkerRecord};
 

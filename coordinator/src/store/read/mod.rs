@@ -6,6 +6,7 @@ mod cell;
 mod column;
 mod completeness;
 mod configuration;
+mod curve;
 mod digest;
 mod query;
 mod result;
@@ -21,6 +22,7 @@ pub use audit::AttemptCounts;
 pub use cell::CellResult;
 pub use completeness::Completeness;
 pub use configuration::Configuration;
+pub use curve::Curves;
 pub use digest::SweepDigest;
 pub use query::{Rows, Value};
 pub use result::{Metrics, TrialResult};
@@ -55,6 +57,7 @@ pub(super) fn statements() -> impl Iterator<Item = &'static str> {
         cell::STATEMENTS,
         completeness::STATEMENTS,
         configuration::STATEMENTS,
+        curve::STATEMENTS,
         digest::STATEMENTS,
         result::STATEMENTS,
         sweep::STATEMENTS,
