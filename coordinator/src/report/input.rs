@@ -66,10 +66,10 @@ pub struct CurvePoint {
 /// What was measured on the samples of one difficulty.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct DifficultyPoint {
-    /// Non-zero elements of the easiest samples.
-    pub fewest_nonzeros: u32,
-    /// Non-zero elements of the hardest samples.
-    pub most_nonzeros: u32,
+    /// The samples have so many non-zero elements at least.
+    pub first_nonzeros: u32,
+    /// And so many at most.
+    pub last_nonzeros: u32,
     /// Share of correct answers.
     pub accuracy: f64,
     /// Mean ponder steps.

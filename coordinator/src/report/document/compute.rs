@@ -53,12 +53,14 @@ fn figure(sweeps: &[Reported<'_>]) -> Option<BandFigure> {
         Some(BandSeries::of(name, samples))
     });
     let series: Vec<BandSeries> = series.collect();
-    let shown = |sweep: &Reported<'_>| Some(sweep.trials_of(sweep.best()?).count());
     let figure = BandFigure {
         title: "Figure 1c: total compute against accuracy".to_owned(),
         caption: Caption {
             sweep: names.join(", "),
-            trials_shown: sweeps.iter().filter_map(shown).sum(),
+            trials_shown: sweeps
+                .iter()
+                .map(|sweep| Caption::new(sweep.input, &[]).trials_shown)
+                .sum(),
             trials_expected: sweeps
                 .iter()
                 .map(|sweep| sweep.input.completeness.expected)

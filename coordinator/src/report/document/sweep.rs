@@ -17,6 +17,7 @@ use crate::{
     report::{
         analysis::{self, Analysis, AnalysisError},
         figure::{BoxPlotFigure, Figure},
+        input::ReportInput,
         placement::{PlacedTrial, place},
     },
     statistics::Counting,
@@ -27,6 +28,9 @@ const COUNTING: Counting = Counting::infeasible_as(0.5);
 
 /// What "nearly as good" means, in accuracy.
 const EPSILONS: [f64; 3] = [0.01, 0.02, 0.05];
+
+/// Configurations of an analysis, beyond which it takes minutes.
+const MAX_ANALYSED: usize = 2_000;
 
 const BOX_RULE: &str = "Box: quartiles and median; whiskers: the farthest trial within 1.5 interquartile ranges; \
      every trial that succeeded is a point. Above: trials solved of trials with a result; the tables give the \
@@ -154,38 +158,48 @@ fn heat_maps(sweep: &Reported<'_>) -> Vec<Block> {
 }
 
 fn explained(sweep: &Reported<'_>) -> Vec<Block> {
-    analysed(sweep, "anova", analysis::anova(sweep.input, &COUNTING))
+    analysed(sweep, "anova", |input| analysis::anova(input, &COUNTING))
 }
 
 fn best(sweep: &Reported<'_>, seed: u64) -> Vec<Block> {
-    analysed(sweep, "best", analysis::best(sweep.input, &COUNTING, seed))
+    analysed(sweep, "best", |input| {
+        analysis::best(input, &COUNTING, seed)
+    })
 }
 
 fn robustness(sweep: &Reported<'_>, seed: u64) -> Vec<Block> {
-    let made = analysis::robustness(sweep.input, &EPSILONS, &COUNTING, seed);
-    analysed(sweep, "robustness", made)
+    analysed(sweep, "robustness", |input| {
+        analysis::robustness(input, &EPSILONS, &COUNTING, seed)
+    })
 }
 
 fn power(sweep: &Reported<'_>) -> Vec<Block> {
-    analysed(sweep, "power", analysis::power(sweep.input, &COUNTING))
+    analysed(sweep, "power", |input| analysis::power(input, &COUNTING))
 }
 
 /// An analysis, or why there is none; nothing where only one configuration was tried.
-fn analysed(sweep: &Reported<'_>, file: &str, made: Result<Analysis, AnalysisError>) -> Vec<Block> {
-    let varies = sweep
-        .input
-        .terms
-        .axes
-        .iter()
-        .any(|axis| axis.values.len() > 1);
-    match made {
-        _ if !varies => Vec::new(),
+fn analysed(
+    sweep: &Reported<'_>,
+    file: &str,
+    analysis: impl FnOnce(&ReportInput) -> Result<Analysis, AnalysisError>,
+) -> Vec<Block> {
+    let paragraph = |words: String| vec![Block::Paragraph(words)];
+    match sweep.report.cells.len() {
+        0 | 1 => return Vec::new(),
+        cells if cells > MAX_ANALYSED => {
+            return paragraph(format!(
+                "Not made: {cells} configurations are more than {MAX_ANALYSED}."
+            ));
+        }
+        _ => {}
+    }
+    match analysis(sweep.input) {
         Ok(analysis) => vec![Block::Table(analysis.table(file))],
         Err(AnalysisError::NoScore) => Vec::new(),
         Err(error) => {
             let reason = error.to_string();
             let reason = reason.split('\n').next().unwrap_or_default();
-            vec![Block::Paragraph(format!("Not made: {reason}."))]
+            paragraph(format!("Not made: {reason}."))
         }
     }
 }

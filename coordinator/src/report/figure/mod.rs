@@ -93,6 +93,17 @@ impl Figure {
         }
     }
 
+    /// What its vertical axis measures, if it is a quantity.
+    #[must_use]
+    pub const fn metric(&self) -> Option<Metric> {
+        match self {
+            Self::BoxPlot(figure) => Some(figure.metric),
+            Self::PonderSteps(_) => Some(Metric::PonderStepsInterpolation),
+            Self::HeatMap(_) => None,
+            Self::Band(figure) => Some(figure.metric),
+        }
+    }
+
     /// Which sweep it shows, and how much of it.
     #[must_use]
     pub const fn caption(&self) -> &Caption {
@@ -115,7 +126,16 @@ const fn is_accuracy(metric: Metric) -> bool {
     )
 }
 
-/// What a metric measures, as axes call it.
+/// What a metric measures, in one or two words.
+pub(super) const fn short_name(metric: Metric) -> &'static str {
+    match metric {
+        Metric::AccuracyInterpolation | Metric::AccuracyExtrapolation => "accuracy",
+        Metric::PonderStepsInterpolation | Metric::PonderStepsExtrapolation => "mean ponder steps",
+        other => other.name(),
+    }
+}
+
+/// What a metric measures and on what, as axes call it.
 pub(super) const fn metric_name(metric: Metric) -> &'static str {
     match metric {
         Metric::AccuracyInterpolation => "accuracy  (interpolation, sampled halting)",

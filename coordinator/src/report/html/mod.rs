@@ -146,7 +146,7 @@ fn push_row(text: &mut String, row: &[Field]) {
 /// The figure as data for the script, and drawn for browsers that run none.
 fn push_picture(text: &mut String, picture: &Picture) {
     let title = escaped(&picture.figure.title());
-    let caption = escaped(&plot::subtitle(picture.figure.caption()));
+    let caption = escaped(&plot::subtitle(&picture.figure));
     let data = plot::plot(&picture.figure).to_json();
     let _ = write!(
         text,

@@ -18,7 +18,7 @@ use self::{
     seeds::{box_plot, ponder_steps},
 };
 use crate::report::{
-    figure::{Caption, Figure, ValueAxis, draw::palette::Colour},
+    figure::{Caption, Figure, ValueAxis, draw::palette::Colour, metric_name},
     number::labels,
 };
 
@@ -43,8 +43,9 @@ pub(super) fn plot(figure: &Figure) -> Plot {
     plot
 }
 
-/// Which sweep, how much of it, and what is pooled.
-pub(super) fn subtitle(caption: &Caption) -> String {
+/// Which sweep, how much of it, what is measured, and what is pooled.
+pub(super) fn subtitle(figure: &Figure) -> String {
+    let caption = figure.caption();
     let Caption {
         sweep,
         trials_shown,
@@ -57,7 +58,12 @@ pub(super) fn subtitle(caption: &Caption) -> String {
     } else {
         format!("; pooled over {}", pooled.join(", "))
     };
-    format!("{sweep}: {trials_shown} of {trials_expected} trials have a result{pooled}")
+    let measured = figure.metric().map(metric_name);
+    let measured = measured.map(|name| format!("; {}", name.replace("  ", " ")));
+    format!(
+        "{sweep}: {trials_shown} of {trials_expected} trials have a result{}{pooled}",
+        measured.unwrap_or_default()
+    )
 }
 
 fn layout(horizontal: Axis, vertical: Axis) -> Layout {
@@ -65,11 +71,11 @@ fn layout(horizontal: Axis, vertical: Axis) -> Layout {
         .x_axis(horizontal.auto_margin(true))
         .y_axis(vertical.auto_margin(true))
         .font(Font::new().family(FONT).size(13).color("#1f242b"))
-        .margin(Margin::new().left(64).right(24).top(16).bottom(48))
+        .margin(Margin::new().left(64).right(24).top(30).bottom(48))
         .legend(
             Legend::new()
                 .orientation(Orientation::Horizontal)
-                .y(1.02)
+                .y(1.07)
                 .y_anchor(plotly::common::Anchor::Bottom)
                 .x(0.0),
         )

@@ -187,8 +187,8 @@ fn curve(trial: &TrialRow, measure: impl Fn(&CurvePoint) -> Option<f64>) -> Vec<
 
 fn difficulty(trial: &TrialRow, measure: impl Fn(&DifficultyPoint) -> f64) -> Vec<Sample> {
     let points = trial.difficulty.iter().map(|point| Sample {
-        place: point.fewest_nonzeros.into(),
-        at: f64::midpoint(point.fewest_nonzeros.into(), point.most_nonzeros.into()),
+        place: point.first_nonzeros.into(),
+        at: f64::midpoint(point.first_nonzeros.into(), point.last_nonzeros.into()),
         value: measure(point),
     });
     points.collect()

@@ -9,7 +9,7 @@ use super::{layout, quantity, reference, rgba};
 use crate::report::figure::{
     BandFigure, BandSeries,
     draw::palette::{Colour, series_colour},
-    metric_name,
+    short_name,
 };
 
 pub(super) fn band(figure: &BandFigure) -> Plot {
@@ -26,7 +26,7 @@ pub(super) fn band(figure: &BandFigure) -> Plot {
     }
     plot.set_layout(layout(
         quantity(&figure.horizontal),
-        quantity(metric_name(figure.metric)),
+        quantity(short_name(figure.metric)),
     ));
     plot
 }

@@ -3,14 +3,15 @@
 use plotly::{
     BoxPlot, Plot, Scatter,
     common::{DashType, HoverInfo, Line, Marker, Mode},
-    layout::{Annotation, Layout},
+    layout::{Annotation, Axis, Layout, RangeMode},
 };
+use pondersweep_proto::metric::Metric;
 
 use super::{layout, place, quantity, reference, rgba, values};
 use crate::report::{
     figure::{
         BoxPlotFigure, ColourKey, PonderStepsFigure, PriorLine, SeedPoint, SeedsOfValue,
-        draw::palette::category, metric_name,
+        draw::palette::category, short_name,
     },
     number::labels,
 };
@@ -44,10 +45,21 @@ pub(super) fn box_plot(figure: &BoxPlotFigure) -> Plot {
         plot.add_trace(trace);
     }
     plot.set_layout(with_counts(
-        layout(values(&figure.axis), quantity(metric_name(figure.metric))),
+        layout(
+            values(&figure.axis),
+            steps_from_zero(quantity(short_name(figure.metric)), figure),
+        ),
         &figure.groups,
     ));
     plot
+}
+
+/// Steps begin at zero, so that heights compare; accuracies where they are.
+fn steps_from_zero(axis: Axis, figure: &BoxPlotFigure) -> Axis {
+    match figure.chance {
+        Some(_) => axis,
+        None => axis.range_mode(RangeMode::ToZero),
+    }
 }
 
 /// The boxes by their own five numbers, so that the library computes no quartile of its own.
@@ -73,7 +85,7 @@ fn boxes(groups: &[SeedsOfValue]) -> Box<BoxPlot<f64, f64>> {
 /// A trace for each colour of the key; points side by side in their order, as in the pictures.
 fn points(groups: &[&[SeedPoint]], key: Option<&ColourKey>) -> Vec<Box<Scatter<f64, f64>>> {
     let names = key.map_or_else(
-        || vec!["one trial each".to_owned()],
+        || vec!["a trial".to_owned()],
         |key| {
             let labels = labels(&key.axis.values).into_iter();
             labels
@@ -125,7 +137,7 @@ fn with_counts(mut layout: Layout, groups: &[SeedsOfValue]) -> Layout {
             .x_ref("x")
             .y(1.0)
             .y_ref("paper")
-            .y_anchor(plotly::common::Anchor::Top)
+            .y_anchor(plotly::common::Anchor::Bottom)
             .show_arrow(false);
         layout.add_annotation(annotation);
     }
@@ -146,8 +158,8 @@ pub(super) fn ponder_steps(figure: &PonderStepsFigure) -> Plot {
     for colour in 0..colours {
         plot.add_trace(mean_line(figure, colour));
     }
-    let name = "mean ponder steps  (interpolation, sampled halting)";
-    let vertical = quantity(name).range_mode(plotly::layout::RangeMode::ToZero);
+    let vertical =
+        quantity(short_name(Metric::PonderStepsInterpolation)).range_mode(RangeMode::ToZero);
     plot.set_layout(layout(values(&figure.axis), vertical));
     plot
 }
