@@ -6,11 +6,12 @@ use std::{
 };
 
 /// Rooms that decide without touching the world.
-const PURE: [&str; 9] = [
+const PURE: [&str; 10] = [
     "coordinator/src/sweep",
     "coordinator/src/scheduler",
     "coordinator/src/statistics",
     "coordinator/src/report",
+    "coordinator/src/trust",
     "worker/src/seed",
     "worker/src/task",
     "worker/src/model",

@@ -17,6 +17,8 @@ mod serve;
 mod steer;
 mod submit;
 mod sweep_file;
+mod tls;
+mod token;
 mod trial;
 mod wait;
 mod watch;
@@ -79,6 +81,10 @@ enum Command {
     #[command(subcommand)]
     Trial(trial::TrialCommand),
     #[command(subcommand)]
+    Token(token::TokenCommand),
+    #[command(subcommand)]
+    Tls(tls::TlsCommand),
+    #[command(subcommand)]
     Bench(bench::BenchCommand),
 }
 
@@ -130,6 +136,8 @@ async fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         Command::Explain(args) => explain::run(args).await,
         Command::Report(args) => report::run(args).await,
         Command::Trial(command) => trial::run(command).await,
+        Command::Token(command) => token::run(command).await,
+        Command::Tls(command) => tls::run(command),
         Command::Bench(command) => bench::run(command).await,
     }
 }

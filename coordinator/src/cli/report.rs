@@ -109,7 +109,7 @@ impl ReportOptions {
 
     fn print_inputs(&self, inputs: &[ReportInput]) -> anyhow::Result<()> {
         if let [input] = inputs {
-            let report = Report::new(input, BOOTSTRAP_SEED);
+            let report = Report::overview(input, BOOTSTRAP_SEED, self.format.cells());
             return Ok(print_text(&match self.format {
                 ReportFormat::Csv => report::csv::cells(&report),
                 ReportFormat::Json => report::json::render(&report),
@@ -135,6 +135,15 @@ impl ReportOptions {
 }
 
 impl ReportFormat {
+    /// Cells that it shows of a report.
+    const fn cells(self) -> usize {
+        match self {
+            Self::Table => report::terminal::MAX_ROWS,
+            Self::Markdown => report::markdown::MAX_ROWS,
+            Self::Csv | Self::Json => usize::MAX,
+        }
+    }
+
     /// A document for people.
     fn text(self, document: &Document) -> String {
         match self {

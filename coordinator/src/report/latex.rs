@@ -109,16 +109,12 @@ fn push_table(text: &mut String, table: &Table) {
     text.push_str("\\toprule\n");
     push_row(text, table.columns.iter().cloned());
     text.push_str("\\midrule\n\\endhead\n\\bottomrule\n\\endfoot\n");
-    for row in table.rows.iter().take(MAX_ROWS) {
+    for row in table.first_rows(MAX_ROWS).0 {
         push_row(text, row.iter().map(Field::shown));
     }
     text.push_str("\\end{longtable}\n}\n");
-    let omitted = table.rows.len().saturating_sub(MAX_ROWS);
-    if omitted > 0 {
-        push_paragraph(
-            text,
-            &format!("and {omitted} more rows: see {}.csv", table.file),
-        );
+    if let Some(more) = table.more(MAX_ROWS) {
+        push_paragraph(text, &more);
     }
     for rule in &table.rules {
         push_paragraph(text, rule);

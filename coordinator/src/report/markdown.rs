@@ -8,7 +8,7 @@ use super::{
 };
 
 /// Rows of a table: a page still loads in a browser; the table's file has them all.
-const MAX_ROWS: usize = 1_000;
+pub const MAX_ROWS: usize = 1_000;
 
 /// The document as GitHub-flavoured Markdown; figures lie beside it as SVG.
 #[must_use]
@@ -66,16 +66,11 @@ fn push_table(text: &mut String, table: &Table, level: u8) {
     push_row(text, table.columns.iter().cloned());
     let rule: Vec<String> = table.columns.iter().map(|_| "---:".to_owned()).collect();
     let _ = writeln!(text, "| {} |", rule.join(" | "));
-    for row in table.rows.iter().take(MAX_ROWS) {
+    for row in table.first_rows(MAX_ROWS).0 {
         push_row(text, row.iter().map(Field::shown));
     }
-    let omitted = table.rows.len().saturating_sub(MAX_ROWS);
-    if omitted > 0 {
-        let _ = write!(
-            text,
-            "\nand {omitted} more rows: see `{}.csv`\n",
-            table.file
-        );
+    if let Some(more) = table.more(MAX_ROWS) {
+        push_paragraph(text, &more);
     }
     for rule in &table.rules {
         push_paragraph(text, rule);

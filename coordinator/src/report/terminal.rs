@@ -13,7 +13,7 @@ use super::{
 };
 
 /// Rows of a table: about two screens; its file has them all.
-const MAX_ROWS: usize = 100;
+pub const MAX_ROWS: usize = 100;
 
 /// Below this width nothing can be laid out.
 const MIN_WIDTH: u16 = 40;
@@ -58,9 +58,7 @@ fn push_block(text: &mut String, block: &Block, width: u16) {
         }
         Block::Table(table) => {
             push_table(text, table, width);
-            let omitted = table.rows.len().saturating_sub(MAX_ROWS);
-            if omitted > 0 {
-                let more = format!("and {omitted} more rows: see {}.csv", table.file);
+            if let Some(more) = table.more(MAX_ROWS) {
                 push_wrapped(text, &more, width.into());
             }
             for rule in &table.rules {
@@ -81,7 +79,7 @@ const RULED_STYLE: TableStyle = UTF8_HORIZONTAL_ONLY
     .content_lines(ContentLineStyle::none());
 
 fn push_table(text: &mut String, table: &DocumentTable, width: u16) {
-    let shown = table.rows.len().min(MAX_ROWS);
+    let shown = table.first_rows(MAX_ROWS).0.len();
     let mut layout = lay_out(table, width, TABLE_STYLE, |cell| cell.to_owned());
     // Three rules and the header; more lines than that mean that cells were wrapped. Then better
     // before an interval than within one, and with rules that say which lines belong together.
@@ -102,7 +100,7 @@ fn lay_out(
     cell: impl Fn(&str) -> String,
 ) -> Table {
     let shown = |field: &Field| cell(&field.shown());
-    let rows = table.rows.iter().take(MAX_ROWS);
+    let rows = table.first_rows(MAX_ROWS).0.iter();
     let mut layout = Table::new();
     layout
         .load_style(style)

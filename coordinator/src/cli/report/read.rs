@@ -1,16 +1,21 @@
 //! Reads what a report is made from. It computes nothing.
 
-use std::{collections::BTreeMap, path::Path};
+use std::{
+    collections::{BTreeMap, HashMap},
+    path::Path,
+    sync::Arc,
+};
 
 use pondersweep_proto::{
     id::{SweepId, TrialId},
     metric::Metric,
+    parameter::ParameterValue,
 };
 
 use crate::{
-    report::{Completeness, CurvePoint, ReportInput, TrialRow},
-    store::{self, Curves, Reader},
-    sweep::SweepTerms,
+    report::{Completeness, CurvePoint, DifficultyPoint, ReportInput, TrialRow},
+    store::{self, Curves, Measurement, Reader, TrialDifficulty},
+    sweep::SweepSpec,
 };
 
 /// How much of a sweep is read.
@@ -18,15 +23,19 @@ use crate::{
 pub(super) enum Depth {
     /// The last evaluation of every trial.
     Results,
-    /// All evaluations on the way there too.
+    /// All evaluations on the way there too, and the last one by difficulty.
     Curves,
 }
 
 /// Trials of a sweep whose curves are read: with a hundred evaluations each they fill a gigabyte.
 const MAX_CURVES: usize = 50_000;
 
-/// The points of every trial's curve, by step.
-type Points = BTreeMap<TrialId, BTreeMap<u64, CurvePoint>>;
+/// What is read of trials beyond their last evaluation.
+#[derive(Default)]
+struct Details {
+    curves: HashMap<TrialId, BTreeMap<u64, CurvePoint>>,
+    difficulties: HashMap<TrialId, Vec<DifficultyPoint>>,
+}
 
 /// # Errors
 /// There is no such sweep, or the database cannot be read.
@@ -37,25 +46,24 @@ pub(super) async fn read(
 ) -> anyhow::Result<ReportInput> {
     let mut reader = Reader::open(database).await?;
     let sweep_id = reader.find_sweep(sweep).await?;
-    let terms = reader.spec(sweep_id).await?.terms().clone();
-    let results = reader.trial_results(sweep_id).await?;
-    let mut points = match depth {
-        Depth::Curves if results.len() <= MAX_CURVES => points(&mut reader, sweep_id).await?,
-        Depth::Curves => {
+    let spec = reader.spec(sweep_id).await?;
+    let measurements = reader.measurements(sweep_id).await?;
+    let mut trials = trial_rows(&spec, &measurements);
+    if depth == Depth::Curves {
+        if trials.len() > MAX_CURVES {
             eprintln!("learning curves are left out: more than {MAX_CURVES} trials");
-            Points::new()
+        } else {
+            let first = reader.first_trial(sweep_id).await?;
+            let mut details = Details::read(&mut reader, sweep_id).await?;
+            for (row, measurement) in trials.iter_mut().zip(&measurements) {
+                details.give(TrialId(first.0 + measurement.trial_index), row);
+            }
         }
-        Depth::Results => Points::new(),
-    };
-    let trials = results.iter().map(|result| {
-        let curve = points.remove(&result.trial_id).unwrap_or_default();
-        trial_row(result, &terms, curve.into_values().collect())
-    });
-    let trials = trials.collect();
+    }
     let stored = reader.completeness(sweep_id).await?;
     Ok(ReportInput {
         sweep_id,
-        terms,
+        terms: spec.terms().clone(),
         trials,
         completeness: completeness(&stored),
         binaries: stored.binaries,
@@ -63,49 +71,87 @@ pub(super) async fn read(
     })
 }
 
-async fn points(reader: &mut Reader, sweep_id: SweepId) -> anyhow::Result<Points> {
-    let mut points = Points::new();
-    let accuracy = reader.curves(sweep_id, Metric::AccuracyInterpolation);
-    set(&mut points, accuracy.await?, |point, value| {
-        point.accuracy = Some(value);
-    });
-    let steps = reader.curves(sweep_id, Metric::PonderStepsInterpolation);
-    set(&mut points, steps.await?, |point, value| {
-        point.ponder_steps = Some(value);
-    });
-    Ok(points)
-}
+impl Details {
+    async fn read(reader: &mut Reader, sweep_id: SweepId) -> anyhow::Result<Self> {
+        let mut details = Self::default();
+        let accuracy = reader.curves(sweep_id, Metric::AccuracyInterpolation);
+        details.add_curves(accuracy.await?, |point, value| {
+            point.accuracy = Some(value);
+        });
+        let steps = reader.curves(sweep_id, Metric::PonderStepsInterpolation);
+        details.add_curves(steps.await?, |point, value| {
+            point.ponder_steps = Some(value);
+        });
+        for difficulty in reader.difficulties(sweep_id).await? {
+            let points = details.difficulties.entry(difficulty.trial_id).or_default();
+            points.push(difficulty_point(&difficulty));
+        }
+        Ok(details)
+    }
 
-fn set(points: &mut Points, curves: Curves, set: impl Fn(&mut CurvePoint, f64)) {
-    for (trial_id, observations) in curves {
-        let curve = points.entry(trial_id).or_default();
-        for observation in observations {
-            let empty = CurvePoint {
-                step: observation.step,
-                accuracy: None,
-                ponder_steps: None,
-            };
-            let point = curve.entry(observation.step).or_insert(empty);
-            set(point, observation.value);
+    fn add_curves(&mut self, curves: Curves, set: impl Fn(&mut CurvePoint, f64)) {
+        for (trial_id, observations) in curves {
+            let curve = self.curves.entry(trial_id).or_default();
+            for observation in observations {
+                let empty = CurvePoint {
+                    step: observation.step,
+                    accuracy: None,
+                    ponder_steps: None,
+                };
+                let point = curve.entry(observation.step).or_insert(empty);
+                set(point, observation.value);
+            }
         }
     }
+
+    fn give(&mut self, trial_id: TrialId, row: &mut TrialRow) {
+        let curve = self.curves.remove(&trial_id).unwrap_or_default();
+        row.curve = curve.into_values().collect();
+        row.difficulty = self.difficulties.remove(&trial_id).unwrap_or_default();
+    }
 }
 
-fn trial_row(result: &store::TrialResult, terms: &SweepTerms, curve: Vec<CurvePoint>) -> TrialRow {
-    let value = |axis: &crate::sweep::Axis| {
-        let value = result.configuration.parameter(axis.parameter);
-        value.expect("a swept parameter has a value in every configuration")
-    };
-    TrialRow {
-        values: terms.axes.iter().map(value).collect(),
-        replicate: result.replicate,
-        outcome: result.outcome,
-        metrics: result.metrics.iter().collect::<BTreeMap<Metric, f64>>(),
-        seconds: result.seconds.unwrap_or_default(),
-        attempts: result.attempts.0,
-        curve,
-        difficulty: Vec::new(),
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "samples are far fewer than 2^53"
+)]
+fn difficulty_point(difficulty: &TrialDifficulty) -> DifficultyPoint {
+    let bucket = &difficulty.bucket;
+    DifficultyPoint {
+        first_nonzeros: bucket.first_nonzeros,
+        last_nonzeros: bucket.last_nonzeros,
+        accuracy: bucket.correct as f64 / bucket.examples as f64,
+        ponder_steps: bucket.ponder_steps as f64 / bucket.examples as f64,
     }
+}
+
+/// The trials as a report takes them, the values of each configuration made once.
+fn trial_rows(spec: &SweepSpec, measurements: &[Measurement]) -> Vec<TrialRow> {
+    let configurations = usize::try_from(spec.configurations()).expect("MAX_TRIALS fits");
+    let mut values: Vec<Option<Arc<[ParameterValue]>>> = vec![None; configurations];
+    let row = |measurement: &Measurement| {
+        let (configuration, replicate) = spec.place(measurement.trial_index);
+        let index = usize::try_from(configuration).expect("it is one of them");
+        let values = values[index].get_or_insert_with(|| values_of(spec, configuration));
+        TrialRow {
+            values: Arc::clone(values),
+            replicate,
+            outcome: measurement.outcome,
+            metrics: measurement.metrics().collect(),
+            curve: Vec::new(),
+            difficulty: Vec::new(),
+        }
+    };
+    measurements.iter().map(row).collect()
+}
+
+/// The value of a configuration on every axis.
+fn values_of(spec: &SweepSpec, configuration: u64) -> Arc<[ParameterValue]> {
+    let axes = spec.terms().axes.iter();
+    let positions = spec.positions(configuration);
+    axes.zip(positions)
+        .map(|(axis, position)| axis.values[position].clone())
+        .collect()
 }
 
 fn completeness(stored: &store::Completeness) -> Completeness {

@@ -39,6 +39,7 @@ impl Analysis {
             file: file.to_owned(),
             columns: self.columns.clone(),
             rows: self.rows.clone(),
+            left_out: 0,
             rules: self.notes.clone(),
         }
     }

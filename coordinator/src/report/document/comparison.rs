@@ -49,7 +49,7 @@ impl Reported<'_> {
     /// The trials of a cell.
     pub(super) fn trials_of<'a>(&'a self, cell: &'a CellRow) -> impl Iterator<Item = &'a TrialRow> {
         let trials = self.input.trials.iter();
-        trials.filter(|trial| trial.values == cell.values)
+        trials.filter(|trial| *trial.values == *cell.values)
     }
 
     /// `lambda_p = 0.3 (best of 9)`.
@@ -88,6 +88,7 @@ pub(super) fn figure_1(sweeps: &[Reported<'_>], bootstrap_seed: u64) -> Option<T
         file: "figure_1".to_owned(),
         columns: columns(),
         rows,
+        left_out: 0,
         rules: rules(sweeps),
     })
 }

@@ -141,6 +141,7 @@ fn end_points(sweeps: &[Reported<'_>], bootstrap_seed: u64) -> Table {
             .map(String::from)
             .into(),
         rows,
+        left_out: 0,
         rules: vec![
             "measured: millions of forward passes, mean over seeds [95 % percentile bootstrap]. paper: the \
              end points of its Figure 1c, in its own units: compare the ratios."

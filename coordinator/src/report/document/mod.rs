@@ -64,6 +64,8 @@ pub struct Table {
     pub columns: Vec<String>,
     /// A field for each column.
     pub rows: Vec<Vec<Field>>,
+    /// Rows that are left out, after those that are here.
+    pub left_out: usize,
     /// How its numbers were made, one sentence each.
     pub rules: Vec<String>,
 }
@@ -98,6 +100,26 @@ impl Document {
 
     fn blocks(&self) -> impl Iterator<Item = &Block> {
         self.sections.iter().flat_map(|section| &section.blocks)
+    }
+}
+
+impl Table {
+    /// The rows that a format with so many shows, and how many it leaves out.
+    pub(super) fn first_rows(&self, most: usize) -> (&[Vec<Field>], usize) {
+        let shown = &self.rows[..self.rows.len().min(most)];
+        (shown, self.rows.len() - shown.len() + self.left_out)
+    }
+
+    /// Where the rows are that a format leaves out; `None` if it shows all.
+    pub(super) fn more(&self, most: usize) -> Option<String> {
+        let (_, left_out) = self.first_rows(most);
+        let words = || {
+            format!(
+                "and {left_out} more rows: {}.csv of `--out` has them all",
+                self.file
+            )
+        };
+        (left_out > 0).then(words)
     }
 }
 

@@ -81,6 +81,7 @@ pub(super) fn parameter_tables(report: &Report) -> Vec<Table> {
             rows: rows
                 .map(|(label, row)| columns.fields(vec![Field::Text(label)], &row.sensitivity))
                 .collect(),
+            left_out: 0,
             rules: Vec::new(),
         }
     });
@@ -105,6 +106,7 @@ pub(super) fn cell_table(report: &Report) -> Option<Table> {
         file: "cells".to_owned(),
         columns: columns.header(names.collect()),
         rows: rows.collect(),
+        left_out: report.cells_left_out,
         rules: Vec::new(),
     };
     (!table.rows.is_empty()).then_some(table)
@@ -112,9 +114,11 @@ pub(super) fn cell_table(report: &Report) -> Option<Table> {
 
 impl Columns {
     fn of(report: &Report) -> Self {
-        let any = |test: fn(&Sensitivity) -> bool| {
-            report.cells.iter().any(|cell| test(&cell.sensitivity))
-        };
+        // Of all trials, also where the cells are only the first ones.
+        let by_value = report.parameters.iter().flat_map(|table| &table.rows);
+        let by_value = by_value.map(|row| &row.sensitivity);
+        let rows = by_value.chain(report.cells.iter().map(|cell| &cell.sensitivity));
+        let any = |test: fn(&Sensitivity) -> bool| rows.clone().any(test);
         Self {
             extrapolation: any(|cell| cell.accuracy_extrapolation.is_some()),
             infeasible: any(|cell| cell.infeasible > 0),

@@ -109,16 +109,12 @@ fn push_table(text: &mut String, table: &Table) {
         let _ = write!(text, "<th scope=\"col\">{}</th>", escaped(column));
     }
     text.push_str("</tr></thead>\n<tbody>\n");
-    for row in table.rows.iter().take(MAX_ROWS) {
+    for row in table.first_rows(MAX_ROWS).0 {
         push_row(text, row);
     }
     text.push_str("</tbody>\n</table>\n</div>\n");
-    let omitted = table.rows.len().saturating_sub(MAX_ROWS);
-    if omitted > 0 {
-        push_rule(
-            text,
-            &format!("and {omitted} more rows: see {}.csv", table.file),
-        );
+    if let Some(more) = table.more(MAX_ROWS) {
+        push_rule(text, &more);
     }
     for rule in &table.rules {
         push_rule(text, rule);

@@ -29,6 +29,15 @@ statements! {
 pub type Curves = HashMap<TrialId, Vec<Observation>>;
 
 impl Reader {
+    /// The first trial of a sweep; the others follow it without a gap.
+    ///
+    /// # Errors
+    /// There is no such sweep, or the disk failed.
+    pub async fn first_trial(&mut self, sweep_id: SweepId) -> Result<TrialId, ReadError> {
+        let (first, _) = trial_range(&mut self.connection, sweep_id).await?;
+        Ok(TrialId(first.unsigned_abs()))
+    }
+
     /// A metric during the training of every trial of a sweep that succeeded.
     ///
     /// # Errors
