@@ -8,6 +8,7 @@ mod clock;
 pub mod coordinator;
 pub mod driver;
 mod grpc;
+pub mod launch;
 pub mod metrics;
 pub mod protection;
 pub mod report;

@@ -1,6 +1,6 @@
 //! The worker's command line, shared by `pondersweep worker` and the lean `pondersweep-worker`.
 
-use std::{num::NonZeroU32, process::ExitCode, time::Duration};
+use std::{num::NonZeroU32, path::PathBuf, process::ExitCode, time::Duration};
 
 use clap::Args;
 use pondersweep_proto::id::SweepId;
@@ -124,6 +124,9 @@ pub struct WorkerArgs {
         value_name = "SECONDS"
     )]
     connect_timeout: u64,
+    /// Write this file with every heartbeat, for whoever watches over the worker
+    #[arg(long, env = "PONDERSWEEP_ALIVE_FILE", value_name = "PATH")]
+    alive_file: Option<PathBuf>,
     /// Stop when standard input closes, so that the worker never outlives whoever started it
     #[arg(long, hide = true)]
     stop_with_stdin: bool,
@@ -141,6 +144,7 @@ impl WorkerArgs {
             exit_when_idle: self.exit_when_idle,
             grace: Duration::from_secs(self.grace),
             connect_timeout: Duration::from_secs(self.connect_timeout),
+            alive_file: self.alive_file.clone(),
         })
     }
 

@@ -10,7 +10,7 @@ mod heartbeat;
 mod held;
 mod slot;
 
-use std::time::Duration;
+use std::{path::PathBuf, time::Duration};
 
 use pondersweep_proto::{error::LeaseError, id::SweepId};
 use tokio::task::JoinSet;
@@ -47,6 +47,8 @@ pub struct SessionOptions {
     pub grace: Duration,
     /// How long the first contact may take.
     pub connect_timeout: Duration,
+    /// A file that is written with every heartbeat.
+    pub alive_file: Option<PathBuf>,
 }
 
 /// A device and how much it does at once.
@@ -124,7 +126,12 @@ async fn live(
     tracing::info!(%worker_id, %device, slots, "registered");
 
     let held = Held::default();
-    let heartbeat = heartbeat::spawn(client.clone(), held.clone(), lease_duration);
+    let heartbeat = heartbeat::spawn(
+        client.clone(),
+        held.clone(),
+        lease_duration,
+        options.alive_file.clone(),
+    );
     let device = DeviceSlots { device, slots };
     let outcome = run_slots(&client, &held, device, &options, &stop).await;
     heartbeat.abort();

@@ -7,6 +7,7 @@ use pondersweep_worker::{cli::trust_exit_code, interrupt::EXIT_INTERRUPTED, trus
 
 use crate::{
     driver::DriverError,
+    launch::LedgerError,
     store::{CommitError, DatabaseError, OpenError, ReadError, RestoreError, TokenError},
     sweep::SweepFileError,
 };
@@ -87,6 +88,9 @@ fn code_of_cause(cause: &(dyn std::error::Error + 'static)) -> Option<u8> {
     }
     if let Some(error) = cause.downcast_ref::<TokenError>() {
         return code_of_token(error);
+    }
+    if let Some(LedgerError::Unknown(_) | LedgerError::Ambiguous(..)) = cause.downcast_ref() {
+        return Some(NOT_FOUND);
     }
     if let Some(error) = cause.downcast_ref::<OpenError>() {
         return match error {

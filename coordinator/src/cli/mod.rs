@@ -6,6 +6,7 @@ mod connect;
 mod exit;
 mod explain;
 mod export;
+mod launch;
 mod list;
 mod output;
 mod plan;
@@ -85,6 +86,8 @@ enum Command {
     #[command(subcommand)]
     Tls(tls::TlsCommand),
     #[command(subcommand)]
+    Launch(launch::LaunchCommand),
+    #[command(subcommand)]
     Bench(bench::BenchCommand),
 }
 
@@ -138,6 +141,7 @@ async fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         Command::Trial(command) => trial::run(command).await,
         Command::Token(command) => token::run(command).await,
         Command::Tls(command) => tls::run(command),
+        Command::Launch(command) => launch::run(command).await,
         Command::Bench(command) => bench::run(command).await,
     }
 }

@@ -238,7 +238,7 @@ impl Slot {
         tracing::info!(?outcome, seconds, "trained");
         let finished = self
             .client
-            .finish(token, outcome, &[], seconds, breakdown)
+            .finish_with(token, outcome, &[], seconds, breakdown)
             .await;
         if finished.is_ok() {
             tracing::info!("acknowledged");
