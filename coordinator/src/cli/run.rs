@@ -94,7 +94,7 @@ pub(super) async fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
          hint: `pondersweep explain {sweep_id}` shows what failed; this command, given again, goes on"
     );
     args.report
-        .print(&args.database.db, &sweep_id.to_string())
+        .print(&args.database.db, &[sweep_id.to_string()])
         .await?;
     if counts.failed > 0 {
         eprintln!(

@@ -30,7 +30,7 @@ pub use error::{CommitError, DatabaseError, OpenError, ReadError, RestoreError};
 pub(crate) use floor::CommitFloor;
 pub use name::UnknownName;
 pub use read::{
-    AttemptCounts, AttemptDetail, CellResult, Completeness, Configuration, Deaths, Event,
+    AttemptCounts, AttemptDetail, CellResult, Completeness, Configuration, Curves, Deaths, Event,
     ForwardPasses, Measurement, Metrics, Producer, Reader, RecordedTrial, Rows, SweepDigest,
     SweepFingerprint, SweepSummary, TrialBlocks, TrialDetail, TrialDifficulty, TrialHalting,
     TrialResult, Troubles, Value,

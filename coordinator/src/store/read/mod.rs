@@ -7,6 +7,7 @@ mod cell;
 mod column;
 mod completeness;
 mod configuration;
+mod curve;
 mod digest;
 mod fingerprint;
 mod measurement;
@@ -26,6 +27,7 @@ pub use breakdown::{ForwardPasses, TrialDifficulty, TrialHalting};
 pub use cell::CellResult;
 pub use completeness::Completeness;
 pub use configuration::Configuration;
+pub use curve::Curves;
 pub use digest::SweepDigest;
 pub use fingerprint::{Producer, SweepFingerprint, TrialBlocks};
 pub use measurement::Measurement;
@@ -64,6 +66,7 @@ pub(super) fn statements() -> impl Iterator<Item = &'static str> {
         cell::STATEMENTS,
         completeness::STATEMENTS,
         configuration::STATEMENTS,
+        curve::STATEMENTS,
         digest::STATEMENTS,
         measurement::STATEMENTS,
         fingerprint::STATEMENTS,
