@@ -225,6 +225,21 @@ impl Client {
         outcome: Outcome,
         observations: &[Observation],
         seconds: f64,
+    ) -> Result<(), LeaseError> {
+        self.finish_with(token, outcome, observations, seconds, None)
+            .await
+    }
+
+    /// As [`Self::finish`], with the last evaluation broken down, if the attempt succeeded.
+    ///
+    /// # Errors
+    /// As [`Self::report`].
+    pub async fn finish_with(
+        &self,
+        token: LeaseToken,
+        outcome: Outcome,
+        observations: &[Observation],
+        seconds: f64,
         breakdown: Option<&Breakdown>,
     ) -> Result<(), LeaseError> {
         let unspecified = wire::Cause::Unspecified;

@@ -213,7 +213,7 @@ impl Slot {
             let breakdown = breakdown.filter(|_| outcome == Outcome::Succeeded);
             let finished = self
                 .client
-                .finish(
+                .finish_with(
                     token,
                     outcome,
                     &[],
