@@ -89,7 +89,7 @@ impl Driver {
         })
     }
 
-    fn view(&self, entry: &SweepEntry) -> SweepView {
+    pub(super) fn view(&self, entry: &SweepEntry) -> SweepView {
         let unknown = "every stored sweep is enqueued";
         SweepView {
             sweep_id: entry.sweep_id,

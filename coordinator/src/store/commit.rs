@@ -23,7 +23,10 @@ use super::{
     record::{Batch, WorkerRecord},
     statement::statements,
 };
-use crate::scheduler::{Baseline, Change, Ending, Record, SweepState, TrialState};
+use crate::{
+    scheduler::{Baseline, Change, Ending, Record, SweepState, TrialState},
+    trust::TokenId,
+};
 use bulk::{ROWS_OF_A_STATEMENT, is_smooth};
 pub(super) use event::Event;
 
@@ -31,9 +34,9 @@ statements! {
     UPSERT_WORKER = "
         INSERT INTO worker (
             worker_id, host, process_id, device, backend, version, binary_sha256, slots,
-            registered_at_ms
+            registered_at_ms, token_id
         )
-        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
         ON CONFLICT (worker_id) DO UPDATE SET
             host = excluded.host, process_id = excluded.process_id, device = excluded.device,
             backend = excluded.backend, version = excluded.version,
@@ -157,7 +160,8 @@ impl Writer<'_> {
             .bind(&worker.version)
             .bind(&worker.binary_sha256)
             .bind(worker.slots)
-            .bind(self.at_ms);
+            .bind(self.at_ms)
+            .bind(worker.token_id.as_ref().map(TokenId::as_str));
         self.run(upsert, || format!("worker {}", worker.worker_id))
             .await?;
         self.events.push(Event {

@@ -10,6 +10,7 @@ use pondersweep_proto::{
 use crate::{
     scheduler::{Baseline, Change, Checkpoint, Process, RestoredTrial, SweepState},
     sweep::SweepSpec,
+    trust::TokenId,
 };
 
 /// What a worker says of itself.
@@ -31,6 +32,8 @@ pub struct WorkerRecord {
     pub binary_sha256: String,
     /// Trials it can train at once.
     pub slots: u32,
+    /// The token it registered with; no other speaks for it. `None` where none was asked for.
+    pub token_id: Option<TokenId>,
 }
 
 impl WorkerRecord {

@@ -169,6 +169,7 @@ pub(super) fn worker(worker_id: &str) -> WorkerRecord {
         version: "0.1.0".into(),
         binary_sha256: "ab".repeat(32),
         slots: 8,
+        token_id: None,
     }
 }
 

@@ -8,6 +8,7 @@ mod column;
 mod completeness;
 mod configuration;
 mod digest;
+mod measurement;
 mod query;
 mod result;
 mod sweep;
@@ -24,6 +25,7 @@ pub use cell::CellResult;
 pub use completeness::Completeness;
 pub use configuration::Configuration;
 pub use digest::SweepDigest;
+pub use measurement::Measurement;
 pub use query::{Rows, Value};
 pub use result::{Metrics, TrialResult};
 pub use sweep::SweepSummary;
@@ -35,7 +37,7 @@ use super::{error::OpenError, open};
 /// A read-only view of a database.
 #[derive(Debug)]
 pub struct Reader {
-    connection: SqliteConnection,
+    pub(super) connection: SqliteConnection,
 }
 
 impl Reader {
@@ -59,6 +61,7 @@ pub(super) fn statements() -> impl Iterator<Item = &'static str> {
         completeness::STATEMENTS,
         configuration::STATEMENTS,
         digest::STATEMENTS,
+        measurement::STATEMENTS,
         result::STATEMENTS,
         sweep::STATEMENTS,
         trial::STATEMENTS,

@@ -8,3 +8,4 @@ mod disk;
 mod open;
 mod read;
 mod schema;
+mod token;

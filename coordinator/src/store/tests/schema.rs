@@ -7,7 +7,7 @@ use pondersweep_proto::{metric::Metric, parameter::Parameter};
 use sqlx::{AssertSqlSafe, Column, Executor, Row, SqlSafeStr, Statement};
 
 use super::super::{
-    Store, checkpoint, commit, create, floor, open, read, restore, testing::Fixture,
+    Store, checkpoint, commit, create, floor, open, read, restore, testing::Fixture, token,
 };
 
 #[tokio::test]
@@ -19,6 +19,7 @@ async fn every_statement_of_the_program_fits_the_schema() {
         checkpoint::STATEMENTS,
         restore::STATEMENTS,
         floor::STATEMENTS,
+        token::STATEMENTS,
     ];
     let statements: Vec<&str> = written
         .into_iter()

@@ -78,7 +78,8 @@ fn on_thread<T: Send + 'static>(
 ) -> oneshot::Receiver<T> {
     let (sender, receiver) = oneshot::channel();
     // The slot may have left already, on a stop; then nobody needs the answer.
-    let run = move || drop(sender.send(compute()));
+    let span = tracing::Span::current();
+    let run = move || drop(sender.send(span.in_scope(compute)));
     let spawned = thread::Builder::new().name("train".into()).spawn(run);
     spawned.expect("a worker can start one thread a slot");
     receiver
