@@ -40,3 +40,7 @@ mod services;
 mod storage;
 #[path = "system/tidy.rs"]
 mod tidy;
+#[path = "system/trust.rs"]
+mod trust;
+#[path = "system/trust_tls.rs"]
+mod trust_tls;

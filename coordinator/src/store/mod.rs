@@ -20,6 +20,7 @@ mod read;
 mod record;
 mod restore;
 mod statement;
+mod token;
 
 use std::path::Path;
 
@@ -29,10 +30,12 @@ pub use error::{CommitError, DatabaseError, OpenError, ReadError, RestoreError};
 pub(crate) use floor::CommitFloor;
 pub use name::UnknownName;
 pub use read::{
-    AttemptCounts, AttemptDetail, CellResult, Completeness, Configuration, Deaths, Event, Metrics,
-    Reader, Rows, SweepDigest, SweepSummary, TrialDetail, TrialResult, Troubles, Value,
+    AttemptCounts, AttemptDetail, CellResult, Completeness, Configuration, Deaths, Event,
+    ForwardPasses, Measurement, Metrics, Reader, Rows, SweepDigest, SweepSummary, TrialDetail,
+    TrialDifficulty, TrialHalting, TrialResult, Troubles, Value,
 };
 pub use record::{AttemptReport, Batch, Restored, RestoredSweep, StoredSweep, WorkerRecord};
+pub use token::{TokenAdministration, TokenError};
 
 use lock::WriterLock;
 
