@@ -109,7 +109,7 @@ async fn live(
     tracing::info!(%worker_id, %device, slots, "registered");
 
     let held = Held::default();
-    let heartbeat = heartbeat::spawn(client.clone(), held.clone(), lease_duration);
+    let heartbeat = heartbeat::spawn(client.clone(), held.clone(), lease_duration, stop.clone());
     let device = DeviceSlots { device, slots };
     let outcome = run_slots(&client, &held, device, &options, &stop).await;
     heartbeat.abort();

@@ -159,6 +159,10 @@ impl Sweeps {
         Ok(unwrap(self.0.list_sweeps(wire::ListSweepsRequest {}).await)?.sweeps)
     }
 
+    pub(super) async fn workers(&mut self) -> Result<Vec<wire::WorkerStatus>, SweepError> {
+        Ok(unwrap(self.0.list_workers(wire::ListWorkersRequest {}).await)?.workers)
+    }
+
     pub(super) async fn pause(&mut self, sweep: &str) -> Result<wire::Sweep, SweepError> {
         unwrap(
             self.0

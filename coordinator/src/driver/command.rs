@@ -73,8 +73,13 @@ pub enum LeaseRequest {
         /// Only trials that can be trained beside this one, which the worker holds.
         beside: Option<LeaseToken>,
     },
-    /// A fresh term for each, and how many updates each has done.
-    Renew(Vec<(LeaseToken, u64)>),
+    /// A fresh term for each lease.
+    Renew {
+        /// The leases, and how many updates each has done.
+        leases: Vec<(LeaseToken, u64)>,
+        /// The worker takes nothing more.
+        draining: bool,
+    },
     /// Observations of a running attempt.
     Report {
         /// Whose.

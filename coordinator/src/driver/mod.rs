@@ -152,6 +152,8 @@ impl Driver {
         let mut round = Round {
             batch: Batch {
                 at_ms: clock::now_ms(),
+                lease_duration_ms: u64::try_from(self.lease_duration.as_millis())
+                    .unwrap_or(u64::MAX),
                 ..Batch::default()
             },
             ..Round::default()
@@ -172,6 +174,7 @@ impl Driver {
             self.apply(command, now, &mut round).await?;
         }
         round.batch.changes = self.scheduler.take_changes();
+        round.batch.sightings = self.roster.sightings(now);
         if !round.batch.is_empty() {
             let started = clock::now();
             self.store.commit(&round.batch).await?;
@@ -241,7 +244,7 @@ impl Driver {
                 request,
                 reply,
             } => {
-                let answer = match self.roster.heard_from(&worker_id, now) {
+                let answer = match self.roster.heard_from(&worker_id, &request, now) {
                     Ok(()) => self.serve_worker(&worker_id, request, now, &mut round.batch),
                     Err(unknown) => Err(unknown),
                 };

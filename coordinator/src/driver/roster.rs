@@ -1,8 +1,8 @@
 //! Which workers are known, when each was last heard of, and how far their leases are. Kept in
-//! memory: only who a worker is goes to the database.
+//! memory: who a worker is goes to the database, and every few seconds who was heard of.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     time::{Duration, Instant},
 };
 
@@ -11,52 +11,102 @@ use pondersweep_proto::{
     id::{LeaseToken, TrialId, WorkerId},
 };
 
-use crate::{scheduler::Change, store::WorkerRecord};
+use super::command::LeaseRequest;
+use crate::{
+    scheduler::Change,
+    store::{RECORD_SIGHTINGS_EVERY, Sighting, WorkerRecord, WorkerState},
+};
 
 /// The workers and the progress of what they hold.
 pub(super) struct Roster {
-    /// When each was last heard of; never, for one known only from before a restart.
-    last_heard: HashMap<WorkerId, Option<Instant>>,
+    workers: HashMap<WorkerId, Presence>,
+    /// Who was heard of since sightings were last recorded.
+    heard: HashSet<WorkerId>,
+    /// When sightings are recorded next; at once, after a worker changed its state.
+    record_at: Option<Instant>,
     /// Updates done by the live attempt of a trial, as last reported.
     updates_done: HashMap<TrialId, u64>,
     lease_duration: Duration,
 }
 
+/// What is known of a worker's presence.
+#[derive(Clone, Copy, Debug, Default)]
+struct Presence {
+    /// When it was last heard of; never, for one known only from before a restart.
+    last_heard: Option<Instant>,
+    state: WorkerState,
+}
+
 impl Roster {
     /// The workers a database knows.
     pub(super) fn restore(workers: Vec<WorkerRecord>, lease_duration: Duration) -> Self {
-        let last_heard = workers
-            .into_iter()
-            .map(|worker| (worker.worker_id, None))
-            .collect();
+        let workers = workers.into_iter();
         Self {
-            last_heard,
+            workers: workers
+                .map(|worker| (worker.worker_id, Presence::default()))
+                .collect(),
+            heard: HashSet::new(),
+            record_at: None,
             updates_done: HashMap::new(),
             lease_duration,
         }
     }
 
-    /// Makes a worker known.
+    /// Makes a worker known. That it was heard of is recorded with what it says of itself.
     pub(super) fn register(&mut self, worker: &WorkerRecord, now: Instant) {
-        self.last_heard.insert(worker.worker_id.clone(), Some(now));
+        let presence = Presence {
+            last_heard: Some(now),
+            state: WorkerState::Working,
+        };
+        self.workers.insert(worker.worker_id.clone(), presence);
     }
 
-    /// Notes a sign of life.
+    /// Notes a sign of life, and what it tells of the worker's plans.
     pub(super) fn heard_from(
         &mut self,
         worker_id: &WorkerId,
+        request: &LeaseRequest,
         now: Instant,
     ) -> Result<(), LeaseError> {
-        let known = self.last_heard.get_mut(worker_id);
-        let last = known.ok_or_else(|| LeaseError::UnknownWorker(worker_id.to_string()))?;
-        *last = Some(now);
+        let known = self.workers.get_mut(worker_id);
+        let presence = known.ok_or_else(|| LeaseError::UnknownWorker(worker_id.to_string()))?;
+        let state = state_told_by(request).unwrap_or(presence.state);
+        if state != presence.state {
+            self.record_at = Some(now);
+        }
+        *presence = Presence {
+            last_heard: Some(now),
+            state,
+        };
+        if !self.heard.contains(worker_id) {
+            self.heard.insert(worker_id.clone());
+        }
         Ok(())
+    }
+
+    /// The workers to record as heard of: everybody who was, every few seconds and whenever one
+    /// changed its state. Rarely, since each is a row that is written.
+    pub(super) fn sightings(&mut self, now: Instant) -> Vec<Sighting> {
+        if self.heard.is_empty() {
+            return Vec::new();
+        }
+        if now < *self.record_at.get_or_insert(now) {
+            return Vec::new();
+        }
+        self.record_at = Some(now + RECORD_SIGHTINGS_EVERY);
+        let heard = std::mem::take(&mut self.heard).into_iter();
+        let sighting = |worker_id: WorkerId| Sighting {
+            state: self.workers[&worker_id].state,
+            worker_id,
+        };
+        heard.map(sighting).collect()
     }
 
     /// Workers heard of within one lease term.
     pub(super) fn alive(&self, now: Instant) -> u32 {
         let recent = |last: &&Instant| now.saturating_duration_since(**last) <= self.lease_duration;
-        let alive = self.last_heard.values().flatten().filter(recent).count();
+        let heard = self.workers.values().filter_map(|worker| worker.last_heard.as_ref());
+        let alive = heard.filter(recent).count();
         u32::try_from(alive).unwrap_or(u32::MAX)
     }
 
@@ -82,5 +132,90 @@ impl Roster {
                 self.updates_done.remove(&token.trial_id);
             }
         }
+    }
+}
+
+/// What a request tells of a worker's plans.
+const fn state_told_by(request: &LeaseRequest) -> Option<WorkerState> {
+    match request {
+        LeaseRequest::Acquire { .. } | LeaseRequest::Renew { draining: false, .. } => {
+            Some(WorkerState::Working)
+        }
+        LeaseRequest::Renew { draining: true, .. } => Some(WorkerState::Draining),
+        LeaseRequest::Drain => Some(WorkerState::Left),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{clock, store::MachineRecord};
+
+    const TERM: Duration = Duration::from_secs(30);
+
+    fn roster(now: Instant) -> (Roster, WorkerId) {
+        let worker_id: WorkerId = "w".parse().unwrap();
+        let worker = WorkerRecord {
+            worker_id: worker_id.clone(),
+            host: "host".into(),
+            process_id: 1,
+            device: "cpu".into(),
+            backend: "flex".into(),
+            version: "0".into(),
+            binary_sha256: "ab".into(),
+            slots: 1,
+            machine: MachineRecord::default(),
+        };
+        let mut roster = Roster::restore(Vec::new(), TERM);
+        roster.register(&worker, now);
+        (roster, worker_id)
+    }
+
+    const fn beat(draining: bool) -> LeaseRequest {
+        LeaseRequest::Renew {
+            leases: Vec::new(),
+            draining,
+        }
+    }
+
+    fn states(sightings: &[Sighting]) -> Vec<WorkerState> {
+        sightings.iter().map(|seen| seen.state).collect()
+    }
+
+    #[test]
+    fn a_worker_that_beats_often_is_recorded_every_few_seconds() {
+        let mut now = clock::now();
+        let (mut roster, worker_id) = roster(now);
+        assert_eq!(roster.sightings(now), []);
+        let mut recorded = 0;
+        for _ in 0..100 {
+            now += RECORD_SIGHTINGS_EVERY / 10;
+            roster.heard_from(&worker_id, &beat(false), now).unwrap();
+            recorded += roster.sightings(now).len();
+        }
+        assert_eq!(recorded, 10);
+        // And one that falls silent is not recorded again.
+        now += 3 * RECORD_SIGHTINGS_EVERY;
+        recorded = roster.sightings(now).len();
+        assert!(recorded <= 1);
+        assert_eq!(roster.sightings(now + TERM), []);
+    }
+
+    #[test]
+    fn a_worker_that_is_about_to_leave_is_recorded_at_once() {
+        let now = clock::now();
+        let (mut roster, worker_id) = roster(now);
+        let mut hear = |request: LeaseRequest| {
+            roster.heard_from(&worker_id, &request, now).unwrap();
+            states(&roster.sightings(now))
+        };
+        assert_eq!(hear(beat(false)), [WorkerState::Working]);
+        assert_eq!(hear(beat(false)), []);
+        assert_eq!(hear(beat(true)), [WorkerState::Draining]);
+        assert_eq!(hear(beat(true)), []);
+        assert_eq!(hear(LeaseRequest::Drain), [WorkerState::Left]);
+        // One that comes back works again.
+        assert_eq!(hear(beat(false)), [WorkerState::Working]);
     }
 }

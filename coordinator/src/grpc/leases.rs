@@ -21,7 +21,7 @@ use crate::{
     checkpoint::Blobs,
     driver::{DriverHandle, FinishReport, Grant, LeaseRequest},
     scheduler::Finish,
-    store::WorkerRecord,
+    store::{MachineRecord, WorkerRecord},
 };
 
 /// A worker that got nothing asks again after this: short enough that a new sweep starts at once,
@@ -114,7 +114,11 @@ impl Leases for LeaseService {
         &self,
         request: Request<wire::RenewRequest>,
     ) -> Result<Response<wire::RenewResponse>, Status> {
-        let wire::RenewRequest { worker_id, leases } = request.into_inner();
+        let wire::RenewRequest {
+            worker_id,
+            leases,
+            draining,
+        } = request.into_inner();
         if leases.len() > MAX_RENEWALS {
             return Err(malformed("too many leases in one renewal"));
         }
@@ -122,7 +126,11 @@ impl Leases for LeaseService {
             .into_iter()
             .map(|lease| Ok((token(lease.token)?, lease.updates_done)))
             .collect();
-        let Grant::Lost(lost) = self.ask(&worker_id, LeaseRequest::Renew(leases?)).await? else {
+        let renew = LeaseRequest::Renew {
+            leases: leases?,
+            draining,
+        };
+        let Grant::Lost(lost) = self.ask(&worker_id, renew).await? else {
             unreachable!("a renewal is answered with what is lost")
         };
         let lost = lost.into_iter().map(Into::into).collect();
@@ -259,6 +267,12 @@ fn worker_record(worker: wire::WorkerInfo) -> Result<WorkerRecord, Status> {
         backend: cut(worker.backend, MAX_WORKER_FIELD_BYTES),
         version: cut(worker.version, MAX_WORKER_FIELD_BYTES),
         binary_sha256: cut(worker.binary_sha256, MAX_WORKER_FIELD_BYTES),
+        machine: MachineRecord {
+            cpu: cut(worker.cpu, MAX_WORKER_FIELD_BYTES),
+            cpu_features: cut(worker.cpu_features, MAX_WORKER_FIELD_BYTES),
+            instructions: cut(worker.instructions, MAX_WORKER_FIELD_BYTES),
+            gpu: cut(worker.gpu, MAX_WORKER_FIELD_BYTES),
+        },
     })
 }
 

@@ -21,6 +21,7 @@ use tonic::transport::{Server, server::TcpIncoming};
 use crate::{checkpoint::Blobs, driver::DriverHandle};
 use leases::LeaseService;
 use sweeps::SweepService;
+pub(crate) use view::worker as worker_status;
 
 /// A silent connection is probed this often and dropped if nobody answers; it is not the lease.
 const KEEPALIVE: Duration = Duration::from_secs(20);

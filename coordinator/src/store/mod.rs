@@ -30,9 +30,13 @@ pub(crate) use floor::CommitFloor;
 pub use name::UnknownName;
 pub use read::{
     AttemptCounts, AttemptDetail, CellResult, Completeness, Configuration, Deaths, Event, Metrics,
-    Reader, Rows, SweepDigest, SweepSummary, TrialDetail, TrialResult, Troubles, Value,
+    Reader, RecentResults, Rows, SweepDigest, SweepSummary, TrialDetail, TrialResult, Troubles, Value,
+    WorkerStanding, WorkerStatus,
 };
-pub use record::{AttemptReport, Batch, Restored, RestoredSweep, StoredSweep, WorkerRecord};
+pub use record::{
+    AttemptReport, Batch, MachineRecord, RECORD_SIGHTINGS_EVERY, Restored, RestoredSweep, Sighting, StoredSweep,
+    WorkerRecord, WorkerState,
+};
 
 use lock::WriterLock;
 

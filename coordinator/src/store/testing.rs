@@ -10,7 +10,7 @@ use pondersweep_proto::{
 };
 use tempfile::TempDir;
 
-use super::{AttemptReport, Batch, Reader, Store, StoredSweep, WorkerRecord};
+use super::{AttemptReport, Batch, MachineRecord, Reader, Store, StoredSweep, WorkerRecord};
 use crate::{
     scheduler::{Change, Ending, Limit, Record, Suspicion, TrialState},
     sweep::{Axis, SweepSpec, SweepTerms},
@@ -165,6 +165,12 @@ pub(super) fn worker(worker_id: &str) -> WorkerRecord {
         version: "0.1.0".into(),
         binary_sha256: "ab".repeat(32),
         slots: 8,
+        machine: MachineRecord {
+            cpu: "A Processor".into(),
+            cpu_features: "avx2 fma".into(),
+            instructions: "avx2".into(),
+            gpu: String::new(),
+        },
     }
 }
 

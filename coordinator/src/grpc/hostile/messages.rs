@@ -195,7 +195,11 @@ pub(super) fn any_sent() -> impl Strategy<Value = Sent> {
             device: text.clone(),
             backend: text.clone(),
             version: text.clone(),
-            binary_sha256: text,
+            binary_sha256: text.clone(),
+            cpu: text.clone(),
+            cpu_features: text.clone(),
+            instructions: text.clone(),
+            gpu: text,
         };
         Sent::Register(wire::RegisterRequest { worker: Some(info) })
     });
@@ -226,7 +230,14 @@ pub(super) fn any_sent() -> impl Strategy<Value = Sent> {
             updates_done,
         });
     let renew = (any_worker(), prop::collection::vec(progress, 0..6))
-        .prop_map(|(worker_id, leases)| Sent::Renew(wire::RenewRequest { worker_id, leases }));
+        .prop_map(|(worker_id, leases)| {
+            let draining = leases.len() % 2 == 1;
+            Sent::Renew(wire::RenewRequest {
+                worker_id,
+                leases,
+                draining,
+            })
+        });
     let report = (any_worker(), any_token(), any_observations());
     let report = report.prop_map(|(worker_id, token, observations)| {
         Sent::Report(wire::ReportRequest {

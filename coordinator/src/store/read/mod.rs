@@ -12,6 +12,7 @@ mod result;
 mod sweep;
 mod trial;
 mod troubles;
+mod worker;
 
 use std::path::Path;
 
@@ -26,9 +27,10 @@ pub use query::{Rows, Value};
 pub use result::{Metrics, TrialResult};
 pub use sweep::SweepSummary;
 pub use trial::{AttemptDetail, Event, TrialDetail};
-pub use troubles::{Deaths, Troubles};
+pub use troubles::{Deaths, RecentResults, Troubles};
+pub use worker::{WorkerStanding, WorkerStatus};
 
-use super::{error::OpenError, open};
+use super::{error::OpenError, lock, open};
 
 /// A read-only view of a database.
 #[derive(Debug)]
@@ -45,6 +47,13 @@ impl Reader {
         let connection = open::open_reader(path).await?;
         Ok(Self { connection })
     }
+
+    /// Whether a coordinator holds the database now. It is asked by trying the lock for a moment, in
+    /// which a coordinator that starts would find it taken: ask only when nothing else tells.
+    #[must_use]
+    pub fn is_served(path: &Path) -> bool {
+        lock::is_taken(path)
+    }
 }
 
 /// Every statement of the readers.
@@ -60,6 +69,7 @@ pub(super) fn statements() -> impl Iterator<Item = &'static str> {
         sweep::STATEMENTS,
         trial::STATEMENTS,
         troubles::STATEMENTS,
+        worker::STATEMENTS,
     ]
     .into_iter()
     .flatten()

@@ -10,7 +10,7 @@ use crate::{
         connect::Sweeps,
     },
     clock,
-    store::{CommitFloor, WorkerRecord},
+    store::{CommitFloor, MachineRecord, WorkerRecord},
     sweep::SweepSpec,
 };
 
@@ -149,6 +149,7 @@ async fn commit_floor(folder: &Path, spec: &SweepSpec) -> anyhow::Result<CommitF
         version: env!("CARGO_PKG_VERSION").into(),
         binary_sha256: String::new(),
         slots: 1,
+        machine: MachineRecord::default(),
     };
     let path = folder.join("floor.db");
     Ok(CommitFloor::create(&path, spec, worker, clock::now_ms()).await?)
