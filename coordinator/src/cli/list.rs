@@ -47,7 +47,8 @@ pub(super) async fn status(args: StatusArgs) -> anyhow::Result<ExitCode> {
     let mut source = args.source.open().await?;
     if args.workers {
         let workers = source.workers().await?;
-        workers::rows(&workers, args.all).print(args.output.output)?;
+        let format = args.output.output;
+        workers::rows(&workers, args.all, format).print(format)?;
         return Ok(ExitCode::SUCCESS);
     }
     let sweep = source.sweep(&args.sweep).await?;

@@ -3,65 +3,73 @@
 use pondersweep_proto::wire::{self, WorkerStanding};
 use serde_json::{Value, json};
 
-use super::output::{Rows, iso_time};
+use super::output::{Format, Rows, iso_time};
 
-/// Digits of a binary's hash that tell it from others.
-const HASH_DIGITS: usize = 12;
-
+/// What programs get of each worker.
 const COLUMNS: [&str; 19] = [
     "worker_id",
     "standing",
     "host",
     "device",
-    "backend",
     "slots",
     "holds",
     "done",
     "failed",
     "lapsed",
     "last_heard_at",
-    "registered_at",
-    "process_id",
     "cpu",
-    "cpu_features",
-    "instructions",
     "gpu",
+    "backend",
+    "instructions",
+    "cpu_features",
     "version",
-    "binary",
+    "binary_sha256",
+    "process_id",
+    "registered_at",
 ];
+/// The first of them are what people read.
+const FOR_PEOPLE: usize = 12;
 
 /// The workers that are there or missing as rows, or `all` of them.
-pub(super) fn rows(workers: &[wire::WorkerStatus], all: bool) -> Rows {
+pub(super) fn rows(workers: &[wire::WorkerStatus], all: bool, format: Format) -> Rows {
     let shown = workers
         .iter()
         .filter(|worker| all || worker.standing() != WorkerStanding::Left);
-    Rows::of(&COLUMNS, shown.map(cells))
+    let columns = match format {
+        Format::Table => FOR_PEOPLE,
+        Format::Json | Format::Csv => COLUMNS.len(),
+    };
+    let cells = |worker| {
+        let mut cells = cells(worker);
+        cells.truncate(columns);
+        cells
+    };
+    Rows::of(&COLUMNS[..columns], shown.map(cells))
 }
 
 fn cells(status: &wire::WorkerStatus) -> Vec<Value> {
     let unknown = wire::WorkerInfo::default();
     let worker = status.worker.as_ref().unwrap_or(&unknown);
-    let binary: String = worker.binary_sha256.chars().take(HASH_DIGITS).collect();
     vec![
         json!(worker.worker_id),
         json!(name(status.standing())),
         json!(worker.host),
         json!(worker.device),
-        json!(worker.backend),
         json!(worker.slots),
         json!(status.holds),
         json!(status.done),
         json!(status.failed),
         json!(status.lapsed),
         iso_time(status.last_heard_at_ms),
-        iso_time(status.registered_at_ms),
-        json!(worker.process_id),
         json!(worker.cpu),
-        json!(worker.cpu_features),
-        json!(worker.instructions),
         json!(worker.gpu),
+        json!(worker.backend),
+        json!(worker.instructions),
+        json!(worker.cpu_features),
         json!(worker.version),
-        json!(binary),
+        json!(worker.binary_sha256),
+        json!(worker.process_id),
+        iso_time(status.registered_at_ms),
     ]
 }
 
