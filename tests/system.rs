@@ -24,6 +24,8 @@ mod hostile;
 mod load;
 #[path = "system/metrics.rs"]
 mod metrics;
+#[path = "system/network.rs"]
+mod network;
 #[path = "system/promises.rs"]
 mod promises;
 #[path = "system/run.rs"]

@@ -1,6 +1,8 @@
 //! A folder, a program and a clock with a limit: what every system test starts from.
 
+mod namespaces;
 mod peer;
+mod required;
 mod serve;
 
 use std::{
@@ -14,7 +16,9 @@ use std::{
 use pondersweep::store::{Reader, SweepDigest};
 use tempfile::TempDir;
 
+pub(crate) use namespaces::{Direction, Namespaces, WORKERS};
 pub(crate) use peer::Peer;
+pub(crate) use required::{program, skip};
 pub(crate) use serve::Serve;
 
 /// Nothing a test waits for takes longer on a machine that works.
@@ -92,9 +96,13 @@ impl Sandbox {
 
     /// Starts the program in a process group of its own, as a shell would.
     pub(crate) fn start<A: AsRef<OsStr>>(&self, arguments: &[A]) -> Running {
+        Self::spawn(self.command(arguments))
+    }
+
+    /// Starts a command in a process group of its own.
+    pub(crate) fn spawn(mut command: Command) -> Running {
         use std::os::unix::process::CommandExt as _;
-        let child = self
-            .command(arguments)
+        let child = command
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .process_group(0)

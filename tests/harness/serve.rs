@@ -61,7 +61,8 @@ impl Serve {
         Self::spawn(command)
     }
 
-    fn spawn(mut command: Command) -> Self {
+    /// Starts one by a command of the test's own.
+    pub(crate) fn spawn(mut command: Command) -> Self {
         let with_metrics = command
             .get_args()
             .any(|argument| argument == "--metrics-listen");

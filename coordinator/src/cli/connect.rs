@@ -1,6 +1,9 @@
 //! Where a command finds its sweeps: a running coordinator, or a database that none holds.
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use clap::Args;
 use pondersweep_proto::{
@@ -18,6 +21,13 @@ use crate::coordinator::{Coordinator, CoordinatorOptions, DEFAULT_MAX_FAILURE_RA
 
 /// The database unless another is named.
 pub(super) const DEFAULT_DATABASE: &str = "results.db";
+
+/// How long a connection attempt may take.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// A connection on which nothing arrives for this long is probed...
+const KEEPALIVE: Duration = Duration::from_secs(10);
+/// ...and counts as lost when no answer to the probe arrives within this time.
+const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Names the database a command reads.
 #[derive(Clone, Debug, Args)]
@@ -124,7 +134,10 @@ impl Sweeps {
         let endpoint =
             Endpoint::from_shared(url.to_owned()).map_err(|error| away(chain(&error)))?;
         let channel = endpoint
-            .connect_timeout(std::time::Duration::from_secs(5))
+            .connect_timeout(CONNECT_TIMEOUT)
+            // Only while a call is under way, such as a watch that waits for the next change.
+            .http2_keep_alive_interval(KEEPALIVE)
+            .keep_alive_timeout(KEEPALIVE_TIMEOUT)
             .connect()
             .await
             .map_err(|error| away(chain(&error)))?;

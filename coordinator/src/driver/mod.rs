@@ -93,6 +93,7 @@ impl Driver {
         let mut scheduler = Scheduler::restore(limits, scheduler_sweeps, now);
         for worker in &restored.workers {
             scheduler.register(&worker.worker_id, worker.process());
+            scheduler.note_device(&worker.worker_id, &worker.device);
         }
         scheduler.restore_checkpoints(restored.checkpoints);
         let roster = Roster::restore(restored.workers, limits.lease_duration);
@@ -228,6 +229,8 @@ impl Driver {
             Command::Register { worker, reply } => {
                 self.roster.register(&worker, now);
                 self.scheduler.register(&worker.worker_id, worker.process());
+                self.scheduler
+                    .note_device(&worker.worker_id, &worker.device);
                 round.batch.workers.push(worker);
                 round.replies.add(reply, ());
             }

@@ -105,7 +105,10 @@ impl Roster {
     /// Workers heard of within one lease term.
     pub(super) fn alive(&self, now: Instant) -> u32 {
         let recent = |last: &&Instant| now.saturating_duration_since(**last) <= self.lease_duration;
-        let heard = self.workers.values().filter_map(|worker| worker.last_heard.as_ref());
+        let heard = self
+            .workers
+            .values()
+            .filter_map(|worker| worker.last_heard.as_ref());
         let alive = heard.filter(recent).count();
         u32::try_from(alive).unwrap_or(u32::MAX)
     }
@@ -138,9 +141,10 @@ impl Roster {
 /// What a request tells of a worker's plans.
 const fn state_told_by(request: &LeaseRequest) -> Option<WorkerState> {
     match request {
-        LeaseRequest::Acquire { .. } | LeaseRequest::Renew { draining: false, .. } => {
-            Some(WorkerState::Working)
-        }
+        LeaseRequest::Acquire { .. }
+        | LeaseRequest::Renew {
+            draining: false, ..
+        } => Some(WorkerState::Working),
         LeaseRequest::Renew { draining: true, .. } => Some(WorkerState::Draining),
         LeaseRequest::Drain => Some(WorkerState::Left),
         _ => None,

@@ -23,8 +23,11 @@ use leases::LeaseService;
 use sweeps::SweepService;
 pub(crate) use view::worker as worker_status;
 
-/// A silent connection is probed this often and dropped if nobody answers; it is not the lease.
+/// A silent connection is probed this often...
 const KEEPALIVE: Duration = Duration::from_secs(20);
+/// ...and dropped if nobody answers within this time: it frees memory and is not the lease, which ends
+/// by itself.
+const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(10);
 /// Calls one connection may have under way.
 const MAX_CONCURRENT_CALLS: usize = 256;
 
@@ -66,6 +69,7 @@ pub(crate) async fn serve(
     let connections = TcpIncoming::from(listener).with_nodelay(Some(true));
     Server::builder()
         .http2_keepalive_interval(Some(KEEPALIVE))
+        .http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT))
         .concurrency_limit_per_connection(MAX_CONCURRENT_CALLS)
         .add_service(health)
         .add_service(reflection)

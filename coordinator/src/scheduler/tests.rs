@@ -33,6 +33,7 @@ fn worker(name: &str) -> WorkerId {
 /// A sweep of four trials, in two shapes that alternate.
 fn entry(number: u64, first: u64) -> SweepEntry {
     SweepEntry {
+        device: None,
         sweep_id: sweep_id(number),
         first_trial_id: TrialId(first),
         shape_of_configuration: vec![0, 1],

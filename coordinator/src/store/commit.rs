@@ -197,8 +197,10 @@ impl Writer<'_> {
                 .bind(self.at_ms)
                 .bind(state.name())
                 .bind(json!(workers).to_string());
-            self.run_on(workers.len() as u64, update, || "sightings of workers".into())
-                .await?;
+            self.run_on(workers.len() as u64, update, || {
+                "sightings of workers".into()
+            })
+            .await?;
         }
         Ok(())
     }

@@ -30,12 +30,12 @@ pub(crate) use floor::CommitFloor;
 pub use name::UnknownName;
 pub use read::{
     AttemptCounts, AttemptDetail, CellResult, Completeness, Configuration, Deaths, Event, Metrics,
-    Reader, RecentResults, Rows, SweepDigest, SweepSummary, TrialDetail, TrialResult, Troubles, Value,
-    WorkerStanding, WorkerStatus,
+    Reader, RecentResults, Rows, SweepDigest, SweepSummary, TrialDetail, TrialResult, Troubles,
+    Value, WorkerStanding, WorkerStatus,
 };
 pub use record::{
-    AttemptReport, Batch, MachineRecord, RECORD_SIGHTINGS_EVERY, Restored, RestoredSweep, Sighting, StoredSweep,
-    WorkerRecord, WorkerState,
+    AttemptReport, Batch, MachineRecord, RECORD_SIGHTINGS_EVERY, Restored, RestoredSweep, Sighting,
+    StoredSweep, WorkerRecord, WorkerState,
 };
 
 use lock::WriterLock;

@@ -7,7 +7,7 @@ use super::{
     waiting::{silence, waiting},
 };
 use crate::{
-    scheduler::{SweepState, Suspicion, TrialState},
+    scheduler::{Suspicion, SweepState, TrialState},
     store::{AttemptDetail, Event, TrialDetail, WorkerStanding},
     sweep::SweepTerms,
 };
@@ -35,10 +35,7 @@ pub(super) fn findings(trial: &TrialDetail, terms: &SweepTerms) -> Vec<String> {
     findings
 }
 
-fn against<'a>(
-    trial: &'a TrialDetail,
-    terms: &'a SweepTerms,
-) -> impl Iterator<Item = String> + 'a {
+fn against<'a>(trial: &'a TrialDetail, terms: &'a SweepTerms) -> impl Iterator<Item = String> + 'a {
     let record = trial.record;
     let counts = [
         ("failures", record.failures, terms.max_failures),

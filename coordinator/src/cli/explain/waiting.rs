@@ -2,11 +2,11 @@
 //! Pure: the scene is an argument. The obstacles are looked for in the order in which they stand in
 //! the way: no coordinator, no worker, none that takes trials, none for this sweep, none that is free.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use super::sweep::{Scene, lasting};
 use crate::{
-    scheduler::SweepState,
+    scheduler::{SweepState, is_of_device},
     store::{SweepSummary, WorkerStanding, WorkerStatus},
 };
 
@@ -32,6 +32,7 @@ fn obstacle(scene: &Scene) -> String {
     }
     nobody(scene)
         .or_else(|| all_draining(scene))
+        .or_else(|| no_device(scene))
         .or_else(|| suspects(scene))
         .or_else(|| others_first(scene))
         .unwrap_or_else(|| how_busy(scene))
@@ -64,6 +65,25 @@ fn all_draining(scene: &Scene) -> Option<String> {
         format!(
             "all {draining} connected workers are draining: they end what they hold and take nothing \
              more"
+        )
+    })
+}
+
+/// Workers take trials, and none on the device that the sweep asks for.
+fn no_device(scene: &Scene) -> Option<String> {
+    let wanted = scene.sweep.device.as_deref()?;
+    let devices: BTreeSet<&str> = scene
+        .workers
+        .iter()
+        .filter(|(how, _)| *how == WorkerStanding::Working)
+        .map(|(_, status)| status.worker.device.as_str())
+        .collect();
+    let has = devices.iter().any(|device| is_of_device(device, wanted));
+    let there: Vec<&str> = devices.into_iter().collect();
+    (!has).then(|| {
+        format!(
+            "no connected worker has the device {wanted} that the sweep asks for; there are {}",
+            there.join(", ")
         )
     })
 }

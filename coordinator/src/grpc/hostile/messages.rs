@@ -229,8 +229,8 @@ pub(super) fn any_sent() -> impl Strategy<Value = Sent> {
             token,
             updates_done,
         });
-    let renew = (any_worker(), prop::collection::vec(progress, 0..6))
-        .prop_map(|(worker_id, leases)| {
+    let renew =
+        (any_worker(), prop::collection::vec(progress, 0..6)).prop_map(|(worker_id, leases)| {
             let draining = leases.len() % 2 == 1;
             Sent::Renew(wire::RenewRequest {
                 worker_id,

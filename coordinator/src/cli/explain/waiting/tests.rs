@@ -21,6 +21,7 @@ fn sweep(name: &str) -> SweepSummary {
         solved_threshold: 0.9,
         first_trial_id: TrialId(1),
         created_at_ms: 0,
+        device: None,
         trials: TrialCounts {
             pending: 10,
             ..TrialCounts::default()
@@ -88,6 +89,12 @@ fn what_stands_in_the_way_first_is_named() {
     scene.workers.push(worker(Draining, 1));
     check(&scene, "all 1 connected workers are draining");
     scene.workers.push(worker(Working, 2));
+    scene.sweep.device = Some("cpu".into());
+    check(
+        &scene,
+        "no connected worker has the device cpu that the sweep asks for; there are cuda:0",
+    );
+    scene.sweep.device = Some("cuda".into());
     scene.troubles.suspects = 10;
     check(&scene, "all 10 are suspects");
     scene.troubles.suspects = 9;
