@@ -22,6 +22,8 @@ mod faults;
 mod hostile;
 #[path = "system/load.rs"]
 mod load;
+#[path = "system/machines.rs"]
+mod machines;
 #[path = "system/metrics.rs"]
 mod metrics;
 #[path = "system/network.rs"]

@@ -128,10 +128,12 @@ impl Namespaces {
 
     fn drop_arriving(&self, name: &str, worker: usize) {
         let cable = cable(worker);
-        let table = format!(
-            "table inet {cable} {{ chain arriving {{ type filter hook input priority 0; iifname {cable} drop; }} }}"
+        let rule = format!(
+            "add table inet {cable}; \
+             add chain inet {cable} arriving {{ type filter hook input priority 0; }}; \
+             add rule inet {cable} arriving iifname {cable} drop"
         );
-        let nft = attempt("ip", &["netns", "exec", name, "nft", &table]);
+        let nft = attempt("ip", &["netns", "exec", name, "nft", &rule]);
         nft.expect("nftables was there a moment ago");
     }
 

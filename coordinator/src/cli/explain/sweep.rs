@@ -180,3 +180,67 @@ pub(super) fn lasting(time: Duration) -> String {
         _ => format!("{} days", seconds / 86_400),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{
+        super::waiting::tests::{scene, worker},
+        *,
+    };
+
+    const MINUTE_MS: i64 = 60_000;
+
+    #[test]
+    fn what_is_left_is_told_at_the_pace_of_late() {
+        let mut scene = scene();
+        scene.troubles.running = 2;
+        scene.sweep.trials.leased = 2;
+        let recent = RecentResults {
+            results: 6,
+            started_at_ms: scene.now_ms - 3 * MINUTE_MS,
+        };
+        scene.pace = Pace::of(recent, scene.now_ms, Duration::from_secs(600));
+        let told = pace(&scene).unwrap();
+        assert_eq!(
+            told,
+            "6 results in the last 3 min: at this pace the 12 trials left take about 6 min"
+        );
+        // A paused sweep has no pace, and one without results has none either.
+        scene.sweep.state = SweepState::Paused;
+        assert_eq!(pace(&scene), None);
+        let none = RecentResults::default();
+        assert_eq!(Pace::of(none, scene.now_ms, Duration::from_secs(600)), None);
+    }
+
+    #[test]
+    fn a_machine_that_spoils_everything_is_named() {
+        let (_, mut status) = worker(WorkerStanding::Working, 0);
+        status.lapsed = 2;
+        assert_eq!(fails_everything(&status), None);
+        status.failed = 1;
+        let told = fails_everything(&status).unwrap();
+        assert!(
+            told.starts_with("worker w on node (cuda:0) has ended 3"),
+            "{told}"
+        );
+        status.done = 1;
+        assert_eq!(fails_everything(&status), None);
+    }
+
+    #[test]
+    fn failures_that_are_final_come_with_what_can_be_done() {
+        let mut scene = scene();
+        scene.sweep.state = SweepState::Finished;
+        scene.sweep.state_reason = "every trial has ended".into();
+        (scene.sweep.trials.pending, scene.sweep.trials.failed) = (0, 10);
+        let findings = findings(&scene).join("\n");
+        assert!(
+            findings.contains("why: every trial has ended"),
+            "{findings}"
+        );
+        assert!(
+            findings.contains("`pondersweep retry 0123456789abcdef`"),
+            "{findings}"
+        );
+    }
+}

@@ -101,7 +101,8 @@ fn machine(attempt: &AttemptDetail) -> String {
         attempt.instructions.clone(),
         attempt.cpu.clone(),
         attempt.gpu.clone(),
-        format!("version {}, binary {binary}", attempt.version),
+        format!("version {}", attempt.version),
+        format!("binary {binary}"),
     ];
     let told: Vec<String> = parts.into_iter().filter(|part| !part.is_empty()).collect();
     told.join(", ")

@@ -151,4 +151,4 @@ pub(super) fn silence(status: &WorkerStatus, now_ms: i64) -> Duration {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

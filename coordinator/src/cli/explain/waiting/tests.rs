@@ -30,7 +30,7 @@ fn sweep(name: &str) -> SweepSummary {
 }
 
 /// A sweep of ten pending trials that a coordinator serves, and nobody else.
-fn scene() -> Scene {
+pub(in super::super) fn scene() -> Scene {
     Scene {
         sweep: sweep("mine"),
         others: Vec::new(),
@@ -42,7 +42,10 @@ fn scene() -> Scene {
     }
 }
 
-fn worker(standing: WorkerStanding, holds: u64) -> (WorkerStanding, WorkerStatus) {
+pub(in super::super) fn worker(
+    standing: WorkerStanding,
+    holds: u64,
+) -> (WorkerStanding, WorkerStatus) {
     let worker = WorkerRecord {
         worker_id: "w".parse().unwrap(),
         host: "node".into(),
