@@ -4,6 +4,8 @@ mod namespaces;
 mod peer;
 mod required;
 mod serve;
+mod slurm;
+mod sshd;
 
 use std::{
     ffi::OsStr,
@@ -18,8 +20,10 @@ use tempfile::TempDir;
 
 pub(crate) use namespaces::{Direction, Namespaces, WORKERS};
 pub(crate) use peer::Peer;
-pub(crate) use required::{program, skip};
+pub(crate) use required::{free_port, program, skip};
 pub(crate) use serve::Serve;
+pub(crate) use slurm::Slurm;
+pub(crate) use sshd::Sshd;
 
 /// Nothing a test waits for takes longer on a machine that works.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(120);

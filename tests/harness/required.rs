@@ -3,6 +3,7 @@
 
 use std::{
     io::Write as _,
+    net::TcpListener,
     path::{Path, PathBuf},
 };
 
@@ -25,4 +26,10 @@ pub(crate) fn program(name: &str) -> Option<PathBuf> {
     let folders = path.split(':').chain(["/usr/sbin", "/usr/local/sbin"]);
     let mut files = folders.map(|folder| Path::new(folder).join(name));
     files.find(|file| file.is_file())
+}
+
+/// A port that was free a moment ago.
+pub(crate) fn free_port() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    listener.local_addr().expect("an address").port()
 }

@@ -7,17 +7,18 @@ use std::{
     io::{self, IsTerminal as _},
     path::{Path, PathBuf},
     process::ExitCode,
+    sync::Arc,
 };
 
 use clap::{Args, ValueEnum};
-use pondersweep_proto::metric::Metric;
+use pondersweep_proto::parameter::ParameterValue;
 
 use self::analysis::AnalysisArgs;
 use super::{connect::DatabaseArgs, output::print_text};
 use crate::{
     report::{self, Completeness, Report, ReportInput, TrialRow, analysis::Analysis},
     store::{self, Reader},
-    sweep::SweepTerms,
+    sweep::SweepSpec,
 };
 
 /// The seed of the bootstrap: any will do, but the same table must come out every time.
@@ -80,7 +81,7 @@ impl ReportOptions {
     /// # Errors
     /// There is no such sweep, or something cannot be read or written.
     pub(super) async fn print(&self, database: &Path, sweep: &str) -> anyhow::Result<()> {
-        let report = Report::new(&read(database, sweep).await?, BOOTSTRAP_SEED);
+        let report = self.report(&read(database, sweep).await?);
         print_text(&match self.format {
             ReportFormat::Table => report::terminal::render(&report, width()),
             ReportFormat::Markdown => report::markdown::render(&report),
@@ -92,6 +93,19 @@ impl ReportOptions {
             eprintln!("wrote {} files to {}", written.len(), folder.display());
         }
         Ok(())
+    }
+
+    /// As much of the report as will be shown.
+    fn report(&self, input: &ReportInput) -> Report {
+        let shown = match self.format {
+            ReportFormat::Table => report::terminal::MAX_CELLS,
+            ReportFormat::Markdown => report::markdown::MAX_CELLS,
+            ReportFormat::Csv | ReportFormat::Json => usize::MAX,
+        };
+        match self.out {
+            Some(_) => Report::new(input, BOOTSTRAP_SEED),
+            None => Report::overview(input, BOOTSTRAP_SEED, shown),
+        }
     }
 
     fn print_analysis(&self, analysis: &Analysis) -> anyhow::Result<()> {
@@ -117,37 +131,42 @@ fn width() -> u16 {
 async fn read(database: &Path, sweep: &str) -> anyhow::Result<ReportInput> {
     let mut reader = Reader::open(database).await?;
     let sweep_id = reader.find_sweep(sweep).await?;
-    let terms = reader.spec(sweep_id).await?.terms().clone();
-    let results = reader.trial_results(sweep_id).await?;
-    let trials = results
-        .iter()
-        .map(|result| trial_row(result, &terms))
-        .collect();
+    let spec = reader.spec(sweep_id).await?;
+    let trials = trial_rows(&spec, &reader.measurements(sweep_id).await?);
     let completeness = completeness(&reader.completeness(sweep_id).await?);
     Ok(ReportInput {
         sweep_id,
-        terms,
+        terms: spec.terms().clone(),
         trials,
         completeness,
     })
 }
 
-fn trial_row(result: &store::TrialResult, terms: &SweepTerms) -> TrialRow {
-    let value = |axis: &crate::sweep::Axis| {
-        let value = result.configuration.parameter(axis.parameter);
-        value.expect("a swept parameter has a value in every configuration")
+/// The trials as a report takes them, the values of each configuration made once.
+fn trial_rows(spec: &SweepSpec, measurements: &[store::Measurement]) -> Vec<TrialRow> {
+    let configurations = usize::try_from(spec.configurations()).expect("MAX_TRIALS fits");
+    let mut values: Vec<Option<Arc<[ParameterValue]>>> = vec![None; configurations];
+    let row = |measurement: &store::Measurement| {
+        let (configuration, replicate) = spec.place(measurement.trial_index);
+        let index = usize::try_from(configuration).expect("it is one of them");
+        let values = values[index].get_or_insert_with(|| values_of(spec, configuration));
+        TrialRow {
+            values: Arc::clone(values),
+            replicate,
+            outcome: measurement.outcome,
+            metrics: measurement.metrics().collect(),
+        }
     };
-    TrialRow {
-        values: terms.axes.iter().map(value).collect(),
-        replicate: result.replicate,
-        outcome: result.outcome,
-        metrics: result
-            .metrics
-            .iter()
-            .collect::<std::collections::BTreeMap<Metric, f64>>(),
-        seconds: result.seconds.unwrap_or_default(),
-        attempts: result.attempts.0,
-    }
+    measurements.iter().map(row).collect()
+}
+
+/// The value of a configuration on every axis.
+fn values_of(spec: &SweepSpec, configuration: u64) -> Arc<[ParameterValue]> {
+    let axes = spec.terms().axes.iter();
+    let positions = spec.positions(configuration);
+    axes.zip(positions)
+        .map(|(axis, position)| axis.values[position].clone())
+        .collect()
 }
 
 fn completeness(stored: &store::Completeness) -> Completeness {

@@ -27,12 +27,14 @@ use super::{
     exit,
     report::ReportOptions,
     sweep_file,
+    token::draw_secret,
 };
 use crate::{
     coordinator::{Coordinator, CoordinatorOptions},
     driver::{DriverHandle, SweepView},
     scheduler::{SweepState, is_of_device},
     sweep::SweepSpec,
+    trust::Secret,
 };
 
 /// How often progress is looked at.
@@ -68,12 +70,13 @@ pub(super) async fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
     let sweep_id = spec.id();
     refuse_other_devices(&spec, &args.devices.devices())?;
     let interrupted = on_interrupt()?;
-    let coordinator = Coordinator::start(CoordinatorOptions {
+    let own = draw_secret()?;
+    let options = CoordinatorOptions {
         max_failure_rate: args.failures.max_failure_rate,
         ..CoordinatorOptions::loopback(&args.database.db)
-    })
-    .await?;
-    let outcome = run_trials(&coordinator, spec, &args, &interrupted).await;
+    };
+    let coordinator = Coordinator::start(options.owned_by(own.clone())).await?;
+    let outcome = run_trials(&coordinator, spec, own, &args, &interrupted).await;
     let stopped = coordinator.stop().await;
     let SweepView {
         state,
@@ -122,6 +125,7 @@ fn refuse_other_devices(spec: &SweepSpec, devices: &[DeviceName]) -> anyhow::Res
 async fn run_trials(
     coordinator: &Coordinator,
     spec: SweepSpec,
+    own: Secret,
     args: &RunArgs,
     interrupted: &CancellationToken,
 ) -> anyhow::Result<SweepView> {
@@ -133,6 +137,7 @@ async fn run_trials(
     }
     let mut workers = Workers::start(WorkersOptions {
         coordinator: coordinator.url(),
+        secret: own,
         sweep_id: sweep.sweep_id,
         devices: device_of_each_worker(&args.devices.devices(), args.workers),
         driver: coordinator.driver.clone(),

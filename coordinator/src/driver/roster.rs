@@ -1,5 +1,6 @@
-//! Which workers are known, when each was last heard of, and how far their leases are. Kept in
-//! memory: who a worker is goes to the database, and every few seconds who was heard of.
+//! Which workers are known, whose token each belongs to, when each was last heard of, and how far
+//! their leases are. Kept in memory: who a worker is goes to the database, and every few seconds who
+//! was heard of.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -11,15 +12,16 @@ use pondersweep_proto::{
     id::{LeaseToken, TrialId, WorkerId},
 };
 
-use super::command::LeaseRequest;
+use super::command::{LeaseRequest, Speaker};
 use crate::{
     scheduler::Change,
     store::{RECORD_SIGHTINGS_EVERY, Sighting, WorkerRecord, WorkerState},
+    trust::TokenId,
 };
 
 /// The workers and the progress of what they hold.
 pub(super) struct Roster {
-    workers: HashMap<WorkerId, Presence>,
+    known: HashMap<WorkerId, Known>,
     /// Who was heard of since sightings were last recorded.
     heard: HashSet<WorkerId>,
     /// When sightings are recorded next; at once, after a worker changed its state.
@@ -29,22 +31,42 @@ pub(super) struct Roster {
     lease_duration: Duration,
 }
 
-/// What is known of a worker's presence.
-#[derive(Clone, Copy, Debug, Default)]
-struct Presence {
-    /// When it was last heard of; never, for one known only from before a restart.
+/// A worker.
+struct Known {
+    /// Never, for one known only from before a restart.
     last_heard: Option<Instant>,
     state: WorkerState,
+    /// The token that registered it.
+    token_id: Option<TokenId>,
+}
+
+impl Known {
+    const fn new(token_id: Option<TokenId>) -> Self {
+        Self {
+            last_heard: None,
+            state: WorkerState::Working,
+            token_id,
+        }
+    }
+
+    /// Refuses whoever shows another token than the one that registered the worker.
+    fn check(&self, worker_id: &WorkerId, token_id: Option<&TokenId>) -> Result<(), LeaseError> {
+        if self.token_id.as_ref() == token_id {
+            return Ok(());
+        }
+        Err(LeaseError::Denied(format!(
+            "worker {worker_id} belongs to another token\n\
+             hint: start the worker again, so that it registers with the token it has now"
+        )))
+    }
 }
 
 impl Roster {
     /// The workers a database knows.
     pub(super) fn restore(workers: Vec<WorkerRecord>, lease_duration: Duration) -> Self {
-        let workers = workers.into_iter();
+        let known = |worker: WorkerRecord| (worker.worker_id, Known::new(worker.token_id));
         Self {
-            workers: workers
-                .map(|worker| (worker.worker_id, Presence::default()))
-                .collect(),
+            known: workers.into_iter().map(known).collect(),
             heard: HashSet::new(),
             record_at: None,
             updates_done: HashMap::new(),
@@ -52,32 +74,40 @@ impl Roster {
         }
     }
 
-    /// Makes a worker known. That it was heard of is recorded with what it says of itself.
-    pub(super) fn register(&mut self, worker: &WorkerRecord, now: Instant) {
-        let presence = Presence {
-            last_heard: Some(now),
-            state: WorkerState::Working,
-        };
-        self.workers.insert(worker.worker_id.clone(), presence);
+    /// Makes a worker known, unless its name belongs to another token. That it was heard of is recorded
+    /// with what it says of itself.
+    pub(super) fn register(
+        &mut self,
+        worker: &WorkerRecord,
+        now: Instant,
+    ) -> Result<(), LeaseError> {
+        let known = self.known.entry(worker.worker_id.clone());
+        let known = known.or_insert_with(|| Known::new(worker.token_id.clone()));
+        known.check(&worker.worker_id, worker.token_id.as_ref())?;
+        known.last_heard = Some(now);
+        known.state = WorkerState::Working;
+        Ok(())
     }
 
     /// Notes a sign of life, and what it tells of the worker's plans.
     pub(super) fn heard_from(
         &mut self,
-        worker_id: &WorkerId,
+        speaker: &Speaker,
         request: &LeaseRequest,
         now: Instant,
     ) -> Result<(), LeaseError> {
-        let known = self.workers.get_mut(worker_id);
-        let presence = known.ok_or_else(|| LeaseError::UnknownWorker(worker_id.to_string()))?;
-        let state = state_told_by(request).unwrap_or(presence.state);
-        if state != presence.state {
+        let Speaker {
+            worker_id,
+            token_id,
+        } = speaker;
+        let known = self.known.get_mut(worker_id);
+        let known = known.ok_or_else(|| LeaseError::UnknownWorker(worker_id.to_string()))?;
+        known.check(worker_id, token_id.as_ref())?;
+        let state = state_told_by(request).unwrap_or(known.state);
+        if state != known.state {
             self.record_at = Some(now);
         }
-        *presence = Presence {
-            last_heard: Some(now),
-            state,
-        };
+        (known.last_heard, known.state) = (Some(now), state);
         if !self.heard.contains(worker_id) {
             self.heard.insert(worker_id.clone());
         }
@@ -96,7 +126,7 @@ impl Roster {
         self.record_at = Some(now + RECORD_SIGHTINGS_EVERY);
         let heard = std::mem::take(&mut self.heard).into_iter();
         let sighting = |worker_id: WorkerId| Sighting {
-            state: self.workers[&worker_id].state,
+            state: self.known[&worker_id].state,
             worker_id,
         };
         heard.map(sighting).collect()
@@ -104,11 +134,8 @@ impl Roster {
 
     /// Workers heard of within one lease term.
     pub(super) fn alive(&self, now: Instant) -> u32 {
-        let recent = |last: &&Instant| now.saturating_duration_since(**last) <= self.lease_duration;
-        let heard = self
-            .workers
-            .values()
-            .filter_map(|worker| worker.last_heard.as_ref());
+        let recent = |last: &Instant| now.saturating_duration_since(*last) <= self.lease_duration;
+        let heard = self.known.values().filter_map(|known| known.last_heard);
         let alive = heard.filter(recent).count();
         u32::try_from(alive).unwrap_or(u32::MAX)
     }
@@ -158,7 +185,7 @@ mod tests {
 
     const TERM: Duration = Duration::from_secs(30);
 
-    fn roster(now: Instant) -> (Roster, WorkerId) {
+    fn roster(now: Instant) -> (Roster, Speaker) {
         let worker_id: WorkerId = "w".parse().unwrap();
         let worker = WorkerRecord {
             worker_id: worker_id.clone(),
@@ -170,10 +197,11 @@ mod tests {
             binary_sha256: "ab".into(),
             slots: 1,
             machine: MachineRecord::default(),
+            token_id: None,
         };
         let mut roster = Roster::restore(Vec::new(), TERM);
-        roster.register(&worker, now);
-        (roster, worker_id)
+        roster.register(&worker, now).unwrap();
+        (roster, worker_id.into())
     }
 
     const fn beat(draining: bool) -> LeaseRequest {
@@ -190,12 +218,12 @@ mod tests {
     #[test]
     fn a_worker_that_beats_often_is_recorded_every_few_seconds() {
         let mut now = clock::now();
-        let (mut roster, worker_id) = roster(now);
+        let (mut roster, speaker) = roster(now);
         assert_eq!(roster.sightings(now), []);
         let mut recorded = 0;
         for _ in 0..100 {
             now += RECORD_SIGHTINGS_EVERY / 10;
-            roster.heard_from(&worker_id, &beat(false), now).unwrap();
+            roster.heard_from(&speaker, &beat(false), now).unwrap();
             recorded += roster.sightings(now).len();
         }
         assert_eq!(recorded, 10);
@@ -209,9 +237,9 @@ mod tests {
     #[test]
     fn a_worker_that_is_about_to_leave_is_recorded_at_once() {
         let now = clock::now();
-        let (mut roster, worker_id) = roster(now);
+        let (mut roster, speaker) = roster(now);
         let mut hear = |request: LeaseRequest| {
-            roster.heard_from(&worker_id, &request, now).unwrap();
+            roster.heard_from(&speaker, &request, now).unwrap();
             states(&roster.sightings(now))
         };
         assert_eq!(hear(beat(false)), [WorkerState::Working]);

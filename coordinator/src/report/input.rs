@@ -1,6 +1,6 @@
 //! What a report is made from: plain rows, as the results database holds them.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use pondersweep_proto::{
     id::SweepId,
@@ -30,18 +30,15 @@ pub struct ReportInput {
 /// One trial.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TrialRow {
-    /// Its value on every axis of the space, in the order of the axes.
-    pub values: Vec<ParameterValue>,
+    /// Its value on every axis of the space, in the order of the axes; the replicates of a
+    /// configuration share them.
+    pub values: Arc<[ParameterValue]>,
     /// Index among the repetitions of its configuration.
     pub replicate: u32,
     /// Its state.
     pub outcome: TrialState,
     /// The final value of every metric it reported.
     pub metrics: BTreeMap<Metric, f64>,
-    /// Training time of its last attempt, in seconds.
-    pub seconds: f64,
-    /// Attempts it took.
-    pub attempts: u32,
 }
 
 /// What became of a sweep's trials and attempts.

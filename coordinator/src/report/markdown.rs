@@ -8,7 +8,7 @@ use super::{
 };
 
 /// Cells shown: a page still loads in a browser; `cells.csv` has them all.
-const MAX_CELLS: usize = 1_000;
+pub const MAX_CELLS: usize = 1_000;
 
 /// The report as GitHub-flavoured Markdown.
 #[must_use]
@@ -32,7 +32,10 @@ pub fn render(report: &Report) -> String {
         push_table(&mut text, &cells);
     }
     if omitted > 0 {
-        let _ = write!(text, "\nand {omitted} more cells: see `cells.csv`\n");
+        let _ = write!(
+            text,
+            "\nand {omitted} more cells: `--format csv`, or `cells.csv` of `--out`, has them all\n"
+        );
     }
     text.push('\n');
     for note in notes(report) {

@@ -148,12 +148,10 @@ fn trial(index: u64, values: &[ParameterValue], replicate: u32, outcome: TrialSt
         (Metric::PonderStepsInterpolation, steps),
     ]);
     TrialRow {
-        values: values.to_vec(),
+        values: values.into(),
         replicate,
         outcome,
         metrics,
-        seconds: 12.5,
-        attempts: 1,
     }
 }
 

@@ -13,7 +13,7 @@ use super::{
 };
 
 /// Cells shown: about two screens; `cells.csv` has them all.
-const MAX_CELLS: usize = 100;
+pub const MAX_CELLS: usize = 100;
 
 /// Below this width nothing can be laid out.
 pub(super) const MIN_WIDTH: u16 = 40;
@@ -39,7 +39,8 @@ pub fn render(report: &Report, width: u16) -> String {
         push_table(&mut text, &cells, width);
     }
     if omitted > 0 {
-        let more = format!("and {omitted} more cells: see cells.csv");
+        let more =
+            format!("and {omitted} more cells: --format csv, or cells.csv of --out, has them all");
         push_wrapped(&mut text, &more, width.into());
     }
     text.push('\n');

@@ -6,7 +6,7 @@ use super::{
     input::Completeness,
     number::{label, labels, significant},
 };
-use crate::statistics::Interval;
+use crate::statistics::{Interval, MAX_RESAMPLED};
 
 /// A table as text, not yet laid out.
 pub(super) struct TextTable {
@@ -65,6 +65,16 @@ pub(super) fn notes(report: &Report) -> Vec<String> {
          n as not solved and has no accuracy. A failed trial (machinery) is not in n."
             .to_owned(),
     ];
+    let rows = report.parameters.iter().flat_map(|table| &table.rows);
+    if rows
+        .clone()
+        .any(|row| row.sensitivity.n > MAX_RESAMPLED as u64)
+    {
+        notes.push(format!(
+            "Over more than {MAX_RESAMPLED} trials the interval of a mean is the bootstrap's limit: \
+             the normal quantiles, corrected for skewness (Cornish and Fisher)."
+        ));
+    }
     let constants = report.constants();
     if !constants.is_empty() {
         let constants = constants
@@ -112,14 +122,17 @@ pub(super) fn cell_table(report: &Report, limit: usize) -> (TextTable, usize) {
         header: columns.header(names.collect()),
         rows: rows.collect(),
     };
-    (table, report.cells.len() - shown.len())
+    let omitted = report.cells.len() - shown.len() + report.cells_left_out;
+    (table, omitted)
 }
 
 impl Columns {
     fn of(report: &Report) -> Self {
-        let any = |test: fn(&Sensitivity) -> bool| {
-            report.cells.iter().any(|cell| test(&cell.sensitivity))
-        };
+        // Of all trials, also where the cells are only the first ones.
+        let by_value = report.parameters.iter().flat_map(|table| &table.rows);
+        let by_value = by_value.map(|row| &row.sensitivity);
+        let rows = by_value.chain(report.cells.iter().map(|cell| &cell.sensitivity));
+        let any = |test: fn(&Sensitivity) -> bool| rows.clone().any(test);
         Self {
             extrapolation: any(|cell| cell.accuracy_extrapolation.is_some()),
             infeasible: any(|cell| cell.infeasible > 0),

@@ -18,6 +18,7 @@ use super::{
     lease::{Lease, Leases},
     process::{Process, Processes},
     restore::RestoredSweep,
+    steering::Steering,
     sweep::{Sweep, SweepEntry},
     trial::{Event, Trial},
 };
@@ -102,6 +103,7 @@ impl Scheduler {
             sweep.state = restored.state;
             sweep.reason = restored.state_reason;
             sweep.baseline = restored.baseline;
+            sweep.steering = Steering::left_over(&sweep);
             scheduler.sweeps.insert(first, sweep);
             for (offset, trial) in (0..).zip(restored.trials) {
                 let Some(holder) = trial.lease else { continue };
@@ -426,10 +428,11 @@ impl Scheduler {
     }
 
     /// Finishes a sweep whose trials have all ended, and pauses one that fails too often.
-    fn finish_or_pause(&mut self, sweep_id: SweepId) {
+    pub(super) fn finish_or_pause(&mut self, sweep_id: SweepId) {
         let max_failure_rate = self.limits.max_failure_rate;
         let sweep = self.sweep_mut(sweep_id);
-        if sweep.all_ended() && sweep.state != SweepState::Cancelled {
+        let is_open = matches!(sweep.state, SweepState::Active | SweepState::Paused);
+        if sweep.all_ended() && is_open && sweep.steering.is_none() {
             self.enter(sweep_id, SweepState::Finished, "every trial has ended");
         } else if sweep.state == SweepState::Active {
             let complaint = sweep.baseline.complaint(&sweep.counts, max_failure_rate);

@@ -20,6 +20,7 @@ mod read;
 mod record;
 mod restore;
 mod statement;
+mod token;
 
 use std::path::Path;
 
@@ -29,14 +30,16 @@ pub use error::{CommitError, DatabaseError, OpenError, ReadError, RestoreError};
 pub(crate) use floor::CommitFloor;
 pub use name::UnknownName;
 pub use read::{
-    AttemptCounts, AttemptDetail, CellResult, Completeness, Configuration, Deaths, Event, Metrics,
-    Reader, RecentResults, Rows, SweepDigest, SweepSummary, TrialDetail, TrialResult, Troubles,
-    Value, WorkerStanding, WorkerStatus,
+    AttemptCounts, AttemptDetail, CellResult, Completeness, Configuration, Deaths, Event,
+    ForwardPasses, Measurement, Metrics, Reader, RecentResults, Rows, SweepDigest, SweepSummary,
+    TrialDetail, TrialDifficulty, TrialHalting, TrialResult, Troubles, Value, WorkerStanding,
+    WorkerStatus,
 };
 pub use record::{
     AttemptReport, Batch, MachineRecord, RECORD_SIGHTINGS_EVERY, Restored, RestoredSweep, Sighting,
     StoredSweep, WorkerRecord, WorkerState,
 };
+pub use token::{TokenAdministration, TokenError};
 
 use lock::WriterLock;
 

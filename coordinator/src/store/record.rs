@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use pondersweep_proto::{
+    breakdown::Breakdown,
     id::{LeaseToken, SweepId, TrialId, WorkerId},
     metric::Observation,
 };
@@ -11,6 +12,7 @@ use pondersweep_proto::{
 use crate::{
     scheduler::{Baseline, Change, Checkpoint, Process, RestoredTrial, SweepState},
     sweep::SweepSpec,
+    trust::TokenId,
 };
 
 /// What a worker says of itself.
@@ -34,6 +36,8 @@ pub struct WorkerRecord {
     pub slots: u32,
     /// What the machine is made of.
     pub machine: MachineRecord,
+    /// The token it registered with; no other speaks for it. `None` where none was asked for.
+    pub token_id: Option<TokenId>,
 }
 
 /// A machine, as it describes itself.
@@ -127,6 +131,8 @@ pub struct Batch {
     pub reports: Vec<AttemptReport>,
     /// Compute time of attempts, in seconds; numbers that are not finite are left out.
     pub seconds: Vec<(LeaseToken, f64)>,
+    /// Last evaluations, broken down, of trials that have succeeded when the changes are written.
+    pub breakdowns: Vec<(LeaseToken, Breakdown)>,
 }
 
 impl Batch {
@@ -138,6 +144,7 @@ impl Batch {
             && self.changes.is_empty()
             && self.reports.is_empty()
             && self.seconds.is_empty()
+            && self.breakdowns.is_empty()
     }
 }
 

@@ -17,6 +17,7 @@ use super::{
 use crate::{
     scheduler::{Baseline, Record, RestoredLease, RestoredTrial, TrialState},
     sweep::{SweepSpec, SweepTerms},
+    trust::TokenId,
 };
 
 statements! {
@@ -38,7 +39,7 @@ statements! {
     WORKERS = "
         SELECT
             worker_id, host, process_id, device, backend, version, binary_sha256, slots, cpu,
-            cpu_features, instructions, gpu
+            cpu_features, instructions, gpu, token_id
         FROM worker ORDER BY registered_at_ms, worker_id";
 }
 
@@ -157,6 +158,7 @@ fn trial(
 
 pub(super) fn worker(row: &SqliteRow) -> Result<WorkerRecord, RestoreError> {
     let worker_id: &str = row.try_get("worker_id")?;
+    let token_id: Option<&str> = row.try_get("token_id")?;
     Ok(WorkerRecord {
         worker_id: worker_id
             .parse()
@@ -176,5 +178,6 @@ pub(super) fn worker(row: &SqliteRow) -> Result<WorkerRecord, RestoreError> {
         version: row.try_get("version")?,
         binary_sha256: row.try_get("binary_sha256")?,
         slots: row.try_get("slots")?,
+        token_id: token_id.map(TokenId::from_stored),
     })
 }

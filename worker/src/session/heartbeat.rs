@@ -1,7 +1,10 @@
 //! Renews what the worker holds, three times within a lease's term, whatever training does, and says
 //! when it is about to leave.
 
-use std::time::Duration;
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use pondersweep_proto::error::LeaseError;
 use tokio::task::JoinHandle;
@@ -17,6 +20,7 @@ pub(super) fn spawn(
     client: Client,
     held: Held,
     lease_duration: Duration,
+    alive_file: Option<PathBuf>,
     stop: CancellationToken,
 ) -> JoinHandle<()> {
     tokio::spawn(async move {
@@ -30,8 +34,19 @@ pub(super) fn spawn(
                 () = stop.cancelled(), if !draining => draining = true,
             }
             renew(&client, &held, draining).await;
+            // Also when the coordinator is away: that is no reason to end a worker.
+            if let Some(path) = &alive_file {
+                say_alive(path);
+            }
         }
     })
+}
+
+/// Writes the file anew, so that its time of modification tells when.
+fn say_alive(path: &Path) {
+    if let Err(error) = std::fs::write(path, "alive\n") {
+        tracing::warn!(%error, path = %path.display(), "could not say that this worker is alive");
+    }
 }
 
 /// One renewal. A failed one is not repeated: the next beat comes soon enough.

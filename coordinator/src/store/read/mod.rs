@@ -2,11 +2,13 @@
 //! nothing. Each answer is of one moment, even while trials end.
 
 mod audit;
+mod breakdown;
 mod cell;
 mod column;
 mod completeness;
 mod configuration;
 mod digest;
+mod measurement;
 mod query;
 mod result;
 mod sweep;
@@ -19,10 +21,12 @@ use std::path::Path;
 use sqlx::SqliteConnection;
 
 pub use audit::AttemptCounts;
+pub use breakdown::{ForwardPasses, TrialDifficulty, TrialHalting};
 pub use cell::CellResult;
 pub use completeness::Completeness;
 pub use configuration::Configuration;
 pub use digest::SweepDigest;
+pub use measurement::Measurement;
 pub use query::{Rows, Value};
 pub use result::{Metrics, TrialResult};
 pub use sweep::SweepSummary;
@@ -35,7 +39,7 @@ use super::{error::OpenError, lock, open};
 /// A read-only view of a database.
 #[derive(Debug)]
 pub struct Reader {
-    connection: SqliteConnection,
+    pub(super) connection: SqliteConnection,
 }
 
 impl Reader {
@@ -61,10 +65,12 @@ impl Reader {
 pub(super) fn statements() -> impl Iterator<Item = &'static str> {
     [
         audit::STATEMENTS,
+        breakdown::STATEMENTS,
         cell::STATEMENTS,
         completeness::STATEMENTS,
         configuration::STATEMENTS,
         digest::STATEMENTS,
+        measurement::STATEMENTS,
         result::STATEMENTS,
         sweep::STATEMENTS,
         trial::STATEMENTS,
