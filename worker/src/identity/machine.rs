@@ -59,7 +59,7 @@ pub(super) fn gpu() -> String {
         field(text, "Model").map(str::to_owned)
     });
     if found.is_empty() {
-        found = each_in(BUS, "uevent", |text| bus_number(text));
+        found = each_in(BUS, "uevent", bus_number);
     }
     found.sort();
     found.join(", ")

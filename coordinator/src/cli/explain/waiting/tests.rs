@@ -56,6 +56,7 @@ pub(in super::super) fn worker(
         binary_sha256: "ab".into(),
         slots: 2,
         machine: MachineRecord::default(),
+        token_id: None,
     };
     let status = WorkerStatus {
         worker,
