@@ -36,6 +36,8 @@ mod metrics;
 mod network;
 #[path = "system/promises.rs"]
 mod promises;
+#[path = "system/replay.rs"]
+mod replay;
 #[path = "system/run.rs"]
 mod run;
 #[path = "system/services.rs"]

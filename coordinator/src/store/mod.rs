@@ -31,9 +31,9 @@ pub(crate) use floor::CommitFloor;
 pub use name::UnknownName;
 pub use read::{
     AttemptCounts, AttemptDetail, CellResult, Completeness, Configuration, Deaths, Event,
-    ForwardPasses, Measurement, Metrics, Reader, RecentResults, Rows, SweepDigest, SweepSummary,
-    TrialDetail, TrialDifficulty, TrialHalting, TrialResult, Troubles, Value, WorkerStanding,
-    WorkerStatus,
+    ForwardPasses, Measurement, Metrics, Producer, Reader, RecentResults, RecordedTrial, Rows,
+    SweepDigest, SweepFingerprint, SweepSummary, TrialBlocks, TrialDetail, TrialDifficulty,
+    TrialHalting, TrialResult, Troubles, Value, WorkerStanding, WorkerStatus,
 };
 pub use record::{
     AttemptReport, Batch, MachineRecord, RECORD_SIGHTINGS_EVERY, Restored, RestoredSweep, Sighting,

@@ -8,8 +8,10 @@ mod column;
 mod completeness;
 mod configuration;
 mod digest;
+mod fingerprint;
 mod measurement;
 mod query;
+mod recorded;
 mod result;
 mod sweep;
 mod trial;
@@ -26,8 +28,10 @@ pub use cell::CellResult;
 pub use completeness::Completeness;
 pub use configuration::Configuration;
 pub use digest::SweepDigest;
+pub use fingerprint::{Producer, SweepFingerprint, TrialBlocks};
 pub use measurement::Measurement;
 pub use query::{Rows, Value};
+pub use recorded::RecordedTrial;
 pub use result::{Metrics, TrialResult};
 pub use sweep::SweepSummary;
 pub use trial::{AttemptDetail, Event, TrialDetail};
@@ -71,6 +75,8 @@ pub(super) fn statements() -> impl Iterator<Item = &'static str> {
         configuration::STATEMENTS,
         digest::STATEMENTS,
         measurement::STATEMENTS,
+        fingerprint::STATEMENTS,
+        recorded::STATEMENTS,
         result::STATEMENTS,
         sweep::STATEMENTS,
         trial::STATEMENTS,
