@@ -53,7 +53,7 @@ fn wait_for_a_trial(sandbox: &Sandbox) {
 /// that ended between the look and the signal would have left nothing to lapse.
 #[expect(
     clippy::disallowed_methods,
-    reason = "a call that was under way at the signal cannot be seen from outside"
+    reason = "what a stopped process has sent before shows only after a while"
 )]
 fn freeze_with_a_trial(sandbox: &Sandbox, worker: &Running) {
     loop {
