@@ -20,10 +20,20 @@ mod drain;
 mod faults;
 #[path = "system/hostile.rs"]
 mod hostile;
+#[path = "system/launch_kubernetes.rs"]
+mod launch_kubernetes;
+#[path = "system/launch_slurm.rs"]
+mod launch_slurm;
+#[path = "system/launch_ssh.rs"]
+mod launch_ssh;
 #[path = "system/load.rs"]
 mod load;
+#[path = "system/machines.rs"]
+mod machines;
 #[path = "system/metrics.rs"]
 mod metrics;
+#[path = "system/network.rs"]
+mod network;
 #[path = "system/promises.rs"]
 mod promises;
 #[path = "system/replay.rs"]
@@ -36,3 +46,7 @@ mod services;
 mod storage;
 #[path = "system/tidy.rs"]
 mod tidy;
+#[path = "system/trust.rs"]
+mod trust;
+#[path = "system/trust_tls.rs"]
+mod trust_tls;

@@ -133,6 +133,17 @@ fn a_log_in_json_can_be_searched_by_sweep_trial_attempt_and_worker() {
             "{line}"
         );
     }
+    let spans = lines.iter().filter(|line| line["message"] == "served");
+    let finishing: Vec<&Value> = spans
+        .map(|line| &line["span"])
+        .filter(|span| span["call"] == "finish")
+        .collect();
+    assert_eq!(finishing.len(), 8, "{talk}");
+    for span in finishing {
+        assert_eq!(span["sweep"].as_str().map(str::len), Some(16), "{span}");
+        assert!(span["trial"].is_u64() && span["attempt"] == 1, "{span}");
+        assert!(span["worker"].is_string(), "{span}");
+    }
     let finished = lines.iter().find(|line| line["message"] == "sweep");
     assert_eq!(finished.expect("the sweep's end")["state"], "finished");
 }

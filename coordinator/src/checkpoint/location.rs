@@ -65,13 +65,8 @@ impl CheckpointLocation {
 
     #[cfg(feature = "s3")]
     fn open_s3(&self, url: &str) -> Result<Arc<dyn ObjectStore>, BlobError> {
-        let prefix = url.trim_start_matches(S3).split_once('/');
-        let store = object_store::aws::AmazonS3Builder::from_env().with_url(url);
-        let store = store.build().map_err(|source| self.failed(source))?;
-        Ok(match prefix.map(|(_, prefix)| prefix) {
-            None | Some("") => Arc::new(store),
-            Some(prefix) => Arc::new(object_store::prefix::PrefixStore::new(store, prefix)),
-        })
+        let builder = object_store::aws::AmazonS3Builder::from_env();
+        build_s3(builder, url).map_err(|source| self.failed(source))
     }
 
     fn failed(&self, source: object_store::Error) -> BlobError {
@@ -80,6 +75,20 @@ impl CheckpointLocation {
             source,
         }
     }
+}
+
+/// What is below a URL `s3://BUCKET/PREFIX`.
+#[cfg(feature = "s3")]
+pub(super) fn build_s3(
+    builder: object_store::aws::AmazonS3Builder,
+    url: &str,
+) -> object_store::Result<Arc<dyn ObjectStore>> {
+    let prefix = url.trim_start_matches(S3).split_once('/');
+    let store = builder.with_url(url).build()?;
+    Ok(match prefix.map(|(_, prefix)| prefix) {
+        None | Some("") => Arc::new(store),
+        Some(prefix) => Arc::new(object_store::prefix::PrefixStore::new(store, prefix)),
+    })
 }
 
 /// Makes a folder whose name is on the disk, as those of the files in it will be.

@@ -71,6 +71,22 @@ impl Blobs {
         }))
     }
 
+    /// The same in a store that is open already.
+    #[cfg(all(test, feature = "s3"))]
+    fn over(
+        store: Arc<dyn ObjectStore>,
+        location: CheckpointLocation,
+        database_id: &str,
+        started_at_ms: i64,
+    ) -> Self {
+        Self(Arc::new(Inner {
+            location,
+            store: OnceCell::new_with(Some(store)),
+            prefix: Path::from(database_id),
+            names: Names::of_run(started_at_ms),
+        }))
+    }
+
     /// Writes a blob; when it returns, the blob is durable. Returns its name.
     ///
     /// # Errors

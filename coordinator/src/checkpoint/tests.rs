@@ -1,5 +1,8 @@
 //! Blobs in a real folder.
 
+#[cfg(feature = "s3")]
+mod s3;
+
 use std::{collections::HashSet, fs};
 
 use pondersweep_proto::id::{Attempt, TrialId};

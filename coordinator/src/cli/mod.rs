@@ -7,6 +7,7 @@ mod connect;
 mod exit;
 mod explain;
 mod export;
+mod launch;
 mod list;
 mod output;
 mod plan;
@@ -19,10 +20,13 @@ mod serve;
 mod steer;
 mod submit;
 mod sweep_file;
+mod tls;
+mod token;
 mod trial;
 mod wait;
 mod watch;
 mod worker;
+mod workers;
 
 use std::process::ExitCode;
 
@@ -82,6 +86,12 @@ enum Command {
     #[command(subcommand)]
     Trial(trial::TrialCommand),
     #[command(subcommand)]
+    Token(token::TokenCommand),
+    #[command(subcommand)]
+    Tls(tls::TlsCommand),
+    #[command(subcommand)]
+    Launch(launch::LaunchCommand),
+    #[command(subcommand)]
     Bench(bench::BenchCommand),
 }
 
@@ -134,6 +144,9 @@ async fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         Command::Report(args) => report::run(args).await,
         Command::Audit(args) => audit::run(args).await,
         Command::Trial(command) => trial::run(command).await,
+        Command::Token(command) => token::run(command).await,
+        Command::Tls(command) => tls::run(command),
+        Command::Launch(command) => launch::run(command).await,
         Command::Bench(command) => bench::run(command).await,
     }
 }

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use pondersweep_proto::wire;
+use pondersweep_worker::trust::TrustArgs;
 use serde_json::{Value, json};
 
 use super::{
@@ -11,6 +12,8 @@ use super::{
     output::{Rows, iso_time},
 };
 use crate::{
+    clock,
+    grpc::worker_status,
     scheduler::{SweepState, TrialCounts},
     store::{Reader, SweepSummary},
 };
@@ -25,6 +28,8 @@ pub(super) struct SourceArgs {
     /// Ask this coordinator instead
     #[arg(long, env = "PONDERSWEEP_COORDINATOR", value_name = "URL")]
     coordinator: Option<String>,
+    #[command(flatten)]
+    trust: TrustArgs,
 }
 
 /// An open source of sweeps.
@@ -40,7 +45,7 @@ impl SourceArgs {
     /// The database is not there or not ours, or the coordinator does not answer.
     pub(super) async fn open(&self) -> anyhow::Result<Source> {
         Ok(match &self.coordinator {
-            Some(url) => Source::Coordinator(Sweeps::connect(url).await?),
+            Some(url) => Source::Coordinator(Sweeps::connect(url, &self.trust.load()?).await?),
             None => Source::Database(Reader::open(Path::new(&self.db)).await?),
         })
     }
@@ -65,6 +70,21 @@ impl Source {
                 .into_iter()
                 .map(SweepStatus::from)
                 .collect(),
+        })
+    }
+
+    /// Every worker ever heard of, the one heard of last first.
+    ///
+    /// # Errors
+    /// The source cannot be read.
+    pub(super) async fn workers(&mut self) -> anyhow::Result<Vec<wire::WorkerStatus>> {
+        Ok(match self {
+            Self::Database(reader) => {
+                let (workers, now_ms) = (reader.workers().await?, clock::now_ms());
+                let status = |worker| worker_status(worker, now_ms);
+                workers.iter().map(status).collect()
+            }
+            Self::Coordinator(sweeps) => sweeps.workers().await?,
         })
     }
 

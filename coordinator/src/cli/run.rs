@@ -27,12 +27,14 @@ use super::{
     exit,
     report::ReportOptions,
     sweep_file,
+    token::draw_secret,
 };
 use crate::{
     coordinator::{Coordinator, CoordinatorOptions},
     driver::{DriverHandle, SweepView},
-    scheduler::SweepState,
+    scheduler::{SweepState, is_of_device},
     sweep::SweepSpec,
+    trust::Secret,
 };
 
 /// How often progress is looked at.
@@ -66,13 +68,15 @@ pub(super) async fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
     let spec = sweep_file::read(&args.file)?;
     sweep_file::confirm_size(&spec, &args.file, args.yes)?;
     let sweep_id = spec.id();
+    refuse_other_devices(&spec, &args.devices.devices())?;
     let interrupted = on_interrupt()?;
-    let coordinator = Coordinator::start(CoordinatorOptions {
+    let own = draw_secret()?;
+    let options = CoordinatorOptions {
         max_failure_rate: args.failures.max_failure_rate,
         ..CoordinatorOptions::loopback(&args.database.db)
-    })
-    .await?;
-    let outcome = run_trials(&coordinator, spec, &args, &interrupted).await;
+    };
+    let coordinator = Coordinator::start(options.owned_by(own.clone())).await?;
+    let outcome = run_trials(&coordinator, spec, own, &args, &interrupted).await;
     let stopped = coordinator.stop().await;
     let SweepView {
         state,
@@ -91,7 +95,7 @@ pub(super) async fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
          hint: `pondersweep explain {sweep_id}` shows what failed; this command, given again, goes on"
     );
     args.report
-        .print(&args.database.db, &sweep_id.to_string())
+        .print(&args.database.db, &[sweep_id.to_string()])
         .await?;
     if counts.failed > 0 {
         eprintln!(
@@ -103,10 +107,25 @@ pub(super) async fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
     Ok(exit::of_ended(&counts))
 }
 
+/// A sweep that asks for a device would wait for ever for workers on others.
+fn refuse_other_devices(spec: &SweepSpec, devices: &[DeviceName]) -> anyhow::Result<()> {
+    let Some(wanted) = spec.terms().device.as_deref() else {
+        return Ok(());
+    };
+    let fits = |device: &DeviceName| is_of_device(&device.to_string(), wanted);
+    anyhow::ensure!(
+        devices.iter().any(fits),
+        "the sweep asks for the device {wanted}, and no worker would have it\n\
+         hint: name one with --device"
+    );
+    Ok(())
+}
+
 /// Submits the sweep and works on it until it has ended or the user interrupts.
 async fn run_trials(
     coordinator: &Coordinator,
     spec: SweepSpec,
+    own: Secret,
     args: &RunArgs,
     interrupted: &CancellationToken,
 ) -> anyhow::Result<SweepView> {
@@ -118,6 +137,7 @@ async fn run_trials(
     }
     let mut workers = Workers::start(WorkersOptions {
         coordinator: coordinator.url(),
+        secret: own,
         sweep_id: sweep.sweep_id,
         devices: device_of_each_worker(&args.devices.devices(), args.workers),
         driver: coordinator.driver.clone(),

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use pondersweep_proto::{
+    breakdown::Breakdown,
     error::{LeaseError, SweepError},
     failure::Failure,
     id::{Attempt, LeaseToken, SweepId, TrialId, WorkerId},
@@ -10,11 +11,13 @@ use pondersweep_proto::{
     spec::TrialSpec,
 };
 use tokio::sync::oneshot;
+use tracing::Span;
 
 use crate::{
     scheduler::{Checkpoint, Finish, Process, Saved, SweepState, TrialCounts, TrialState},
     store::WorkerRecord,
     sweep::SweepSpec,
+    trust::TokenId,
 };
 
 /// A sweep as it stands.
@@ -59,6 +62,27 @@ pub(super) enum SweepChange {
     Retry(Vec<TrialState>),
 }
 
+/// Who speaks: a worker, with the token it showed. A worker's name belongs to the token that
+/// registered it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Speaker {
+    /// The name.
+    pub worker_id: WorkerId,
+    /// The token; `None` where none is asked for.
+    pub token_id: Option<TokenId>,
+}
+
+impl From<WorkerId> for Speaker {
+    /// Where no token is asked for.
+    fn from(worker_id: WorkerId) -> Self {
+        let token_id = None;
+        Self {
+            worker_id,
+            token_id,
+        }
+    }
+}
+
 /// What a worker asks.
 #[derive(Clone, Debug)]
 pub enum LeaseRequest {
@@ -73,8 +97,13 @@ pub enum LeaseRequest {
         /// Only trials that can be trained beside this one, which the worker holds.
         beside: Option<LeaseToken>,
     },
-    /// A fresh term for each, and how many updates each has done.
-    Renew(Vec<(LeaseToken, u64)>),
+    /// A fresh term for each lease.
+    Renew {
+        /// The leases, and how many updates each has done.
+        leases: Vec<(LeaseToken, u64)>,
+        /// The worker takes nothing more.
+        draining: bool,
+    },
     /// Observations of a running attempt.
     Report {
         /// Whose.
@@ -108,6 +137,42 @@ pub enum LeaseRequest {
     Drain,
 }
 
+impl LeaseRequest {
+    /// The call's name in logs.
+    pub(super) const fn name(&self) -> &'static str {
+        match self {
+            Self::Acquire { .. } => "acquire",
+            Self::Renew { .. } => "renew",
+            Self::Report { .. } => "report",
+            Self::MaySaveCheckpoint(_) => "may_save_checkpoint",
+            Self::LoadCheckpoint(_) => "load_checkpoint",
+            Self::SaveCheckpoint { .. } => "save_checkpoint",
+            Self::StartFromCheckpoint { .. } => "start_from_checkpoint",
+            Self::Finish(_) => "finish",
+            Self::Drain => "drain",
+        }
+    }
+
+    /// The attempt it speaks for, if it is one.
+    pub(super) const fn token(&self) -> Option<LeaseToken> {
+        match self {
+            Self::Report { token, .. }
+            | Self::MaySaveCheckpoint(token)
+            | Self::LoadCheckpoint(token)
+            | Self::StartFromCheckpoint { token, .. } => Some(*token),
+            Self::SaveCheckpoint {
+                trial_id,
+                checkpoint,
+            } => Some(LeaseToken {
+                trial_id: *trial_id,
+                attempt: checkpoint.attempt,
+            }),
+            Self::Finish(report) => Some(report.token),
+            Self::Acquire { .. } | Self::Renew { .. } | Self::Drain => None,
+        }
+    }
+}
+
 /// The end of an attempt, as its worker reports it.
 #[derive(Clone, Debug)]
 pub struct FinishReport {
@@ -119,6 +184,8 @@ pub struct FinishReport {
     pub observations: Vec<Observation>,
     /// Compute time.
     pub seconds: f64,
+    /// The last evaluation, broken down; of a success only.
+    pub breakdown: Option<Breakdown>,
 }
 
 /// The right to run an attempt, and what to run.
@@ -175,7 +242,7 @@ pub(super) enum Command {
     },
     Register {
         worker: WorkerRecord,
-        reply: oneshot::Sender<()>,
+        reply: oneshot::Sender<Result<(), LeaseError>>,
     },
     /// Whoever started a worker's process saw it die.
     Bury {
@@ -185,8 +252,10 @@ pub(super) enum Command {
         reply: oneshot::Sender<usize>,
     },
     Lease {
-        worker_id: WorkerId,
+        speaker: Speaker,
         request: LeaseRequest,
+        /// What is logged while it is served belongs to the call.
+        span: Span,
         reply: oneshot::Sender<Result<Grant, LeaseError>>,
     },
 }

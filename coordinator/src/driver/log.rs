@@ -3,12 +3,41 @@
 
 use pondersweep_proto::{
     failure::Cause,
-    id::{LeaseToken, TrialId},
+    id::{LeaseToken, TrialId, WorkerId},
 };
-use tracing::Level;
+use tracing::{Level, Span, field::Empty};
 
-use super::sweeps::Sweeps;
+use super::{command::LeaseRequest, sweeps::Sweeps};
 use crate::scheduler::{Change, Ending};
+
+/// The span of a worker's call. Its sweep is known once the driver has it, see [`served`].
+pub(super) fn call(worker_id: &WorkerId, request: &LeaseRequest) -> Span {
+    let token = request.token();
+    tracing::info_span!(
+        "call",
+        call = request.name(),
+        worker = %worker_id,
+        sweep = Empty,
+        trial = token.map(|token| token.trial_id.0),
+        attempt = token.map(|token| token.attempt.0),
+    )
+}
+
+/// Says in the span of a call that it was served, and of which sweep it was. Nothing is durable yet.
+pub(super) fn served(span: &Span, token: Option<LeaseToken>, accepted: bool, sweeps: &Sweeps) {
+    if span.is_disabled() {
+        return;
+    }
+    if let Some(sweep) = token.and_then(|token| sweep_of(token.trial_id, sweeps)) {
+        span.record("sweep", sweep);
+    }
+    span.in_scope(|| tracing::debug!(accepted, "served"));
+}
+
+/// The span of a commit and of what is said about it.
+pub(super) fn commit(changes: usize) -> Span {
+    tracing::info_span!("commit", changes)
+}
 
 /// Logs the changes of one commit.
 pub(super) fn committed(changes: &[Change], sweeps: &Sweeps) {

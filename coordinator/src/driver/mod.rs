@@ -8,6 +8,7 @@ mod handle;
 mod log;
 mod roster;
 mod serve;
+mod steering;
 mod sweeps;
 #[cfg(test)]
 mod tests;
@@ -16,8 +17,11 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument as _;
 
-pub use command::{FinishReport, Grant, LeaseRequest, LeaseView, SweepProgress, SweepView};
+pub use command::{
+    FinishReport, Grant, LeaseRequest, LeaseView, Speaker, SweepProgress, SweepView,
+};
 pub use handle::DriverHandle;
 
 use crate::{
@@ -29,6 +33,7 @@ use crate::{
 };
 use command::{Command, Replies};
 use roster::Roster;
+use steering::Waiting;
 use sweeps::Sweeps;
 
 /// Commands committed together. More would delay the first answer without saving another flush.
@@ -66,6 +71,7 @@ pub struct Driver {
     /// Takes the bytes of checkpoints that nobody needs any more.
     garbage: Garbage,
     commands: mpsc::Receiver<Command>,
+    waiting: Waiting,
     lease_duration: Duration,
     /// Counts commits, so that watchers know when to look again.
     version: watch::Sender<u64>,
@@ -93,6 +99,7 @@ impl Driver {
         let mut scheduler = Scheduler::restore(limits, scheduler_sweeps, now);
         for worker in &restored.workers {
             scheduler.register(&worker.worker_id, worker.process());
+            scheduler.note_device(&worker.worker_id, &worker.device);
         }
         scheduler.restore_checkpoints(restored.checkpoints);
         let roster = Roster::restore(restored.workers, limits.lease_duration);
@@ -109,6 +116,7 @@ impl Driver {
             metrics,
             garbage: Garbage::default(),
             commands,
+            waiting: Waiting::default(),
             lease_duration: limits.lease_duration,
             version,
         };
@@ -139,6 +147,7 @@ impl Driver {
                     None => break,
                 },
                 () = sleep_until(self.scheduler.poll_timeout()) => None,
+                () = std::future::ready(()), if self.has_more_to_do() => None,
                 () = stop.cancelled() => break,
             };
             self.round(command).await?;
@@ -146,12 +155,14 @@ impl Driver {
         Ok(self.store.close().await?)
     }
 
-    /// One round: timers, then commands as far as they are already there, then one commit, then
-    /// every answer.
+    /// One round: timers, then commands as far as they are already there, then trials that follow a
+    /// decision about their sweep, then one commit, then every answer.
     async fn round(&mut self, first: Option<Command>) -> Result<(), DriverError> {
         let mut round = Round {
             batch: Batch {
                 at_ms: clock::now_ms(),
+                lease_duration_ms: u64::try_from(self.lease_duration.as_millis())
+                    .unwrap_or(u64::MAX),
                 ..Batch::default()
             },
             ..Round::default()
@@ -162,7 +173,10 @@ impl Driver {
             self.scheduler.start_terms_anew(now);
         }
         self.scheduler.handle_timeout(now);
-        let mut next = first;
+        for command in self.take_deferred() {
+            self.apply(command, now, &mut round).await?;
+        }
+        let mut next = first.or_else(|| self.commands.try_recv().ok());
         for _ in 0..MAX_COMMANDS_PER_COMMIT {
             let Some(command) = next else { break };
             self.apply(command, now, &mut round).await?;
@@ -171,13 +185,17 @@ impl Driver {
         if let Some(command) = next {
             self.apply(command, now, &mut round).await?;
         }
+        self.steer(&mut round);
         round.batch.changes = self.scheduler.take_changes();
+        round.batch.sightings = self.roster.sightings(now);
         if !round.batch.is_empty() {
             let started = clock::now();
-            self.store.commit(&round.batch).await?;
+            let span = log::commit(round.batch.changes.len());
+            let committing = self.store.commit(&round.batch);
+            committing.instrument(span.clone()).await?;
             self.metrics
                 .note_commit(&round.batch, clock::now() - started);
-            log::committed(&round.batch.changes, &self.sweeps);
+            span.in_scope(|| log::committed(&round.batch.changes, &self.sweeps));
             self.roster.forget_ended(&round.batch.changes);
             let unneeded = round.batch.changes.iter().filter_map(Change::unneeded);
             unneeded.for_each(|checkpoint| self.garbage.collect(&checkpoint.blob));
@@ -211,10 +229,7 @@ impl Driver {
                 name,
                 change,
                 reply,
-            } => {
-                let answer = self.change_sweep(&name, change);
-                round.replies.add(reply, answer);
-            }
+            } => self.decide(name, change, reply, round),
             Command::ListSweeps { reply } => {
                 round.replies.add(reply, self.views());
             }
@@ -223,10 +238,14 @@ impl Driver {
                 round.replies.add(reply, answer);
             }
             Command::Register { worker, reply } => {
-                self.roster.register(&worker, now);
-                self.scheduler.register(&worker.worker_id, worker.process());
-                round.batch.workers.push(worker);
-                round.replies.add(reply, ());
+                let known = self.roster.register(&worker, now);
+                if known.is_ok() {
+                    self.scheduler.register(&worker.worker_id, worker.process());
+                    self.scheduler
+                        .note_device(&worker.worker_id, &worker.device);
+                    round.batch.workers.push(worker);
+                }
+                round.replies.add(reply, known);
             }
             Command::Bury {
                 process,
@@ -237,14 +256,21 @@ impl Driver {
                 round.replies.add(reply, ended);
             }
             Command::Lease {
-                worker_id,
+                speaker,
                 request,
+                span,
                 reply,
             } => {
-                let answer = match self.roster.heard_from(&worker_id, now) {
-                    Ok(()) => self.serve_worker(&worker_id, request, now, &mut round.batch),
-                    Err(unknown) => Err(unknown),
-                };
+                let token = request.token();
+                let heard = self.roster.heard_from(&speaker, &request, now);
+                let answer = span.in_scope(|| match heard {
+                    Ok(()) => {
+                        let batch = &mut round.batch;
+                        self.serve_worker(&speaker.worker_id, request, now, batch)
+                    }
+                    Err(refused) => Err(refused),
+                });
+                log::served(&span, token, answer.is_ok(), &self.sweeps);
                 round.replies.add(reply, answer);
             }
         }

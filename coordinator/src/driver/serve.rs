@@ -89,7 +89,7 @@ impl Driver {
         })
     }
 
-    fn view(&self, entry: &SweepEntry) -> SweepView {
+    pub(super) fn view(&self, entry: &SweepEntry) -> SweepView {
         let unknown = "every stored sweep is enqueued";
         SweepView {
             sweep_id: entry.sweep_id,
@@ -133,7 +133,9 @@ impl Driver {
                     idle: self.scheduler.is_idle(only),
                 })
             }
-            LeaseRequest::Renew(leases) => Ok(Grant::Lost(self.renew(worker_id, leases, now))),
+            LeaseRequest::Renew { leases, .. } => {
+                Ok(Grant::Lost(self.renew(worker_id, leases, now)))
+            }
             LeaseRequest::Report {
                 token,
                 observations,
@@ -214,6 +216,7 @@ impl Driver {
             finish,
             observations,
             seconds,
+            breakdown,
         } = report;
         let finished = self
             .scheduler
@@ -225,6 +228,8 @@ impl Driver {
                 observations,
             });
             batch.seconds.push((token, seconds));
+            let breakdown = breakdown.map(|breakdown| (token, breakdown));
+            batch.breakdowns.extend(breakdown);
         }
         Ok(Grant::Done)
     }

@@ -13,10 +13,10 @@ use tokio::task::JoinHandle;
 
 use super::*;
 use crate::{
-    scheduler::{Finish, TrialState},
+    scheduler::{Finish, SweepState, TrialState},
     statistics::SplitMix64,
     store::{
-        Reader, Restored, SweepDigest, WorkerRecord,
+        MachineRecord, Reader, Restored, SweepDigest, WorkerRecord,
         fault::{CommitMoment, PlannedFailure},
     },
     sweep::{SweepSpec, test_support::terms},
@@ -79,6 +79,14 @@ impl Running {
     }
 }
 
+/// A sweep whose trials follow a decision in several pieces.
+fn long_spec() -> SweepSpec {
+    let mut terms = terms();
+    let pieces = 4 * steering::MAX_TRIALS_STEERED_PER_COMMIT;
+    terms.replicates = u32::try_from(pieces).unwrap();
+    SweepSpec::new(terms).unwrap()
+}
+
 fn spec() -> SweepSpec {
     SweepSpec::new(terms()).unwrap()
 }
@@ -93,6 +101,8 @@ fn worker() -> WorkerRecord {
         version: "0".into(),
         binary_sha256: "ab".into(),
         slots: 1,
+        machine: MachineRecord::default(),
+        token_id: None,
     }
 }
 
@@ -165,6 +175,7 @@ async fn give(handle: &DriverHandle, call: Call) -> Result<Option<Grant>, ()> {
             finish,
             observations: observations(token(trial), 20),
             seconds: 1.5,
+            breakdown: None,
         })
     };
     let granted = match call {
@@ -391,4 +402,67 @@ async fn a_lease_lapses_although_the_wall_clock_was_set_back() {
         .await
         .expect("the lease lapses");
     running.stop().await;
+}
+
+#[tokio::test]
+async fn others_are_answered_while_a_large_sweep_is_cancelled_and_retried() {
+    let folder = tempfile::tempdir().unwrap();
+    let running = Running::healthy(&folder.path().join("results.db")).await;
+    let handle = &running.handle;
+    let (created, _) = handle.create_sweep(long_spec()).await.unwrap();
+    let trials = created.counts.total();
+
+    let (cancelled, seen) = seen_until(handle, handle.cancel("last")).await;
+    let cancelled = cancelled.unwrap();
+    assert_eq!(cancelled.counts.cancelled, trials);
+    let halfway = |view: &&SweepView| view.counts.pending > 0 && view.counts.cancelled > 0;
+    assert!(seen.iter().filter(halfway).count() >= 2);
+    let of_one_state = |view: &SweepView| view.state == SweepState::Cancelled;
+    assert!(seen.iter().filter(halfway).all(of_one_state));
+
+    let states = vec![TrialState::Cancelled];
+    let (retried, seen) = seen_until(handle, handle.retry("last", states)).await;
+    let (retried, count) = retried.unwrap();
+    assert_eq!((retried.counts.pending, count), (trials, trials));
+    assert!(seen.iter().filter(halfway).count() >= 2);
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn decisions_about_one_sweep_take_effect_in_the_order_in_which_they_came() {
+    let folder = tempfile::tempdir().unwrap();
+    let running = Running::healthy(&folder.path().join("results.db")).await;
+    let handle = &running.handle;
+    let (created, _) = handle.create_sweep(long_spec()).await.unwrap();
+    let trials = created.counts.total();
+    let states = vec![TrialState::Cancelled];
+    let (cancelled, retried, paused) = tokio::join!(
+        handle.cancel("last"),
+        handle.retry("last", states),
+        handle.pause("last")
+    );
+    assert_eq!(cancelled.unwrap().counts.cancelled, trials);
+    assert_eq!(retried.unwrap().1, trials);
+    let paused = paused.unwrap();
+    assert_eq!(
+        (paused.state, paused.counts.pending),
+        (SweepState::Paused, trials)
+    );
+    running.stop().await;
+}
+
+/// Looks at the only sweep again and again until a call is answered; what was seen by then.
+async fn seen_until<T>(
+    handle: &DriverHandle,
+    call: impl Future<Output = T>,
+) -> (T, Vec<SweepView>) {
+    tokio::pin!(call);
+    let mut seen = Vec::new();
+    loop {
+        tokio::select! {
+            biased;
+            answer = &mut call => return (answer, seen),
+            views = handle.sweeps() => seen.extend(views.unwrap()),
+        }
+    }
 }

@@ -14,8 +14,9 @@ use tokio_stream::{Stream, wrappers::ReceiverStream};
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status};
 
-use super::view;
+use super::{gate::Pass, view};
 use crate::{
+    clock,
     driver::{DriverHandle, SweepView},
     scheduler::{SweepState, TrialState},
     store::Reader,
@@ -131,6 +132,7 @@ impl Sweeps for SweepService {
         request: Request<wire::WatchSweepRequest>,
     ) -> Result<Response<ProgressStream>, Status> {
         let driver = self.driver.clone();
+        let pass = request.extensions().get::<Pass>().cloned();
         // The id, since `last` and prefixes may mean another sweep tomorrow.
         let sweep_id = driver
             .sweep(&request.into_inner().sweep)
@@ -141,7 +143,7 @@ impl Sweeps for SweepService {
         let stop = self.stop.clone();
         tokio::spawn(async move {
             tokio::select! {
-                () = send_progress(driver, sweep_id, sender) => {}
+                () = send_progress(driver, sweep_id, pass, sender) => {}
                 () = stop.cancelled() => {}
             }
         });
@@ -164,10 +166,9 @@ impl Sweeps for SweepService {
         } else {
             page_size.min(MAX_PAGE_SIZE)
         };
-        let unreadable = |error| SweepError::Unavailable(format!("{error}"));
         let mut reader = Reader::open(&self.database).await.map_err(unreadable)?;
         let page = reader.results_page(sweep.sweep_id, after, limit).await;
-        let page = page.map_err(|error| SweepError::Unavailable(error.to_string()))?;
+        let page = page.map_err(unreadable)?;
         let terms = sweep.spec.terms();
         let full = page.len() == limit as usize;
         let last = page
@@ -182,6 +183,23 @@ impl Sweeps for SweepService {
             next_page_token: last.unwrap_or_default(),
         }))
     }
+
+    async fn list_workers(
+        &self,
+        _: Request<wire::ListWorkersRequest>,
+    ) -> Result<Response<wire::ListWorkersResponse>, Status> {
+        let mut reader = Reader::open(&self.database).await.map_err(unreadable)?;
+        let workers = reader.workers().await.map_err(unreadable)?;
+        let now_ms = clock::now_ms();
+        let workers = workers.iter().map(|worker| view::worker(worker, now_ms));
+        Ok(Response::new(wire::ListWorkersResponse {
+            workers: workers.collect(),
+        }))
+    }
+}
+
+fn unreadable(error: impl std::fmt::Display) -> SweepError {
+    SweepError::Unavailable(error.to_string())
 }
 
 fn answer(sweep: Result<SweepView, SweepError>) -> Result<Response<wire::Sweep>, Status> {
@@ -235,10 +253,16 @@ fn parse_page_token(token: &str) -> Result<TrialId, SweepError> {
 async fn send_progress(
     driver: DriverHandle,
     sweep_id: String,
+    pass: Option<Pass>,
     sender: mpsc::Sender<Result<wire::SweepProgress, Status>>,
 ) {
     let mut version = driver.version();
     loop {
+        if pass.as_ref().is_some_and(|pass| !pass.is_valid()) {
+            let over = Status::unauthenticated("the token is no longer valid");
+            let _ = sender.send(Err(over)).await;
+            return;
+        }
         let progress = driver.progress(&sweep_id).await;
         let ended = progress.as_ref().map_or(true, |progress| {
             matches!(

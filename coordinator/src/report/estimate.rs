@@ -96,9 +96,12 @@ impl Sensitivity {
 
 impl Estimate {
     fn of(values: &[f64], bootstrap_seed: u64) -> Option<Self> {
+        // Once for both, which sort what they are given.
+        let mut sorted = values.to_vec();
+        sorted.sort_unstable_by(f64::total_cmp);
         Some(Self {
-            summary: Summary::of(values)?,
-            mean_interval: bootstrap_mean_interval(values, bootstrap_seed),
+            summary: Summary::of(&sorted)?,
+            mean_interval: bootstrap_mean_interval(&sorted, bootstrap_seed),
         })
     }
 }

@@ -1,6 +1,6 @@
 //! What a report is made from: plain rows, as the results database holds them.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use pondersweep_proto::{
     id::SweepId,
@@ -25,23 +25,52 @@ pub struct ReportInput {
     pub trials: Vec<TrialRow>,
     /// The trials and attempts of the sweep, counted by the database.
     pub completeness: Completeness,
+    /// The builds of the program among the accepted results, by hash.
+    pub binaries: Vec<String>,
+    /// The devices among the accepted results.
+    pub devices: Vec<String>,
 }
 
 /// One trial.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TrialRow {
-    /// Its value on every axis of the space, in the order of the axes.
-    pub values: Vec<ParameterValue>,
+    /// Its value on every axis of the space, in the order of the axes; the replicates of a
+    /// configuration share them.
+    pub values: Arc<[ParameterValue]>,
     /// Index among the repetitions of its configuration.
     pub replicate: u32,
     /// Its state.
     pub outcome: TrialState,
     /// The final value of every metric it reported.
     pub metrics: BTreeMap<Metric, f64>,
-    /// Training time of its last attempt, in seconds.
-    pub seconds: f64,
-    /// Attempts it took.
-    pub attempts: u32,
+    /// What its evaluations measured, by updates done; empty where that was not read.
+    pub curve: Vec<CurvePoint>,
+    /// What its last evaluation measured by difficulty; empty where that was not measured.
+    pub difficulty: Vec<DifficultyPoint>,
+}
+
+/// One evaluation during training, on as many non-zeros as in training, sampled halting.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct CurvePoint {
+    /// Parameter updates done.
+    pub step: u64,
+    /// Share of correct answers.
+    pub accuracy: Option<f64>,
+    /// Mean ponder steps.
+    pub ponder_steps: Option<f64>,
+}
+
+/// What was measured on the samples of one difficulty.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct DifficultyPoint {
+    /// The samples have so many non-zero elements at least.
+    pub first_nonzeros: u32,
+    /// And so many at most.
+    pub last_nonzeros: u32,
+    /// Share of correct answers.
+    pub accuracy: f64,
+    /// Mean ponder steps.
+    pub ponder_steps: f64,
 }
 
 /// What became of a sweep's trials and attempts.

@@ -4,17 +4,20 @@
 
 pub mod analysis;
 pub mod csv;
+pub mod document;
 mod estimate;
+mod field;
 pub mod figure;
+pub mod html;
 mod input;
 pub mod json;
+pub mod latex;
 pub mod manifest;
 pub mod markdown;
 mod number;
 mod placement;
 mod table;
 pub mod terminal;
-mod text;
 mod warning;
 mod write;
 
@@ -27,13 +30,15 @@ use pondersweep_proto::parameter::{Parameter, ParameterValue};
 use serde::Serialize;
 
 pub use self::{
+    document::{Document, Study},
     estimate::{Estimate, Sensitivity},
-    input::{Completeness, ReportInput, TrialRow},
+    field::{Field, ShownEstimate, ShownShare},
+    input::{Completeness, CurvePoint, DifficultyPoint, ReportInput, TrialRow},
     table::{CellRow, ParameterRow, ParameterTable},
     warning::Warning,
     write::{WriteError, write_all},
 };
-use self::{figure::Figures, input::swept_axes};
+use self::{figure::Figures, input::swept_axes, placement::PlacedTrial};
 use crate::{statistics::CONFIDENCE, sweep::Axis};
 
 /// Everything a reader is told about a sweep.
@@ -47,8 +52,11 @@ pub struct Report {
     pub warnings: Vec<Warning>,
     /// The table of each swept parameter, over all others.
     pub parameters: Vec<ParameterTable>,
-    /// The table of all cells with a trial that has ended.
+    /// The table of all cells with a trial that has ended, or of the first of them.
     pub cells: Vec<CellRow>,
+    /// Cells that were left out of [`Self::cells`].
+    #[serde(skip)]
+    pub cells_left_out: usize,
     /// The same trials as figures; the rows behind them are exported as trials, not here.
     #[serde(skip)]
     pub figures: Figures,
@@ -81,14 +89,45 @@ impl Report {
     #[must_use]
     pub fn new(input: &ReportInput, bootstrap_seed: u64) -> Self {
         let trials = placement::place(input);
+        let figures = Figures::new(input, &trials);
+        Self {
+            figures,
+            ..Self::of_cells(input, &trials, bootstrap_seed, usize::MAX)
+        }
+    }
+
+    /// Makes the report without figures and with the first cells only: all that is shown of a sweep of
+    /// a hundred thousand cells, each of which would be resampled.
+    ///
+    /// # Panics
+    /// As [`Self::new`].
+    #[must_use]
+    pub fn overview(input: &ReportInput, bootstrap_seed: u64, cells: usize) -> Self {
+        Self::of_cells(input, &placement::place(input), bootstrap_seed, cells)
+    }
+
+    fn of_cells(
+        input: &ReportInput,
+        trials: &[PlacedTrial<'_>],
+        bootstrap_seed: u64,
+        most: usize,
+    ) -> Self {
+        let (cells, cells_left_out) = table::cell_rows(input, trials, bootstrap_seed, most);
         Self {
             sweep: Header::new(input, bootstrap_seed),
             completeness: input.completeness,
             warnings: warning::warnings(&input.completeness),
-            parameters: table::parameter_tables(input, &trials, bootstrap_seed),
-            cells: table::cell_rows(input, &trials, bootstrap_seed),
-            figures: Figures::new(input, &trials),
+            parameters: table::parameter_tables(input, trials, bootstrap_seed),
+            cells,
+            cells_left_out,
+            figures: Figures::default(),
         }
+    }
+
+    /// Its tables as a document.
+    #[must_use]
+    pub fn document(&self) -> Document {
+        document::sensitivity(self)
     }
 
     /// The positions of the axes the report compares along.

@@ -67,20 +67,25 @@ fn parameter_table(
     }
 }
 
-/// A row for every cell in which a trial has ended, in the order of the space.
+/// A row for each of the first cells in which a trial has ended, in the order of the space, and how
+/// many more there are.
 pub(super) fn cell_rows(
     input: &ReportInput,
     trials: &[PlacedTrial<'_>],
     bootstrap_seed: u64,
-) -> Vec<CellRow> {
-    let cells = trials.chunk_by(|a, b| a.positions == b.positions);
-    cells
+    most: usize,
+) -> (Vec<CellRow>, usize) {
+    let mut cells = trials.chunk_by(|a, b| a.positions == b.positions);
+    let rows = cells
+        .by_ref()
+        .take(most)
         .map(|cell| {
             let group: Vec<&PlacedTrial<'_>> = cell.iter().collect();
             CellRow {
-                values: cell[0].row.values.clone(),
+                values: cell[0].row.values.to_vec(),
                 sensitivity: Sensitivity::of(&group, input.terms.solved_threshold, bootstrap_seed),
             }
         })
-        .collect()
+        .collect();
+    (rows, cells.count())
 }

@@ -16,7 +16,8 @@ impl Scheduler {
             .values()
             .filter(|sweep| only.is_none_or(|only| only == sweep.entry.sweep_id))
             .all(|sweep| {
-                let dispatched = sweep.state == SweepState::Active && sweep.counts.pending > 0;
+                let more = sweep.counts.pending > 0 || sweep.steering.is_some();
+                let dispatched = sweep.state == SweepState::Active && more;
                 !dispatched && sweep.counts.leased == 0
             })
     }

@@ -14,9 +14,11 @@ use super::{
     blame::{Evidence, Suspicion},
     change::{Change, Ending, SweepState, TrialState},
     checkpoint::Checkpoint,
+    device::Devices,
     lease::{Lease, Leases},
     process::{Process, Processes},
     restore::RestoredSweep,
+    steering::Steering,
     sweep::{Sweep, SweepEntry},
     trial::{Event, Trial},
 };
@@ -64,6 +66,7 @@ pub struct Scheduler {
     pub(super) sweeps: BTreeMap<TrialId, Sweep>,
     leases: Leases,
     processes: Processes,
+    devices: Devices,
     /// Of trials that have not ended.
     pub(super) checkpoints: BTreeMap<TrialId, Checkpoint>,
     pub(super) changes: Vec<Change>,
@@ -78,6 +81,7 @@ impl Scheduler {
             sweeps: BTreeMap::new(),
             leases: Leases::default(),
             processes: Processes::default(),
+            devices: Devices::default(),
             checkpoints: BTreeMap::new(),
             changes: Vec::new(),
         }
@@ -99,6 +103,7 @@ impl Scheduler {
             sweep.state = restored.state;
             sweep.reason = restored.state_reason;
             sweep.baseline = restored.baseline;
+            sweep.steering = Steering::left_over(&sweep);
             scheduler.sweeps.insert(first, sweep);
             for (offset, trial) in (0..).zip(restored.trials) {
                 let Some(holder) = trial.lease else { continue };
@@ -120,6 +125,11 @@ impl Scheduler {
         self.processes.register(worker_id, process);
     }
 
+    /// Notes what a worker computes on.
+    pub fn note_device(&mut self, worker_id: &WorkerId, device: &str) {
+        self.devices.note(worker_id, device);
+    }
+
     /// Adds a sweep; its trials are pending.
     pub fn enqueue(&mut self, entry: SweepEntry) {
         let trials = entry.shape_of_configuration.len() * entry.replicates as usize;
@@ -129,7 +139,7 @@ impl Scheduler {
     }
 
     /// Leases up to `max_lanes` pending trials of one shape: of the oldest active sweep, or of the
-    /// one sweep named, in the order of their ids. The same request of the same worker gets the
+    /// one sweep named, that may be trained on the worker's device, in the order of their ids. The same request of the same worker gets the
     /// same leases, as far as it still holds them. Suspects keep to themselves, see
     /// `blame`.
     pub fn acquire(
@@ -216,7 +226,9 @@ impl Scheduler {
             return Vec::new();
         }
         let dispatched = |sweep: &&Sweep| {
-            sweep.is_dispatched() && only.is_none_or(|only| only == sweep.entry.sweep_id)
+            sweep.is_dispatched()
+                && only.is_none_or(|only| only == sweep.entry.sweep_id)
+                && self.devices.fit(worker_id, sweep.entry.device.as_deref())
         };
         let sweeps = self.sweeps.values().filter(dispatched);
         sweeps
@@ -416,10 +428,11 @@ impl Scheduler {
     }
 
     /// Finishes a sweep whose trials have all ended, and pauses one that fails too often.
-    fn finish_or_pause(&mut self, sweep_id: SweepId) {
+    pub(super) fn finish_or_pause(&mut self, sweep_id: SweepId) {
         let max_failure_rate = self.limits.max_failure_rate;
         let sweep = self.sweep_mut(sweep_id);
-        if sweep.all_ended() && sweep.state != SweepState::Cancelled {
+        let is_open = matches!(sweep.state, SweepState::Active | SweepState::Paused);
+        if sweep.all_ended() && is_open && sweep.steering.is_none() {
             self.enter(sweep_id, SweepState::Finished, "every trial has ended");
         } else if sweep.state == SweepState::Active {
             let complaint = sweep.baseline.complaint(&sweep.counts, max_failure_rate);

@@ -332,6 +332,7 @@ impl Simulation {
     fn new(seed: u64, now: Instant) -> Self {
         let entries: Vec<SweepEntry> = (0..SWEEPS)
             .map(|number| SweepEntry {
+                device: None,
                 sweep_id: sweep_id(number),
                 first_trial_id: TrialId(1 + number * TRIALS_PER_SWEEP),
                 shape_of_configuration: vec![0, 1, 0],
@@ -377,7 +378,7 @@ impl Simulation {
     /// One thing happens, then a commit, in which the coordinator may be killed.
     fn step(&mut self) {
         let index = self.dice.roll(self.workers.len() as u64) as usize;
-        match self.dice.roll(24) {
+        match self.dice.roll(26) {
             0..=2 => self.pass_time(),
             3..=6 => self.acquire(index),
             7..=8 => self.renew(index),
@@ -390,6 +391,7 @@ impl Simulation {
             19 => self.kill(index),
             20..=21 => self.save_checkpoint(index),
             22 => self.start_from_checkpoint(index),
+            23..=24 => self.steer(),
             _ => self.restart(),
         }
         self.check();
@@ -590,6 +592,13 @@ impl Simulation {
         self.commit();
     }
 
+    /// A few more trials follow what a person decided.
+    fn steer(&mut self) {
+        let most = 1 + self.dice.roll(3) as usize;
+        self.scheduler.steer(most);
+        self.commit();
+    }
+
     fn person(&mut self) {
         let number = self.dice.roll(SWEEPS);
         let sweep_id = sweep_id(number);
@@ -602,7 +611,8 @@ impl Simulation {
                     .retry(sweep_id, &[TrialState::Cancelled, TrialState::Failed]),
             ),
         }
-        self.commit();
+        // The first trials follow with the decision itself, as in the driver.
+        self.steer();
     }
 
     fn restart(&mut self) {
@@ -637,6 +647,9 @@ impl Simulation {
         for number in 0..SWEEPS {
             let cancelled = [TrialState::Cancelled];
             let _ = self.scheduler.retry(sweep_id(number), &cancelled);
+            while self.scheduler.is_steering(None) {
+                self.scheduler.steer(1);
+            }
         }
         self.now += TERM * 2;
         self.scheduler.handle_timeout(self.now);

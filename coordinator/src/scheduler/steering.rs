@@ -1,11 +1,15 @@
-//! What people decide about a whole sweep: pause, resume, cancel, retry.
+//! What people decide about a whole sweep: pause, resume, cancel, retry. A sweep may have a million
+//! trials, so cancel and retry change its state at once and its trials afterwards, in pieces
+//! ([`Scheduler::steer`]), so that whoever calls can commit and serve others in between.
 
 use pondersweep_proto::id::{SweepId, TrialId};
 
 use super::{
     change::{Change, Ending, SweepState, TrialState},
     pace::Baseline,
+    queue::TrialIndex,
     scheduling::Scheduler,
+    sweep::Sweep,
     trial::Event,
 };
 
@@ -17,6 +21,46 @@ pub struct WrongState {
     pub sweep_id: SweepId,
     /// Its state, which does not change.
     pub state: SweepState,
+}
+
+/// A decision about a sweep whose trials have not all followed yet.
+///
+/// It is not stored. That a sweep is being cancelled is seen from its state and its pending trials; a
+/// retry is answered when it is over, so whoever asked for one that a crash cut short asks again.
+#[derive(Clone, Debug)]
+pub(super) struct Steering {
+    /// What happens to the trials.
+    event: Event,
+    /// Trials in these states are concerned.
+    states: Vec<TrialState>,
+    /// The first trial that was not looked at yet.
+    next: TrialIndex,
+}
+
+impl Steering {
+    fn new(event: Event, states: &[TrialState]) -> Self {
+        let states = states.to_vec();
+        Self {
+            event,
+            states,
+            next: 0,
+        }
+    }
+
+    /// What a crash may have left to be done in a stored sweep.
+    pub(super) fn left_over(sweep: &Sweep) -> Option<Self> {
+        match sweep.state {
+            SweepState::Cancelled if !sweep.all_ended() => {
+                Some(Self::new(Event::Cancelled, &[TrialState::Pending]))
+            }
+            // A retry was cut short after every trial that it had reached had ended again: no trial
+            // is concerned any more, but the sweep has yet to finish.
+            SweepState::Active | SweepState::Paused if sweep.all_ended() => {
+                Some(Self::new(Event::Retried, &[]))
+            }
+            _ => None,
+        }
+    }
 }
 
 impl Scheduler {
@@ -47,11 +91,13 @@ impl Scheduler {
         )
     }
 
-    /// Ends every trial of a sweep that has not ended. Cancelling again changes nothing.
+    /// Ends a sweep: its leases now, its pending trials by [`Self::steer`]; none of them is dispatched
+    /// in between. Cancelling again changes nothing.
     ///
     /// # Errors
     /// The sweep is finished: there is nothing to cancel.
     pub fn cancel(&mut self, sweep_id: SweepId) -> Result<(), WrongState> {
+        self.steer_to_the_end(sweep_id);
         let sweep = self.sweep_mut(sweep_id);
         match sweep.state {
             SweepState::Cancelled => return Ok(()),
@@ -64,17 +110,18 @@ impl Scheduler {
             SweepState::Active | SweepState::Paused => {}
         }
         self.enter(sweep_id, SweepState::Cancelled, "cancelled by a person");
+        // At once: an attempt that goes on in a cancelled sweep would end as if nothing had been said.
         for trial_id in self.sweep_mut(sweep_id).in_state(&[TrialState::Leased]) {
             self.end(trial_id, Event::Cancelled, Ending::Cancelled);
         }
-        for trial_id in self.sweep_mut(sweep_id).in_state(&[TrialState::Pending]) {
-            self.move_trial(sweep_id, trial_id, Event::Cancelled);
-        }
+        let pending = Steering::new(Event::Cancelled, &[TrialState::Pending]);
+        self.sweep_mut(sweep_id).steering = Some(pending);
         Ok(())
     }
 
-    /// Makes ended trials in these states pending again, their failures forgiven, and says how many.
-    /// Attempts go on counting: an old attempt stays fenced out.
+    /// Makes ended trials in these states pending again, their failures forgiven, and says how many
+    /// there are: by [`Self::steer`], which also makes an ended sweep active again. Attempts go on
+    /// counting: an old attempt stays fenced out.
     ///
     /// # Errors
     /// The states hold one that is not an end, or success, which is never run again.
@@ -84,6 +131,7 @@ impl Scheduler {
             TrialState::Infeasible,
             TrialState::Cancelled,
         ];
+        self.steer_to_the_end(sweep_id);
         let sweep = self.sweep_mut(sweep_id);
         if states.iter().any(|state| !may_be_retried.contains(state)) {
             return Err(WrongState {
@@ -91,22 +139,73 @@ impl Scheduler {
                 state: sweep.state,
             });
         }
-        let trials = sweep.in_state(states);
-        if trials.is_empty() {
-            return Ok(0);
+        let trials = sweep.in_state(states).len() as u64;
+        if trials > 0 {
+            sweep.steering = Some(Steering::new(Event::Retried, states));
         }
+        Ok(trials)
+    }
+
+    /// Whether trials of a sweep have yet to follow what a person decided about it; of any sweep, if
+    /// none is named. A verb of this room waits for them, so callers that have others to serve should
+    /// not give one.
+    #[must_use]
+    pub fn is_steering(&self, only: Option<SweepId>) -> bool {
+        let mut sweeps = self.sweeps.values();
+        sweeps.any(|sweep| {
+            sweep.steering.is_some() && only.is_none_or(|only| only == sweep.entry.sweep_id)
+        })
+    }
+
+    /// Lets up to `most` trials follow what a person decided about their sweep.
+    pub fn steer(&mut self, most: usize) {
+        let mut sweeps = self.sweeps.values();
+        let steered = sweeps.find(|sweep| sweep.steering.is_some());
+        if let Some(sweep_id) = steered.map(|sweep| sweep.entry.sweep_id) {
+            self.steer_sweep(sweep_id, most);
+        }
+    }
+
+    fn steer_to_the_end(&mut self, sweep_id: SweepId) {
+        while self.is_steering(Some(sweep_id)) {
+            self.steer_sweep(sweep_id, usize::MAX);
+        }
+    }
+
+    fn steer_sweep(&mut self, sweep_id: SweepId, most: usize) {
+        let sweep = self.sweep_mut(sweep_id);
+        let Some(mut steering) = sweep.steering.take() else {
+            return;
+        };
+        let (trials, next) = sweep.next_in_state(&steering.states, steering.next, most);
+        for &trial_id in &trials {
+            self.move_trial(sweep_id, trial_id, steering.event);
+        }
+        if steering.event == Event::Retried && !trials.is_empty() {
+            self.reopen(sweep_id);
+        }
+        match next {
+            Some(next) => {
+                steering.next = next;
+                self.sweep_mut(sweep_id).steering = Some(steering);
+            }
+            // The trials that were retried first may all have ended meanwhile.
+            None => self.finish_or_pause(sweep_id),
+        }
+    }
+
+    /// Makes a sweep with retried trials active again, if it had ended. With every piece, since what
+    /// has failed in the retried trials must not count from the first moment on.
+    fn reopen(&mut self, sweep_id: SweepId) {
+        self.forgive(sweep_id);
+        let sweep = self.sweep_mut(sweep_id);
         let (state, reason) = match sweep.state {
             SweepState::Finished | SweepState::Cancelled => {
                 (SweepState::Active, "trials are retried".to_owned())
             }
             unchanged => (unchanged, sweep.reason.clone()),
         };
-        for &trial_id in &trials {
-            self.move_trial(sweep_id, trial_id, Event::Retried);
-        }
-        self.forgive(sweep_id);
         self.enter(sweep_id, state, &reason);
-        Ok(trials.len() as u64)
     }
 
     /// Takes a trial without a lease to its next state.
@@ -123,6 +222,7 @@ impl Scheduler {
         to: SweepState,
         reason: &str,
     ) -> Result<(), WrongState> {
+        self.steer_to_the_end(sweep_id);
         let sweep = self.sweep_mut(sweep_id);
         if sweep.state == to {
             return Ok(());

@@ -9,6 +9,7 @@ use super::{
     change::{SweepState, TrialState},
     pace::Baseline,
     queue::{Queue, ShapeIndex, TrialIndex},
+    steering::Steering,
     trial::{Event, Trial},
 };
 
@@ -24,6 +25,8 @@ pub struct SweepEntry {
     pub shape_of_configuration: Vec<ShapeIndex>,
     /// Repetitions of every configuration; all configurations come once before any comes again.
     pub replicates: u32,
+    /// Only workers on this device may train its trials; without it all may.
+    pub device: Option<String>,
     /// What a trial may do before it has failed.
     pub limits: TrialLimits,
 }
@@ -75,6 +78,8 @@ pub(super) struct Sweep {
     pub(super) reason: String,
     pub(super) baseline: Baseline,
     pub(super) counts: TrialCounts,
+    /// What a person decided and not every trial has followed yet.
+    pub(super) steering: Option<Steering>,
     trials: Vec<Trial>,
     /// Pending trials that may have company.
     queue: Queue,
@@ -97,6 +102,7 @@ impl Sweep {
             reason: String::new(),
             baseline: Baseline::default(),
             counts: TrialCounts::default(),
+            steering: None,
             trials,
             queue: Queue::default(),
             suspects: BTreeSet::new(),
@@ -187,6 +193,21 @@ impl Sweep {
         wanted.map(|(id, _)| TrialId(id)).collect()
     }
 
+    /// The first `most` trials in one of these states, from this one on, and where to look for more.
+    pub(super) fn next_in_state(
+        &self,
+        states: &[TrialState],
+        from: TrialIndex,
+        most: usize,
+    ) -> (Vec<TrialId>, Option<TrialIndex>) {
+        let trials = (from..).zip(&self.trials[from as usize..]);
+        let wanted = trials.filter(|(_, trial)| states.contains(&trial.state));
+        let found: Vec<TrialIndex> = wanted.map(|(index, _)| index).take(most).collect();
+        let more = found.len() == most;
+        let next = found.last().filter(|_| more).map(|last| last + 1);
+        (self.ids_of(found), next)
+    }
+
     /// Whether every trial has ended.
     pub(super) const fn all_ended(&self) -> bool {
         self.counts.pending == 0 && self.counts.leased == 0
@@ -221,8 +242,14 @@ impl Sweep {
         let queued = (self.queue.len() + self.suspects.len()) as u64;
         assert_eq!(queued, self.counts.pending);
         match self.state {
-            SweepState::Active | SweepState::Paused => assert!(!self.all_ended()),
-            SweepState::Finished | SweepState::Cancelled => assert!(self.all_ended()),
+            SweepState::Active | SweepState::Paused => {
+                assert!(!self.all_ended() || self.steering.is_some());
+            }
+            SweepState::Cancelled => {
+                assert!(self.all_ended() || self.steering.is_some());
+                assert_eq!(self.counts.leased, 0);
+            }
+            SweepState::Finished => assert!(self.all_ended()),
         }
     }
 }

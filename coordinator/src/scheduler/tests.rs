@@ -4,6 +4,8 @@ mod blame;
 
 mod checkpoint;
 
+mod steering;
+
 use std::time::{Duration, Instant};
 
 use pondersweep_proto::{
@@ -33,6 +35,7 @@ fn worker(name: &str) -> WorkerId {
 /// A sweep of four trials, in two shapes that alternate.
 fn entry(number: u64, first: u64) -> SweepEntry {
     SweepEntry {
+        device: None,
         sweep_id: sweep_id(number),
         first_trial_id: TrialId(first),
         shape_of_configuration: vec![0, 1],
@@ -43,6 +46,28 @@ fn entry(number: u64, first: u64) -> SweepEntry {
             max_worker_losses: 2,
         },
     }
+}
+
+#[test]
+fn a_sweep_that_asks_for_a_device_is_trained_on_that_device_only() {
+    let mut scene = Scene::new();
+    scene.scheduler.enqueue(SweepEntry {
+        device: Some("cuda".into()),
+        ..entry(2, 5)
+    });
+    scene.scheduler.note_device(&worker("cpu"), "cpu");
+    scene.scheduler.note_device(&worker("gpu"), "cuda:1");
+    let trials = |tokens: Vec<LeaseToken>| -> Vec<u64> {
+        tokens.iter().map(|token| token.trial_id.0).collect()
+    };
+    let mut taken = Vec::new();
+    for _ in 0..3 {
+        taken.extend(trials(scene.acquire("cpu", 2)));
+    }
+    taken.sort_unstable();
+    assert_eq!(taken, [1, 2, 3, 4]);
+    assert_eq!(scene.acquire("unknown", 2), []);
+    assert_eq!(trials(scene.acquire("gpu", 1)), [5]);
 }
 
 impl Scene {
@@ -88,6 +113,19 @@ impl Scene {
     fn finish(&mut self, name: &str, token: LeaseToken) -> Result<Finished, Superseded> {
         self.scheduler
             .finish(&worker(name), token, Finish::Succeeded)
+    }
+
+    /// Cancels the sweep, all of its trials.
+    fn cancel(&mut self) {
+        self.scheduler.cancel(sweep_id(1)).unwrap();
+        self.scheduler.steer(usize::MAX);
+    }
+
+    /// Retries trials, all of them.
+    fn retry(&mut self, state: TrialState) -> u64 {
+        let retried = self.scheduler.retry(sweep_id(1), &[state]).unwrap();
+        self.scheduler.steer(usize::MAX);
+        retried
     }
 
     fn pass(&mut self, time: Duration) {
@@ -334,16 +372,13 @@ fn a_paused_sweep_goes_on_with_what_is_leased_only() {
 fn a_cancelled_sweep_fences_out_its_workers_and_can_be_brought_back() {
     let mut scene = Scene::new();
     let token = scene.acquire_one("a");
-    scene.scheduler.cancel(sweep_id(1)).unwrap();
-    scene.scheduler.cancel(sweep_id(1)).unwrap();
+    scene.cancel();
+    scene.cancel();
     scene.scheduler.sanity_check();
     assert_eq!(scene.counts().cancelled, 4);
     assert!(scene.finish("a", token).is_err());
 
-    assert_eq!(
-        scene.scheduler.retry(sweep_id(1), &[TrialState::Cancelled]),
-        Ok(4)
-    );
+    assert_eq!(scene.retry(TrialState::Cancelled), 4);
     scene.scheduler.sanity_check();
     assert_eq!(scene.acquire_one("a").attempt, Attempt(2));
     assert!(scene.finish("a", token).is_err());
@@ -366,14 +401,8 @@ fn a_retried_trial_is_forgiven_but_its_attempts_go_on_counting() {
             .retry(sweep_id(1), &[TrialState::Succeeded])
             .is_err()
     );
-    assert_eq!(
-        scene.scheduler.retry(sweep_id(1), &[TrialState::Failed]),
-        Ok(1)
-    );
-    assert_eq!(
-        scene.scheduler.retry(sweep_id(1), &[TrialState::Failed]),
-        Ok(0)
-    );
+    assert_eq!(scene.retry(TrialState::Failed), 1);
+    assert_eq!(scene.retry(TrialState::Failed), 0);
     let token = scene.acquire_one("a");
     assert_eq!(token.attempt, Attempt(3));
     scene

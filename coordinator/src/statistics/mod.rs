@@ -51,7 +51,7 @@ mod wilson;
 pub use anova::{Anova, AnovaError, Effect, MAX_FACTORS, Residual};
 pub use best_set::{BestSet, Comparison, Pairing, Verdict};
 pub use bootstrap::{
-    IntervalMethod, Statistic, Strata, bootstrap_interval, bootstrap_mean_interval,
+    IntervalMethod, MAX_RESAMPLED, Statistic, Strata, bootstrap_interval, bootstrap_mean_interval,
 };
 pub use box_plot::BoxPlot;
 pub use counting::{Counted, Counting, Replicate};

@@ -21,7 +21,8 @@ pub(crate) fn quantile(ascending: &[f64], probability: f64) -> f64 {
 /// The values in ascending order. Sums over them do not depend on the order in which trials ended.
 pub(super) fn ascending(values: &[f64]) -> Vec<f64> {
     let mut sorted = values.to_vec();
-    sorted.sort_by(f64::total_cmp);
+    // Equal numbers are the same bits, so no order of theirs can be lost.
+    sorted.sort_unstable_by(f64::total_cmp);
     sorted
 }
 

@@ -2,6 +2,7 @@
 //! which stored state it expects, so a decision that does not fit what is stored is found here and
 //! not in the results.
 
+mod breakdown;
 mod bulk;
 mod event;
 
@@ -19,10 +20,13 @@ use super::fault::CommitMoment;
 use super::{
     Store,
     error::{CommitError, DatabaseError},
-    record::{Batch, WorkerRecord},
+    record::{Batch, Sighting, WorkerRecord, WorkerState},
     statement::statements,
 };
-use crate::scheduler::{Baseline, Change, Ending, Record, SweepState, TrialState};
+use crate::{
+    scheduler::{Baseline, Change, Ending, Record, SweepState, TrialState},
+    trust::TokenId,
+};
 use bulk::{ROWS_OF_A_STATEMENT, is_smooth};
 pub(super) use event::Event;
 
@@ -30,13 +34,21 @@ statements! {
     UPSERT_WORKER = "
         INSERT INTO worker (
             worker_id, host, process_id, device, backend, version, binary_sha256, slots,
-            registered_at_ms
+            registered_at_ms, last_heard_at_ms, lease_duration_ms, cpu, cpu_features, instructions,
+            gpu, token_id
         )
-        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?9, ?10, ?11, ?12, ?13, ?14, ?15)
         ON CONFLICT (worker_id) DO UPDATE SET
             host = excluded.host, process_id = excluded.process_id, device = excluded.device,
             backend = excluded.backend, version = excluded.version,
-            binary_sha256 = excluded.binary_sha256, slots = excluded.slots";
+            binary_sha256 = excluded.binary_sha256, slots = excluded.slots, cpu = excluded.cpu,
+            cpu_features = excluded.cpu_features, instructions = excluded.instructions,
+            gpu = excluded.gpu, last_heard_at_ms = excluded.last_heard_at_ms,
+            lease_duration_ms = excluded.lease_duration_ms, state = 'working'";
+    /// ?3 is a JSON list of workers.
+    SIGHT_WORKERS = "
+        UPDATE worker SET last_heard_at_ms = ?1, state = ?2
+        WHERE worker_id IN (SELECT value FROM json_each(?3))";
     SET_SWEEP_STATE = "
         UPDATE sweep
         SET state = ?2, state_reason = ?3, baseline_ended = ?4, baseline_failed = ?5
@@ -64,7 +76,7 @@ statements! {
 impl Store {
     /// Writes the whole batch in one transaction. When it returns, it is on the disk.
     ///
-    /// Order: workers, observations, changes as listed, seconds, and an event for every change.
+    /// Order: workers, observations, changes as listed, seconds, breakdowns, and an event for every change.
     ///
     /// # Errors
     /// A change contradicts what is stored, or the disk failed. Nothing of the batch was written;
@@ -133,8 +145,9 @@ pub(super) struct Writer<'a> {
 impl Writer<'_> {
     async fn write(&mut self, batch: &Batch) -> Result<(), CommitError> {
         for worker in &batch.workers {
-            self.worker(worker).await?;
+            self.worker(worker, batch.lease_duration_ms).await?;
         }
+        self.sightings(&batch.sightings).await?;
         self.observations(batch).await?;
         for run in batch.changes.chunk_by(go_together) {
             self.changes(run).await?;
@@ -142,10 +155,16 @@ impl Writer<'_> {
         for (token, seconds) in std::mem::take(&mut self.seconds) {
             self.set_seconds(token, seconds).await?;
         }
+        self.breakdowns(batch).await?;
         self.append_events().await
     }
 
-    async fn worker(&mut self, worker: &WorkerRecord) -> Result<(), CommitError> {
+    async fn worker(
+        &mut self,
+        worker: &WorkerRecord,
+        lease_duration_ms: u64,
+    ) -> Result<(), CommitError> {
+        let machine = &worker.machine;
         let upsert = sqlx::query(UPSERT_WORKER)
             .bind(worker.worker_id.as_str())
             .bind(&worker.host)
@@ -155,7 +174,13 @@ impl Writer<'_> {
             .bind(&worker.version)
             .bind(&worker.binary_sha256)
             .bind(worker.slots)
-            .bind(self.at_ms);
+            .bind(self.at_ms)
+            .bind(i64::try_from(lease_duration_ms).unwrap_or(i64::MAX))
+            .bind(&machine.cpu)
+            .bind(&machine.cpu_features)
+            .bind(&machine.instructions)
+            .bind(&machine.gpu)
+            .bind(worker.token_id.as_ref().map(TokenId::as_str));
         self.run(upsert, || format!("worker {}", worker.worker_id))
             .await?;
         self.events.push(Event {
@@ -163,6 +188,26 @@ impl Writer<'_> {
             worker_id: Some(worker.worker_id.to_string()),
             ..Event::default()
         });
+        Ok(())
+    }
+
+    /// Notes who was heard of: no event, since nothing was decided.
+    async fn sightings(&mut self, sightings: &[Sighting]) -> Result<(), CommitError> {
+        for state in WorkerState::ALL {
+            let seen = sightings.iter().filter(|seen| seen.state == state);
+            let workers: Vec<&str> = seen.map(|seen| seen.worker_id.as_str()).collect();
+            if workers.is_empty() {
+                continue;
+            }
+            let update = sqlx::query(SIGHT_WORKERS)
+                .bind(self.at_ms)
+                .bind(state.name())
+                .bind(json!(workers).to_string());
+            self.run_on(workers.len() as u64, update, || {
+                "sightings of workers".into()
+            })
+            .await?;
+        }
         Ok(())
     }
 
@@ -390,11 +435,17 @@ pub(super) fn as_i64(number: u64) -> i64 {
 #[cfg(test)]
 pub(super) fn largest_statements() -> Vec<String> {
     let largest = |statement: &&str| super::statement::with_rows(statement, ROWS_OF_A_STATEMENT);
-    bulk::STATEMENTS.iter().map(largest).collect()
+    let several = breakdown::STATEMENTS.iter().chain(bulk::STATEMENTS);
+    several.map(largest).collect()
 }
 
 /// Every statement of this part of the room.
 #[cfg(test)]
-pub(super) fn statements() -> [&'static [&'static str]; 3] {
-    [STATEMENTS, bulk::STATEMENTS, event::STATEMENTS]
+pub(super) fn statements() -> [&'static [&'static str]; 4] {
+    [
+        STATEMENTS,
+        breakdown::STATEMENTS,
+        bulk::STATEMENTS,
+        event::STATEMENTS,
+    ]
 }

@@ -11,12 +11,13 @@ use super::{
     commit::as_i64,
     error::RestoreError,
     name::{UnknownName, suspicion, sweep_state, trial_state},
-    record::{Restored, RestoredSweep, WorkerRecord},
+    record::{MachineRecord, Restored, RestoredSweep, WorkerRecord},
     statement::statements,
 };
 use crate::{
     scheduler::{Baseline, Record, RestoredLease, RestoredTrial, TrialState},
     sweep::{SweepSpec, SweepTerms},
+    trust::TokenId,
 };
 
 statements! {
@@ -36,7 +37,9 @@ statements! {
         WHERE trial.trial_id >= ?1 AND trial.trial_id < ?2
         ORDER BY trial.trial_id";
     WORKERS = "
-        SELECT worker_id, host, process_id, device, backend, version, binary_sha256, slots
+        SELECT
+            worker_id, host, process_id, device, backend, version, binary_sha256, slots, cpu,
+            cpu_features, instructions, gpu, token_id
         FROM worker ORDER BY registered_at_ms, worker_id";
 }
 
@@ -153,14 +156,21 @@ fn trial(
     })
 }
 
-fn worker(row: &SqliteRow) -> Result<WorkerRecord, RestoreError> {
+pub(super) fn worker(row: &SqliteRow) -> Result<WorkerRecord, RestoreError> {
     let worker_id: &str = row.try_get("worker_id")?;
+    let token_id: Option<&str> = row.try_get("token_id")?;
     Ok(WorkerRecord {
         worker_id: worker_id
             .parse()
             .map_err(|error: InvalidId| RestoreError::Worker {
                 problem: error.to_string(),
             })?,
+        machine: MachineRecord {
+            cpu: row.try_get("cpu")?,
+            cpu_features: row.try_get("cpu_features")?,
+            instructions: row.try_get("instructions")?,
+            gpu: row.try_get("gpu")?,
+        },
         host: row.try_get("host")?,
         process_id: row.try_get("process_id")?,
         device: row.try_get("device")?,
@@ -168,5 +178,6 @@ fn worker(row: &SqliteRow) -> Result<WorkerRecord, RestoreError> {
         version: row.try_get("version")?,
         binary_sha256: row.try_get("binary_sha256")?,
         slots: row.try_get("slots")?,
+        token_id: token_id.map(TokenId::from_stored),
     })
 }

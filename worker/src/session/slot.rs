@@ -11,8 +11,11 @@ mod widths;
 
 use std::{sync::Arc, time::Duration};
 
-use pondersweep_proto::{error::LeaseError, failure::Failure, id::LeaseToken, metric::Observation};
+use pondersweep_proto::{
+    breakdown::Breakdown, error::LeaseError, failure::Failure, id::LeaseToken, metric::Observation,
+};
 use tokio_util::sync::CancellationToken;
+use tracing::{Instrument as _, Span};
 
 use self::widths::Widths;
 use crate::{
@@ -73,6 +76,20 @@ pub(super) struct Slot {
 struct Lane {
     lease: Lease,
     control: Arc<LaneControl>,
+    /// What is logged about it, within the slot's.
+    span: Span,
+}
+
+impl Lane {
+    fn new(lease: Lease, control: Arc<LaneControl>) -> Self {
+        let LeaseToken { trial_id, attempt } = lease.token;
+        let span = tracing::info_span!("lane", trial = trial_id.0, attempt = attempt.0);
+        Self {
+            lease,
+            control,
+            span,
+        }
+    }
 }
 
 impl Slot {
@@ -130,9 +147,9 @@ impl Slot {
     }
 
     fn hold(&self, leases: Vec<Lease>) -> Vec<Lane> {
-        let lane = |lease: Lease| Lane {
-            control: self.held.insert(lease.token),
-            lease,
+        let lane = |lease: Lease| {
+            let control = self.held.insert(lease.token);
+            Lane::new(lease, control)
         };
         leases.into_iter().map(lane).collect()
     }
@@ -187,38 +204,46 @@ impl Slot {
         while messages.receive(&mut waiting, MESSAGES_AT_ONCE).await {
             for (index, lane) in lanes.iter().enumerate() {
                 let mine = outbox::of_lane(&waiting, index);
-                self.report(lane, &mine).await?;
+                let reported = self.report(lane, &mine).instrument(lane.span.clone());
+                reported.await?;
                 // After everything that was observed before it: whoever goes on from it has that.
                 if let Some(checkpoint) = messages.checkpoint(&waiting, index) {
-                    self.save(lane, checkpoint, stop).await;
+                    let saved = self.save(lane, checkpoint, stop);
+                    saved.instrument(lane.span.clone()).await;
                 }
             }
             waiting.clear();
         }
         let trained = training.await.expect("the compute thread always answers");
-        for (lane, outcome) in lanes.iter().zip(trained.outcomes) {
+        let ends = trained.outcomes.into_iter().zip(trained.breakdowns);
+        for (lane, (outcome, breakdown)) in lanes.iter().zip(ends) {
             let Some(outcome) = outcome.filter(|_| !lane.control.is_lost()) else {
                 continue;
             };
-            let token = lane.lease.token;
-            let (trial, attempt) = (token.trial_id.0, token.attempt.0);
-            tracing::info!(
-                trial,
-                attempt,
-                ?outcome,
-                seconds = trained.seconds_per_lane,
-                "trained"
-            );
-            let finished = self
-                .client
-                .finish(token, outcome, &[], trained.seconds_per_lane)
-                .await;
-            if finished.is_ok() {
-                tracing::info!(%token, "acknowledged");
-            }
-            self.still_mine(lane, finished)?;
+            let breakdown = breakdown.filter(|_| outcome == Outcome::Succeeded);
+            let finished = self.finish(lane, outcome, trained.seconds_per_lane, breakdown.as_ref());
+            finished.instrument(lane.span.clone()).await?;
         }
         Ok(())
+    }
+
+    async fn finish(
+        &self,
+        lane: &Lane,
+        outcome: Outcome,
+        seconds: f64,
+        breakdown: Option<&Breakdown>,
+    ) -> Result<(), LeaseError> {
+        let token = lane.lease.token;
+        tracing::info!(?outcome, seconds, "trained");
+        let finished = self
+            .client
+            .finish_with(token, outcome, &[], seconds, breakdown)
+            .await;
+        if finished.is_ok() {
+            tracing::info!("acknowledged");
+        }
+        self.still_mine(lane, finished)
     }
 
     async fn report(&self, lane: &Lane, observations: &[Observation]) -> Result<(), LeaseError> {
@@ -241,12 +266,7 @@ impl Slot {
     fn still_mine(&self, lane: &Lane, answer: Result<(), LeaseError>) -> Result<(), LeaseError> {
         match answer {
             Err(LeaseError::Superseded(_)) => {
-                let LeaseToken { trial_id, attempt } = lane.lease.token;
-                tracing::warn!(
-                    trial = trial_id.0,
-                    attempt = attempt.0,
-                    "superseded, dropping its work"
-                );
+                tracing::warn!("superseded, dropping its work");
                 lane.control.lose();
                 Ok(())
             }

@@ -117,6 +117,38 @@ fn any_observations() -> impl Strategy<Value = Vec<wire::Observation>> {
     ]
 }
 
+fn any_breakdown() -> impl Strategy<Value = Option<wire::Breakdown>> {
+    let range = || select(vec!["interpolation", "extrapolation", "everything"]);
+    let few = || prop_oneof![0_u64..9, any::<u64>()];
+    let bucket = (range(), any::<u32>(), any::<u32>(), few(), few(), few()).prop_map(
+        |(range, first_nonzeros, last_nonzeros, examples, correct, ponder_steps)| {
+            wire::DifficultyBucket {
+                range: range.into(),
+                first_nonzeros,
+                last_nonzeros,
+                examples,
+                correct,
+                ponder_steps,
+            }
+        },
+    );
+    let count = (range(), 0_u32..2_000, few()).prop_map(|(range, step, examples)| {
+        let range = range.into();
+        wire::HaltingCount {
+            range,
+            step,
+            examples,
+        }
+    });
+    let difficulty = prop::collection::vec(bucket, 0..30);
+    let halting = prop::collection::vec(count, 0..30);
+    let breakdown = (difficulty, halting).prop_map(|(difficulty, halting)| wire::Breakdown {
+        difficulty,
+        halting,
+    });
+    prop::option::of(breakdown)
+}
+
 fn any_spec() -> impl Strategy<Value = Option<wire::SweepSpec>> {
     let value = prop_oneof![
         any_number().prop_map(wire::parameter_value::Kind::Number),
@@ -195,7 +227,11 @@ pub(super) fn any_sent() -> impl Strategy<Value = Sent> {
             device: text.clone(),
             backend: text.clone(),
             version: text.clone(),
-            binary_sha256: text,
+            binary_sha256: text.clone(),
+            cpu: text.clone(),
+            cpu_features: text.clone(),
+            instructions: text.clone(),
+            gpu: text,
         };
         Sent::Register(wire::RegisterRequest { worker: Some(info) })
     });
@@ -225,8 +261,15 @@ pub(super) fn any_sent() -> impl Strategy<Value = Sent> {
             token,
             updates_done,
         });
-    let renew = (any_worker(), prop::collection::vec(progress, 0..6))
-        .prop_map(|(worker_id, leases)| Sent::Renew(wire::RenewRequest { worker_id, leases }));
+    let renew =
+        (any_worker(), prop::collection::vec(progress, 0..6)).prop_map(|(worker_id, leases)| {
+            let draining = leases.len() % 2 == 1;
+            Sent::Renew(wire::RenewRequest {
+                worker_id,
+                leases,
+                draining,
+            })
+        });
     let report = (any_worker(), any_token(), any_observations());
     let report = report.prop_map(|(worker_id, token, observations)| {
         Sent::Report(wire::ReportRequest {
@@ -243,9 +286,10 @@ pub(super) fn any_sent() -> impl Strategy<Value = Sent> {
         any_observations(),
         any_number(),
         -1..7,
+        any_breakdown(),
     );
     let finish = finish.prop_map(
-        |(worker_id, token, outcome, message, observations, seconds, cause)| {
+        |(worker_id, token, outcome, message, observations, seconds, cause, breakdown)| {
             Sent::Finish(wire::FinishRequest {
                 worker_id,
                 token,
@@ -254,6 +298,7 @@ pub(super) fn any_sent() -> impl Strategy<Value = Sent> {
                 observations,
                 seconds,
                 cause,
+                breakdown,
             })
         },
     );

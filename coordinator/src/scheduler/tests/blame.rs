@@ -163,9 +163,8 @@ fn a_retried_trial_is_no_suspect_any_more() {
         assert_eq!(token.len(), 1);
         scene.die("a", Cause::Crashed);
     }
-    scene.scheduler.cancel(sweep_id(1)).unwrap();
-    let retried = scene.scheduler.retry(sweep_id(1), &[TrialState::Cancelled]);
-    assert_eq!(retried, Ok(4));
+    scene.cancel();
+    assert_eq!(scene.retry(TrialState::Cancelled), 4);
     scene.scheduler.sanity_check();
     assert_eq!(scene.record(1), Record::default());
     assert_eq!(ids(&scene.acquire("a", 8)), [1, 3]);

@@ -129,10 +129,10 @@ fn a_trial_that_ends_loses_its_checkpoint_whichever_way_it_ends() {
                 .finish(&worker("a"), token, diverged)
                 .unwrap();
         },
-        |scene, _| scene.scheduler.cancel(sweep_id(1)).unwrap(),
+        |scene, _| scene.cancel(),
         |scene, _| {
             scene.scheduler.drain(&worker("a"));
-            scene.scheduler.cancel(sweep_id(1)).unwrap();
+            scene.cancel();
         },
     ];
     for end in ends {

@@ -24,6 +24,12 @@ statements! {
         WHERE trial.trial_id >= ?1 AND trial.trial_id < ?2
             AND trial.state IN ('succeeded', 'infeasible', 'failed')
         ORDER BY trial_key, step, metric, value";
+    DIFFICULTY = "
+        SELECT * FROM difficulty_result WHERE trial_id >= ?1 AND trial_id < ?2
+        ORDER BY trial_id, range, first_nonzeros";
+    HALTING = "
+        SELECT * FROM halting_result WHERE trial_id >= ?1 AND trial_id < ?2
+        ORDER BY trial_id, range, step";
 }
 
 /// Columns of `trial_result` that are not the result: numbers of this file, who computed it, how
@@ -48,7 +54,7 @@ pub struct SweepDigest {
     pub trials: u64,
     /// Different observations of those trials.
     pub observations: u64,
-    /// SHA-256 of both, as hexadecimal digits.
+    /// SHA-256 of both and of the last evaluations broken down, as hexadecimal digits.
     pub sha256: String,
 }
 
@@ -72,6 +78,8 @@ pub(super) async fn digest(
     let mut hash = Sha256::new();
     let trials = feed(&mut hash, snapshot, CONTENT, range).await?;
     let observations = feed(&mut hash, snapshot, MEASURED, range).await?;
+    feed(&mut hash, snapshot, DIFFICULTY, range).await?;
+    feed(&mut hash, snapshot, HALTING, range).await?;
     Ok(SweepDigest {
         trials,
         observations,

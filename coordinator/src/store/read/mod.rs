@@ -2,42 +2,50 @@
 //! nothing. Each answer is of one moment, even while trials end.
 
 mod audit;
+mod breakdown;
 mod cell;
 mod column;
 mod completeness;
 mod configuration;
+mod curve;
 mod digest;
 mod fingerprint;
+mod measurement;
 mod query;
 mod recorded;
 mod result;
 mod sweep;
 mod trial;
 mod troubles;
+mod worker;
 
 use std::path::Path;
 
 use sqlx::SqliteConnection;
 
 pub use audit::AttemptCounts;
+pub use breakdown::{ForwardPasses, TrialDifficulty, TrialHalting};
 pub use cell::CellResult;
 pub use completeness::Completeness;
 pub use configuration::Configuration;
+pub use curve::Curves;
 pub use digest::SweepDigest;
 pub use fingerprint::{Producer, SweepFingerprint, TrialBlocks};
+pub use measurement::Measurement;
 pub use query::{Rows, Value};
 pub use recorded::RecordedTrial;
 pub use result::{Metrics, TrialResult};
 pub use sweep::SweepSummary;
 pub use trial::{AttemptDetail, Event, TrialDetail};
-pub use troubles::{Deaths, Troubles};
+pub use troubles::{Deaths, RecentResults, Troubles};
+pub use worker::{WorkerStanding, WorkerStatus};
 
-use super::{error::OpenError, open};
+use super::{error::OpenError, lock, open};
 
 /// A read-only view of a database.
 #[derive(Debug)]
 pub struct Reader {
-    connection: SqliteConnection,
+    pub(super) connection: SqliteConnection,
 }
 
 impl Reader {
@@ -49,6 +57,13 @@ impl Reader {
         let connection = open::open_reader(path).await?;
         Ok(Self { connection })
     }
+
+    /// Whether a coordinator holds the database now. It is asked by trying the lock for a moment, in
+    /// which a coordinator that starts would find it taken: ask only when nothing else tells.
+    #[must_use]
+    pub fn is_served(path: &Path) -> bool {
+        lock::is_taken(path)
+    }
 }
 
 /// Every statement of the readers.
@@ -56,16 +71,20 @@ impl Reader {
 pub(super) fn statements() -> impl Iterator<Item = &'static str> {
     [
         audit::STATEMENTS,
+        breakdown::STATEMENTS,
         cell::STATEMENTS,
         completeness::STATEMENTS,
         configuration::STATEMENTS,
+        curve::STATEMENTS,
         digest::STATEMENTS,
+        measurement::STATEMENTS,
         fingerprint::STATEMENTS,
         recorded::STATEMENTS,
         result::STATEMENTS,
         sweep::STATEMENTS,
         trial::STATEMENTS,
         troubles::STATEMENTS,
+        worker::STATEMENTS,
     ]
     .into_iter()
     .flatten()

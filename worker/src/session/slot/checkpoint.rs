@@ -81,12 +81,12 @@ impl Slot {
                 .await
         };
         match saved {
-            Ok(()) => tracing::debug!(%token, updates_done, bytes, "checkpoint saved"),
+            Ok(()) => tracing::debug!(updates_done, bytes, "checkpoint saved"),
             Err(LeaseError::Superseded(_)) => {
-                tracing::warn!(%token, "superseded, dropping its work");
+                tracing::warn!("superseded, dropping its work");
                 lane.control.lose();
             }
-            Err(error) => tracing::warn!(%token, updates_done, %error, "checkpoint not saved"),
+            Err(error) => tracing::warn!(updates_done, %error, "checkpoint not saved"),
         }
     }
 }
