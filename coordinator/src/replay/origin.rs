@@ -12,6 +12,10 @@ pub struct Origin {
     pub backend: String,
     /// The vector instructions of the kernels; `None` where they are not known or there are none.
     pub instructions: Option<String>,
+    /// What the processor can do beyond them, separated by spaces; `None` where it is not known.
+    pub cpu_features: Option<String>,
+    /// The machine's graphics processors; `None` where there are none or they are not known.
+    pub gpu: Option<String>,
     /// SHA-256 of the program's file.
     pub binary_sha256: String,
     /// The program's version.
@@ -33,13 +37,16 @@ pub struct Contrast {
 /// what matters of it has a place of its own.
 #[must_use]
 pub fn contrasts(stored: &Origin, replayed: &Origin) -> Vec<Contrast> {
-    let known = |instructions: &Option<String>| instructions.clone().unwrap_or_default();
-    let instructions = [known(&stored.instructions), known(&replayed.instructions)];
     // What is not recorded cannot be said to differ.
-    let instructions = if instructions.iter().any(String::is_empty) {
+    let known = |of: fn(&Origin) -> &Option<String>| match (of(stored), of(replayed)) {
+        (Some(stored), Some(replayed)) => [stored.clone(), replayed.clone()],
+        _ => [String::new(), String::new()],
+    };
+    // Elsewhere than on the processor its graphics processor computed, and only there.
+    let gpu = if stored.device == "cpu" {
         [String::new(), String::new()]
     } else {
-        instructions
+        known(|origin| &origin.gpu)
     };
     let pairs = [
         ("device", [stored.device.clone(), replayed.device.clone()]),
@@ -47,7 +54,8 @@ pub fn contrasts(stored: &Origin, replayed: &Origin) -> Vec<Contrast> {
             "backend",
             [stored.backend.clone(), replayed.backend.clone()],
         ),
-        ("instructions", instructions),
+        ("gpu", gpu),
+        ("instructions", known(|origin| &origin.instructions)),
         (
             "version",
             [stored.version.clone(), replayed.version.clone()],
@@ -56,6 +64,7 @@ pub fn contrasts(stored: &Origin, replayed: &Origin) -> Vec<Contrast> {
             "binary",
             [stored.binary_sha256.clone(), replayed.binary_sha256.clone()],
         ),
+        ("cpu_features", known(|origin| &origin.cpu_features)),
     ];
     let differing = pairs.into_iter().filter(|(_, [a, b])| a != b);
     differing
@@ -88,10 +97,26 @@ pub fn likely_reason(stored: &Origin, replayed: &Origin) -> String {
              instruction sets agree to rounding, not to the bit"
         ),
         Some(Contrast {
+            what: "gpu",
+            stored,
+            replayed,
+        }) => format!(
+            "computed by {stored}, replayed by {replayed}: two graphics processors agree to rounding, \
+             not to the bit"
+        ),
+        Some(Contrast {
             what: "version",
             stored,
             replayed,
         }) => format!("computed by version {stored}, replayed by version {replayed}"),
+        Some(Contrast {
+            what: "cpu_features",
+            stored,
+            replayed,
+        }) => format!(
+            "computed by a processor with {stored}, replayed by one with {replayed}; the same kernels ran \
+             on both and should repeat to the bit, so changed rows are as likely"
+        ),
         Some(Contrast { .. }) => {
             "computed by another build of the same version; the compiler, its options or the source \
              may have changed the arithmetic"
@@ -135,6 +160,8 @@ mod tests {
             device: "cpu".into(),
             backend: "flex".into(),
             instructions: Some("avx2".into()),
+            cpu_features: Some("avx2 fma".into()),
+            gpu: None,
             binary_sha256: "aa".into(),
             version: "0.1.0".into(),
         }
@@ -169,6 +196,28 @@ mod tests {
         assert!(told.contains("version 0.2.0"), "{told}");
         let told = reason(|origin| origin.binary_sha256 = "bb".into());
         assert!(told.contains("another build of the same version"), "{told}");
+    }
+
+    #[test]
+    fn a_processor_explains_less_than_a_build_and_a_graphics_processor_only_what_it_computed() {
+        let told = reason(|origin| origin.cpu_features = Some("avx2".into()));
+        assert!(
+            told.contains("with avx2 fma, replayed by one with avx2"),
+            "{told}"
+        );
+        let told = reason(|origin| {
+            origin.cpu_features = Some("avx2".into());
+            origin.binary_sha256 = "bb".into();
+        });
+        assert!(told.contains("another build"), "{told}");
+        let on = |device: &str, gpu: &str| Origin {
+            device: device.into(),
+            gpu: Some(gpu.into()),
+            ..origin()
+        };
+        assert_eq!(contrasts(&on("cpu", "a"), &on("cpu", "b")), []);
+        let told = likely_reason(&on("cuda:0", "a"), &on("cuda:0", "b"));
+        assert!(told.starts_with("computed by a, replayed by b"), "{told}");
     }
 
     #[test]

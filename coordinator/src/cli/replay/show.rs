@@ -123,6 +123,8 @@ fn origin(origin: &Origin) -> Value {
         "device": origin.device,
         "backend": origin.backend,
         "instructions": origin.instructions,
+        "cpu_features": origin.cpu_features,
+        "gpu": origin.gpu,
         "version": origin.version,
         "binary_sha256": origin.binary_sha256,
     })

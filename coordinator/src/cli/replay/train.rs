@@ -20,12 +20,14 @@ use crate::replay::{End, Measured, Origin};
 pub(super) fn origin(device: DeviceName) -> io::Result<Origin> {
     // Neither a number among devices nor slots: nobody leases anything to this process.
     let (_, info) = identify(0, device, 0)?;
-    let instructions = device.instructions();
+    let told = |text: String| (!text.is_empty()).then_some(text);
     Ok(Origin {
         host: info.host,
         device: info.device,
         backend: info.backend,
-        instructions: (!instructions.is_empty()).then(|| instructions.to_owned()),
+        instructions: told(info.instructions),
+        cpu_features: told(info.cpu_features),
+        gpu: told(info.gpu),
         binary_sha256: info.binary_sha256,
         version: info.version,
     })

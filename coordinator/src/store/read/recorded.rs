@@ -26,8 +26,7 @@ use crate::{
 statements! {
     TERMS = "
         SELECT spec FROM sweep WHERE sweep_id = ?1";
-    /// The current attempt of a trial with a result is the one that gave it. Every column of the
-    /// worker, because what workers say of their machines grows with versions.
+    /// The current attempt of a trial with a result is the one that gave it.
     DECIDING = "
         SELECT attempt.message, worker.*
         FROM attempt JOIN worker ON worker.worker_id = attempt.worker_id
@@ -180,13 +179,18 @@ fn last_evaluation(row: &SqliteRow) -> Result<Vec<Observation>, ReadError> {
 }
 
 fn origin(row: &SqliteRow) -> Result<Origin, ReadError> {
-    // Workers of some versions do not say it, and some devices have none.
-    let instructions: Option<String> = row.try_get("instructions").ok();
+    // What a machine does not say of itself is an empty text.
+    let told = |column: &str| -> Result<Option<String>, ReadError> {
+        let text: String = row.try_get(column)?;
+        Ok((!text.is_empty()).then_some(text))
+    };
     Ok(Origin {
         host: row.try_get("host")?,
         device: row.try_get("device")?,
         backend: row.try_get("backend")?,
-        instructions: instructions.filter(|name| !name.is_empty()),
+        instructions: told("instructions")?,
+        cpu_features: told("cpu_features")?,
+        gpu: told("gpu")?,
         binary_sha256: row.try_get("binary_sha256")?,
         version: row.try_get("version")?,
     })
