@@ -113,6 +113,40 @@ CREATE TABLE trial (
         CHECK (attempt >= 1 OR state IN ('pending', 'cancelled'))
 ) STRICT;
 
+-- Who may call the coordinator. A token is 256 random bits that only its holder has; here is its
+-- SHA-256, from which nobody finds it. `pondersweep token` writes this table, also while a
+-- coordinator serves; rows are never deleted, since events and workers name them.
+CREATE TABLE token (
+    -- The first twelve hexadecimal digits of `token_sha256`: the token's public name.
+    token_id TEXT NOT NULL PRIMARY KEY,
+    token_sha256 TEXT NOT NULL UNIQUE
+        CHECK (length(token_sha256) = 64 AND token_sha256 NOT GLOB '*[^0-9a-f]*'),
+    role TEXT NOT NULL,
+    -- For people.
+    name TEXT NOT NULL DEFAULT '',
+    created_at_ms INTEGER NOT NULL,
+    -- From when on it is refused; NULL for never.
+    expires_at_ms INTEGER,
+    -- When it was taken back; NULL while it is valid.
+    revoked_at_ms INTEGER,
+    CONSTRAINT token_id_is_the_head_of_its_hash CHECK (token_id = substr(token_sha256, 1, 12)),
+    CONSTRAINT token_role_is_known CHECK (role IN ('viewer', 'submitter', 'worker'))
+) STRICT;
+
+-- A revoked token stays revoked, and no token changes its role.
+CREATE TRIGGER token_is_only_revoked BEFORE UPDATE ON token
+WHEN old.revoked_at_ms IS NOT NULL
+    OR (new.token_id, new.token_sha256, new.role, new.created_at_ms, new.expires_at_ms)
+        IS NOT (old.token_id, old.token_sha256, old.role, old.created_at_ms, old.expires_at_ms)
+BEGIN
+    SELECT raise(ABORT, 'a token is only revoked');
+END;
+
+CREATE TRIGGER token_is_never_deleted BEFORE DELETE ON token
+BEGIN
+    SELECT raise(ABORT, 'a token is never deleted');
+END;
+
 -- A process that trains.
 CREATE TABLE worker (
     -- Chosen by the worker, unique for its life.
@@ -128,6 +162,8 @@ CREATE TABLE worker (
     binary_sha256 TEXT NOT NULL,
     -- Trials it can train at once.
     slots INTEGER NOT NULL CHECK (slots >= 0),
+    -- The token it registered with: no other speaks for it. NULL where none was asked for.
+    token_id TEXT REFERENCES token,
     -- When it was first heard of.
     registered_at_ms INTEGER NOT NULL
 ) STRICT;
@@ -230,6 +266,33 @@ CREATE TABLE result (
     FOREIGN KEY (trial_id, attempt) REFERENCES attempt (trial_id, attempt)
 ) STRICT;
 
+-- The samples of that last evaluation by difficulty: a row for each range of non-zero elements, at
+-- most ten ranges of equal width. Whole numbers, so that they add up. Halting as it was drawn.
+CREATE TABLE difficulty (
+    trial_id INTEGER NOT NULL REFERENCES result,
+    -- 'interpolation': as many non-zeros as in training; 'extrapolation': more.
+    range TEXT NOT NULL CHECK (range IN ('interpolation', 'extrapolation')),
+    -- Its samples have so many non-zeros, both ends included.
+    first_nonzeros INTEGER NOT NULL CHECK (first_nonzeros >= 1),
+    last_nonzeros INTEGER NOT NULL CHECK (last_nonzeros >= first_nonzeros),
+    -- Samples, and those answered rightly.
+    examples INTEGER NOT NULL CHECK (examples >= 1),
+    correct INTEGER NOT NULL CHECK (correct BETWEEN 0 AND examples),
+    -- Steps of all of them together.
+    ponder_steps INTEGER NOT NULL CHECK (ponder_steps >= examples),
+    PRIMARY KEY (trial_id, range, first_nonzeros)
+) STRICT, WITHOUT ROWID;
+
+-- The same samples by the step at which they halted; no row where none did.
+CREATE TABLE halting (
+    trial_id INTEGER NOT NULL REFERENCES result,
+    range TEXT NOT NULL CHECK (range IN ('interpolation', 'extrapolation')),
+    -- The ponder step, from 1.
+    step INTEGER NOT NULL CHECK (step >= 1),
+    examples INTEGER NOT NULL CHECK (examples >= 1),
+    PRIMARY KEY (trial_id, range, step)
+) STRICT, WITHOUT ROWID;
+
 -- The audit log: everything that was decided, in the order it was decided. Appended to, never
 -- changed. It has no foreign keys on purpose: a refused call may name a trial that never was.
 CREATE TABLE event (
@@ -243,11 +306,12 @@ CREATE TABLE event (
     -- The state the sweep or trial was left in.
     state TEXT,
     -- `ended`: how and why. `started_from_checkpoint`: which. `refused`: the call. `leased`: the request. `sweep_state`: the reason.
+    -- `token_created`, `token_revoked`: the token's id, role and name.
     detail TEXT NOT NULL DEFAULT '',
     CONSTRAINT event_kind_is_known CHECK (
         kind IN (
             'worker_registered', 'sweep_created', 'sweep_state', 'leased', 'ended', 'trial_state',
-            'started_from_checkpoint', 'refused'
+            'started_from_checkpoint', 'refused', 'token_created', 'token_revoked'
         )
     )
 ) STRICT;

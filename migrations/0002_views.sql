@@ -45,6 +45,14 @@ SELECT
     -- Length of the task's input, and where its non-zeros stand ("random" or "packed").
     configuration.spec ->> '$.task.elements' AS elements,
     configuration.spec ->> '$.task.positions' AS positions,
+    -- Which way the divergence from the prior is taken: "network_prior" is the paper's. "on" if the
+    -- first step is flagged in the input. Factor on the range of weights before training. (At their
+    -- defaults these are not part of a configuration's form.)
+    CASE configuration.spec ->> '$.model.kind' WHEN 'ponder_net'
+        THEN coalesce(configuration.spec ->> '$.model.kl_direction', 'network_prior') END
+        AS kl_direction,
+    coalesce(configuration.spec ->> '$.model.first_step_flag', 'off') AS first_step_flag,
+    coalesce(configuration.spec ->> '$.model.initial_scale', 1.0) AS initial_scale,
     -- Index of the repetition, from 0.
     trial.replicate AS replicate,
     -- "succeeded", "infeasible" (training diverged) or "failed" (the machinery did).
@@ -185,6 +193,11 @@ SELECT
     configuration.spec ->> '$.training.updates' AS updates,
     configuration.spec ->> '$.task.elements' AS elements,
     configuration.spec ->> '$.task.positions' AS positions,
+    CASE configuration.spec ->> '$.model.kind' WHEN 'ponder_net'
+        THEN coalesce(configuration.spec ->> '$.model.kl_direction', 'network_prior') END
+        AS kl_direction,
+    coalesce(configuration.spec ->> '$.model.first_step_flag', 'off') AS first_step_flag,
+    coalesce(configuration.spec ->> '$.model.initial_scale', 1.0) AS initial_scale,
     -- Trials with a result: n = succeeded + infeasible. Beside it, those that failed or were
     -- cancelled, and those that have not ended yet (pending or leased).
     n,
@@ -210,5 +223,79 @@ SELECT
 FROM spread
 JOIN sweep ON sweep.sweep_id = spread.sweep_id
 JOIN configuration ON configuration.configuration_id = spread.configuration_id;
+
+-- One row for every trial that succeeded, range of the evaluation and range of difficulties.
+CREATE VIEW difficulty_result AS
+SELECT
+    -- Which trial, as in trial_result.
+    trial.sweep_id AS sweep_id,
+    trial.trial_id AS trial_id,
+    trial.trial_key AS trial_key,
+    trial.configuration_id AS configuration_id,
+    trial.replicate AS replicate,
+    -- "interpolation" or "extrapolation"; samples with so many non-zeros, both ends included.
+    difficulty.range AS range,
+    difficulty.first_nonzeros AS first_nonzeros,
+    difficulty.last_nonzeros AS last_nonzeros,
+    -- Samples of the last evaluation, those answered rightly, and steps of all of them together.
+    difficulty.examples AS examples,
+    difficulty.correct AS correct,
+    difficulty.ponder_steps AS ponder_steps,
+    -- The share answered rightly, and the mean steps of a sample; halting as it was drawn.
+    difficulty.correct * 1.0 / difficulty.examples AS accuracy,
+    difficulty.ponder_steps * 1.0 / difficulty.examples AS ponder_steps_mean
+FROM difficulty
+JOIN trial ON trial.trial_id = difficulty.trial_id;
+
+-- One row for every trial that succeeded, range of the evaluation and step at which samples halted.
+CREATE VIEW halting_result AS
+SELECT
+    -- Which trial, as in trial_result.
+    trial.sweep_id AS sweep_id,
+    trial.trial_id AS trial_id,
+    trial.trial_key AS trial_key,
+    trial.configuration_id AS configuration_id,
+    trial.replicate AS replicate,
+    -- "interpolation" or "extrapolation"; the ponder step, from 1.
+    halting.range AS range,
+    halting.step AS step,
+    -- Samples of the last evaluation that halted there. Steps at which none did have no row.
+    halting.examples AS examples
+FROM halting
+JOIN trial ON trial.trial_id = halting.trial_id;
+
+-- What every trial that succeeded cost in forward passes, each one step of one sample.
+CREATE VIEW compute_result AS
+SELECT
+    -- Which trial, as in trial_result.
+    trial.sweep_id AS sweep_id,
+    trial.trial_id AS trial_id,
+    trial.trial_key AS trial_key,
+    trial.configuration_id AS configuration_id,
+    trial.replicate AS replicate,
+    -- Those that training computed, for all samples of all updates; NULL if it did not say. The
+    -- means that training reports are of the updates since the report before.
+    (
+        SELECT sum(steps.value * (steps.step - steps.before))
+        FROM (
+            SELECT value, step, lag(step, 1, 0) OVER (ORDER BY step) AS before
+            FROM observation
+            WHERE observation.trial_id = trial.trial_id AND observation.attempt = trial.attempt
+                AND metric = 'ponder_steps_computed'
+        ) AS steps
+    ) * (configuration.spec ->> '$.training.batch') AS forward_passes_training,
+    -- Those that answering the samples of the last evaluation needed, as halting was drawn; NULL
+    -- where it was not counted. The paper's Figure 1c sets them against accuracy.
+    (
+        SELECT sum(ponder_steps) FROM difficulty
+        WHERE difficulty.trial_id = trial.trial_id AND range = 'interpolation'
+    ) AS forward_passes_interpolation,
+    (
+        SELECT sum(ponder_steps) FROM difficulty
+        WHERE difficulty.trial_id = trial.trial_id AND range = 'extrapolation'
+    ) AS forward_passes_extrapolation
+FROM trial
+JOIN configuration ON configuration.configuration_id = trial.configuration_id
+WHERE trial.state = 'succeeded';
 
 PRAGMA user_version = 2;

@@ -20,12 +20,20 @@ mod drain;
 mod faults;
 #[path = "system/hostile.rs"]
 mod hostile;
+#[path = "system/launch_kubernetes.rs"]
+mod launch_kubernetes;
+#[path = "system/launch_slurm.rs"]
+mod launch_slurm;
+#[path = "system/launch_ssh.rs"]
+mod launch_ssh;
 #[path = "system/load.rs"]
 mod load;
 #[path = "system/metrics.rs"]
 mod metrics;
 #[path = "system/promises.rs"]
 mod promises;
+#[path = "system/replay.rs"]
+mod replay;
 #[path = "system/run.rs"]
 mod run;
 #[path = "system/services.rs"]
@@ -34,3 +42,7 @@ mod services;
 mod storage;
 #[path = "system/tidy.rs"]
 mod tidy;
+#[path = "system/trust.rs"]
+mod trust;
+#[path = "system/trust_tls.rs"]
+mod trust_tls;

@@ -16,9 +16,12 @@ use crate::{
     checkpoint::{Blobs, CheckpointLocation, Collector},
     clock,
     driver::{Driver, DriverHandle},
-    grpc, metrics,
+    grpc::{self, Keys, Served},
+    metrics,
+    protection::Protection,
     scheduler::SchedulerLimits,
     store::Store,
+    trust::Secret,
 };
 
 /// How long a lease lasts without renewal, unless told otherwise: long enough for a worker to
@@ -45,9 +48,21 @@ pub struct CoordinatorOptions {
     pub metrics_listen: Option<SocketAddr>,
     /// Where checkpoints are kept.
     pub checkpoints: CheckpointLocation,
+    /// What stands between the port and the services.
+    pub protection: Protection,
 }
 
 impl CoordinatorOptions {
+    /// The same, for whoever knows this secret only: the process that starts it, and its children.
+    #[must_use]
+    pub fn owned_by(self, own: Secret) -> Self {
+        let protection = Protection {
+            own: Some(own),
+            ..self.protection
+        };
+        Self { protection, ..self }
+    }
+
     /// A coordinator for this machine only, on any free port.
     #[must_use]
     pub fn loopback(database: &Path) -> Self {
@@ -58,6 +73,7 @@ impl CoordinatorOptions {
             max_failure_rate: DEFAULT_MAX_FAILURE_RATE,
             metrics_listen: None,
             checkpoints: CheckpointLocation::beside(database),
+            protection: Protection::default(),
         }
     }
 }
@@ -67,6 +83,8 @@ pub struct Coordinator {
     /// Asks the driver directly.
     pub driver: DriverHandle,
     address: SocketAddr,
+    is_encrypted: bool,
+    is_barred: bool,
     metrics_address: Option<SocketAddr>,
     stop: CancellationToken,
     serving: JoinHandle<anyhow::Result<()>>,
@@ -80,6 +98,8 @@ impl Coordinator {
     /// # Errors
     /// The address is taken, or the database cannot be opened or read back.
     pub async fn start(options: CoordinatorOptions) -> anyhow::Result<Self> {
+        let protection = options.protection;
+        let server = grpc::server(protection.tls.as_ref())?;
         let listener = listen(options.listen).await?;
         let address = listener.local_addr()?;
         let metrics_listener = match options.metrics_listen {
@@ -91,6 +111,9 @@ impl Coordinator {
             .map(TcpListener::local_addr)
             .transpose()?;
         let mut store = Store::open(&options.database).await?;
+        let (keys, keys_watch) = Keys::open(&options.database, protection.own.as_ref()).await?;
+        let is_barred = protection.needs_tokens && keys.is_barred();
+        let is_encrypted = protection.tls.is_some();
         let database_id = store.database_id().await?;
         let blobs = Blobs::new(options.checkpoints, &database_id, clock::now_ms());
         let limits = SchedulerLimits {
@@ -111,15 +134,17 @@ impl Coordinator {
             Ok(running.run(stopped).await?)
         });
         let scraped = serve_metrics(metrics_listener, driver.metrics(), stop.clone());
-        let services = grpc::serve(
-            listener,
-            driver.clone(),
+        let served = Served {
+            driver: driver.clone(),
             blobs,
-            options.database,
-            stop.clone(),
-        );
+            database: options.database,
+            keys,
+        };
+        let serving_stop = stop.clone();
         let serving = tokio::spawn(async move {
-            let (outcome, scraped) = tokio::join!(services, scraped);
+            let watching = keys_watch.run(serving_stop.clone());
+            let services = grpc::serve(server, listener, served, &protection, serving_stop);
+            let (outcome, scraped, ()) = tokio::join!(services, scraped, watching);
             // Calls under way are answered before the driver goes.
             driver_stop.cancel();
             outcome.and(scraped)
@@ -127,6 +152,8 @@ impl Coordinator {
         Ok(Self {
             driver,
             address,
+            is_encrypted,
+            is_barred,
             metrics_address,
             stop,
             serving,
@@ -144,7 +171,14 @@ impl Coordinator {
     /// The address for clients on this machine.
     #[must_use]
     pub fn url(&self) -> String {
-        format!("http://{}", self.address)
+        let scheme = if self.is_encrypted { "https" } else { "http" };
+        format!("{scheme}://{}", self.address)
+    }
+
+    /// Whether it asks for a token and nobody had a valid one when it started.
+    #[must_use]
+    pub const fn is_barred(&self) -> bool {
+        self.is_barred
     }
 
     /// Where Prometheus may scrape, if anywhere.

@@ -19,7 +19,10 @@ pub enum LeaseError {
     /// The checkpoint's bytes are gone or cannot be read: start the trial at update 0.
     #[error("the checkpoint is lost: {0}")]
     CheckpointLost(String),
-    /// The coordinator cannot answer now: repeat the same call later.
+    /// The worker's credential does not allow it: repeating the call with it is no use.
+    #[error("{0}")]
+    Denied(String),
+    /// The coordinator cannot answer now, or was asked too much: repeat the same call later.
     #[error("coordinator unavailable: {0}")]
     Unavailable(String),
 }
@@ -39,6 +42,7 @@ impl From<LeaseError> for Status {
             LeaseError::UnknownWorker(who) => status(Code::NotFound, who),
             LeaseError::Malformed(what) => status(Code::InvalidArgument, what),
             LeaseError::CheckpointLost(why) => status(Code::DataLoss, why),
+            LeaseError::Denied(why) => status(Code::PermissionDenied, why),
             LeaseError::Unavailable(why) => status(Code::Unavailable, why),
         }
     }
@@ -54,6 +58,7 @@ impl From<Status> for LeaseError {
                 Self::Malformed(message)
             }
             Code::DataLoss => Self::CheckpointLost(message),
+            Code::PermissionDenied | Code::Unauthenticated => Self::Denied(message),
             _ => Self::Unavailable(message),
         }
     }
@@ -74,6 +79,9 @@ pub enum SweepError {
     /// The sweep's state does not allow it.
     #[error("{0}")]
     WrongState(String),
+    /// The caller's credential does not allow it.
+    #[error("{0}")]
+    Denied(String),
     /// The coordinator cannot answer now: repeat the same call later.
     #[error("coordinator unavailable: {0}")]
     Unavailable(String),
@@ -92,6 +100,7 @@ impl From<SweepError> for Status {
             SweepError::Ambiguous(what) => status(Code::OutOfRange, what),
             SweepError::Invalid(what) => status(Code::InvalidArgument, what),
             SweepError::WrongState(what) => status(Code::FailedPrecondition, what),
+            SweepError::Denied(why) => status(Code::PermissionDenied, why),
             SweepError::Unavailable(why) => status(Code::Unavailable, why),
         }
     }
@@ -105,6 +114,7 @@ impl From<Status> for SweepError {
             Code::OutOfRange => Self::Ambiguous(message),
             Code::InvalidArgument => Self::Invalid(message),
             Code::FailedPrecondition => Self::WrongState(message),
+            Code::PermissionDenied | Code::Unauthenticated => Self::Denied(message),
             _ => Self::Unavailable(message),
         }
     }
@@ -135,7 +145,8 @@ mod tests {
             LeaseError::UnknownWorker("b".into()),
             LeaseError::Malformed("c".into()),
             LeaseError::CheckpointLost("d".into()),
-            LeaseError::Unavailable("e".into()),
+            LeaseError::Denied("e".into()),
+            LeaseError::Unavailable("f".into()),
         ] {
             assert_eq!(LeaseError::from(Status::from(error.clone())), error);
         }
@@ -144,7 +155,8 @@ mod tests {
             SweepError::Ambiguous("b".into()),
             SweepError::Invalid("c".into()),
             SweepError::WrongState("d".into()),
-            SweepError::Unavailable("e".into()),
+            SweepError::Denied("e".into()),
+            SweepError::Unavailable("f".into()),
         ] {
             assert_eq!(SweepError::from(Status::from(error.clone())), error);
         }

@@ -5,6 +5,7 @@
 //! the rest of the program works with. The only way from one to the other is `TryFrom`, so a
 //! specification that exists is valid.
 
+pub mod breakdown;
 pub mod error;
 pub mod failure;
 pub mod id;

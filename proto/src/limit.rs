@@ -1,5 +1,7 @@
 //! A limit on everything a peer or a sweep file may ask for, each with its reason.
 
+/// Buckets of difficulty of one evaluation: a curve that people can read, a few rows a trial.
+pub const MAX_DIFFICULTY_BUCKETS: usize = 10;
 /// Trials of one sweep without an explicit confirmation: a larger grid is more often a typing
 /// mistake than a wish.
 pub const MAX_TRIALS_UNCONFIRMED: u64 = 1_000_000;

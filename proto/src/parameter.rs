@@ -4,7 +4,9 @@ use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
-use crate::spec::{Positions, Residual, Settings, SpecError, StepFunction, Unroll};
+use crate::spec::{
+    FirstStepFlag, KlDirection, Positions, Residual, Settings, SpecError, StepFunction, Unroll,
+};
 
 /// What kind of value a parameter takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,6 +65,9 @@ pub enum Parameter {
     Updates,
     Elements,
     Positions,
+    KlDirection,
+    FirstStepFlag,
+    InitialScale,
 }
 
 impl Parameter {
@@ -84,6 +89,9 @@ impl Parameter {
         Self::Updates,
         Self::Elements,
         Self::Positions,
+        Self::KlDirection,
+        Self::FirstStepFlag,
+        Self::InitialScale,
     ];
 
     /// The place of the setting: `section.name`.
@@ -106,6 +114,9 @@ impl Parameter {
             Self::Updates => "training.updates",
             Self::Elements => "task.elements",
             Self::Positions => "task.positions",
+            Self::KlDirection => "model.kl_direction",
+            Self::FirstStepFlag => "model.first_step_flag",
+            Self::InitialScale => "model.initial_scale",
         }
     }
 
@@ -137,7 +148,8 @@ impl Parameter {
             | Self::LearningRate
             | Self::HaltingBias
             | Self::Epsilon
-            | Self::GradientClip => ParameterKind::Number,
+            | Self::GradientClip
+            | Self::InitialScale => ParameterKind::Number,
             Self::MaxSteps | Self::Hidden | Self::Batch | Self::Updates | Self::Elements => {
                 ParameterKind::Integer
             }
@@ -145,6 +157,8 @@ impl Parameter {
             Self::Residual => ParameterKind::Choice(Residual::NAMES),
             Self::Unroll => ParameterKind::Choice(Unroll::NAMES),
             Self::Positions => ParameterKind::Choice(Positions::NAMES),
+            Self::KlDirection => ParameterKind::Choice(KlDirection::NAMES),
+            Self::FirstStepFlag => ParameterKind::Choice(FirstStepFlag::NAMES),
         }
     }
 
@@ -205,6 +219,11 @@ impl Parameter {
             Self::Updates => training.updates = whole(&value),
             Self::Elements => task.elements = self.small(&value)?,
             Self::Positions => task.positions = choice(&value, Positions::from_name),
+            Self::KlDirection => model.kl_direction = Some(choice(&value, KlDirection::from_name)),
+            Self::FirstStepFlag => {
+                model.first_step_flag = Some(choice(&value, FirstStepFlag::from_name));
+            }
+            Self::InitialScale => model.initial_scale = number(&value),
         }
         Ok(())
     }
@@ -237,6 +256,9 @@ impl Parameter {
             Self::Updates => Integer(training.updates),
             Self::Elements => Integer(task.elements.into()),
             Self::Positions => choice(task.positions.name()),
+            Self::KlDirection => choice(model.kl_direction?.name()),
+            Self::FirstStepFlag => choice(model.first_step_flag().name()),
+            Self::InitialScale => Number(model.initial_scale),
         })
     }
 

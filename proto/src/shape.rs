@@ -15,7 +15,7 @@ pub struct ShapeKey(ContentKey);
 
 impl ShapeKey {
     /// The shape of a configuration: all of it but `lambda_p`, `beta`, `tau`,
-    /// `halting_bias`, `learning_rate` and `gradient_clip`. A setting that is added later is part of the shape
+    /// `halting_bias`, `initial_scale`, `learning_rate` and `gradient_clip`. A setting that is added later is part of the shape
     /// until it is made a number per lane.
     #[must_use]
     pub fn of(configuration: &ConfigurationSpec) -> Self {
@@ -31,6 +31,7 @@ impl ShapeKey {
                 beta: None,
                 tau: None,
                 halting_bias: None,
+                initial_scale: 1.0,
                 ..settings.model
             },
             training: TrainingSettings {
@@ -91,6 +92,7 @@ mod tests {
                 Parameter::LambdaP
                     | Parameter::Beta
                     | Parameter::HaltingBias
+                    | Parameter::InitialScale
                     | Parameter::LearningRate
                     | Parameter::GradientClip
             );

@@ -47,12 +47,17 @@ impl SpecError {
 macro_rules! choice {
     ($(#[$meta:meta])* $name:ident { $($(#[$variant_meta:meta])* $variant:ident = $text:literal,)* }) => {
         $(#[$meta])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+        #[derive(
+            Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+        )]
         pub enum $name { $($(#[$variant_meta])* #[serde(rename = $text)] $variant,)* }
 
         impl $name {
             /// Every choice, by name.
             pub const NAMES: &'static [&'static str] = &[$($text,)*];
+
+            /// Every choice.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
 
             /// The choice's name.
             #[must_use]
@@ -125,6 +130,35 @@ choice! {
     }
 }
 
+choice! {
+    /// Which way the divergence between halting distribution and prior is taken.
+    KlDirection {
+        /// `KL(p || p_G)`: the paper's, section 2.2.
+        NetworkPrior = "network_prior",
+        /// `KL(p_G || p)`: what a widely copied public re-implementation computes, for comparison.
+        PriorNetwork = "prior_network",
+    }
+}
+choice! {
+    /// Whether the input tells the first ponder step from the others, by one more column that is 1
+    /// there and 0 after it (Graves 2016, section 2). Whether the paper's ACT has it is not stated.
+    FirstStepFlag {
+        /// It does not.
+        Off = "off",
+        /// It does: the default of `act`.
+        On = "on",
+    }
+}
+choice! {
+    /// On which difficulties an evaluation is made.
+    EvaluationRange {
+        /// On as many non-zeros as training shows.
+        Interpolation = "interpolation",
+        /// On more.
+        Extrapolation = "extrapolation",
+    }
+}
+
 /// Every setting of a configuration, unchecked.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -193,6 +227,36 @@ pub struct ModelSettings {
     /// `ponder_net` and `act`: bias of the halting head before training. Not stated by the paper.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub halting_bias: Option<f64>,
+    /// `ponder_net`: which way the divergence from the prior is taken. The default is left out of
+    /// the canonical form, as with all settings that follow.
+    #[serde(default, skip_serializing_if = "is_default_direction")]
+    pub kl_direction: Option<KlDirection>,
+    /// Whether the first step is flagged in the input; `None` is off, once the settings are checked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first_step_flag: Option<FirstStepFlag>,
+    /// Weights before training are drawn from U(-s/sqrt(hidden), s/sqrt(hidden)); this is s. Not
+    /// stated by the paper.
+    #[serde(default = "default::initial_scale", skip_serializing_if = "is_one")]
+    pub initial_scale: f64,
+}
+
+impl ModelSettings {
+    /// Whether the first step is flagged in the input.
+    #[must_use]
+    pub fn first_step_flag(&self) -> FirstStepFlag {
+        self.first_step_flag.unwrap_or(FirstStepFlag::Off)
+    }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks by reference")]
+fn is_default_direction(direction: &Option<KlDirection>) -> bool {
+    direction.is_none_or(|direction| direction == KlDirection::NetworkPrior)
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks by reference")]
+#[expect(clippy::float_cmp, reason = "the default is exactly one")]
+fn is_one(scale: &f64) -> bool {
+    *scale == default::initial_scale()
 }
 
 /// How it is trained: Adam on batches made as needed.
@@ -261,6 +325,9 @@ mod default {
     }
     pub(super) const fn max_steps() -> u32 {
         20
+    }
+    pub(super) const fn initial_scale() -> f64 {
+        1.0
     }
     pub(super) const fn batch() -> u32 {
         128
@@ -400,6 +467,16 @@ fn check_model(model: &ModelSettings) -> Result<(), SpecError> {
         let hint = "the usual values are 0.05 for ponder_net and 0.01 for act";
         open_unit("model.epsilon", epsilon, hint)?;
     }
+    if model.kl_direction == Some(KlDirection::PriorNetwork)
+        && model.unroll == Some(Unroll::Cumulative)
+    {
+        return Err(SpecError::new(
+            "model.kl_direction",
+            "the prior's divergence from samples that stop early is infinite",
+            "with kl_direction = \"prior_network\" let unroll be \"fixed\"",
+        ));
+    }
+    positive("model.initial_scale", model.initial_scale)?;
     finite("model.halting_bias", model.halting_bias.unwrap_or_default())
 }
 
@@ -559,6 +636,15 @@ mod tests {
         );
         assert_eq!(refused(|s| s.model.beta = Some(-0.1)), "model.beta");
         assert_eq!(refused(|s| s.model.max_steps = 0), "model.max_steps");
+        assert_eq!(
+            refused(|s| s.model.initial_scale = 0.0),
+            "model.initial_scale"
+        );
+        let endless = |s: &mut Settings| {
+            s.model.unroll = Some(Unroll::Cumulative);
+            s.model.kl_direction = Some(KlDirection::PriorNetwork);
+        };
+        assert_eq!(refused(endless), "model.kl_direction");
         assert_eq!(refused(|s| s.task.elements = 0), "task.elements");
         assert_eq!(
             refused(|s| s.task.max_nonzeros = Some(65)),
@@ -596,6 +682,52 @@ mod tests {
                 .trained_nonzeros(),
             32
         );
+    }
+
+    #[test]
+    fn a_switch_at_its_default_leaves_the_key_of_a_configuration_as_it_was_before_the_switch() {
+        let key = |change: fn(&mut Settings)| {
+            let mut settings = settings();
+            change(&mut settings);
+            ConfigurationSpec::try_from(settings)
+                .unwrap()
+                .key()
+                .to_string()
+        };
+        let defaults: [fn(&mut Settings); 4] = [
+            |_| {},
+            |s| s.model.kl_direction = Some(KlDirection::NetworkPrior),
+            |s| s.model.first_step_flag = Some(FirstStepFlag::Off),
+            |s| s.model.initial_scale = 1.0,
+        ];
+        for change in defaults {
+            // Of the program that had none of these switches.
+            assert_eq!(key(change), "0d88b2dbf91814b1");
+        }
+        let others: [fn(&mut Settings); 3] = [
+            |s| s.model.kl_direction = Some(KlDirection::PriorNetwork),
+            |s| s.model.first_step_flag = Some(FirstStepFlag::On),
+            |s| s.model.initial_scale = 2.0,
+        ];
+        for change in others {
+            assert_ne!(key(change), "0d88b2dbf91814b1");
+        }
+        // ACT had no flag then, and its default has one now: another network, another key.
+        let act = |flag| {
+            let mut settings = settings();
+            settings.model = serde_json::from_value(serde_json::json!({
+                "kind": "act", "tau": 0.002, "first_step_flag": flag,
+            }))
+            .unwrap();
+            ConfigurationSpec::try_from(settings).unwrap()
+        };
+        assert_eq!(act(None).key(), act(Some("on")).key());
+        assert_ne!(act(None).key(), act(Some("off")).key());
+        for flag in ["on", "off"] {
+            let stored = serde_json::to_string(&act(Some(flag))).unwrap();
+            let back: ConfigurationSpec = serde_json::from_str(&stored).unwrap();
+            assert_eq!(back, act(Some(flag)));
+        }
     }
 
     #[test]

@@ -6,9 +6,9 @@ use crate::{
     metric::{Metric, Observation},
     parameter::ParameterValue,
     spec::{
-        ConfigurationSpec, EvaluationSettings, ModelKind, ModelSettings, Positions, Residual,
-        Settings, SpecError, StepFunction, TaskKind, TaskSettings, TrainingSettings, TrialSpec,
-        Unroll,
+        ConfigurationSpec, EvaluationSettings, FirstStepFlag, KlDirection, ModelKind,
+        ModelSettings, Positions, Residual, Settings, SpecError, StepFunction, TaskKind,
+        TaskSettings, TrainingSettings, TrialSpec, Unroll,
     },
     wire,
 };
@@ -40,6 +40,9 @@ impl From<&ConfigurationSpec> for wire::ConfigurationSpec {
                 residual: model.residual.map(|residual| residual.name().into()),
                 halting_bias: model.halting_bias,
                 tau: model.tau,
+                kl_direction: model.kl_direction.map(|direction| direction.name().into()),
+                first_step_flag: model.first_step_flag.map(|flag| flag.name().into()),
+                initial_scale: Some(model.initial_scale),
             }),
             training: Some(wire::TrainingSpec {
                 updates: training.updates,
@@ -130,6 +133,19 @@ fn model_settings(model: &wire::ModelSpec) -> Result<ModelSettings, SpecError> {
             .transpose()?,
         halting_bias: model.halting_bias,
         tau: model.tau,
+        kl_direction: (model.kl_direction.as_ref())
+            .map(|name| {
+                let (from_name, names) = (KlDirection::from_name, KlDirection::NAMES);
+                named("model.kl_direction", name, from_name, names)
+            })
+            .transpose()?,
+        first_step_flag: (model.first_step_flag.as_ref())
+            .map(|name| {
+                let (from_name, names) = (FirstStepFlag::from_name, FirstStepFlag::NAMES);
+                named("model.first_step_flag", name, from_name, names)
+            })
+            .transpose()?,
+        initial_scale: model.initial_scale.unwrap_or(1.0),
     })
 }
 
@@ -299,8 +315,12 @@ mod tests {
                 let models = [
                     serde_json::json!({ "kind": "ponder_net", "lambda_p": lambda_p, "beta": beta,
                                "max_steps": max_steps, "residual": pick(b, Residual::NAMES),
-                               "step_function": function, "unroll": pick(d, Unroll::NAMES) }),
-                    serde_json::json!({ "kind": "act", "tau": beta, "step_function": function }),
+                               "step_function": function, "unroll": pick(d, Unroll::NAMES),
+                               "first_step_flag": pick(a, FirstStepFlag::NAMES),
+                               "kl_direction": pick(!d && e, KlDirection::NAMES) }),
+                    serde_json::json!({ "kind": "act", "tau": beta, "step_function": function,
+                               "first_step_flag": pick(b, FirstStepFlag::NAMES),
+                               "initial_scale": lambda_p }),
                     serde_json::json!({ "kind": "fixed", "max_steps": max_steps }),
                 ];
                 let settings = serde_json::json!({

@@ -1,7 +1,10 @@
 //! A folder, a program and a clock with a limit: what every system test starts from.
 
 mod peer;
+mod required;
 mod serve;
+mod slurm;
+mod sshd;
 
 use std::{
     ffi::OsStr,
@@ -15,7 +18,10 @@ use pondersweep::store::{Reader, SweepDigest};
 use tempfile::TempDir;
 
 pub(crate) use peer::Peer;
+pub(crate) use required::{free_port, program, skip};
 pub(crate) use serve::Serve;
+pub(crate) use slurm::Slurm;
+pub(crate) use sshd::Sshd;
 
 /// Nothing a test waits for takes longer on a machine that works.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(120);

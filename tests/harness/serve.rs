@@ -55,13 +55,15 @@ impl Serve {
         Self::spawn(command)
     }
 
-    fn start_with(sandbox: &Sandbox, address: &str, more: &[&str]) -> Self {
+    /// Starts one at an address, with more arguments.
+    pub(crate) fn start_with(sandbox: &Sandbox, address: &str, more: &[&str]) -> Self {
         let mut command = sandbox.command(&["serve", "--listen", address, "--lease", "1"]);
         command.args(more);
         Self::spawn(command)
     }
 
-    fn spawn(mut command: Command) -> Self {
+    /// Starts a command that serves.
+    pub(crate) fn spawn(mut command: Command) -> Self {
         let with_metrics = command
             .get_args()
             .any(|argument| argument == "--metrics-listen");
@@ -72,7 +74,10 @@ impl Serve {
             .expect("the program starts");
         let mut lines = BufReader::new(child.stderr.take().expect("piped")).lines();
         let mut address = || {
-            let line = lines.next().expect("another line").expect("UTF-8");
+            // What is logged may come before.
+            let told = |line: &String| line.starts_with("serving ") || line.starts_with("metrics ");
+            let mut lines = lines.by_ref().map(|line| line.expect("UTF-8"));
+            let line = lines.find(told).expect("it says where");
             let address = line.split(" on ").nth(1);
             address
                 .unwrap_or_else(|| panic!("no address in {line:?}"))

@@ -27,7 +27,12 @@ class Unfit(Exception):
     """The drawn numbers do not try what the case is there to try."""
 
 
-def cut(flat, step_function):
+def flags(case):
+    """Columns of the input that tell the first step from the others: the last ones, 1 there."""
+    return int(case.get("first_step_flag") == "on")
+
+
+def cut(flat, case):
     """The named parameters of a flat row."""
     flat = list(flat)
 
@@ -39,12 +44,12 @@ def cut(flat, step_function):
 
     gates = [
         {
-            "W": take(ELEMENTS, HIDDEN),
+            "W": take(ELEMENTS + flags(case), HIDDEN),
             "b": take(HIDDEN),
             "U": take(HIDDEN, HIDDEN),
             "c": take(HIDDEN),
         }
-        for _ in range({"rnn": 1, "gru": 3}[step_function])
+        for _ in range({"rnn": 1, "gru": 3}[case["step_function"]])
     ]
     heads = [(take(HIDDEN), take(1)[0]) for _ in ("answer", "halting")]
     assert not flat
@@ -110,11 +115,12 @@ def act_distribution(lambdas):
 
 def logits_of(flat, case, x):
     """The logits of all steps of one sample."""
-    gates, ((w_y, b_y), (w_l, b_l)) = cut(flat, case["step_function"])
+    gates, ((w_y, b_y), (w_l, b_l)) = cut(flat, case)
     h = np.zeros(HIDDEN)
     y, z = [], []
-    for _ in range(MAX_STEPS):
-        h = next_state(gates, x, h)
+    for n in range(MAX_STEPS):
+        flag = [float(n == 0)] * flags(case)
+        h = next_state(gates, np.concatenate([x, flag]), h)
         y.append(h @ w_y + b_y)
         z.append(h @ w_l + b_l)
     return y, z
@@ -138,7 +144,10 @@ def sample_terms(flat, case, x, label):
         return {"answer": y, "halting": z, "p": p, "prediction": cross_entropy(y[-1], label), "cost": 0}
     p = halting_distribution([sigmoid(z_n) for z_n in z], case["unroll"], case["residual"])
     prediction = sum(p_n * cross_entropy(y_n, label) for p_n, y_n in zip(p, y))
-    divergence = sum(p_n * np.log(p_n / q_n) for p_n, q_n in zip(p, prior()))
+    if case.get("kl_direction") == "prior_network":
+        divergence = sum(q_n * np.log(q_n / p_n) for p_n, q_n in zip(p, prior()))
+    else:
+        divergence = sum(p_n * np.log(p_n / q_n) for p_n, q_n in zip(p, prior()))
     return {"answer": y, "halting": z, "p": p, "prediction": prediction, "cost": divergence}
 
 
@@ -160,7 +169,7 @@ def gradient(flat, case, xs, labels):
 def make(number, case):
     random = np.random.default_rng(number)
     gates = {"rnn": 1, "gru": 3}[case["step_function"]]
-    size = gates * (ELEMENTS + HIDDEN + 2) * HIDDEN + 2 * (HIDDEN + 1)
+    size = gates * (ELEMENTS + flags(case) + HIDDEN + 2) * HIDDEN + 2 * (HIDDEN + 1)
     flat = random.uniform(-1, 1, size)
     # Strong halting weights, so that samples of one batch halt at different steps.
     flat[-HIDDEN - 1 : -1] *= 4
@@ -173,6 +182,9 @@ def make(number, case):
         taken = {len(s["p"]) for s in samples}
         if MAX_STEPS not in taken or len(taken) < 2:
             raise Unfit
+    if case.get("kl_direction") == "prior_network" and min(min(s["p"]) for s in samples) < 1e-2:
+        # Its logarithm would keep too few digits of a p_n that comes of a subtraction.
+        raise Unfit
     if case["kind"] == "act":
         # Samples that would take another step without epsilon.
         halted = [sum(sigmoid(np.array(s["halting"][: len(s["p"])]))) for s in samples]
@@ -226,6 +238,11 @@ def main():
         cases[f"{step_function}_{unroll}_{residual}"] = case
     for step_function, kind in itertools.product(("rnn", "gru"), ("act", "fixed")):
         cases[f"{step_function}_{kind}"] = {"kind": kind, "step_function": step_function}
+    for step_function, residual in itertools.product(("rnn", "gru"), ("remainder", "normalise")):
+        name = f"{step_function}_fixed_{residual}"
+        cases[f"{name}_reverse"] = cases[name] | {"kl_direction": "prior_network"}
+    for name in ("rnn_act", "gru_act", "gru_cumulative_remainder", "rnn_fixed_normalise"):
+        cases[f"{name}_flagged"] = cases[name] | {"first_step_flag": "on"}
     for name, case in cases.items():
         path = FIXTURES / f"{name}.json"
         path.write_text(json.dumps(first_fit(case)) + "\n")

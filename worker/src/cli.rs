@@ -1,6 +1,6 @@
 //! The worker's command line, shared by `pondersweep worker` and the lean `pondersweep-worker`.
 
-use std::{num::NonZeroU32, process::ExitCode, time::Duration};
+use std::{num::NonZeroU32, path::PathBuf, process::ExitCode, time::Duration};
 
 use clap::Args;
 use pondersweep_proto::id::SweepId;
@@ -10,12 +10,15 @@ use crate::{
     device::DeviceName,
     interrupt::{cancel_on_end_of_stdin, on_interrupt, stop_on_announcement},
     session::{self, DeviceSlots, SessionError, SessionOptions},
+    trust::{TrustArgs, TrustError},
 };
 
 /// The coordinator's port unless another is named.
 pub const DEFAULT_COORDINATOR: &str = "http://127.0.0.1:7878";
 /// Exit code when there is no coordinator (BSD `EX_UNAVAILABLE`).
 const EXIT_UNREACHABLE: u8 = 69;
+/// Exit code when a token or certificate does not allow it (BSD `EX_NOPERM`).
+const EXIT_PERMISSION: u8 = 77;
 /// Exit code for arguments that cannot be.
 const EXIT_USAGE: u8 = 2;
 
@@ -83,6 +86,8 @@ pub struct WorkerArgs {
     #[arg(long, env = "PONDERSWEEP_COORDINATOR", default_value = DEFAULT_COORDINATOR, value_name = "URL")]
     coordinator: String,
     #[command(flatten)]
+    trust: TrustArgs,
+    #[command(flatten)]
     devices: DeviceArgs,
     /// Bundles trained side by side on each device [default: one per core on cpu, else one]
     #[arg(long, env = "PONDERSWEEP_SLOTS", value_name = "N")]
@@ -119,15 +124,19 @@ pub struct WorkerArgs {
         value_name = "SECONDS"
     )]
     connect_timeout: u64,
+    /// Write this file with every heartbeat, for whoever watches over the worker
+    #[arg(long, env = "PONDERSWEEP_ALIVE_FILE", value_name = "PATH")]
+    alive_file: Option<PathBuf>,
     /// Stop when standard input closes, so that the worker never outlives whoever started it
     #[arg(long, hide = true)]
     stop_with_stdin: bool,
 }
 
 impl WorkerArgs {
-    fn options(&self) -> SessionOptions {
-        SessionOptions {
+    fn options(&self) -> Result<SessionOptions, TrustError> {
+        Ok(SessionOptions {
             coordinator: self.coordinator.clone(),
+            trust: self.trust.load()?,
             devices: self.device_slots(),
             lanes: self.lanes.map(NonZeroU32::get),
             sweep: self.sweep,
@@ -135,7 +144,8 @@ impl WorkerArgs {
             exit_when_idle: self.exit_when_idle,
             grace: Duration::from_secs(self.grace),
             connect_timeout: Duration::from_secs(self.connect_timeout),
-        }
+            alive_file: self.alive_file.clone(),
+        })
     }
 
     fn device_slots(&self) -> Vec<DeviceSlots> {
@@ -162,7 +172,11 @@ impl WorkerArgs {
         if self.stop_with_stdin {
             tokio::spawn(cancel_on_end_of_stdin(stop.clone()));
         }
-        match session::run(self.options(), stop).await {
+        let worked = match self.options() {
+            Ok(options) => session::run(options, stop).await,
+            Err(error) => Err(error.into()),
+        };
+        match worked {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => {
                 eprintln!("error: {error}");
@@ -175,8 +189,18 @@ impl WorkerArgs {
 fn exit_code(error: &SessionError) -> ExitCode {
     match error {
         SessionError::Unreachable { .. } => EXIT_UNREACHABLE.into(),
-        SessionError::BadAddress(_) => EXIT_USAGE.into(),
+        SessionError::Address(error) => trust_exit_code(error).into(),
+        SessionError::Denied(_) => EXIT_PERMISSION.into(),
         SessionError::Refused(_) | SessionError::Identity(_) => ExitCode::FAILURE,
+    }
+}
+
+/// The exit code when a coordinator is not spoken to.
+#[must_use]
+pub const fn trust_exit_code(error: &TrustError) -> u8 {
+    match error {
+        TrustError::Exposed(_) => EXIT_PERMISSION,
+        _ => EXIT_USAGE,
     }
 }
 

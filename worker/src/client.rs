@@ -4,9 +4,10 @@
 
 mod checkpoint;
 
-use std::{sync::Arc, time::Duration};
+use std::{error::Error as _, sync::Arc, time::Duration};
 
 use pondersweep_proto::{
+    breakdown::Breakdown,
     error::LeaseError,
     failure::Failure,
     id::{Attempt, LeaseToken, SweepId, WorkerId},
@@ -15,12 +16,12 @@ use pondersweep_proto::{
     spec::TrialSpec,
     wire,
 };
-use tonic::{
-    Code, Status,
-    transport::{Channel, Endpoint},
-};
+use tonic::{Code, Status, service::interceptor::InterceptedService, transport::Channel};
 
-use crate::backoff::Backoff;
+use crate::{
+    backoff::Backoff,
+    trust::{Bearer, Trust, TrustError, chain, distrust},
+};
 
 /// How long one call may take before it counts as lost and is repeated.
 const CALL_TIMEOUT: Duration = Duration::from_secs(10);
@@ -75,35 +76,53 @@ pub enum Outcome {
     Failed(Failure),
 }
 
+/// Calls that show the token.
+type Service = wire::leases_client::LeasesClient<InterceptedService<Channel, Bearer>>;
+
 /// A connection to the coordinator on behalf of one worker. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Client {
-    service: wire::leases_client::LeasesClient<Channel>,
+    service: Service,
     /// For what may take longer than a call.
-    transfers: wire::leases_client::LeasesClient<Channel>,
+    transfers: Service,
     worker: Arc<wire::WorkerInfo>,
     worker_id: WorkerId,
 }
 
 impl Client {
-    /// A client of the coordinator at `url`, such as `http://127.0.0.1:7878`. It connects when it
-    /// first has something to say, and again whenever the connection is lost.
+    /// A client of a coordinator on this machine that asks for no token, at a `url` such as
+    /// `http://127.0.0.1:7878`.
     ///
     /// # Errors
-    /// The text is not a URL.
+    /// As [`Self::trusting`].
     pub fn new(
         url: &str,
         worker_id: WorkerId,
         worker: wire::WorkerInfo,
-    ) -> Result<Self, tonic::transport::Error> {
-        let endpoint = Endpoint::from_shared(url.to_owned())?
+    ) -> Result<Self, TrustError> {
+        Self::trusting(&Trust::default(), url, worker_id, worker)
+    }
+
+    /// A client of the coordinator at `url`, which it trusts and to which it shows its token. It
+    /// connects when it first has something to say, and again whenever the connection is lost.
+    ///
+    /// # Errors
+    /// The text is not a URL, or the address must not be spoken to so.
+    pub fn trusting(
+        trust: &Trust,
+        url: &str,
+        worker_id: WorkerId,
+        worker: wire::WorkerInfo,
+    ) -> Result<Self, TrustError> {
+        let endpoint = trust
+            .endpoint(url)?
             .connect_timeout(CONNECT_TIMEOUT)
             .http2_keep_alive_interval(KEEPALIVE)
             .keep_alive_timeout(KEEPALIVE_TIMEOUT)
             .keep_alive_while_idle(true);
         let service = |timeout| {
             let channel = endpoint.clone().timeout(timeout).connect_lazy();
-            wire::leases_client::LeasesClient::new(channel)
+            wire::leases_client::LeasesClient::with_interceptor(channel, trust.bearer())
                 .max_decoding_message_size(MAX_WIRE_MESSAGE_BYTES)
         };
         Ok(Self {
@@ -128,7 +147,13 @@ impl Client {
         let request = wire::RegisterRequest {
             worker: Some((*self.worker).clone()),
         };
-        let answer = self.service.clone().register(request).await?.into_inner();
+        let answer = self.service.clone().register(request).await;
+        // Somebody else answers there: waiting does not make it the coordinator.
+        let answer = answer.map_err(|status| match distrust(&status) {
+            Some(why) => LeaseError::Denied(why),
+            None => with_cause(status),
+        })?;
+        let answer = answer.into_inner();
         Ok(Duration::from_millis(answer.lease_duration_ms))
     }
 
@@ -225,6 +250,22 @@ impl Client {
         observations: &[Observation],
         seconds: f64,
     ) -> Result<(), LeaseError> {
+        self.finish_with(token, outcome, observations, seconds, None)
+            .await
+    }
+
+    /// As [`Self::finish`], with the last evaluation broken down, if the attempt succeeded.
+    ///
+    /// # Errors
+    /// As [`Self::report`].
+    pub async fn finish_with(
+        &self,
+        token: LeaseToken,
+        outcome: Outcome,
+        observations: &[Observation],
+        seconds: f64,
+        breakdown: Option<&Breakdown>,
+    ) -> Result<(), LeaseError> {
         let unspecified = wire::Cause::Unspecified;
         let (outcome, cause, message) = match outcome {
             Outcome::Succeeded => (wire::Outcome::Succeeded, unspecified, String::new()),
@@ -241,6 +282,7 @@ impl Client {
             message,
             observations: observations.iter().copied().map(Into::into).collect(),
             seconds,
+            breakdown: breakdown.map(Into::into),
         };
         self.persist("finish", || {
             let (mut service, request) = (self.service.clone(), request.clone());
@@ -296,6 +338,17 @@ impl Client {
             tracing::warn!(what, %reason, ?delay, "coordinator unavailable, will repeat the call");
             tokio::time::sleep(delay).await;
         }
+    }
+}
+
+/// A refusal; that nobody could be reached is told with its causes.
+fn with_cause(status: Status) -> LeaseError {
+    match status.code() {
+        Code::Unavailable => LeaseError::Unavailable(match status.source() {
+            Some(cause) => format!("{}: {}", status.message(), chain(cause)),
+            None => status.message().to_owned(),
+        }),
+        _ => status.into(),
     }
 }
 

@@ -16,6 +16,7 @@ pub mod seed;
 pub mod session;
 pub mod task;
 pub mod train;
+pub mod trust;
 
 #[cfg(test)]
 mod test_support;

@@ -10,7 +10,7 @@ mod heartbeat;
 mod held;
 mod slot;
 
-use std::time::Duration;
+use std::{path::PathBuf, time::Duration};
 
 use pondersweep_proto::{error::LeaseError, id::SweepId};
 use tokio::task::JoinSet;
@@ -23,6 +23,7 @@ use crate::{
     device::DeviceName,
     identity::identify,
     session::{grace::Grace, held::Held, slot::Lanes},
+    trust::{Trust, TrustError},
 };
 
 /// What a worker was asked to do.
@@ -30,6 +31,8 @@ use crate::{
 pub struct SessionOptions {
     /// Address of the coordinator, such as `http://127.0.0.1:7878`.
     pub coordinator: String,
+    /// Who is believed and what is shown there.
+    pub trust: Trust,
     /// Where training computes, and on how many bundles side by side, each on a thread of its own.
     pub devices: Vec<DeviceSlots>,
     /// The most lanes of one bundle; without it as many as the device trains best at once.
@@ -44,6 +47,8 @@ pub struct SessionOptions {
     pub grace: Duration,
     /// How long the first contact may take.
     pub connect_timeout: Duration,
+    /// A file that is written with every heartbeat.
+    pub alive_file: Option<PathBuf>,
 }
 
 /// A device and how much it does at once.
@@ -69,15 +74,27 @@ pub enum SessionError {
         /// What went wrong last.
         reason: String,
     },
-    /// The address cannot be parsed.
-    #[error("{0:?} is not an address\nhint: use the form http://HOST:PORT")]
-    BadAddress(String),
+    /// The address cannot be spoken to.
+    #[error(transparent)]
+    Address(#[from] TrustError),
+    /// The worker's token or certificate does not allow it, or the coordinator's is not trusted.
+    #[error("{0}")]
+    Denied(String),
     /// The coordinator refused a call for good: the two versions do not fit.
     #[error("the coordinator refused: {0}\nhint: worker and coordinator should be of one version")]
-    Refused(#[from] LeaseError),
+    Refused(LeaseError),
     /// The machine would not say who this is.
     #[error("cannot identify this worker: {0}")]
     Identity(#[from] std::io::Error),
+}
+
+impl From<LeaseError> for SessionError {
+    fn from(error: LeaseError) -> Self {
+        match error {
+            LeaseError::Denied(why) => Self::Denied(why),
+            error => Self::Refused(error),
+        }
+    }
 }
 
 /// Works for the coordinator until told to stop, or, if so asked, until there is nothing to do.
@@ -101,15 +118,20 @@ async fn live(
     stop: CancellationToken,
 ) -> Result<(), SessionError> {
     let (worker_id, info) = identify(number, device, slots)?;
-    let client = Client::new(&options.coordinator, worker_id.clone(), info)
-        .map_err(|_| SessionError::BadAddress(options.coordinator.clone()))?;
+    let url = &options.coordinator;
+    let client = Client::trusting(&options.trust, url, worker_id.clone(), info)?;
     let Some(lease_duration) = register(&client, &options, &stop).await? else {
         return Ok(());
     };
     tracing::info!(%worker_id, %device, slots, "registered");
 
     let held = Held::default();
-    let heartbeat = heartbeat::spawn(client.clone(), held.clone(), lease_duration);
+    let heartbeat = heartbeat::spawn(
+        client.clone(),
+        held.clone(),
+        lease_duration,
+        options.alive_file.clone(),
+    );
     let device = DeviceSlots { device, slots };
     let outcome = run_slots(&client, &held, device, &options, &stop).await;
     heartbeat.abort();

@@ -8,11 +8,16 @@ use pondersweep_proto::{
     limit::MAX_WIRE_MESSAGE_BYTES,
     wire::{self, sweeps_client::SweepsClient},
 };
-use pondersweep_worker::cli::DEFAULT_COORDINATOR;
-use tonic::{
-    Request, Response, Status,
-    transport::{Channel, Endpoint},
+use pondersweep_worker::{
+    cli::DEFAULT_COORDINATOR,
+    trust::{Bearer, Trust, TrustArgs, chain, distrust},
 };
+use tonic::{
+    Code, Request, Response, Status, service::interceptor::InterceptedService, transport::Channel,
+};
+use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
+
+use super::token::draw_secret;
 
 use crate::coordinator::{Coordinator, CoordinatorOptions, DEFAULT_MAX_FAILURE_RATE};
 
@@ -58,6 +63,8 @@ pub(super) struct ControlArgs {
     /// Change this database instead, while no coordinator holds it
     #[arg(long, value_name = "PATH", conflicts_with = "coordinator")]
     db: Option<PathBuf>,
+    #[command(flatten)]
+    trust: TrustArgs,
 }
 
 impl ControlArgs {
@@ -69,7 +76,7 @@ impl ControlArgs {
         match &self.db {
             Some(path) => Control::local(path).await,
             None => Ok(Control {
-                sweeps: Sweeps::connect(&self.coordinator).await?,
+                sweeps: Sweeps::connect(&self.coordinator, &self.trust.load()?).await?,
                 local: None,
             }),
         }
@@ -85,8 +92,11 @@ pub(super) struct Control {
 
 impl Control {
     async fn local(path: &Path) -> anyhow::Result<Self> {
-        let coordinator = Coordinator::start(CoordinatorOptions::loopback(path)).await?;
-        let sweeps = Sweeps::connect(&coordinator.url()).await?;
+        let own = draw_secret()?;
+        let trust = Trust::of_token(&own.reveal())?;
+        let options = CoordinatorOptions::loopback(path).owned_by(own);
+        let coordinator = Coordinator::start(options).await?;
+        let sweeps = Sweeps::connect(&coordinator.url(), &trust).await?;
         Ok(Self {
             sweeps,
             local: Some(coordinator),
@@ -107,29 +117,33 @@ impl Control {
 
 /// The service `Sweeps` of a coordinator, with its refusals as [`SweepError`].
 #[derive(Clone)]
-pub(super) struct Sweeps(SweepsClient<Channel>);
+pub(super) struct Sweeps(SweepsClient<InterceptedService<Channel, Bearer>>);
 
 impl Sweeps {
     /// Connects to the coordinator at a URL.
     ///
     /// # Errors
-    /// Nobody answers there.
-    pub(super) async fn connect(url: &str) -> Result<Self, SweepError> {
+    /// Nobody answers there, or it must not be spoken to so.
+    pub(super) async fn connect(url: &str, trust: &Trust) -> anyhow::Result<Self> {
         let away = |what: String| {
             SweepError::Unavailable(format!(
                 "no coordinator at {url}: {what}\n\
                  hint: start one with `pondersweep serve`, or name another with --coordinator URL"
             ))
         };
-        let endpoint =
-            Endpoint::from_shared(url.to_owned()).map_err(|error| away(chain(&error)))?;
-        let channel = endpoint
+        let channel = trust
+            .endpoint(url)?
             .connect_timeout(std::time::Duration::from_secs(5))
             .connect()
             .await
-            .map_err(|error| away(chain(&error)))?;
+            .map_err(|error| match distrust(&error) {
+                Some(why) => SweepError::Denied(why),
+                None => away(chain(&error)),
+            })?;
+        greet(channel.clone(), url).await?;
         Ok(Self(
-            SweepsClient::new(channel).max_decoding_message_size(MAX_WIRE_MESSAGE_BYTES),
+            SweepsClient::with_interceptor(channel, trust.bearer())
+                .max_decoding_message_size(MAX_WIRE_MESSAGE_BYTES),
         ))
     }
 
@@ -219,17 +233,41 @@ impl Sweeps {
     }
 }
 
-fn unwrap<T>(answer: Result<Response<T>, Status>) -> Result<T, SweepError> {
-    Ok(answer?.into_inner())
+/// Makes sure that a coordinator is there and understands: a certificate that it asks for in vain is
+/// noticed by the first call only, and so is that one side encrypts and the other does not.
+async fn greet(channel: Channel, url: &str) -> Result<(), SweepError> {
+    let mut health = HealthClient::new(channel);
+    let Err(status) = health.check(HealthCheckRequest::default()).await else {
+        return Ok(());
+    };
+    if let Some(why) = distrust(&status) {
+        return Err(SweepError::Denied(why));
+    }
+    match status.code() {
+        Code::Cancelled | Code::Unknown | Code::Internal => {}
+        Code::Unavailable | Code::ResourceExhausted => return Err(status.into()),
+        // Somebody who understands.
+        _ => return Ok(()),
+    }
+    let why = format!(
+        "the coordinator at {url} ended the connection: {}",
+        status.message()
+    );
+    Err(if url.starts_with("https:") {
+        SweepError::Denied(format!(
+            "{why}\nhint: it may ask for a certificate: --tls-cert and --tls-key"
+        ))
+    } else {
+        SweepError::Unavailable(format!(
+            "{why}\nhint: it may encrypt its calls: use https:// and --tls-ca"
+        ))
+    })
 }
 
-/// An error with its causes in one line: transport errors keep the telling one inside.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(inner) = cause {
-        text = format!("{text}: {inner}");
-        cause = inner.source();
-    }
-    text
+fn unwrap<T>(answer: Result<Response<T>, Status>) -> Result<T, SweepError> {
+    let answer = answer.map_err(|status| match distrust(&status) {
+        Some(why) => SweepError::Denied(why),
+        None => status.into(),
+    });
+    Ok(answer?.into_inner())
 }

@@ -3,11 +3,12 @@
 use std::{io, process::ExitCode};
 
 use pondersweep_proto::error::SweepError;
-use pondersweep_worker::interrupt::EXIT_INTERRUPTED;
+use pondersweep_worker::{cli::trust_exit_code, interrupt::EXIT_INTERRUPTED, trust::TrustError};
 
 use crate::{
     driver::DriverError,
-    store::{CommitError, DatabaseError, OpenError, ReadError, RestoreError},
+    launch::LedgerError,
+    store::{CommitError, DatabaseError, OpenError, ReadError, RestoreError, TokenError},
     sweep::SweepFileError,
 };
 
@@ -19,7 +20,8 @@ const NOT_FOUND: u8 = 5;
 const UNREACHABLE: u8 = 69;
 /// Somebody else holds the database, or its disk is full; try again later.
 const TEMPORARY: u8 = 75;
-/// The database may not be read or written.
+/// The database may not be read or written, a token does not allow the call, or a certificate is not
+/// trusted.
 const PERMISSION: u8 = 77;
 /// The sweep file, or the specification in it, cannot be run.
 const BAD_SWEEP: u8 = 78;
@@ -81,6 +83,15 @@ fn code_of_cause(cause: &(dyn std::error::Error + 'static)) -> Option<u8> {
     if let Some(error) = cause.downcast_ref::<SweepError>() {
         return Some(code_of_refusal(error));
     }
+    if let Some(error) = cause.downcast_ref::<TrustError>() {
+        return Some(trust_exit_code(error));
+    }
+    if let Some(error) = cause.downcast_ref::<TokenError>() {
+        return code_of_token(error);
+    }
+    if let Some(LedgerError::Unknown(_) | LedgerError::Ambiguous(..)) = cause.downcast_ref() {
+        return Some(NOT_FOUND);
+    }
     if let Some(error) = cause.downcast_ref::<OpenError>() {
         return match error {
             OpenError::Missing { .. } => Some(NOT_FOUND),
@@ -107,6 +118,15 @@ fn code_of_cause(cause: &(dyn std::error::Error + 'static)) -> Option<u8> {
     }
 }
 
+const fn code_of_token(error: &TokenError) -> Option<u8> {
+    match error {
+        TokenError::Unknown(_) | TokenError::Ambiguous(_) => Some(NOT_FOUND),
+        TokenError::Database(error) => code_of_database(error),
+        // The cause says it.
+        TokenError::Read(_) => None,
+    }
+}
+
 const fn code_of_database(error: &DatabaseError) -> Option<u8> {
     match error {
         DatabaseError::Locked(_) | DatabaseError::DiskFull(_) => Some(TEMPORARY),
@@ -120,6 +140,7 @@ const fn code_of_refusal(error: &SweepError) -> u8 {
         SweepError::NotFound(_) | SweepError::Ambiguous(_) => NOT_FOUND,
         SweepError::Invalid(_) => BAD_SWEEP,
         SweepError::WrongState(_) => 1,
+        SweepError::Denied(_) => PERMISSION,
         SweepError::Unavailable(_) => UNREACHABLE,
     }
 }

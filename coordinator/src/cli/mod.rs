@@ -1,15 +1,18 @@
 //! The command line. Each command is one file: its arguments and what it does. Flags only parse;
 //! data goes to standard output, talk to standard error, and every failure has its exit code.
 
+mod audit;
 mod bench;
 mod connect;
 mod exit;
 mod explain;
 mod export;
+mod launch;
 mod list;
 mod output;
 mod plan;
 mod query;
+mod replay;
 mod report;
 mod results;
 mod run;
@@ -17,6 +20,8 @@ mod serve;
 mod steer;
 mod submit;
 mod sweep_file;
+mod tls;
+mod token;
 mod trial;
 mod wait;
 mod watch;
@@ -76,8 +81,15 @@ enum Command {
     Export(export::ExportArgs),
     Explain(explain::ExplainArgs),
     Report(report::ReportArgs),
+    Audit(audit::AuditArgs),
     #[command(subcommand)]
     Trial(trial::TrialCommand),
+    #[command(subcommand)]
+    Token(token::TokenCommand),
+    #[command(subcommand)]
+    Tls(tls::TlsCommand),
+    #[command(subcommand)]
+    Launch(launch::LaunchCommand),
     #[command(subcommand)]
     Bench(bench::BenchCommand),
 }
@@ -129,7 +141,11 @@ async fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         Command::Export(args) => export::run(args).await,
         Command::Explain(args) => explain::run(args).await,
         Command::Report(args) => report::run(args).await,
+        Command::Audit(args) => audit::run(args).await,
         Command::Trial(command) => trial::run(command).await,
+        Command::Token(command) => token::run(command).await,
+        Command::Tls(command) => tls::run(command),
+        Command::Launch(command) => launch::run(command).await,
         Command::Bench(command) => bench::run(command).await,
     }
 }

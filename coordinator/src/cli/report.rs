@@ -2,6 +2,8 @@
 //! database.
 
 mod analysis;
+mod manifest;
+mod verify;
 
 use std::{
     io::{self, IsTerminal as _},
@@ -38,6 +40,9 @@ pub(super) struct ReportArgs {
     options: ReportOptions,
     #[command(flatten)]
     analysis: AnalysisArgs,
+    /// Instead: check that a report, named by its manifest.json, is that of the database
+    #[arg(long, value_name = "MANIFEST", conflicts_with_all = ["sweep", "out", "analysis"])]
+    verify: Option<PathBuf>,
 }
 
 /// What becomes of a report.
@@ -46,7 +51,7 @@ pub(super) struct ReportOptions {
     /// Form of the table on standard output
     #[arg(long, value_enum, default_value = "table")]
     format: ReportFormat,
-    /// Also write every form of the table and the figures into this folder
+    /// Also write every form of the table and the figures into this folder, with a manifest
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
 }
@@ -64,6 +69,9 @@ enum ReportFormat {
 
 pub(super) async fn run(args: ReportArgs) -> anyhow::Result<ExitCode> {
     let (database, sweep) = (&args.database.db, &args.sweep);
+    if let Some(manifest) = &args.verify {
+        return verify::run(manifest, database, args.options.format).await;
+    }
     match args.analysis.wanted() {
         Some(wanted) => {
             let input = read(database, sweep).await?;
@@ -89,8 +97,16 @@ impl ReportOptions {
             ReportFormat::Json => report::json::render(&report),
         })?;
         if let Some(folder) = &self.out {
-            let written = report::write_all(&report, folder)?;
-            eprintln!("wrote {} files to {}", written.len(), folder.display());
+            // Resolved once: `last` may be another sweep a moment later.
+            let sweep_id = Reader::open(database).await?.find_sweep(sweep).await?;
+            let sweeps = [sweep_id.to_string()];
+            let written = write_files(database, &sweeps, folder).await?;
+            manifest::write(database, &sweeps, &written, folder).await?;
+            eprintln!(
+                "wrote {} files and their manifest to {}",
+                written.len(),
+                folder.display()
+            );
         }
         Ok(())
     }
@@ -117,6 +133,23 @@ impl ReportOptions {
         })?;
         Ok(())
     }
+}
+
+/// Writes the report on these sweeps into a folder, and names the files.
+///
+/// # Errors
+/// There is no such sweep, or something cannot be read or written.
+async fn write_files(
+    database: &Path,
+    sweeps: &[String],
+    folder: &Path,
+) -> anyhow::Result<Vec<PathBuf>> {
+    let mut written = Vec::new();
+    for sweep in sweeps {
+        let report = Report::new(&read(database, sweep).await?, BOOTSTRAP_SEED);
+        written.extend(report::write_all(&report, folder)?);
+    }
+    Ok(written)
 }
 
 fn width() -> u16 {

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use pondersweep_proto::wire;
+use pondersweep_worker::trust::TrustArgs;
 use serde_json::{Value, json};
 
 use super::{
@@ -25,6 +26,8 @@ pub(super) struct SourceArgs {
     /// Ask this coordinator instead
     #[arg(long, env = "PONDERSWEEP_COORDINATOR", value_name = "URL")]
     coordinator: Option<String>,
+    #[command(flatten)]
+    trust: TrustArgs,
 }
 
 /// An open source of sweeps.
@@ -40,7 +43,7 @@ impl SourceArgs {
     /// The database is not there or not ours, or the coordinator does not answer.
     pub(super) async fn open(&self) -> anyhow::Result<Source> {
         Ok(match &self.coordinator {
-            Some(url) => Source::Coordinator(Sweeps::connect(url).await?),
+            Some(url) => Source::Coordinator(Sweeps::connect(url, &self.trust.load()?).await?),
             None => Source::Database(Reader::open(Path::new(&self.db)).await?),
         })
     }

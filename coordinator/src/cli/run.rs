@@ -27,12 +27,14 @@ use super::{
     exit,
     report::ReportOptions,
     sweep_file,
+    token::draw_secret,
 };
 use crate::{
     coordinator::{Coordinator, CoordinatorOptions},
     driver::{DriverHandle, SweepView},
     scheduler::SweepState,
     sweep::SweepSpec,
+    trust::Secret,
 };
 
 /// How often progress is looked at.
@@ -67,12 +69,13 @@ pub(super) async fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
     sweep_file::confirm_size(&spec, &args.file, args.yes)?;
     let sweep_id = spec.id();
     let interrupted = on_interrupt()?;
-    let coordinator = Coordinator::start(CoordinatorOptions {
+    let own = draw_secret()?;
+    let options = CoordinatorOptions {
         max_failure_rate: args.failures.max_failure_rate,
         ..CoordinatorOptions::loopback(&args.database.db)
-    })
-    .await?;
-    let outcome = run_trials(&coordinator, spec, &args, &interrupted).await;
+    };
+    let coordinator = Coordinator::start(options.owned_by(own.clone())).await?;
+    let outcome = run_trials(&coordinator, spec, own, &args, &interrupted).await;
     let stopped = coordinator.stop().await;
     let SweepView {
         state,
@@ -107,6 +110,7 @@ pub(super) async fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
 async fn run_trials(
     coordinator: &Coordinator,
     spec: SweepSpec,
+    own: Secret,
     args: &RunArgs,
     interrupted: &CancellationToken,
 ) -> anyhow::Result<SweepView> {
@@ -118,6 +122,7 @@ async fn run_trials(
     }
     let mut workers = Workers::start(WorkersOptions {
         coordinator: coordinator.url(),
+        secret: own,
         sweep_id: sweep.sweep_id,
         devices: device_of_each_worker(&args.devices.devices(), args.workers),
         driver: coordinator.driver.clone(),

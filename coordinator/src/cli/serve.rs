@@ -1,14 +1,19 @@
 //! `pondersweep serve`: a coordinator until a signal ends it.
 
+mod protect;
+
 use std::{net::SocketAddr, num::NonZeroU64, process::ExitCode, time::Duration};
 
 use clap::Args;
 use pondersweep_worker::interrupt::{cancel_on_end_of_stdin, on_interrupt};
 
+use self::protect::{KeyArgs, LimitArgs};
 use super::connect::{DatabaseArgs, FailureRateArgs};
 use crate::{
     checkpoint::CheckpointLocation,
     coordinator::{Coordinator, CoordinatorOptions},
+    protection::Protection,
+    trust::Exposure,
 };
 
 /// Run the coordinator
@@ -16,7 +21,8 @@ use crate::{
 pub(super) struct ServeArgs {
     #[command(flatten)]
     database: DatabaseArgs,
-    /// Where to listen. There is no authentication yet, so only loopback unless --insecure is said
+    /// Where to listen. Off loopback it takes --tls and tokens (`pondersweep token new`), unless
+    /// --insecure is said
     #[arg(
         long,
         env = "PONDERSWEEP_LISTEN",
@@ -24,9 +30,14 @@ pub(super) struct ServeArgs {
         value_name = "ADDRESS"
     )]
     listen: SocketAddr,
-    /// Accept anybody who can reach an address off loopback, without encryption
+    /// Trust the network: serve an address off loopback without encryption, and without tokens if none
+    /// was ever made
     #[arg(long)]
     insecure: bool,
+    #[command(flatten)]
+    keys: KeyArgs,
+    #[command(flatten)]
+    limits: LimitArgs,
     /// Seconds after which a lease that is not renewed goes to another worker
     #[arg(
         long,
@@ -50,15 +61,21 @@ pub(super) struct ServeArgs {
 }
 
 pub(super) async fn run(args: ServeArgs) -> anyhow::Result<ExitCode> {
-    for address in [Some(args.listen), args.metrics_listen]
-        .into_iter()
-        .flatten()
-    {
-        anyhow::ensure!(
-            args.insecure || address.ip().is_loopback(),
-            "{address} can be reached from other machines, without encryption or authentication\n\
-             hint: say --insecure if the network is trusted, or forward a loopback port by ssh"
-        );
+    let tls = args.keys.load()?;
+    let exposure = Exposure {
+        listen: args.listen,
+        tls: tls.is_some(),
+        insecure: args.insecure,
+    };
+    exposure.check()?;
+    if let Some(listen) = args.metrics_listen {
+        // Scrapes are neither encrypted nor asked for a token.
+        Exposure {
+            listen,
+            tls: false,
+            ..exposure
+        }
+        .check()?;
     }
     let stop = on_interrupt()?;
     if args.stop_with_stdin {
@@ -72,12 +89,23 @@ pub(super) async fn run(args: ServeArgs) -> anyhow::Result<ExitCode> {
         lease_duration: Duration::from_secs(args.lease.get()),
         max_failure_rate: args.failures.max_failure_rate,
         metrics_listen: args.metrics_listen,
+        protection: Protection {
+            needs_tokens: exposure.needs_tokens(),
+            own: None,
+            tls,
+            limits: args.limits.limits(),
+        },
     };
     let database = options.database.display().to_string();
     let coordinator = Coordinator::start(options).await?;
     eprintln!("serving {database} on {}", coordinator.url());
     if let Some(url) = coordinator.metrics_url() {
         eprintln!("metrics on {url}");
+    }
+    if coordinator.is_barred() {
+        eprintln!(
+            "nobody has a valid token yet\nhint: `pondersweep token new --role ROLE --db {database}`, also while this runs"
+        );
     }
     tokio::select! {
         () = stop.cancelled() => eprintln!("stopping"),

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use pondersweep_proto::{
+    breakdown::Breakdown,
     error::{LeaseError, SweepError},
     failure::Failure,
     id::{Attempt, LeaseToken, SweepId, TrialId, WorkerId},
@@ -16,6 +17,7 @@ use crate::{
     scheduler::{Checkpoint, Finish, Process, Saved, SweepState, TrialCounts, TrialState},
     store::WorkerRecord,
     sweep::SweepSpec,
+    trust::TokenId,
 };
 
 /// A sweep as it stands.
@@ -58,6 +60,27 @@ pub(super) enum SweepChange {
     Cancel,
     /// Make ended trials of these states pending again.
     Retry(Vec<TrialState>),
+}
+
+/// Who speaks: a worker, with the token it showed. A worker's name belongs to the token that
+/// registered it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Speaker {
+    /// The name.
+    pub worker_id: WorkerId,
+    /// The token; `None` where none is asked for.
+    pub token_id: Option<TokenId>,
+}
+
+impl From<WorkerId> for Speaker {
+    /// Where no token is asked for.
+    fn from(worker_id: WorkerId) -> Self {
+        let token_id = None;
+        Self {
+            worker_id,
+            token_id,
+        }
+    }
 }
 
 /// What a worker asks.
@@ -156,6 +179,8 @@ pub struct FinishReport {
     pub observations: Vec<Observation>,
     /// Compute time.
     pub seconds: f64,
+    /// The last evaluation, broken down; of a success only.
+    pub breakdown: Option<Breakdown>,
 }
 
 /// The right to run an attempt, and what to run.
@@ -212,7 +237,7 @@ pub(super) enum Command {
     },
     Register {
         worker: WorkerRecord,
-        reply: oneshot::Sender<()>,
+        reply: oneshot::Sender<Result<(), LeaseError>>,
     },
     /// Whoever started a worker's process saw it die.
     Bury {
@@ -222,7 +247,7 @@ pub(super) enum Command {
         reply: oneshot::Sender<usize>,
     },
     Lease {
-        worker_id: WorkerId,
+        speaker: Speaker,
         request: LeaseRequest,
         /// What is logged while it is served belongs to the call.
         span: Span,

@@ -5,13 +5,12 @@ use std::time::Duration;
 use pondersweep_proto::{
     error::{LeaseError, SweepError},
     failure::Failure,
-    id::WorkerId,
 };
 use tokio::sync::{mpsc, oneshot, watch};
 use tracing::Instrument as _;
 
 use super::{
-    command::{Command, Grant, LeaseRequest, SweepChange, SweepProgress, SweepView},
+    command::{Command, Grant, LeaseRequest, Speaker, SweepChange, SweepProgress, SweepView},
     log,
 };
 use crate::{
@@ -157,11 +156,10 @@ impl DriverHandle {
     /// Makes a worker known.
     ///
     /// # Errors
-    /// The coordinator is stopping.
+    /// Its name belongs to another token, or the coordinator is stopping.
     pub async fn register(&self, worker: WorkerRecord) -> Result<(), LeaseError> {
-        Ok(self
-            .ask(|reply| Command::Register { worker, reply })
-            .await?)
+        self.ask(|reply| Command::Register { worker, reply })
+            .await?
     }
 
     /// Ends everything that the workers of a process held, which was seen to die of this, and says
@@ -182,17 +180,18 @@ impl DriverHandle {
     /// Serves a worker.
     ///
     /// # Errors
-    /// The worker is not known, speaks for a lease it does not hold, or the coordinator is
-    /// stopping.
+    /// The worker is not known, its name belongs to another token, it speaks for a lease it does not
+    /// hold, or the coordinator is stopping.
     pub async fn lease(
         &self,
-        worker_id: WorkerId,
+        speaker: impl Into<Speaker>,
         request: LeaseRequest,
     ) -> Result<Grant, LeaseError> {
         let asked = clock::now();
-        let span = log::call(&worker_id, &request);
+        let speaker = speaker.into();
+        let span = log::call(&speaker.worker_id, &request);
         let asking = self.ask(|reply| Command::Lease {
-            worker_id,
+            speaker,
             request,
             span: span.clone(),
             reply,

@@ -19,7 +19,9 @@ use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 
-pub use command::{FinishReport, Grant, LeaseRequest, LeaseView, SweepProgress, SweepView};
+pub use command::{
+    FinishReport, Grant, LeaseRequest, LeaseView, Speaker, SweepProgress, SweepView,
+};
 pub use handle::DriverHandle;
 
 use crate::{
@@ -232,10 +234,12 @@ impl Driver {
                 round.replies.add(reply, answer);
             }
             Command::Register { worker, reply } => {
-                self.roster.register(&worker, now);
-                self.scheduler.register(&worker.worker_id, worker.process());
-                round.batch.workers.push(worker);
-                round.replies.add(reply, ());
+                let known = self.roster.register(&worker, now);
+                if known.is_ok() {
+                    self.scheduler.register(&worker.worker_id, worker.process());
+                    round.batch.workers.push(worker);
+                }
+                round.replies.add(reply, known);
             }
             Command::Bury {
                 process,
@@ -246,15 +250,18 @@ impl Driver {
                 round.replies.add(reply, ended);
             }
             Command::Lease {
-                worker_id,
+                speaker,
                 request,
                 span,
                 reply,
             } => {
                 let token = request.token();
-                let answer = span.in_scope(|| match self.roster.heard_from(&worker_id, now) {
-                    Ok(()) => self.serve_worker(&worker_id, request, now, &mut round.batch),
-                    Err(unknown) => Err(unknown),
+                let answer = span.in_scope(|| match self.roster.heard_from(&speaker, now) {
+                    Ok(()) => {
+                        let batch = &mut round.batch;
+                        self.serve_worker(&speaker.worker_id, request, now, batch)
+                    }
+                    Err(refused) => Err(refused),
                 });
                 log::served(&span, token, answer.is_ok(), &self.sweeps);
                 round.replies.add(reply, answer);

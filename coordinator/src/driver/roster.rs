@@ -1,5 +1,5 @@
-//! Which workers are known, when each was last heard of, and how far their leases are. Kept in
-//! memory: only who a worker is goes to the database.
+//! Which workers are known, whose token each belongs to, when each was last heard of, and how far
+//! their leases are. Kept in memory: only who a worker is goes to the database.
 
 use std::{
     collections::HashMap,
@@ -11,52 +11,91 @@ use pondersweep_proto::{
     id::{LeaseToken, TrialId, WorkerId},
 };
 
-use crate::{scheduler::Change, store::WorkerRecord};
+use super::command::Speaker;
+use crate::{scheduler::Change, store::WorkerRecord, trust::TokenId};
 
 /// The workers and the progress of what they hold.
 pub(super) struct Roster {
-    /// When each was last heard of; never, for one known only from before a restart.
-    last_heard: HashMap<WorkerId, Option<Instant>>,
+    known: HashMap<WorkerId, Known>,
     /// Updates done by the live attempt of a trial, as last reported.
     updates_done: HashMap<TrialId, u64>,
     lease_duration: Duration,
 }
 
+/// A worker.
+struct Known {
+    /// Never, for one known only from before a restart.
+    last_heard: Option<Instant>,
+    /// The token that registered it.
+    token_id: Option<TokenId>,
+}
+
+impl Known {
+    /// Refuses whoever shows another token than the one that registered the worker.
+    fn check(&self, worker_id: &WorkerId, token_id: Option<&TokenId>) -> Result<(), LeaseError> {
+        if self.token_id.as_ref() == token_id {
+            return Ok(());
+        }
+        Err(LeaseError::Denied(format!(
+            "worker {worker_id} belongs to another token\n\
+             hint: start the worker again, so that it registers with the token it has now"
+        )))
+    }
+}
+
 impl Roster {
     /// The workers a database knows.
     pub(super) fn restore(workers: Vec<WorkerRecord>, lease_duration: Duration) -> Self {
-        let last_heard = workers
-            .into_iter()
-            .map(|worker| (worker.worker_id, None))
-            .collect();
+        let known = |worker: WorkerRecord| {
+            let (last_heard, token_id) = (None, worker.token_id);
+            let known = Known {
+                last_heard,
+                token_id,
+            };
+            (worker.worker_id, known)
+        };
         Self {
-            last_heard,
+            known: workers.into_iter().map(known).collect(),
             updates_done: HashMap::new(),
             lease_duration,
         }
     }
 
-    /// Makes a worker known.
-    pub(super) fn register(&mut self, worker: &WorkerRecord, now: Instant) {
-        self.last_heard.insert(worker.worker_id.clone(), Some(now));
+    /// Makes a worker known, unless its name belongs to another token.
+    pub(super) fn register(
+        &mut self,
+        worker: &WorkerRecord,
+        now: Instant,
+    ) -> Result<(), LeaseError> {
+        let token_id = worker.token_id.clone();
+        let known = self.known.entry(worker.worker_id.clone());
+        let known = known.or_insert_with(|| Known {
+            last_heard: None,
+            token_id,
+        });
+        known.check(&worker.worker_id, worker.token_id.as_ref())?;
+        known.last_heard = Some(now);
+        Ok(())
     }
 
     /// Notes a sign of life.
-    pub(super) fn heard_from(
-        &mut self,
-        worker_id: &WorkerId,
-        now: Instant,
-    ) -> Result<(), LeaseError> {
-        let known = self.last_heard.get_mut(worker_id);
-        let last = known.ok_or_else(|| LeaseError::UnknownWorker(worker_id.to_string()))?;
-        *last = Some(now);
+    pub(super) fn heard_from(&mut self, speaker: &Speaker, now: Instant) -> Result<(), LeaseError> {
+        let Speaker {
+            worker_id,
+            token_id,
+        } = speaker;
+        let known = self.known.get_mut(worker_id);
+        let known = known.ok_or_else(|| LeaseError::UnknownWorker(worker_id.to_string()))?;
+        known.check(worker_id, token_id.as_ref())?;
+        known.last_heard = Some(now);
         Ok(())
     }
 
     /// Workers heard of within one lease term.
     pub(super) fn alive(&self, now: Instant) -> u32 {
-        let recent = |last: &&Instant| now.saturating_duration_since(**last) <= self.lease_duration;
-        let alive = self.last_heard.values().flatten().filter(recent).count();
+        let recent = |last: &Instant| now.saturating_duration_since(*last) <= self.lease_duration;
+        let heard = self.known.values().filter_map(|known| known.last_heard);
+        let alive = heard.filter(recent).count();
         u32::try_from(alive).unwrap_or(u32::MAX)
     }
 

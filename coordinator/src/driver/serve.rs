@@ -214,6 +214,7 @@ impl Driver {
             finish,
             observations,
             seconds,
+            breakdown,
         } = report;
         let finished = self
             .scheduler
@@ -225,6 +226,8 @@ impl Driver {
                 observations,
             });
             batch.seconds.push((token, seconds));
+            let breakdown = breakdown.map(|breakdown| (token, breakdown));
+            batch.breakdowns.extend(breakdown);
         }
         Ok(Grant::Done)
     }

@@ -101,6 +101,7 @@ fn worker() -> WorkerRecord {
         version: "0".into(),
         binary_sha256: "ab".into(),
         slots: 1,
+        token_id: None,
     }
 }
 
@@ -173,6 +174,7 @@ async fn give(handle: &DriverHandle, call: Call) -> Result<Option<Grant>, ()> {
             finish,
             observations: observations(token(trial), 20),
             seconds: 1.5,
+            breakdown: None,
         })
     };
     let granted = match call {

@@ -6,7 +6,7 @@ use std::{sync::Arc, time::Duration};
 use bytes::{Bytes, BytesMut};
 use pondersweep_proto::{
     error::LeaseError,
-    id::{Attempt, LeaseToken, WorkerId},
+    id::{Attempt, LeaseToken},
     limit::{MAX_CHECKPOINT_BYTES, MAX_CHECKPOINT_PIECE_BYTES, MAX_UPDATES},
     wire::{self, save_checkpoint_request::Part},
 };
@@ -19,8 +19,9 @@ use tonic::{Status, Streaming};
 use super::leases::{malformed, parse_worker_id, token};
 use crate::{
     checkpoint::Blobs,
-    driver::{DriverHandle, Grant, LeaseRequest},
+    driver::{DriverHandle, Grant, LeaseRequest, Speaker},
     scheduler::{Checkpoint, Saved},
+    trust::TokenId,
 };
 
 /// How long receiving and storing one checkpoint may take.
@@ -40,7 +41,7 @@ pub(super) struct Checkpoints {
 
 /// What a worker announces.
 struct Header {
-    worker_id: WorkerId,
+    speaker: Speaker,
     token: LeaseToken,
     updates_done: u64,
     bytes: u64,
@@ -58,20 +59,22 @@ impl Checkpoints {
     /// Receives a checkpoint, makes it durable and then the trial's newest.
     pub(super) async fn save(
         &self,
+        token_id: Option<TokenId>,
         pieces: Streaming<wire::SaveCheckpointRequest>,
     ) -> Result<(), Status> {
-        let saved = timeout(MAX_SAVE_DURATION, self.receive_and_record(pieces)).await;
+        let saved = timeout(MAX_SAVE_DURATION, self.receive_and_record(token_id, pieces)).await;
         saved.map_err(|_| LeaseError::Unavailable("saving a checkpoint took too long".into()))?
     }
 
     async fn receive_and_record(
         &self,
+        token_id: Option<TokenId>,
         mut pieces: Streaming<wire::SaveCheckpointRequest>,
     ) -> Result<(), Status> {
-        let header = header(pieces.message().await?)?;
+        let header = header(token_id, pieces.message().await?)?;
         // A worker that lost its lease is told so before it sends, and fills no disk.
         let may = LeaseRequest::MaySaveCheckpoint(header.token);
-        self.driver.lease(header.worker_id.clone(), may).await?;
+        self.driver.lease(header.speaker.clone(), may).await?;
         let _memory = self.reserve(header.bytes).await;
         let bytes = receive(&mut pieces, header.bytes).await?;
         let Header {
@@ -95,7 +98,7 @@ impl Checkpoints {
                 blob: blob.clone(),
             },
         };
-        let refused = match self.driver.lease(header.worker_id, request).await {
+        let refused = match self.driver.lease(header.speaker, request).await {
             Ok(Grant::Saved(Saved::Now)) => return Ok(()),
             // The driver is gone, perhaps after it recorded it: the next start knows.
             Err(error @ LeaseError::Unavailable(_)) => return Err(error.into()),
@@ -116,12 +119,11 @@ impl Checkpoints {
     /// The bytes of the trial's checkpoint, in pieces.
     pub(super) async fn load(
         &self,
-        request: wire::LoadCheckpointRequest,
+        speaker: Speaker,
+        token: LeaseToken,
     ) -> Result<Vec<Bytes>, Status> {
-        let worker_id = parse_worker_id(&request.worker_id)?;
-        let token = token(request.token)?;
         let asked = LeaseRequest::LoadCheckpoint(token);
-        let Grant::Checkpoint(checkpoint) = self.driver.lease(worker_id, asked).await? else {
+        let Grant::Checkpoint(checkpoint) = self.driver.lease(speaker, asked).await? else {
             unreachable!("asked for a checkpoint, the driver answers with one")
         };
         let none = || LeaseError::CheckpointLost(format!("{token} has none"));
@@ -136,20 +138,23 @@ impl Checkpoints {
     /// Notes that an attempt starts from its trial's checkpoint.
     pub(super) async fn start_from(
         &self,
+        speaker: Speaker,
         request: wire::StartFromCheckpointRequest,
     ) -> Result<(), Status> {
-        let worker_id = parse_worker_id(&request.worker_id)?;
         let request = LeaseRequest::StartFromCheckpoint {
             token: token(request.token)?,
             from: Attempt(request.checkpoint_attempt),
             updates_done: request.updates_done,
         };
-        self.driver.lease(worker_id, request).await?;
+        self.driver.lease(speaker, request).await?;
         Ok(())
     }
 }
 
-fn header(first: Option<wire::SaveCheckpointRequest>) -> Result<Header, Status> {
+fn header(
+    token_id: Option<TokenId>,
+    first: Option<wire::SaveCheckpointRequest>,
+) -> Result<Header, Status> {
     let Some(Part::Header(header)) = first.and_then(|first| first.part) else {
         return Err(malformed("a checkpoint begins with its header"));
     };
@@ -160,7 +165,10 @@ fn header(first: Option<wire::SaveCheckpointRequest>) -> Result<Header, Status> 
         return Err(malformed("a checkpoint comes after at least one update"));
     }
     Ok(Header {
-        worker_id: parse_worker_id(&header.worker_id)?,
+        speaker: Speaker {
+            worker_id: parse_worker_id(&header.worker_id)?,
+            token_id,
+        },
         token: token(header.token)?,
         updates_done: header.updates_done,
         bytes: header.bytes,

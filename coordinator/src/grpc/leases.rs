@@ -3,6 +3,7 @@
 use std::{pin::Pin, time::Duration};
 
 use pondersweep_proto::{
+    breakdown::Breakdown,
     error::LeaseError,
     failure::Failure,
     id::{LeaseToken, SweepId, WorkerId},
@@ -16,12 +17,13 @@ use pondersweep_proto::{
 use tokio_stream::Stream;
 use tonic::{Request, Response, Status, Streaming};
 
-use super::{checkpoints::Checkpoints, view};
+use super::{checkpoints::Checkpoints, gate::Pass, view};
 use crate::{
     checkpoint::Blobs,
-    driver::{DriverHandle, FinishReport, Grant, LeaseRequest},
+    driver::{DriverHandle, FinishReport, Grant, LeaseRequest, Speaker},
     scheduler::Finish,
     store::WorkerRecord,
+    trust::TokenId,
 };
 
 /// A worker that got nothing asks again after this: short enough that a new sweep starts at once,
@@ -42,9 +44,8 @@ impl LeaseService {
         }
     }
 
-    async fn ask(&self, worker_id: &str, request: LeaseRequest) -> Result<Grant, Status> {
-        let worker_id = parse_worker_id(worker_id)?;
-        Ok(self.driver.lease(worker_id, request).await?)
+    async fn ask(&self, speaker: Speaker, request: LeaseRequest) -> Result<Grant, Status> {
+        Ok(self.driver.lease(speaker, request).await?)
     }
 }
 
@@ -58,11 +59,16 @@ impl Leases for LeaseService {
         &self,
         request: Request<wire::RegisterRequest>,
     ) -> Result<Response<wire::RegisterResponse>, Status> {
+        let token_id = token_id(&request);
         let worker = request
             .into_inner()
             .worker
             .ok_or_else(|| malformed("no worker"))?;
-        self.driver.register(worker_record(worker)?).await?;
+        let worker = WorkerRecord {
+            token_id,
+            ..worker_record(worker)?
+        };
+        self.driver.register(worker).await?;
         Ok(Response::new(wire::RegisterResponse {
             lease_duration_ms: milliseconds(self.driver.lease_duration()),
             coordinator_version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -73,8 +79,9 @@ impl Leases for LeaseService {
         &self,
         request: Request<wire::AcquireRequest>,
     ) -> Result<Response<wire::AcquireResponse>, Status> {
+        let speaker = speaker(&request, &request.get_ref().worker_id)?;
         let wire::AcquireRequest {
-            worker_id,
+            worker_id: _,
             request_id,
             max_lanes,
             sweep_id,
@@ -91,7 +98,7 @@ impl Leases for LeaseService {
             only,
             beside: beside.map(Into::into),
         };
-        let Grant::Leases { leases, idle } = self.ask(&worker_id, request).await? else {
+        let Grant::Leases { leases, idle } = self.ask(speaker, request).await? else {
             unreachable!("an acquisition is answered with leases")
         };
         let leases = leases
@@ -114,7 +121,8 @@ impl Leases for LeaseService {
         &self,
         request: Request<wire::RenewRequest>,
     ) -> Result<Response<wire::RenewResponse>, Status> {
-        let wire::RenewRequest { worker_id, leases } = request.into_inner();
+        let speaker = speaker(&request, &request.get_ref().worker_id)?;
+        let leases = request.into_inner().leases;
         if leases.len() > MAX_RENEWALS {
             return Err(malformed("too many leases in one renewal"));
         }
@@ -122,7 +130,7 @@ impl Leases for LeaseService {
             .into_iter()
             .map(|lease| Ok((token(lease.token)?, lease.updates_done)))
             .collect();
-        let Grant::Lost(lost) = self.ask(&worker_id, LeaseRequest::Renew(leases?)).await? else {
+        let Grant::Lost(lost) = self.ask(speaker, LeaseRequest::Renew(leases?)).await? else {
             unreachable!("a renewal is answered with what is lost")
         };
         let lost = lost.into_iter().map(Into::into).collect();
@@ -133,12 +141,13 @@ impl Leases for LeaseService {
         &self,
         request: Request<wire::ReportRequest>,
     ) -> Result<Response<wire::ReportResponse>, Status> {
+        let speaker = speaker(&request, &request.get_ref().worker_id)?;
         let request = request.into_inner();
         let report = LeaseRequest::Report {
             token: token(request.token)?,
             observations: observations(request.observations)?,
         };
-        self.ask(&request.worker_id, report).await?;
+        self.ask(speaker, report).await?;
         Ok(Response::new(wire::ReportResponse {}))
     }
 
@@ -146,19 +155,21 @@ impl Leases for LeaseService {
         &self,
         request: Request<wire::FinishRequest>,
     ) -> Result<Response<wire::FinishResponse>, Status> {
+        let speaker = speaker(&request, &request.get_ref().worker_id)?;
         let request = request.into_inner();
         let finish = finish(request.outcome(), request.cause(), request.message)?;
         if !(request.seconds >= 0.0 && request.seconds.is_finite()) {
             return Err(malformed("seconds are a finite number, 0 or above"));
         }
+        let breakdown = breakdown(&finish, request.breakdown)?;
         let report = FinishReport {
             token: token(request.token)?,
             finish,
             observations: observations(request.observations)?,
             seconds: request.seconds,
+            breakdown,
         };
-        self.ask(&request.worker_id, LeaseRequest::Finish(report))
-            .await?;
+        self.ask(speaker, LeaseRequest::Finish(report)).await?;
         Ok(Response::new(wire::FinishResponse {}))
     }
 
@@ -166,7 +177,9 @@ impl Leases for LeaseService {
         &self,
         request: Request<Streaming<wire::SaveCheckpointRequest>>,
     ) -> Result<Response<wire::SaveCheckpointResponse>, Status> {
-        self.checkpoints.save(request.into_inner()).await?;
+        let token_id = token_id(&request);
+        let pieces = request.into_inner();
+        self.checkpoints.save(token_id, pieces).await?;
         Ok(Response::new(wire::SaveCheckpointResponse {}))
     }
 
@@ -174,7 +187,9 @@ impl Leases for LeaseService {
         &self,
         request: Request<wire::LoadCheckpointRequest>,
     ) -> Result<Response<Pieces>, Status> {
-        let pieces = self.checkpoints.load(request.into_inner()).await?;
+        let speaker = speaker(&request, &request.get_ref().worker_id)?;
+        let token = token(request.into_inner().token)?;
+        let pieces = self.checkpoints.load(speaker, token).await?;
         let pieces = pieces.into_iter().map(|piece| {
             let piece = piece.into();
             Ok(wire::LoadCheckpointResponse { piece })
@@ -186,7 +201,9 @@ impl Leases for LeaseService {
         &self,
         request: Request<wire::StartFromCheckpointRequest>,
     ) -> Result<Response<wire::StartFromCheckpointResponse>, Status> {
-        self.checkpoints.start_from(request.into_inner()).await?;
+        let speaker = speaker(&request, &request.get_ref().worker_id)?;
+        let request = request.into_inner();
+        self.checkpoints.start_from(speaker, request).await?;
         Ok(Response::new(wire::StartFromCheckpointResponse {}))
     }
 
@@ -194,8 +211,8 @@ impl Leases for LeaseService {
         &self,
         request: Request<wire::DrainRequest>,
     ) -> Result<Response<wire::DrainResponse>, Status> {
-        let worker_id = request.into_inner().worker_id;
-        let Grant::Returned(returned) = self.ask(&worker_id, LeaseRequest::Drain).await? else {
+        let speaker = speaker(&request, &request.get_ref().worker_id)?;
+        let Grant::Returned(returned) = self.ask(speaker, LeaseRequest::Drain).await? else {
             unreachable!("a drain is answered with a count")
         };
         Ok(Response::new(wire::DrainResponse { returned }))
@@ -208,6 +225,20 @@ pub(super) fn malformed(what: impl Into<String>) -> Status {
 
 pub(super) fn parse_worker_id(text: &str) -> Result<WorkerId, Status> {
     text.parse().map_err(|error| malformed(format!("{error}")))
+}
+
+/// The token that a call was let in with.
+fn token_id<T>(request: &Request<T>) -> Option<TokenId> {
+    let pass = request.extensions().get::<Pass>();
+    pass.and_then(|pass| pass.token_id().cloned())
+}
+
+/// The worker a message names, with the token it came with.
+fn speaker<T>(request: &Request<T>, worker_id: &str) -> Result<Speaker, Status> {
+    Ok(Speaker {
+        worker_id: parse_worker_id(worker_id)?,
+        token_id: token_id(request),
+    })
 }
 
 /// The one sweep a worker wants to work for; empty means any.
@@ -243,6 +274,17 @@ fn finish(outcome: wire::Outcome, cause: wire::Cause, message: String) -> Result
     }
 }
 
+fn breakdown(
+    finish: &Finish,
+    breakdown: Option<wire::Breakdown>,
+) -> Result<Option<Breakdown>, Status> {
+    if breakdown.is_some() && *finish != Finish::Succeeded {
+        return Err(malformed("only a success has a breakdown"));
+    }
+    let breakdown = breakdown.map(Breakdown::try_from).transpose();
+    breakdown.map_err(|error| malformed(error.to_string()))
+}
+
 fn worker_record(worker: wire::WorkerInfo) -> Result<WorkerRecord, Status> {
     let wire::WorkerInfo {
         worker_id,
@@ -254,6 +296,7 @@ fn worker_record(worker: wire::WorkerInfo) -> Result<WorkerRecord, Status> {
         worker_id: parse_worker_id(worker_id)?,
         process_id: *process_id,
         slots: *slots,
+        token_id: None,
         host: cut(worker.host, MAX_WORKER_FIELD_BYTES),
         device: cut(worker.device, MAX_WORKER_FIELD_BYTES),
         backend: cut(worker.backend, MAX_WORKER_FIELD_BYTES),

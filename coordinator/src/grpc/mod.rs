@@ -1,24 +1,38 @@
 //! The services over the network: wire messages to commands and answers back. It bounds what it
-//! reads and decides nothing else.
+//! reads, lets nobody pass the gate who may not, and decides nothing else.
 
 mod checkpoints;
+mod gate;
 #[cfg(test)]
 mod hostile;
+mod keys;
 mod leases;
+mod peer;
 mod sweeps;
 mod view;
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
+use anyhow::Context as _;
+use axum::middleware::from_fn_with_state;
 use pondersweep_proto::{
     limit::MAX_WIRE_MESSAGE_BYTES,
     wire::{FILE_DESCRIPTOR_SET, leases_server::LeasesServer, sweeps_server::SweepsServer},
 };
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
-use tonic::transport::{Server, server::TcpIncoming};
+use tonic::{
+    service::Routes,
+    transport::{Certificate, Identity, Server, ServerTlsConfig},
+};
 
-use crate::{checkpoint::Blobs, driver::DriverHandle};
+use crate::{
+    checkpoint::Blobs,
+    driver::DriverHandle,
+    protection::{Protection, ServerTls},
+};
+use gate::{Gate, guard};
+pub(crate) use keys::Keys;
 use leases::LeaseService;
 use sweeps::SweepService;
 
@@ -26,16 +40,49 @@ use sweeps::SweepService;
 const KEEPALIVE: Duration = Duration::from_secs(20);
 /// Calls one connection may have under way.
 const MAX_CONCURRENT_CALLS: usize = 256;
+/// How long a peer may take to agree on a cipher.
+const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// What is served.
+pub(crate) struct Served {
+    pub(crate) driver: DriverHandle,
+    pub(crate) blobs: Blobs,
+    pub(crate) database: PathBuf,
+    pub(crate) keys: Keys,
+}
+
+/// A server with its limits and, if it encrypts, its keys.
+///
+/// # Errors
+/// Certificate and key are none, or do not fit each other.
+pub(crate) fn server(tls: Option<&ServerTls>) -> anyhow::Result<Server> {
+    let server = Server::builder()
+        .http2_keepalive_interval(Some(KEEPALIVE))
+        .concurrency_limit_per_connection(MAX_CONCURRENT_CALLS);
+    let Some(tls) = tls else {
+        return Ok(server);
+    };
+    let config = ServerTlsConfig::new()
+        .timeout(HANDSHAKE_TIMEOUT)
+        .identity(Identity::from_pem(&tls.certificate, &tls.key));
+    let config = match &tls.client_authority {
+        Some(authority) => config.client_ca_root(Certificate::from_pem(authority)),
+        None => config,
+    };
+    let bad_keys = "the certificate and the key cannot be used together\n\
+                    hint: both are PEM files; `pondersweep tls init` makes a pair";
+    server.tls_config(config).context(bad_keys)
+}
 
 /// Serves both services, health and reflection on a listener until told to stop.
 ///
 /// # Errors
 /// The listener broke, or the descriptors cannot be served.
 pub(crate) async fn serve(
+    mut server: Server,
     listener: TcpListener,
-    driver: DriverHandle,
-    blobs: Blobs,
-    database: PathBuf,
+    served: Served,
+    protection: &Protection,
     stop: CancellationToken,
 ) -> anyhow::Result<()> {
     let (health_reporter, health) = tonic_health::server::health_reporter();
@@ -59,20 +106,26 @@ pub(crate) async fn serve(
             .set_not_serving::<LeasesServer<LeaseService>>()
             .await;
     };
+    let Served {
+        driver,
+        blobs,
+        database,
+        keys,
+    } = served;
     let sweeps = SweepService::new(driver.clone(), Arc::new(database), stop);
-    // An answer is small and must not wait until the worker's system acknowledges the one before:
-    // that takes 40 ms.
-    let connections = TcpIncoming::from(listener).with_nodelay(Some(true));
-    Server::builder()
-        .http2_keepalive_interval(Some(KEEPALIVE))
-        .concurrency_limit_per_connection(MAX_CONCURRENT_CALLS)
-        .add_service(health)
+    let leases = LeaseService::new(driver, blobs);
+    let routes = Routes::new(health)
         .add_service(reflection)
         .add_service(SweepsServer::new(sweeps).max_decoding_message_size(MAX_WIRE_MESSAGE_BYTES))
-        .add_service(
-            LeasesServer::new(LeaseService::new(driver, blobs))
-                .max_decoding_message_size(MAX_WIRE_MESSAGE_BYTES),
-        )
+        .add_service(LeasesServer::new(leases).max_decoding_message_size(MAX_WIRE_MESSAGE_BYTES))
+        .prepare();
+    let gate = Gate::new(keys, protection.needs_tokens);
+    let guarded = routes
+        .into_axum_router()
+        .layer(from_fn_with_state(gate, guard));
+    let connections = peer::connections(listener, protection.limits);
+    server
+        .add_routes(Routes::from(guarded))
         .serve_with_incoming_shutdown(connections, not_serving)
         .await?;
     Ok(())

@@ -14,7 +14,7 @@ use tokio_stream::{Stream, wrappers::ReceiverStream};
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status};
 
-use super::view;
+use super::{gate::Pass, view};
 use crate::{
     driver::{DriverHandle, SweepView},
     scheduler::{SweepState, TrialState},
@@ -131,6 +131,7 @@ impl Sweeps for SweepService {
         request: Request<wire::WatchSweepRequest>,
     ) -> Result<Response<ProgressStream>, Status> {
         let driver = self.driver.clone();
+        let pass = request.extensions().get::<Pass>().cloned();
         // The id, since `last` and prefixes may mean another sweep tomorrow.
         let sweep_id = driver
             .sweep(&request.into_inner().sweep)
@@ -141,7 +142,7 @@ impl Sweeps for SweepService {
         let stop = self.stop.clone();
         tokio::spawn(async move {
             tokio::select! {
-                () = send_progress(driver, sweep_id, sender) => {}
+                () = send_progress(driver, sweep_id, pass, sender) => {}
                 () = stop.cancelled() => {}
             }
         });
@@ -235,10 +236,16 @@ fn parse_page_token(token: &str) -> Result<TrialId, SweepError> {
 async fn send_progress(
     driver: DriverHandle,
     sweep_id: String,
+    pass: Option<Pass>,
     sender: mpsc::Sender<Result<wire::SweepProgress, Status>>,
 ) {
     let mut version = driver.version();
     loop {
+        if pass.as_ref().is_some_and(|pass| !pass.is_valid()) {
+            let over = Status::unauthenticated("the token is no longer valid");
+            let _ = sender.send(Err(over)).await;
+            return;
+        }
         let progress = driver.progress(&sweep_id).await;
         let ended = progress.as_ref().map_or(true, |progress| {
             matches!(

@@ -8,6 +8,7 @@ mod estimate;
 pub mod figure;
 mod input;
 pub mod json;
+pub mod manifest;
 pub mod markdown;
 mod number;
 mod placement;

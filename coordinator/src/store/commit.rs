@@ -2,6 +2,7 @@
 //! which stored state it expects, so a decision that does not fit what is stored is found here and
 //! not in the results.
 
+mod breakdown;
 mod bulk;
 mod event;
 
@@ -22,7 +23,10 @@ use super::{
     record::{Batch, WorkerRecord},
     statement::statements,
 };
-use crate::scheduler::{Baseline, Change, Ending, Record, SweepState, TrialState};
+use crate::{
+    scheduler::{Baseline, Change, Ending, Record, SweepState, TrialState},
+    trust::TokenId,
+};
 use bulk::{ROWS_OF_A_STATEMENT, is_smooth};
 pub(super) use event::Event;
 
@@ -30,9 +34,9 @@ statements! {
     UPSERT_WORKER = "
         INSERT INTO worker (
             worker_id, host, process_id, device, backend, version, binary_sha256, slots,
-            registered_at_ms
+            registered_at_ms, token_id
         )
-        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
         ON CONFLICT (worker_id) DO UPDATE SET
             host = excluded.host, process_id = excluded.process_id, device = excluded.device,
             backend = excluded.backend, version = excluded.version,
@@ -64,7 +68,7 @@ statements! {
 impl Store {
     /// Writes the whole batch in one transaction. When it returns, it is on the disk.
     ///
-    /// Order: workers, observations, changes as listed, seconds, and an event for every change.
+    /// Order: workers, observations, changes as listed, seconds, breakdowns, and an event for every change.
     ///
     /// # Errors
     /// A change contradicts what is stored, or the disk failed. Nothing of the batch was written;
@@ -142,6 +146,7 @@ impl Writer<'_> {
         for (token, seconds) in std::mem::take(&mut self.seconds) {
             self.set_seconds(token, seconds).await?;
         }
+        self.breakdowns(batch).await?;
         self.append_events().await
     }
 
@@ -155,7 +160,8 @@ impl Writer<'_> {
             .bind(&worker.version)
             .bind(&worker.binary_sha256)
             .bind(worker.slots)
-            .bind(self.at_ms);
+            .bind(self.at_ms)
+            .bind(worker.token_id.as_ref().map(TokenId::as_str));
         self.run(upsert, || format!("worker {}", worker.worker_id))
             .await?;
         self.events.push(Event {
@@ -390,11 +396,17 @@ pub(super) fn as_i64(number: u64) -> i64 {
 #[cfg(test)]
 pub(super) fn largest_statements() -> Vec<String> {
     let largest = |statement: &&str| super::statement::with_rows(statement, ROWS_OF_A_STATEMENT);
-    bulk::STATEMENTS.iter().map(largest).collect()
+    let several = breakdown::STATEMENTS.iter().chain(bulk::STATEMENTS);
+    several.map(largest).collect()
 }
 
 /// Every statement of this part of the room.
 #[cfg(test)]
-pub(super) fn statements() -> [&'static [&'static str]; 3] {
-    [STATEMENTS, bulk::STATEMENTS, event::STATEMENTS]
+pub(super) fn statements() -> [&'static [&'static str]; 4] {
+    [
+        STATEMENTS,
+        breakdown::STATEMENTS,
+        bulk::STATEMENTS,
+        event::STATEMENTS,
+    ]
 }

@@ -20,6 +20,7 @@ mod read;
 mod record;
 mod restore;
 mod statement;
+mod token;
 
 use std::path::Path;
 
@@ -30,10 +31,12 @@ pub(crate) use floor::CommitFloor;
 pub use name::UnknownName;
 pub use read::{
     AttemptCounts, AttemptDetail, CellResult, Completeness, Configuration, Deaths, Event,
-    Measurement, Metrics, Reader, Rows, SweepDigest, SweepSummary, TrialDetail, TrialResult,
-    Troubles, Value,
+    ForwardPasses, Measurement, Metrics, Producer, Reader, RecordedTrial, Rows, SweepDigest,
+    SweepFingerprint, SweepSummary, TrialBlocks, TrialDetail, TrialDifficulty, TrialHalting,
+    TrialResult, Troubles, Value,
 };
 pub use record::{AttemptReport, Batch, Restored, RestoredSweep, StoredSweep, WorkerRecord};
+pub use token::{TokenAdministration, TokenError};
 
 use lock::WriterLock;
 

@@ -81,6 +81,24 @@ pub(super) async fn open_writer(path: &Path) -> Result<(SqliteConnection, Writer
     Ok((connection, lock))
 }
 
+/// Opens a database to write who may call its coordinator, whether one runs or not: the one table
+/// that another process than the coordinator writes. A database that is not there is made.
+pub(super) async fn open_administrator(path: &Path) -> Result<SqliteConnection, OpenError> {
+    match open_writer(path).await {
+        // Made or migrated; the lock is for coordinators, and goes here.
+        Ok((connection, _lock)) => return Ok(connection),
+        Err(OpenError::InUse { .. }) => {}
+        Err(error) => return Err(error),
+    }
+    let path = resolve(path)?;
+    let mut connection = connect(&path, &options(&path)).await?;
+    check_library(&mut connection, &path).await?;
+    let found = schema_version(&mut connection, &path).await?;
+    refuse_newer(&path, found)?;
+    refuse_older(&path, found)?;
+    Ok(connection)
+}
+
 /// Opens the database for reading only; whether a coordinator runs makes no difference.
 pub(super) async fn open_reader(path: &Path) -> Result<SqliteConnection, OpenError> {
     let path = resolve(path)?;

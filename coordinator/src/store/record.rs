@@ -2,6 +2,7 @@
 //! program. Plain data: rows and SQL stay in the files that use them.
 
 use pondersweep_proto::{
+    breakdown::Breakdown,
     id::{LeaseToken, SweepId, TrialId, WorkerId},
     metric::Observation,
 };
@@ -9,6 +10,7 @@ use pondersweep_proto::{
 use crate::{
     scheduler::{Baseline, Change, Checkpoint, Process, RestoredTrial, SweepState},
     sweep::SweepSpec,
+    trust::TokenId,
 };
 
 /// What a worker says of itself.
@@ -30,6 +32,8 @@ pub struct WorkerRecord {
     pub binary_sha256: String,
     /// Trials it can train at once.
     pub slots: u32,
+    /// The token it registered with; no other speaks for it. `None` where none was asked for.
+    pub token_id: Option<TokenId>,
 }
 
 impl WorkerRecord {
@@ -66,6 +70,8 @@ pub struct Batch {
     pub reports: Vec<AttemptReport>,
     /// Compute time of attempts, in seconds; numbers that are not finite are left out.
     pub seconds: Vec<(LeaseToken, f64)>,
+    /// Last evaluations, broken down, of trials that have succeeded when the changes are written.
+    pub breakdowns: Vec<(LeaseToken, Breakdown)>,
 }
 
 impl Batch {
@@ -76,6 +82,7 @@ impl Batch {
             && self.changes.is_empty()
             && self.reports.is_empty()
             && self.seconds.is_empty()
+            && self.breakdowns.is_empty()
     }
 }
 

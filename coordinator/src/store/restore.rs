@@ -17,6 +17,7 @@ use super::{
 use crate::{
     scheduler::{Baseline, Record, RestoredLease, RestoredTrial, TrialState},
     sweep::{SweepSpec, SweepTerms},
+    trust::TokenId,
 };
 
 statements! {
@@ -36,7 +37,7 @@ statements! {
         WHERE trial.trial_id >= ?1 AND trial.trial_id < ?2
         ORDER BY trial.trial_id";
     WORKERS = "
-        SELECT worker_id, host, process_id, device, backend, version, binary_sha256, slots
+        SELECT worker_id, host, process_id, device, backend, version, binary_sha256, slots, token_id
         FROM worker ORDER BY registered_at_ms, worker_id";
 }
 
@@ -155,6 +156,7 @@ fn trial(
 
 fn worker(row: &SqliteRow) -> Result<WorkerRecord, RestoreError> {
     let worker_id: &str = row.try_get("worker_id")?;
+    let token_id: Option<&str> = row.try_get("token_id")?;
     Ok(WorkerRecord {
         worker_id: worker_id
             .parse()
@@ -168,5 +170,6 @@ fn worker(row: &SqliteRow) -> Result<WorkerRecord, RestoreError> {
         version: row.try_get("version")?,
         binary_sha256: row.try_get("binary_sha256")?,
         slots: row.try_get("slots")?,
+        token_id: token_id.map(TokenId::from_stored),
     })
 }

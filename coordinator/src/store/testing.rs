@@ -3,10 +3,12 @@
 use std::path::PathBuf;
 
 use pondersweep_proto::{
+    breakdown::{Breakdown, DifficultyBucket, HaltingCount},
     failure::{Cause, Failure},
     id::{Attempt, LeaseToken, TrialId},
     metric::{Metric, Observation},
     parameter::{Parameter, ParameterValue},
+    spec::EvaluationRange,
 };
 use tempfile::TempDir;
 
@@ -102,6 +104,8 @@ impl Fixture {
                  ended_at_ms, ending, message, seconds) FROM attempt
              UNION ALL SELECT json_array(trial_id, attempt, step, metric, value) FROM observation
              UNION ALL SELECT json_array(trial_id, attempt, step, loss_training) FROM result
+             UNION ALL SELECT json_array(trial_id, range, first_nonzeros, correct) FROM difficulty
+             UNION ALL SELECT json_array(trial_id, range, step, examples) FROM halting
              UNION ALL SELECT json_array(event_id, at_ms, kind, sweep_id, trial_id, attempt,
                  worker_id, state, detail) FROM event",
         )
@@ -165,6 +169,7 @@ pub(super) fn worker(worker_id: &str) -> WorkerRecord {
         version: "0.1.0".into(),
         binary_sha256: "ab".repeat(32),
         slots: 8,
+        token_id: None,
     }
 }
 
@@ -219,6 +224,30 @@ fn record_of(ending: &Ending) -> Record {
         None => {}
     }
     record
+}
+
+/// Ten samples of each range; of the harder ones so many are answered rightly.
+pub(super) fn breakdown(correct: u64) -> Breakdown {
+    let ranges = [
+        EvaluationRange::Interpolation,
+        EvaluationRange::Extrapolation,
+    ];
+    let bucket = |range, first_nonzeros, correct, ponder_steps| DifficultyBucket {
+        range,
+        first_nonzeros,
+        last_nonzeros: first_nonzeros + 3,
+        examples: 5,
+        correct,
+        ponder_steps,
+    };
+    let count = |range, step, examples| HaltingCount {
+        range,
+        step,
+        examples,
+    };
+    let difficulty = ranges.map(|range| [bucket(range, 1, 5, 6), bucket(range, 5, correct, 12)]);
+    let halting = ranges.map(|range| [count(range, 1, 6), count(range, 3, 4)]);
+    Breakdown::new(difficulty.concat(), halting.concat()).unwrap()
 }
 
 pub(super) fn observe(step: u64, metric: Metric, value: f64) -> Observation {

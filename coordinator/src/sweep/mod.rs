@@ -58,7 +58,11 @@ mod tests {
 
     #[test]
     fn the_papers_sweep_states_the_papers_settings() {
-        let spec = SweepFile::parse(include_bytes!("../../../sweeps/paper-figure2.toml"), "paper-figure2").unwrap();
+        let spec = SweepFile::parse(
+            include_bytes!("../../../sweeps/paper-figure2.toml"),
+            "paper-figure2",
+        )
+        .unwrap();
         assert_eq!((spec.configurations(), spec.trials()), (9, 90));
         let cost = Cost {
             gigaflops_per_core: 50.0,

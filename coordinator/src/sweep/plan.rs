@@ -243,6 +243,7 @@ mod tests {
             epsilon: None,
             residual: None,
             halting_bias: None,
+            kl_direction: None,
             ..settings.model
         };
         settings.try_into().unwrap()

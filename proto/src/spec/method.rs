@@ -1,7 +1,7 @@
 //! Which settings each way of learning to halt takes, and the values of those left out. It decides
 //! no ranges: those are the same for all.
 
-use super::{ModelKind, ModelSettings, Residual, SpecError, Unroll};
+use super::{FirstStepFlag, KlDirection, ModelKind, ModelSettings, Residual, SpecError, Unroll};
 use crate::parameter::Parameter;
 
 /// How halting is learnt, with the settings that takes and no others.
@@ -24,6 +24,7 @@ pub struct PonderNet {
     pub unroll: Unroll,
     pub epsilon: f64,
     pub residual: Residual,
+    pub kl_direction: KlDirection,
     pub halting_bias: f64,
 }
 
@@ -46,6 +47,7 @@ impl Method {
                 unroll: model.unroll?,
                 epsilon: model.epsilon?,
                 residual: model.residual?,
+                kl_direction: model.kl_direction?,
                 halting_bias: model.halting_bias?,
             }),
             ModelKind::Act => Self::Act(Act {
@@ -85,9 +87,11 @@ impl ModelKind {
     /// It has none.
     pub fn admit(self, parameter: Parameter) -> Result<(), SpecError> {
         let takers: &[Self] = match parameter {
-            Parameter::LambdaP | Parameter::Beta | Parameter::Unroll | Parameter::Residual => {
-                &[Self::PonderNet]
-            }
+            Parameter::LambdaP
+            | Parameter::Beta
+            | Parameter::Unroll
+            | Parameter::Residual
+            | Parameter::KlDirection => &[Self::PonderNet],
             Parameter::Tau => &[Self::Act],
             Parameter::Epsilon | Parameter::HaltingBias => &[Self::PonderNet, Self::Act],
             _ => return Ok(()),
@@ -123,6 +127,7 @@ pub(super) fn complete(mut model: ModelSettings) -> Result<ModelSettings, SpecEr
         (Parameter::Epsilon, model.epsilon.is_some()),
         (Parameter::Residual, model.residual.is_some()),
         (Parameter::HaltingBias, model.halting_bias.is_some()),
+        (Parameter::KlDirection, model.kl_direction.is_some()),
     ];
     for (parameter, _) in stated.into_iter().filter(|(_, stated)| *stated) {
         model.kind.admit(parameter)?;
@@ -135,14 +140,20 @@ pub(super) fn complete(mut model: ModelSettings) -> Result<ModelSettings, SpecEr
             model.epsilon.get_or_insert(0.05);
             model.residual.get_or_insert(Residual::Remainder);
             model.halting_bias.get_or_insert(0.0);
+            model.kl_direction.get_or_insert(KlDirection::NetworkPrior);
         }
         ModelKind::Act => {
             required(Parameter::Tau, model.tau)?;
             model.epsilon.get_or_insert(0.01);
             // Graves starts at one, so that few steps are taken at first.
             model.halting_bias.get_or_insert(1.0);
+            model.first_step_flag.get_or_insert(FirstStepFlag::On);
         }
         ModelKind::Fixed => {}
+    }
+    if model.kind != ModelKind::Act && model.first_step_flag == Some(FirstStepFlag::Off) {
+        // What others have by default is left out of their canonical form.
+        model.first_step_flag = None;
     }
     Ok(model)
 }

@@ -10,7 +10,7 @@ use pondersweep_proto::{
 
 use super::{BenchShape, training::train_updates};
 use crate::{
-    model::Layout,
+    model::{Initial, Layout},
     seed::{Purpose, Seeds},
     task::{Parity, Range},
     train::{Continue, Observer},
@@ -50,8 +50,7 @@ impl Replay {
         let seeds = Seeds::of(&trial);
         let configuration = &trial.configuration;
         Ok(Self {
-            parameters: Layout::of(configuration)
-                .initial(&seeds, configuration.method().halting_bias()),
+            parameters: Layout::of(configuration).initial(&seeds, Initial::of(configuration)),
             batches: (0..updates)
                 .map(|update| ReplayedBatch::of(&trial, &seeds, update))
                 .collect(),

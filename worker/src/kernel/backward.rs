@@ -52,6 +52,7 @@ impl Workspace {
         } else {
             self.steps_back(answer_logits, halting_logits);
         }
+        self.gradients.add_first_step(self.padded.gate_width);
         self.instructions.run(OuterProduct {
             left: &self.state.x,
             left_width: self.padded.elements,
@@ -107,6 +108,7 @@ impl Workspace {
             packed: &self.packed,
             samples: &self.state.samples[rows],
             logits,
+            first: step == 1,
             later: later.map_or(Later::Nothing, Later::Gates),
             previous: &self.state.hidden[state(step - 1)],
             hidden: &self.state.hidden[state(step)],
@@ -156,6 +158,8 @@ pub(super) struct OneStepBack<'a> {
     pub(super) samples: &'a [u32],
     /// Where the rows' gradients of the logits stand.
     pub(super) logits: Range<usize>,
+    /// Whether n is 1, which may have a flag.
+    pub(super) first: bool,
     pub(super) later: Later<'a>,
     /// h_{n-1} and h_n: `[rows, hidden]` each.
     pub(super) previous: &'a [f32],
@@ -177,6 +181,10 @@ impl OneStepBack<'_> {
         let answer_logits = &gradients.answer_logits[self.logits.clone()];
         let halting_logits = &gradients.halting_logits[self.logits];
         let carry = &mut gradients.carry[self.carried];
+        let input = match (self.first, gradients.first_input.is_empty()) {
+            (true, false) => &mut gradients.first_input,
+            _ => &mut gradients.input,
+        };
         match padded.step_function {
             StepFunction::Rnn => instructions.run(RnnBackward {
                 padded,
@@ -191,7 +199,7 @@ impl OneStepBack<'_> {
                 },
                 hidden: self.hidden,
                 gates: self.gates,
-                input: &mut gradients.input,
+                input,
                 answer: &mut gradients.answer,
                 halting: &mut gradients.halting,
             }),
@@ -211,7 +219,7 @@ impl OneStepBack<'_> {
                 candidate: self.candidate,
                 gates: self.gates,
                 carry,
-                input: &mut gradients.input,
+                input,
                 candidate_bias: &mut gradients.candidate_bias,
                 answer: &mut gradients.answer,
                 halting: &mut gradients.halting,
@@ -221,6 +229,19 @@ impl OneStepBack<'_> {
 }
 
 impl Gradients {
+    /// The gradient of the flag's weights from the first step's share of that of `x W + b`, which
+    /// then joins the shares of all others.
+    fn add_first_step(&mut self, gate_width: usize) {
+        let shares = self.first_input.chunks_exact(gate_width);
+        for (share, input) in shares.zip(self.input.chunks_exact_mut(gate_width)) {
+            let sums = self.first_step.iter_mut().zip(input);
+            for ((flag, input), share) in sums.zip(share) {
+                *flag += share;
+                *input += share;
+            }
+        }
+    }
+
     /// Zeros whatever sums start from. The logits' padding is zero already.
     fn clear(&mut self) {
         let sums = [
@@ -228,6 +249,8 @@ impl Gradients {
             &mut self.halting_logits,
             &mut self.carry,
             &mut self.input,
+            &mut self.first_input,
+            &mut self.first_step,
             &mut self.input_weights,
             &mut self.recurrent,
             &mut self.candidate_bias,

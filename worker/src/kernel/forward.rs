@@ -49,8 +49,21 @@ impl Workspace {
             x: &self.state.x,
             product: &mut self.state.input,
         });
+        self.flag_first_step();
         self.steps_done = 0;
         self.stopped_early = false;
+    }
+
+    /// `x W + b` at the first step, where that has a flag.
+    fn flag_first_step(&mut self) {
+        let (weights, width) = (&self.packed.first_step, self.padded.gate_width);
+        let inputs = self.state.input.chunks_exact(width);
+        let flagged = self.state.first_input.chunks_exact_mut(width);
+        for (flagged, input) in flagged.zip(inputs) {
+            for ((sum, input), weight) in flagged.iter_mut().zip(input).zip(weights.iter()) {
+                *sum = input + weight;
+            }
+        }
     }
 
     /// Computes the next step and its logits, `[batch]` each.
@@ -148,7 +161,10 @@ impl Workspace {
         let run = OneStep {
             padded: &self.padded,
             packed: &self.packed,
-            input: &self.state.input,
+            input: match (first, self.state.first_input.is_empty()) {
+                (true, false) => &self.state.first_input,
+                _ => &self.state.input,
+            },
             samples: &self.state.samples[rows],
             previous,
             first,

@@ -10,8 +10,11 @@
 //! subtracting the mean c = sum_n p_n c_n changes nothing under the remainder rule, as sum_n p_n = 1,
 //! and is the normaliser's share under the other. Then
 //! d L / d z_n = g_n (1 - lambda_n) - lambda_n sum_{m>n} g_m with g_n that gradient.
+//!
+//! In the other direction, beta sum_n p_G(n) (log p_G(n) - log p_n), the divergence's part of g_n is
+//! beta (p_n - p_G(n)): its first term is the normaliser's share, and changes nothing otherwise.
 
-use pondersweep_proto::spec::Residual;
+use pondersweep_proto::spec::{KlDirection, Residual};
 
 use super::elementary::{exp, log_1_plus, sigmoid, softplus_and_sigmoid};
 use super::instruction_set::{InstructionSet, Job};
@@ -28,6 +31,8 @@ pub struct HaltingSettings {
     pub max_steps: usize,
     /// What happens to the mass left after the last step.
     pub residual: Residual,
+    /// Which way the divergence is taken.
+    pub direction: KlDirection,
 }
 
 /// The loss of one lane, ready to be evaluated on batches.
@@ -36,6 +41,8 @@ pub struct HaltingLoss {
     log_prior: Vec<f32>,
     beta: f32,
     residual: Residual,
+    /// Whether the divergence is the prior's from the network.
+    reverse: bool,
 }
 
 /// A batch's logits and labels.
@@ -67,7 +74,7 @@ pub struct HaltingResult<'a> {
 pub struct HaltingTerms {
     /// sum_n p_n BCE_n.
     pub prediction: f64,
-    /// KL(p || p_G), in nats.
+    /// KL(p || p_G), or KL(p_G || p), in nats.
     pub divergence: f64,
 }
 
@@ -79,13 +86,15 @@ impl HaltingLoss {
             log_prior: log_prior(settings.lambda_p, settings.max_steps),
             beta: settings.beta as f32,
             residual: settings.residual,
+            reverse: settings.direction == KlDirection::PriorNetwork,
         }
     }
 
     /// Loss terms, halting distribution and gradients of a batch.
     ///
     /// # Panics
-    /// If slices disagree in size, or have more steps than the prior.
+    /// If slices disagree in size, or have more steps than the prior; or a sample stops early while the
+    /// divergence is the prior's from the network.
     pub fn evaluate(
         &self,
         instructions: InstructionSet,
@@ -98,6 +107,12 @@ impl HaltingLoss {
         assert!(
             size / samples <= self.log_prior.len(),
             "more steps than the prior has"
+        );
+        let whole = |stops: &[f32]| stops.iter().all(|&stop| stop as usize == size / samples);
+        let complete = size / samples == self.log_prior.len();
+        assert!(
+            !self.reverse || complete && batch.stop_steps.is_none_or(whole),
+            "the prior's divergence from samples that stop early is infinite"
         );
         instructions.run(Evaluate {
             loss: self,
@@ -265,21 +280,40 @@ impl Evaluate<'_, '_> {
             let cross_entropy = simd.negative_mul_add(label, y, softplus);
             let log_ratio = simd.sub(log_p, simd.splat(self.loss.log_prior[step]));
             prediction = simd.mul_add(p, cross_entropy, prediction);
-            divergence = simd.mul_add(p, log_ratio, divergence);
+            divergence = if self.loss.reverse {
+                simd.negative_mul_add(self.prior(simd, step), log_ratio, divergence)
+            } else {
+                simd.mul_add(p, log_ratio, divergence)
+            };
             let d_answer = simd.mul(simd.mul(p, share), simd.sub(probability, label));
-            let c = simd.mul_add(beta, log_ratio, cross_entropy);
+            let c = if self.loss.reverse {
+                cross_entropy
+            } else {
+                simd.mul_add(beta, log_ratio, cross_entropy)
+            };
             store_some(simd, &mut self.result.distribution[at.clone()], p);
             store_some(simd, &mut self.result.answer_logits[at.clone()], d_answer);
             store_some(simd, &mut self.result.halting_logits[at], c);
         }
-        let mean = simd.mul_add(beta, divergence, prediction);
+        let mean = if self.loss.reverse {
+            prediction
+        } else {
+            simd.mul_add(beta, divergence, prediction)
+        };
         (prediction, divergence, mean)
+    }
+
+    /// p_G of a step, counted from 0.
+    #[inline(always)]
+    fn prior<S: Simd>(&self, simd: S, step: usize) -> S::V {
+        exp(simd, simd.splat(self.loss.log_prior[step]))
     }
 
     /// The halting gradients, over the c_n that stand in their place.
     #[inline(always)]
     fn halting_gradients<S: Simd>(&mut self, simd: S, chunk: &Chunk<S::V>, mean: S::V) {
         let share = simd.splat(1.0 / self.batch.labels.len() as f32);
+        let beta = simd.splat(self.loss.beta);
         let mut later = simd.zero();
         for step in (0..self.steps()).rev() {
             let at = self.at(chunk, step);
@@ -290,7 +324,11 @@ impl Evaluate<'_, '_> {
                 simd,
                 load_some(simd, &self.batch.halting_logits[at.clone()]),
             );
-            let g = simd.mul(simd.mul(p, share), simd.sub(c, mean));
+            let mut g = simd.mul(simd.mul(p, share), simd.sub(c, mean));
+            if self.loss.reverse {
+                let pull = simd.sub(p, self.prior(simd, step));
+                g = simd.mul_add(simd.mul(beta, share), pull, g);
+            }
             // g (1 - lambda) - lambda later
             let d_halting = simd.negative_mul_add(lambda, simd.add(g, later), g);
             let counted = match self.loss.residual {
@@ -353,6 +391,7 @@ mod tests {
             beta: 0.7,
             max_steps,
             residual,
+            direction: KlDirection::NetworkPrior,
         }
     }
 
@@ -390,7 +429,11 @@ mod tests {
             let cross_entropy = -label * log_sigmoid(*y) - (1.0 - label) * log_sigmoid(-*y);
             p.push(l.exp());
             prediction += l.exp() * cross_entropy;
-            divergence += l.exp() * (l - log_prior(index as i32));
+            let prior = log_prior(index as i32);
+            divergence += match settings.direction {
+                KlDirection::NetworkPrior => l.exp() * (l - prior),
+                KlDirection::PriorNetwork => prior.exp() * (prior - l),
+            };
         }
         (p, prediction, divergence)
     }
@@ -511,18 +554,28 @@ mod tests {
                 for early in [false, true] {
                     check(&settings(residual, 20), batch, steps, early);
                 }
+                let reversed = HaltingSettings {
+                    direction: KlDirection::PriorNetwork,
+                    ..settings(residual, steps)
+                };
+                check(&reversed, batch, steps, false);
             }
         }
     }
 
     #[test]
-    fn the_divergence_is_of_the_network_from_the_prior_and_not_the_reverse() {
+    fn the_divergence_is_of_the_network_from_the_prior_unless_the_reverse_is_asked_for() {
         // p = (1/4, 3/4) from lambda_1 = 1/4; the prior at lambda_p = 1/2 over two steps is (2/3, 1/3).
         let settings = HaltingSettings {
             lambda_p: 0.5,
             beta: 1.0,
             max_steps: 2,
             residual: Residual::Remainder,
+            direction: KlDirection::NetworkPrior,
+        };
+        let reversed = HaltingSettings {
+            direction: KlDirection::PriorNetwork,
+            ..settings
         };
         let z = (1.0_f32 / 3.0).ln();
         for set in InstructionSet::available() {
@@ -530,6 +583,10 @@ mod tests {
             let forward = 0.25 * (0.25_f64 * 1.5).ln() + 0.75 * (0.75_f64 * 3.0).ln();
             assert!((got.terms.divergence - forward).abs() < 1e-6);
             assert!((got.terms.prediction - 2.0_f64.ln()).abs() < 1e-6);
+            let got = evaluate(set, &reversed, &[1.0], [&[0.0, 0.0], &[z, 0.0]], None);
+            let backward = 2.0 / 3.0 * (8.0_f64 / 3.0).ln() + 1.0 / 3.0 * (4.0_f64 / 9.0).ln();
+            assert!((got.terms.divergence - backward).abs() < 1e-6);
+            assert!((forward - backward).abs() > 0.01);
         }
     }
 

@@ -33,6 +33,7 @@ impl Loss {
                     beta: settings.beta,
                     max_steps,
                     residual: settings.residual,
+                    direction: settings.kl_direction,
                 }),
             },
             Method::Act(settings) => Kind::Act {

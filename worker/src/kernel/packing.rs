@@ -114,6 +114,14 @@ impl Pack<'_> {
             &mut self.packed.input_bias[index * S::LANES..][..S::LANES],
             bias,
         );
+        if shape.first_step_flag {
+            let flag = &self.parameters[layout.first_step_weights][units];
+            store_some(
+                simd,
+                &mut self.packed.first_step[index * S::LANES..][..S::LANES],
+                load_some(simd, flag),
+            );
+        }
     }
 }
 
@@ -162,6 +170,11 @@ impl Unpack<'_> {
         for row in 0..shape.hidden {
             let values = load_some(simd, padded_row(&gradients.recurrent, row));
             store_some(simd, &mut to[part(row)], values);
+        }
+        if shape.first_step_flag {
+            let values = load_some(simd, padded_row(&gradients.first_step, 0));
+            let to = &mut self.flat[layout.first_step_weights];
+            store_some(simd, &mut to[units.clone()], values);
         }
         let mut bias = simd.zero();
         for row in 0..self.padded.batch {

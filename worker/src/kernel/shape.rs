@@ -13,6 +13,8 @@ pub struct Shape {
     pub batch: usize,
     /// Length of the input vector.
     pub elements: usize,
+    /// Whether the first step has an input column of its own, 1 there and 0 at all others.
+    pub first_step_flag: bool,
     /// Units of the hidden state.
     pub hidden: usize,
     /// N, the most ponder steps.
@@ -54,6 +56,7 @@ impl Shape {
 pub struct Layout {
     gates: usize,
     elements: usize,
+    first_step_flag: bool,
     hidden: usize,
     /// w_y of the answer head, `[hidden]`.
     pub answer_weights: Range<usize>,
@@ -70,6 +73,8 @@ pub struct Layout {
 pub struct GateLayout {
     /// W, `[elements, hidden]`.
     pub input_weights: Range<usize>,
+    /// Of the first step's flag, `[hidden]`; empty where there is none.
+    pub first_step_weights: Range<usize>,
     /// b, `[hidden]`.
     pub input_bias: Range<usize>,
     /// U, `[hidden, hidden]`.
@@ -81,7 +86,8 @@ pub struct GateLayout {
 impl Layout {
     const fn new(shape: &Shape) -> Self {
         let (gates, elements, hidden) = (shape.gates(), shape.elements, shape.hidden);
-        let end_of_gates = gates * gate_size(elements, hidden);
+        let first_step_flag = shape.first_step_flag;
+        let end_of_gates = gates * gate_size(elements, first_step_flag, hidden);
         let answer_weights = end_of_gates..end_of_gates + hidden;
         let answer_bias = after(&answer_weights, 1);
         let halting_weights = after(&answer_bias, hidden);
@@ -89,6 +95,7 @@ impl Layout {
         Self {
             gates,
             elements,
+            first_step_flag,
             hidden,
             answer_weights,
             answer_bias,
@@ -104,13 +111,16 @@ impl Layout {
     #[must_use]
     pub const fn gate(&self, gate: usize) -> GateLayout {
         assert!(gate < self.gates, "no such gate");
-        let start = gate * gate_size(self.elements, self.hidden);
+        let start = gate * gate_size(self.elements, self.first_step_flag, self.hidden);
         let input_weights = start..start + self.elements * self.hidden;
-        let input_bias = after(&input_weights, self.hidden);
+        let flags = if self.first_step_flag { self.hidden } else { 0 };
+        let first_step_weights = after(&input_weights, flags);
+        let input_bias = after(&first_step_weights, self.hidden);
         let recurrent_weights = after(&input_bias, self.hidden * self.hidden);
         let recurrent_bias = after(&recurrent_weights, self.hidden);
         GateLayout {
             input_weights,
+            first_step_weights,
             input_bias,
             recurrent_weights,
             recurrent_bias,
@@ -124,8 +134,8 @@ impl Layout {
     }
 }
 
-const fn gate_size(elements: usize, hidden: usize) -> usize {
-    (elements + 1 + hidden + 1) * hidden
+const fn gate_size(elements: usize, first_step_flag: bool, hidden: usize) -> usize {
+    (elements + first_step_flag as usize + 1 + hidden + 1) * hidden
 }
 
 const fn after(range: &Range<usize>, length: usize) -> Range<usize> {
@@ -142,6 +152,7 @@ mod tests {
             step_function: StepFunction::Gru,
             batch: 128,
             elements: 64,
+            first_step_flag: false,
             hidden: 128,
             steps: 20,
         };

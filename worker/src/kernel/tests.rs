@@ -149,6 +149,7 @@ fn shape(step_function: StepFunction, [batch, elements, hidden, steps]: [usize; 
         step_function,
         batch,
         elements,
+        first_step_flag: false,
         hidden,
         steps,
     }

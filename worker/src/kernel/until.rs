@@ -124,7 +124,10 @@ impl Workspace {
         let run = OneStep {
             padded: &self.padded,
             packed: &self.packed,
-            input: &self.state.input,
+            input: match (step, self.state.first_input.is_empty()) {
+                (1, false) => &self.state.first_input,
+                _ => &self.state.input,
+            },
             samples: unequal.samples(step),
             previous: unequal.previous(step).unwrap_or(&before[..rows * hidden]),
             first: step == 1,

@@ -71,6 +71,7 @@ impl Workspace {
             packed: &self.packed,
             samples,
             logits: logits..logits + rows,
+            first: step == 1,
             later,
             previous: (unequal.previous(step)).unwrap_or(&self.state.hidden[state(step - 1)]),
             hidden: &self.state.hidden[state(step)],

@@ -92,6 +92,8 @@ pub(super) struct Packed {
     pub(super) input: Buffer,
     /// b: `[gate width]`.
     pub(super) input_bias: Buffer,
+    /// Weights of the first step's flag: `[gate width]`, empty where there is none.
+    pub(super) first_step: Buffer,
     /// U by column group: `[groups, hidden, group width]`.
     pub(super) recurrent: Buffer,
     /// U transposed, by pairs of vectors of units: `[hidden / pair, gate width, pair]`.
@@ -112,6 +114,8 @@ pub(super) struct State {
     pub(super) x: Buffer,
     /// x W + b: `[batch, gate width]`.
     pub(super) input: Buffer,
+    /// The same at the first step, where that has a flag: `[batch, gate width]`, else empty.
+    pub(super) first_input: Buffer,
     /// 0 .. batch: the sample of each row, where all samples take all steps.
     pub(super) samples: Vec<u32>,
     /// h_0 .. h_N: `[steps + 1, batch, hidden]`; in evaluation h_n stands at `n % 2`.
@@ -133,6 +137,10 @@ pub(super) struct Gradients {
     pub(super) carry: Buffer,
     /// Gradient of x W + b, summed over the steps: `[batch, gate width]`.
     pub(super) input: Buffer,
+    /// The first step's share of it, where that has a flag, before it is added: likewise.
+    pub(super) first_input: Buffer,
+    /// Of the flag's weights: `[gate width]`.
+    pub(super) first_step: Buffer,
     /// Of W: `[elements, gate width]`.
     pub(super) input_weights: Buffer,
     /// Of U: `[hidden, gate width]`.
@@ -207,6 +215,7 @@ impl Workspace {
         let buffers = [
             &packed.input,
             &packed.input_bias,
+            &packed.first_step,
             &packed.recurrent,
             &packed.transposed,
             &packed.candidate_bias,
@@ -214,6 +223,7 @@ impl Workspace {
             &packed.halting,
             &state.x,
             &state.input,
+            &state.first_input,
             &state.hidden,
             &state.gates,
             &state.candidate,
@@ -221,6 +231,8 @@ impl Workspace {
             &gradients.halting_logits,
             &gradients.carry,
             &gradients.input,
+            &gradients.first_input,
+            &gradients.first_step,
             &gradients.input_weights,
             &gradients.recurrent,
             &gradients.candidate_bias,
@@ -237,6 +249,7 @@ impl Packed {
         Self {
             input: Buffer::zeroed(shape.elements * padded.gate_width),
             input_bias: Buffer::zeroed(padded.gate_width),
+            first_step: Buffer::zeroed(if_flagged(shape, padded.gate_width)),
             recurrent: Buffer::zeroed(padded.hidden * padded.gate_width),
             transposed: Buffer::zeroed(padded.hidden * padded.gate_width),
             candidate_bias: Buffer::zeroed(padded.hidden),
@@ -261,6 +274,7 @@ impl State {
         Self {
             x: Buffer::zeroed(padded.batch * padded.elements),
             input: Buffer::zeroed(padded.batch * padded.gate_width),
+            first_input: Buffer::zeroed(if_flagged(shape, padded.batch * padded.gate_width)),
             samples: (0..).take(padded.batch).collect(),
             hidden: Buffer::zeroed((kept + 1).max(2) * padded.batch * padded.hidden),
             gates: Buffer::zeroed(kept * padded.batch * padded.gate_width),
@@ -277,6 +291,8 @@ impl Gradients {
             halting_logits: buffer(shape.steps * padded.batch),
             carry: buffer(padded.batch * padded.hidden),
             input: buffer(padded.batch * padded.gate_width),
+            first_input: buffer(if_flagged(shape, padded.batch * padded.gate_width)),
+            first_step: buffer(if_flagged(shape, padded.gate_width)),
             input_weights: buffer(padded.elements * padded.gate_width),
             recurrent: buffer(padded.hidden * padded.gate_width),
             candidate_bias: buffer(padded.hidden),
@@ -284,4 +300,9 @@ impl Gradients {
             halting: buffer(padded.hidden),
         }
     }
+}
+
+/// The length of what only a first step with a flag needs.
+const fn if_flagged(shape: &Shape, length: usize) -> usize {
+    if shape.first_step_flag { length } else { 0 }
 }

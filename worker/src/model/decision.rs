@@ -123,7 +123,7 @@ fn sigmoid(logit: f64) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use pondersweep_proto::spec::{Act, PonderNet, Residual, Unroll};
+    use pondersweep_proto::spec::{Act, KlDirection, PonderNet, Residual, Unroll};
 
     use super::*;
     use crate::{
@@ -137,6 +137,7 @@ mod tests {
         unroll: Unroll::Fixed,
         epsilon: 0.05,
         residual: Residual::Remainder,
+        kl_direction: KlDirection::NetworkPrior,
         halting_bias: 0.0,
     });
 

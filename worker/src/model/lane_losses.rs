@@ -57,7 +57,13 @@ impl LaneLosses {
                     _ => None,
                 });
                 Kind::PonderNet {
-                    objective: Objective::new(&lambda_p, &beta, limit.max_steps(), options),
+                    objective: Objective::new(
+                        &lambda_p,
+                        &beta,
+                        limit.max_steps(),
+                        settings.kl_direction,
+                        options,
+                    ),
                     limit,
                     residual: settings.residual,
                 }

@@ -1,7 +1,9 @@
 //! What training minimises (paper, section 2.2):
-//! `L = sum_n p_n L_pred(y, y_n) + beta KL(p || p_G(lambda_p))`.
+//! `L = sum_n p_n L_pred(y, y_n) + beta KL(p || p_G(lambda_p))`, or with the reverse divergence.
 
 use burn::tensor::{Tensor, TensorCreationOptions, TensorData, activation::log_sigmoid};
+
+use pondersweep_proto::spec::KlDirection;
 
 use super::{halting::HaltingDistribution, ponder_net::Logits};
 
@@ -12,6 +14,7 @@ pub struct Objective {
     log_prior: Tensor<3>,
     /// `[lanes, 1]`.
     beta: Tensor<2>,
+    direction: KlDirection,
 }
 
 /// The two terms of the loss of every sample, `[lanes, batch]` each.
@@ -19,17 +22,18 @@ pub struct Objective {
 pub struct Terms {
     /// `sum_n p_n L_pred(y, y_n)`.
     pub prediction: Tensor<2>,
-    /// `KL(p || p_G)`, without beta.
+    /// `KL(p || p_G)` or `KL(p_G || p)`, without beta.
     pub divergence: Tensor<2>,
 }
 
 impl Objective {
-    /// From each lane's `lambda_p` and `beta`.
+    /// From each lane's `lambda_p` and `beta`, and the direction of the divergence.
     #[must_use]
     pub fn new(
         lambda_p: &[f64],
         beta: &[f64],
         max_steps: usize,
+        direction: KlDirection,
         options: impl Into<TensorCreationOptions>,
     ) -> Self {
         let options = options.into();
@@ -43,6 +47,7 @@ impl Objective {
         Self {
             log_prior: Tensor::from_data(log_prior, options.clone()),
             beta: Tensor::from_data(beta, options),
+            direction,
         }
     }
 
@@ -71,11 +76,16 @@ impl Objective {
         let [_, steps, _] = p.dims();
         // Binary cross-entropy of a logit y against a target t of +-1: -log sigmoid(t y).
         let log_likelihood = log_sigmoid(logits.answer.clone() * targets.clone().unsqueeze_dim(1));
-        // The direction is KL(network || prior), not the reverse.
-        let log_ratio = halting.log_p.clone() - self.log_prior.clone().narrow(1, 0, steps);
+        let log_prior = self.log_prior.clone().narrow(1, 0, steps);
+        let log_ratio = halting.log_p.clone() - log_prior.clone();
+        // The paper's direction is KL(network || prior), not the reverse.
+        let divergence = match self.direction {
+            KlDirection::NetworkPrior => p.clone() * log_ratio,
+            KlDirection::PriorNetwork => -(log_prior.exp() * log_ratio),
+        };
         Terms {
-            prediction: -over_steps(p.clone() * log_likelihood),
-            divergence: over_steps(p * log_ratio),
+            prediction: -over_steps(p * log_likelihood),
+            divergence: over_steps(divergence),
         }
     }
 }

@@ -20,5 +20,5 @@ pub use decision::Decision;
 pub use halting::{HaltingDistribution, StepLimit};
 pub use lane_losses::LaneLosses;
 pub use loss::Objective;
-pub use parameters::{Layout, Weights};
+pub use parameters::{Initial, Layout, Weights};
 pub use ponder_net::{Logits, unroll};

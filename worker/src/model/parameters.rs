@@ -2,12 +2,13 @@
 //!
 //! The order of a row, all matrices row-major, is the contract of checkpoints and kernels:
 //! for each gate (`rnn`: one; `gru`: reset, update, candidate)
-//! `input_weights [elements, hidden]`, `input_bias [hidden]`,
+//! `input_weights [elements, hidden]`, with a flag of the first step `first_step_weights [hidden]`,
+//! `input_bias [hidden]`,
 //! `recurrent_weights [hidden, hidden]`, `recurrent_bias [hidden]`; then
 //! `answer_weights [hidden]`, `answer_bias`, `halting_weights [hidden]`, `halting_bias`.
 
 use burn::tensor::{Gradients, Tensor};
-use pondersweep_proto::spec::{ConfigurationSpec, StepFunction};
+use pondersweep_proto::spec::{ConfigurationSpec, FirstStepFlag, StepFunction};
 
 use crate::seed::{Purpose, Seeds};
 
@@ -18,6 +19,8 @@ pub struct Layout {
     pub step_function: StepFunction,
     /// Length of the input vector.
     pub elements: usize,
+    /// Whether the first step has an input column of its own, 1 there and 0 at all others.
+    pub first_step_flag: bool,
     /// Units of the hidden state.
     pub hidden: usize,
 }
@@ -29,6 +32,7 @@ impl Layout {
         Self {
             step_function: configuration.model.step_function,
             elements: configuration.task.elements as usize,
+            first_step_flag: configuration.model.first_step_flag() == FirstStepFlag::On,
             hidden: configuration.model.hidden as usize,
         }
     }
@@ -45,25 +49,46 @@ impl Layout {
     /// Number of parameters of a lane.
     #[must_use]
     pub const fn size(&self) -> usize {
-        let gate = (self.elements + self.hidden + 2) * self.hidden;
+        let columns = self.elements + self.first_step_flag as usize;
+        let gate = (columns + self.hidden + 2) * self.hidden;
         self.gates() * gate + 2 * (self.hidden + 1)
     }
 
-    /// The parameters of a lane before training: U(-1/sqrt(hidden), 1/sqrt(hidden)), the halting
-    /// bias as stated. Neither is stated by the paper.
+    /// The parameters of a lane before training: U(-s/sqrt(hidden), s/sqrt(hidden)) with s its
+    /// `initial_scale`, the halting bias as its method has it. Neither is stated by the paper.
     #[must_use]
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_precision_loss,
         reason = "sizes are small and training is in f32"
     )]
-    pub fn initial(&self, seeds: &Seeds, halting_bias: f64) -> Vec<f32> {
-        let bound = 1.0 / (self.hidden as f32).sqrt();
+    pub fn initial(&self, seeds: &Seeds, initial: Initial) -> Vec<f32> {
+        let bound = initial.scale as f32 / (self.hidden as f32).sqrt();
         let mut draws = seeds.draws(Purpose::Init, [0, 0]);
         let mut uniform = || (2.0 * draws.uniform_f32() - 1.0) * bound;
         let mut row: Vec<f32> = (0..self.size() - 1).map(|_| uniform()).collect();
-        row.push(halting_bias as f32);
+        row.push(initial.halting_bias as f32);
         row
+    }
+}
+
+/// What a lane's parameters before training depend on besides its seeds.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Initial {
+    /// Factor on the range of the weights.
+    pub scale: f64,
+    /// Bias of the halting head.
+    pub halting_bias: f64,
+}
+
+impl Initial {
+    /// As a configuration has it.
+    #[must_use]
+    pub fn of(configuration: &ConfigurationSpec) -> Self {
+        Self {
+            scale: configuration.model.initial_scale,
+            halting_bias: configuration.method().halting_bias(),
+        }
     }
 }
 
@@ -72,6 +97,8 @@ impl Layout {
 pub struct Gate {
     /// `[lanes, elements, hidden]`.
     pub input_weights: Tensor<3>,
+    /// Of the first step's flag, `[lanes, 1, hidden]`; `None` where there is none.
+    pub first_step_weights: Option<Tensor<3>>,
     /// `[lanes, 1, hidden]`.
     pub input_bias: Tensor<3>,
     /// `[lanes, hidden, hidden]`.
@@ -129,7 +156,10 @@ impl Weights {
 
     fn cut(flat: &Tensor<2>, layout: &Layout, finish: impl Fn(Tensor<3>) -> Tensor<3>) -> Self {
         let Layout {
-            elements, hidden, ..
+            elements,
+            first_step_flag,
+            hidden,
+            ..
         } = *layout;
         let [lanes, size] = flat.dims();
         assert_eq!(size, layout.size(), "the rows have another layout");
@@ -141,6 +171,7 @@ impl Weights {
         };
         let gate = |_| Gate {
             input_weights: next(elements, hidden),
+            first_step_weights: first_step_flag.then(|| next(1, hidden)),
             input_bias: next(1, hidden),
             recurrent_weights: next(hidden, hidden),
             recurrent_bias: next(1, hidden),
@@ -160,12 +191,15 @@ impl Weights {
     /// Every tensor in the layout's order.
     fn leaves(&self) -> impl Iterator<Item = &Tensor<3>> {
         let gates = self.gates.iter().flat_map(|gate| {
-            [
-                &gate.input_weights,
+            let others = [
                 &gate.input_bias,
                 &gate.recurrent_weights,
                 &gate.recurrent_bias,
-            ]
+            ];
+            [&gate.input_weights]
+                .into_iter()
+                .chain(&gate.first_step_weights)
+                .chain(others)
         });
         let heads = [&self.answer, &self.halting];
         gates.chain(
@@ -192,13 +226,22 @@ mod tests {
         Layout {
             step_function,
             elements: 5,
+            first_step_flag: false,
             hidden: 3,
         }
     }
 
     #[test]
     fn the_named_tensors_cover_every_parameter_once_and_in_order() {
-        for layout in [layout(StepFunction::Rnn), layout(StepFunction::Gru)] {
+        let flagged = Layout {
+            first_step_flag: true,
+            ..layout(StepFunction::Gru)
+        };
+        for layout in [
+            layout(StepFunction::Rnn),
+            layout(StepFunction::Gru),
+            flagged,
+        ] {
             let numbers: Vec<f32> = (0..2 * layout.size()).map(|index| index as f32).collect();
             let data = TensorData::new(numbers, [2, layout.size()]);
             let flat: Tensor<2> = Tensor::from_data(data.clone(), &device());
@@ -211,10 +254,20 @@ mod tests {
     #[test]
     fn initial_parameters_stay_within_their_bound_and_the_halting_bias_is_as_stated() {
         let seeds = Seeds::of(&trial(|_| {}));
-        let row = layout(StepFunction::Gru).initial(&seeds, -1.5);
+        for scale in [1.0, 0.25] {
+            check_initial(&seeds, scale);
+        }
+    }
+
+    fn check_initial(seeds: &Seeds, scale: f32) {
+        let initial = Initial {
+            scale: scale.into(),
+            halting_bias: -1.5,
+        };
+        let row = layout(StepFunction::Gru).initial(seeds, initial);
         let (halting_bias, others) = row.split_last().unwrap();
         assert_eq!(*halting_bias, -1.5);
-        let bound = 1.0 / 3.0_f32.sqrt();
+        let bound = scale / 3.0_f32.sqrt();
         assert!(others.iter().all(|value| value.abs() <= bound));
         let largest = others
             .iter()

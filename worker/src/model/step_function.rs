@@ -44,7 +44,7 @@ impl Step {
     #[must_use]
     pub fn first(&self) -> Tensor<3> {
         match self {
-            Self::Rnn(gate) => gate.input.clone().tanh(),
+            Self::Rnn(gate) => gate.at_first().tanh(),
             Self::Gru(gru) => gru.first(),
         }
     }
@@ -74,10 +74,10 @@ pub struct Gru {
 
 impl Gru {
     fn first(&self) -> Tensor<3> {
-        let reset = sigmoid(self.reset.input.clone());
-        let update = sigmoid(self.update.input.clone());
+        let reset = sigmoid(self.reset.at_first());
+        let update = sigmoid(self.update.at_first());
         let recurrent = reset * self.candidate_bias.clone();
-        let candidate = (self.candidate.input.clone() + recurrent).tanh();
+        let candidate = (self.candidate.at_first() + recurrent).tanh();
         candidate.clone() - update * candidate
     }
 
@@ -95,6 +95,8 @@ impl Gru {
 pub struct Projected {
     /// `[lanes, batch, hidden]`, biases added.
     input: Tensor<3>,
+    /// What the first step's flag adds there, `[lanes, 1, hidden]`.
+    first_step: Option<Tensor<3>>,
     /// `[lanes, hidden, hidden]`.
     recurrent_weights: Tensor<3>,
 }
@@ -113,6 +115,7 @@ impl Projected {
     fn new(x: &Tensor<3>, gate: &Gate, bias: Tensor<3>) -> Self {
         Self {
             input: x.clone().matmul(gate.input_weights.clone()) + bias,
+            first_step: gate.first_step_weights.clone(),
             recurrent_weights: gate.recurrent_weights.clone(),
         }
     }
@@ -121,7 +124,15 @@ impl Projected {
         state.clone().matmul(self.recurrent_weights.clone())
     }
 
-    /// The gate before its activation.
+    /// The gate before its activation at the first step, from the input alone.
+    fn at_first(&self) -> Tensor<3> {
+        match &self.first_step {
+            Some(flag) => self.input.clone() + flag.clone(),
+            None => self.input.clone(),
+        }
+    }
+
+    /// The gate before its activation at a later step.
     fn at(&self, state: &Tensor<3>) -> Tensor<3> {
         self.input.clone() + self.recurrent(state)
     }

@@ -2,7 +2,7 @@
 //! must know how to do. The macro writes the way there from a [`Tensor`](burn::tensor::Tensor),
 //! whose backend is known at run time only.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use burn::backend::{Backend, backend_extension, tensor::FloatTensor};
 
@@ -29,12 +29,14 @@ impl Unrolling {
         let Layout {
             step_function,
             elements,
+            first_step_flag,
             hidden,
         } = self.layout;
         Shape {
             step_function,
             batch,
             elements,
+            first_step_flag,
             hidden,
             steps: self.steps,
         }
@@ -46,6 +48,17 @@ impl Unrolling {
 pub(super) struct FusedLosses {
     pub(super) lanes: Arc<[Loss]>,
     pub(super) instructions: InstructionSet,
+    /// One for each lane.
+    pub(super) scratch: Arc<[Mutex<LossScratch>]>,
+}
+
+/// What a lane's loss needs for the time of its evaluation, kept from one to the next.
+#[derive(Debug, Default)]
+pub(super) struct LossScratch {
+    /// `[batch]`.
+    pub(super) labels: Vec<f32>,
+    /// `[steps, batch]`.
+    pub(super) distribution: Vec<f32>,
 }
 
 /// One lane's optimiser.

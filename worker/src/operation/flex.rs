@@ -1,13 +1,15 @@
 //! The operations on Flex tensors: the kernels, lane after lane, on the tensors' own storage.
 //! Nothing is copied that lies in order already, as everything in a training loop does.
 
+use std::sync::PoisonError;
+
 use burn::{
     backend::{Flex, TensorMetadata, flex::FlexTensor},
     tensor::TensorData,
 };
 
 use super::{
-    extension::{FusedLosses, LaneAdam, Optimizing, Pondering, Unrolling},
+    extension::{FusedLosses, LaneAdam, LossScratch, Optimizing, Pondering, Unrolling},
     workspaces::Lent,
 };
 use crate::kernel::{
@@ -161,10 +163,14 @@ pub(super) fn losses_and_gradient(
     let logits = numbers(&logits).chunks_exact(size);
     let outputs = logits.zip(gradient.chunks_exact_mut(size));
     let mut lane_losses = Vec::with_capacity(lanes);
-    for ((lane, (stops, targets)), outputs) in losses.lanes.iter().zip(samples).zip(outputs) {
+    let of_lanes = losses.lanes.iter().zip(losses.scratch.iter());
+    for (((lane, scratch), (stops, targets)), outputs) in of_lanes.zip(samples).zip(outputs) {
+        // Every evaluation writes over all of it, so what a panic left does not matter.
+        let mut scratch = scratch.lock().unwrap_or_else(PoisonError::into_inner);
         lane_losses.push(evaluate(
             lane,
             losses.instructions,
+            &mut scratch,
             [stops, targets],
             outputs,
         ));
@@ -177,21 +183,28 @@ pub(super) fn losses_and_gradient(
 fn evaluate(
     loss: &Loss,
     instructions: InstructionSet,
+    scratch: &mut LossScratch,
     [stops, targets]: [&[f32]; 2],
     (logits, gradient): (&[f32], &mut [f32]),
 ) -> f32 {
     let size = logits.len() / 2;
     let (answer_logits, halting_logits) = logits.split_at(size);
     let (answer_gradient, halting_gradient) = gradient.split_at_mut(size);
-    let labels: Vec<f32> = targets.iter().map(|target| 0.5 + 0.5 * target).collect();
+    let LossScratch {
+        labels,
+        distribution,
+    } = scratch;
+    labels.clear();
+    labels.extend(targets.iter().map(|target| 0.5 + 0.5 * target));
+    distribution.resize(size, 0.0);
     let batch = HaltingBatch {
         answer_logits,
         halting_logits,
-        labels: &labels,
+        labels,
         stop_steps: Some(stops),
     };
     let mut result = HaltingResult {
-        distribution: &mut vec![0.0; size],
+        distribution,
         answer_logits: answer_gradient,
         halting_logits: halting_gradient,
     };

@@ -1,5 +1,7 @@
 //! What a bundle minimises, computed by the kernels or as the plain program.
 
+use std::sync::Mutex;
+
 use burn::{
     backend::Dispatch,
     tensor::{Device, Tensor},
@@ -36,6 +38,7 @@ impl Objective {
             fused: (body == Body::Kernels).then(|| FusedLosses {
                 lanes: methods.iter().map(loss).collect(),
                 instructions: InstructionSet::detect(),
+                scratch: methods.iter().map(|_| Mutex::default()).collect(),
             }),
         }
     }

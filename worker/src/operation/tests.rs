@@ -2,7 +2,9 @@
 //! reference of `tests/reference/reference.py`.
 
 use burn::tensor::{Tensor, TensorData};
-use pondersweep_proto::spec::{Act, Method, PonderNet, Residual, StepFunction, Unroll};
+use pondersweep_proto::spec::{
+    Act, KlDirection, Method, PonderNet, Residual, StepFunction, Unroll,
+};
 
 use super::{Body, Network, Objective};
 use crate::{
@@ -41,6 +43,7 @@ impl Case {
         let layout = Layout {
             step_function,
             elements: 5,
+            first_step_flag: false,
             hidden: 19,
         };
         let batch = 37;
@@ -64,6 +67,21 @@ impl Case {
 
     fn tensor<const D: usize>(numbers: &[f64], shape: [usize; D]) -> Tensor<D> {
         Tensor::from_data(TensorData::new(numbers.to_vec(), shape), &device())
+    }
+
+    /// The same with a flag of the first step.
+    fn flagged(&self) -> Self {
+        let layout = Layout {
+            first_step_flag: true,
+            ..self.layout
+        };
+        let count = self.methods.len() * layout.size();
+        let parameters = self.parameters.iter().copied().cycle().take(count);
+        Self {
+            layout,
+            parameters: parameters.collect(),
+            ..self.clone()
+        }
     }
 
     /// Each lane's loss is given another weight, as a sum alone would not show a mix-up.
@@ -147,7 +165,8 @@ fn each_case() -> Vec<Case> {
         for method in each_method() {
             for lanes in [1, 3] {
                 let methods = (0..lanes).map(&method).collect();
-                cases.push(Case::new(step_function, methods));
+                let case = Case::new(step_function, methods);
+                cases.extend([case.flagged(), case]);
             }
         }
     }
@@ -170,17 +189,25 @@ fn each_method() -> Vec<Box<dyn Fn(u32) -> Method>> {
         for unroll in [Unroll::Fixed, Unroll::Cumulative] {
             methods.push(Box::new(move |lane| ponder_net(lane, unroll, residual)));
         }
+        methods.push(Box::new(move |lane| {
+            directed(lane, Unroll::Fixed, residual, KlDirection::PriorNetwork)
+        }));
     }
     methods
 }
 
 fn ponder_net(lane: u32, unroll: Unroll, residual: Residual) -> Method {
+    directed(lane, unroll, residual, KlDirection::NetworkPrior)
+}
+
+fn directed(lane: u32, unroll: Unroll, residual: Residual, kl_direction: KlDirection) -> Method {
     Method::PonderNet(PonderNet {
         lambda_p: 0.1 + 0.2 * f64::from(lane),
         beta: 0.01 + 0.5 * f64::from(lane),
         unroll,
         epsilon: 0.2,
         residual,
+        kl_direction,
         halting_bias: 0.0,
     })
 }

@@ -90,6 +90,7 @@ mod tests {
             step_function: StepFunction::Rnn,
             batch: 2,
             elements: 3,
+            first_step_flag: false,
             hidden: 4,
             steps: 5,
         };

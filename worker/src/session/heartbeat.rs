@@ -1,6 +1,9 @@
 //! Renews what the worker holds, three times within a lease's term, whatever training does.
 
-use std::time::Duration;
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use pondersweep_proto::error::LeaseError;
 use tokio::task::JoinHandle;
@@ -11,15 +14,31 @@ use crate::{client::Client, session::held::Held};
 const RENEWALS_PER_TERM: u32 = 3;
 
 /// Starts the heartbeat; its owner aborts it.
-pub(super) fn spawn(client: Client, held: Held, lease_duration: Duration) -> JoinHandle<()> {
+pub(super) fn spawn(
+    client: Client,
+    held: Held,
+    lease_duration: Duration,
+    alive_file: Option<PathBuf>,
+) -> JoinHandle<()> {
     tokio::spawn(async move {
         let mut beat = tokio::time::interval(lease_duration / RENEWALS_PER_TERM);
         beat.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             beat.tick().await;
             renew(&client, &held).await;
+            // Also when the coordinator is away: that is no reason to end a worker.
+            if let Some(path) = &alive_file {
+                say_alive(path);
+            }
         }
     })
+}
+
+/// Writes the file anew, so that its time of modification tells when.
+fn say_alive(path: &Path) {
+    if let Err(error) = std::fs::write(path, "alive\n") {
+        tracing::warn!(%error, path = %path.display(), "could not say that this worker is alive");
+    }
 }
 
 /// One renewal. A failed one is not repeated: the next beat comes soon enough.

@@ -11,7 +11,9 @@ mod widths;
 
 use std::{sync::Arc, time::Duration};
 
-use pondersweep_proto::{error::LeaseError, failure::Failure, id::LeaseToken, metric::Observation};
+use pondersweep_proto::{
+    breakdown::Breakdown, error::LeaseError, failure::Failure, id::LeaseToken, metric::Observation,
+};
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument as _, Span};
 
@@ -25,7 +27,7 @@ use crate::{
         grace::{self, Grace},
         held::{Held, LaneControl},
     },
-    train::{LaneEnd, checkpoint::Origin},
+    train::{LaneEnd, checkpoint::Origin, divergence},
 };
 
 /// Messages taken from the outbox at once, and so observations sent in one call.
@@ -213,20 +215,31 @@ impl Slot {
             waiting.clear();
         }
         let trained = training.await.expect("the compute thread always answers");
-        for (lane, outcome) in lanes.iter().zip(trained.outcomes) {
+        let ends = trained.outcomes.into_iter().zip(trained.breakdowns);
+        for (lane, (outcome, breakdown)) in lanes.iter().zip(ends) {
             let Some(outcome) = outcome.filter(|_| !lane.control.is_lost()) else {
                 continue;
             };
-            let finished = self.finish(lane, outcome, trained.seconds_per_lane);
+            let breakdown = breakdown.filter(|_| outcome == Outcome::Succeeded);
+            let finished = self.finish(lane, outcome, trained.seconds_per_lane, breakdown.as_ref());
             finished.instrument(lane.span.clone()).await?;
         }
         Ok(())
     }
 
-    async fn finish(&self, lane: &Lane, outcome: Outcome, seconds: f64) -> Result<(), LeaseError> {
+    async fn finish(
+        &self,
+        lane: &Lane,
+        outcome: Outcome,
+        seconds: f64,
+        breakdown: Option<&Breakdown>,
+    ) -> Result<(), LeaseError> {
         let token = lane.lease.token;
         tracing::info!(?outcome, seconds, "trained");
-        let finished = self.client.finish(token, outcome, &[], seconds).await;
+        let finished = self
+            .client
+            .finish_with(token, outcome, &[], seconds, breakdown)
+            .await;
         if finished.is_ok() {
             tracing::info!("acknowledged");
         }
@@ -266,9 +279,9 @@ impl Slot {
 fn outcome(end: LaneEnd) -> Option<Outcome> {
     match end {
         LaneEnd::Succeeded => Some(Outcome::Succeeded),
-        LaneEnd::Infeasible { step, reason } => Some(Outcome::Infeasible(format!(
-            "diverged at update {step}: {reason}"
-        ))),
+        LaneEnd::Infeasible { step, reason } => {
+            Some(Outcome::Infeasible(divergence(step, &reason)))
+        }
         LaneEnd::Panicked(text) => Some(Outcome::Failed(Failure::of_panic(&text))),
         LaneEnd::Stopped => None,
     }

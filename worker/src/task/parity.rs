@@ -50,11 +50,16 @@ impl Parity {
         }
     }
 
+    /// How many non-zero elements the sample of these draws has: what [`Self::generate`] draws first.
+    pub fn draw_nonzeros(&self, range: Range, draws: &mut Draws) -> u32 {
+        let (least, most) = self.nonzeros(range).into_inner();
+        least + draws.below(most - least + 1)
+    }
+
     /// Writes one sample into `x` (length [`Self::elements`]) and returns its label: whether the
     /// number of +1 is odd.
     pub fn generate(&self, range: Range, draws: &mut Draws, x: &mut [f32]) -> bool {
-        let (least, most) = self.nonzeros(range).into_inner();
-        let nonzeros = (least + draws.below(most - least + 1)) as usize;
+        let nonzeros = self.draw_nonzeros(range, draws) as usize;
         let (head, tail) = x.split_at_mut(nonzeros);
         let ones = fill_with_signs(draws, head);
         tail.fill(0.0);
@@ -115,7 +120,9 @@ mod tests {
             // Whatever was in the slice before must not matter.
             let mut x = vec![9.0; task.elements()];
             let mut draws = seeds.draws(Purpose::Data, [0, index]);
+            let drawn = task.draw_nonzeros(range, &mut seeds.draws(Purpose::Data, [0, index]));
             let odd = task.generate(range, &mut draws, &mut x);
+            assert_eq!(drawn as usize, nonzeros(&x));
             (x, odd)
         };
         (0..count).map(sample).collect()

@@ -1,6 +1,8 @@
 //! The numbers of the independent float64 reference, `tests/reference/reference.py`.
 
-use pondersweep_proto::spec::{Act, Method, ModelKind, PonderNet, Residual, StepFunction, Unroll};
+use pondersweep_proto::spec::{
+    Act, FirstStepFlag, KlDirection, Method, ModelKind, PonderNet, Residual, StepFunction, Unroll,
+};
 
 use crate::model::{Layout, StepLimit};
 
@@ -13,7 +15,7 @@ macro_rules! texts {
     };
 }
 
-const FIXTURES: [(&str, &str); 12] = texts![
+const FIXTURES: [(&str, &str); 20] = texts![
     "rnn_fixed_remainder",
     "rnn_fixed_normalise",
     "rnn_cumulative_remainder",
@@ -26,6 +28,14 @@ const FIXTURES: [(&str, &str); 12] = texts![
     "gru_cumulative_normalise",
     "gru_act",
     "gru_fixed",
+    "rnn_fixed_remainder_reverse",
+    "rnn_fixed_normalise_reverse",
+    "gru_fixed_remainder_reverse",
+    "gru_fixed_normalise_reverse",
+    "rnn_act_flagged",
+    "gru_act_flagged",
+    "gru_cumulative_remainder_flagged",
+    "rnn_fixed_normalise_flagged",
 ];
 
 /// One update of one lane.
@@ -37,6 +47,8 @@ pub(crate) struct Fixture {
     pub(crate) step_function: StepFunction,
     unroll: Option<Unroll>,
     residual: Option<Residual>,
+    kl_direction: Option<KlDirection>,
+    first_step_flag: Option<FirstStepFlag>,
     pub(crate) elements: usize,
     pub(crate) hidden: usize,
     pub(crate) max_steps: usize,
@@ -73,6 +85,7 @@ impl Fixture {
         Layout {
             step_function: self.step_function,
             elements: self.elements,
+            first_step_flag: self.first_step_flag == Some(FirstStepFlag::On),
             hidden: self.hidden,
         }
     }
@@ -85,6 +98,7 @@ impl Fixture {
                 unroll: self.unroll.unwrap(),
                 epsilon: self.epsilon.unwrap(),
                 residual: self.residual.unwrap(),
+                kl_direction: self.kl_direction.unwrap_or(KlDirection::NetworkPrior),
                 halting_bias: 0.0,
             }),
             ModelKind::Act => Method::Act(Act {

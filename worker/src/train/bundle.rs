@@ -10,7 +10,7 @@ use super::{
     read,
 };
 use crate::{
-    model::{Layout, StepLimit},
+    model::{Initial, Layout, StepLimit},
     operation::{Body, Network, Objective, Optimizer, select_lanes},
     seed::{Purpose, Seeds},
     task::{self, Batch, Parity},
@@ -170,7 +170,7 @@ impl Bundle {
 fn parameters(layout: &Layout, lanes: &[Lane], starts: &[&Start], device: &Device) -> Tensor<2> {
     let row = |(lane, start): (&Lane, &&Start)| match &start.state {
         Some(state) => state.parameters.clone(),
-        None => layout.initial(&lane.seeds, lane.method.halting_bias()),
+        None => layout.initial(&lane.seeds, Initial::of(&start.trial.configuration)),
     };
     let rows: Vec<f32> = lanes.iter().zip(starts).flat_map(row).collect();
     Tensor::from_data(TensorData::new(rows, [lanes.len(), layout.size()]), device)

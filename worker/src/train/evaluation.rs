@@ -3,13 +3,13 @@
 //!
 //! How a sample is answered is decided by [`Decision`]; the loss is the training objective.
 
-use pondersweep_proto::metric::Metric;
+use pondersweep_proto::{breakdown::Breakdown, metric::Metric};
 
-use super::{bundle::Bundle, lane::Lane, read};
+use super::{breakdown::Counts, bundle::Bundle, lane::Lane, read};
 use crate::{
     model::Decision,
     seed::{Purpose, Seeds},
-    task::{Batch, Range},
+    task::{Batch, Parity, Range},
 };
 
 /// Samples of a lane computed at once: bounds the memory of an evaluation whatever its size.
@@ -18,27 +18,49 @@ const CHUNK: u64 = 512;
 /// The metrics of one lane.
 pub(super) type Metrics = Vec<(Metric, f64)>;
 
-/// Evaluates every lane of the bundle, in their order.
-pub(super) fn evaluate(bundle: &Bundle) -> Vec<Metrics> {
+/// What an evaluation found of a lane.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Evaluated {
+    pub(super) metrics: Metrics,
+    /// Of the last evaluation only.
+    pub(super) breakdown: Option<Breakdown>,
+}
+
+/// Evaluates every lane of the bundle, in their order; the last time the samples are broken down.
+pub(super) fn evaluate(bundle: &Bundle, last: bool) -> Vec<Evaluated> {
     let extrapolate = bundle.program.evaluation.extrapolate;
     let ranges = [Range::Interpolation, Range::Extrapolation];
     let mut metrics = vec![Metrics::new(); bundle.lanes.len()];
+    let mut counts = vec![Vec::new(); bundle.lanes.len()];
     for &range in &ranges[..1 + usize::from(extrapolate)] {
-        for (metrics, tally) in metrics.iter_mut().zip(tally(bundle, range)) {
+        let lanes = metrics.iter_mut().zip(&mut counts);
+        for ((metrics, counts), tally) in lanes.zip(tally(bundle, range, last)) {
             metrics.extend(tally.metrics(range));
+            counts.extend(tally.counts);
         }
     }
-    metrics
+    let evaluated = |(metrics, counts): (_, Vec<Counts>)| Evaluated {
+        metrics,
+        breakdown: last.then(|| Counts::breakdown(&counts)),
+    };
+    metrics.into_iter().zip(counts).map(evaluated).collect()
 }
 
-fn tally(bundle: &Bundle, range: Range) -> Vec<Tally> {
+fn tally(bundle: &Bundle, range: Range, last: bool) -> Vec<Tally> {
     let examples = u64::from(bundle.program.evaluation.examples);
     let seeds = bundle.seeds();
-    let mut tallies = vec![Tally::default(); seeds.len()];
+    let program = &bundle.program;
+    let (nonzeros, steps) = (program.task.nonzeros(range), program.limit.max_steps());
+    let counts = last.then(|| Counts::new(range, &nonzeros, steps));
+    let tally = Tally {
+        counts,
+        ..Tally::default()
+    };
+    let mut tallies = vec![tally; seeds.len()];
     for start in (0..examples).step_by(usize::try_from(CHUNK).expect("a chunk is small")) {
         let end = examples.min(start + CHUNK);
         let outputs = Outputs::compute(bundle, &seeds, range, start..end);
-        outputs.add_to(&mut tallies, &bundle.lanes);
+        outputs.add_to(&mut tallies, &bundle.lanes, &program.task);
     }
     tallies
 }
@@ -81,7 +103,7 @@ impl Outputs {
         }
     }
 
-    fn add_to(&self, tallies: &mut [Tally], lanes: &[Lane]) {
+    fn add_to(&self, tallies: &mut [Tally], lanes: &[Lane], task: &Parity) {
         let size = self.labels.len() / lanes.len();
         let labels = self.labels.chunks_exact(size);
         let logits = self.logits.chunks_exact(2 * self.steps * size);
@@ -99,6 +121,11 @@ impl Outputs {
                 let mut draws = lane.seeds.draws(Purpose::Halting, draws);
                 let decision = Decision::of(&lane.method, *label, answers, halting, &mut draws);
                 tally.add(&decision);
+                if let Some(counts) = &mut tally.counts {
+                    let draws = [self.range as u64, number];
+                    let mut draws = lane.seeds.draws(Purpose::Evaluation, draws);
+                    counts.add(task.draw_nonzeros(self.range, &mut draws), &decision);
+                }
             }
             #[expect(clippy::cast_precision_loss, reason = "a chunk is small")]
             let samples = size as f64;
@@ -116,6 +143,7 @@ struct Tally {
     steps: f64,
     steps_expected: f64,
     loss: f64,
+    counts: Option<Counts>,
 }
 
 impl Tally {

@@ -3,6 +3,7 @@
 //! It decides when lanes are measured and when they end. It never reads a clock, a file or a
 //! network: what happens outside reaches it through an [`Observer`].
 
+mod breakdown;
 mod bundle;
 pub mod checkpoint;
 mod evaluation;
@@ -17,6 +18,7 @@ use std::{collections::BTreeMap, num::NonZeroUsize};
 
 use burn::tensor::{Device, Tensor};
 use pondersweep_proto::{
+    breakdown::Breakdown,
     metric::{Metric, Observation},
     shape::ShapeKey,
     spec::TrialSpec,
@@ -47,6 +49,12 @@ pub enum LaneEnd {
     Panicked(String),
 }
 
+/// What is recorded of a trial that diverged: as [`LaneEnd::Infeasible`] has it, in words.
+#[must_use]
+pub fn divergence(step: u64, reason: &str) -> String {
+    format!("diverged at update {step}: {reason}")
+}
+
 /// Whether a lane goes on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Continue {
@@ -63,6 +71,9 @@ pub enum Continue {
 pub trait Observer: Sync {
     /// A lane was measured.
     fn observe(&self, lane: usize, observation: Observation);
+
+    /// The last evaluation of a lane, broken down: after its observations. By default nobody wants it.
+    fn break_down(&self, _lane: usize, _breakdown: Breakdown) {}
 
     /// A lane's update is done, its observations included. Asked of every lane that still runs,
     /// also after the last update.
@@ -199,7 +210,9 @@ fn observe(bundle: &mut Bundle, ends: &mut Ends, observer: &dyn Observer) {
         return;
     }
     let mut kept = Vec::with_capacity(bundle.lanes.len());
-    for (position, mut metrics) in evaluation::evaluate(bundle).into_iter().enumerate() {
+    let evaluated = evaluation::evaluate(bundle, last).into_iter();
+    for (position, evaluated) in evaluated.enumerate() {
+        let mut metrics = evaluated.metrics;
         let lane = &mut bundle.lanes[position];
         let means = lane.take_means();
         metrics.push((Metric::LossTraining, means.loss));
@@ -216,6 +229,9 @@ fn observe(bundle: &mut Bundle, ends: &mut Ends, observer: &dyn Observer) {
                 value,
             };
             observer.observe(lane.index, observation);
+        }
+        if let Some(breakdown) = evaluated.breakdown {
+            observer.break_down(lane.index, breakdown);
         }
         kept.push(position);
     }

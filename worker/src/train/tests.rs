@@ -10,8 +10,12 @@ use std::{
 };
 
 use pondersweep_proto::{
+    breakdown::Breakdown,
     metric::{Metric, Observation},
-    spec::{ModelKind, Residual, Settings, StepFunction, TrialSpec, Unroll},
+    spec::{
+        EvaluationRange, FirstStepFlag, KlDirection, ModelKind, Residual, Settings, StepFunction,
+        TrialSpec, Unroll,
+    },
 };
 
 use super::{Continue, LaneEnd, Observer, Start, train, train_together};
@@ -32,6 +36,7 @@ struct Recorder {
 struct Heard {
     observations: BTreeMap<usize, Vec<Observation>>,
     updates_done: BTreeMap<usize, u64>,
+    breakdowns: BTreeMap<usize, Breakdown>,
 }
 
 impl Recorder {
@@ -56,12 +61,32 @@ impl Recorder {
         self.heard().updates_done[&lane]
     }
 
-    /// Observations to the bit.
+    /// Observations to the bit, and what the last evaluation counted in the same form.
     fn bits(&self, lane: usize) -> Vec<(u64, Metric, u64)> {
         let observations = self.observations(lane).into_iter();
         observations
             .map(|seen| (seen.step, seen.metric, seen.value.to_bits()))
+            .chain(self.counts(lane))
             .collect()
+    }
+
+    fn counts(&self, lane: usize) -> Vec<(u64, Metric, u64)> {
+        let heard = self.heard();
+        let breakdown = heard.breakdowns.get(&lane).cloned().unwrap_or_default();
+        let [right, steps] = [
+            Metric::AccuracyInterpolation,
+            Metric::PonderStepsInterpolation,
+        ];
+        let buckets = breakdown.difficulty().iter().flat_map(|bucket| {
+            let first = u64::from(bucket.first_nonzeros);
+            [
+                (first, right, bucket.correct),
+                (first, steps, bucket.ponder_steps),
+            ]
+        });
+        let halting = breakdown.halting().iter();
+        let halting = halting.map(|count| (u64::from(count.step), steps, count.examples));
+        buckets.chain(halting).collect()
     }
 
     fn last(&self, lane: usize, metric: Metric) -> f64 {
@@ -75,6 +100,10 @@ impl Observer for Recorder {
     fn observe(&self, lane: usize, observation: Observation) {
         let observations = &mut self.heard().observations;
         observations.entry(lane).or_default().push(observation);
+    }
+
+    fn break_down(&self, lane: usize, breakdown: Breakdown) {
+        self.heard().breakdowns.insert(lane, breakdown);
     }
 
     fn after_update(&self, lane: usize, updates_done: u64) -> Continue {
@@ -111,6 +140,42 @@ fn run_together_with(body: Body, bundle: &[TrialSpec], recorder: &Recorder) -> V
     let starts: Vec<Start> = bundle.iter().cloned().map(Start::from).collect();
     let lanes: Vec<usize> = (0..bundle.len()).collect();
     train_together(&starts, &lanes, body, &device(), recorder)
+}
+
+#[test]
+fn what_the_last_evaluation_counts_adds_up_to_its_metrics() {
+    for lanes in each_shape() {
+        let (_, recorder) = run(&lanes);
+        for (lane, trial) in lanes.iter().enumerate() {
+            let examples = u64::from(trial.configuration.evaluation.examples);
+            let heard = recorder.heard().breakdowns[&lane].clone();
+            for (range, accuracy, ponder_steps) in [
+                (
+                    EvaluationRange::Interpolation,
+                    Metric::AccuracyInterpolation,
+                    Metric::PonderStepsInterpolation,
+                ),
+                (
+                    EvaluationRange::Extrapolation,
+                    Metric::AccuracyExtrapolation,
+                    Metric::PonderStepsExtrapolation,
+                ),
+            ] {
+                let of_range = heard.difficulty().iter().filter(|part| part.range == range);
+                let sums = of_range.fold([0; 3], |[examples, correct, steps], part| {
+                    [
+                        examples + part.examples,
+                        correct + part.correct,
+                        steps + part.ponder_steps,
+                    ]
+                });
+                assert_eq!(sums[0], examples);
+                let mean = |sum: u64| sum as f64 / examples as f64;
+                assert_eq!(mean(sums[1]), recorder.last(lane, accuracy));
+                assert_eq!(mean(sums[2]), recorder.last(lane, ponder_steps));
+            }
+        }
+    }
 }
 
 #[test]
@@ -183,6 +248,7 @@ fn each_shape_of(count: u32) -> Vec<Vec<TrialSpec>> {
         shape(F::Rnn, &ponder_net(U::Fixed, R::Normalise)),
         shape(F::Gru, &act),
         shape(F::Rnn, &fixed_steps),
+        shape(F::Rnn, &switched),
     ]
 }
 
@@ -191,6 +257,13 @@ fn act(settings: &mut Settings) {
     settings.model.kind = ModelKind::Act;
     settings.model.tau = settings.model.beta.take();
     settings.model.lambda_p = None;
+}
+
+/// What the paper leaves open, the other way.
+fn switched(settings: &mut Settings) {
+    settings.model.kl_direction = Some(KlDirection::PriorNetwork);
+    settings.model.first_step_flag = Some(FirstStepFlag::On);
+    settings.model.initial_scale = 1.5;
 }
 
 fn fixed_steps(settings: &mut Settings) {

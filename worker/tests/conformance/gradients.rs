@@ -5,7 +5,7 @@ use burn::tensor::{Device, Tensor, TensorData};
 use pondersweep_proto::spec::{Method, TrialSpec};
 use pondersweep_worker::{
     device::DeviceName,
-    model::{Layout, StepLimit},
+    model::{Initial, Layout, StepLimit},
     operation::{Body, Network, Objective},
     seed::{Purpose, Seeds},
     task::{Batch, Parity, Range},
@@ -73,10 +73,7 @@ fn batch(lanes: &[TrialSpec], device: &Device) -> Batch {
 
 /// `[lanes, parameters]`.
 fn initial_parameters(lanes: &[TrialSpec], layout: &Layout, device: &Device) -> Tensor<2> {
-    let row = |lane: &TrialSpec| {
-        let method = lane.configuration.method();
-        layout.initial(&Seeds::of(lane), method.halting_bias())
-    };
+    let row = |lane: &TrialSpec| layout.initial(&Seeds::of(lane), Initial::of(&lane.configuration));
     let rows: Vec<f32> = lanes.iter().flat_map(row).collect();
     let data = TensorData::new(rows, [lanes.len(), layout.size()]);
     Tensor::from_data(data, device)

@@ -30,6 +30,8 @@ impl Serve {
         let mut child = Command::new(program)
             .arg("serve")
             .args(["--listen", "127.0.0.1:0", "--stop-with-stdin"])
+            // It is measured how fast it is, not how patient.
+            .args(["--max-call-rate", "0"])
             .arg("--db")
             .arg(database)
             .stdin(Stdio::piped())

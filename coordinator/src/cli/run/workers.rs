@@ -8,7 +8,11 @@ use pondersweep_proto::{
     failure::{Cause, Failure},
     id::SweepId,
 };
-use pondersweep_worker::{device::DeviceName, identity};
+use pondersweep_worker::{
+    device::DeviceName,
+    identity,
+    trust::{TOKEN_VARIABLE, TRUST_VARIABLES},
+};
 use tokio::{
     io::{AsyncBufReadExt as _, BufReader},
     process::{Child, Command},
@@ -18,7 +22,7 @@ use tokio::{
 };
 
 use super::death::{failure_of, is_telling, memory_kills};
-use crate::{driver::DriverHandle, scheduler::Process};
+use crate::{driver::DriverHandle, scheduler::Process, trust::Secret};
 
 /// Workers that may end one after the other without having held a trial, before `run` gives up:
 /// something is wrong with the machine then. What a worker held when it died is charged with it,
@@ -35,6 +39,8 @@ const LAST_LINES: usize = 5;
 #[derive(Clone, Debug)]
 pub(super) struct WorkersOptions {
     pub(super) coordinator: String,
+    /// What they show to it. They find it in their environment, which only their user may read.
+    pub(super) secret: Secret,
     pub(super) sweep_id: SweepId,
     /// The device of every worker.
     pub(super) devices: Vec<DeviceName>,
@@ -81,7 +87,12 @@ impl Workers {
     fn start_one(&mut self, device: DeviceName) -> anyhow::Result<()> {
         let checkpoint_every = self.options.checkpoint_every;
         let program = std::env::current_exe().context("cannot find this program")?;
-        let child = Command::new(program)
+        let mut command = Command::new(program);
+        for variable in TRUST_VARIABLES {
+            command.env_remove(variable);
+        }
+        let child = command
+            .env(TOKEN_VARIABLE, self.options.secret.reveal())
             .arg("worker")
             .args(["--coordinator", &self.options.coordinator])
             .args(["--device", &device.to_string()])

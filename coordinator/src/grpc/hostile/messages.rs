@@ -117,6 +117,38 @@ fn any_observations() -> impl Strategy<Value = Vec<wire::Observation>> {
     ]
 }
 
+fn any_breakdown() -> impl Strategy<Value = Option<wire::Breakdown>> {
+    let range = || select(vec!["interpolation", "extrapolation", "everything"]);
+    let few = || prop_oneof![0_u64..9, any::<u64>()];
+    let bucket = (range(), any::<u32>(), any::<u32>(), few(), few(), few()).prop_map(
+        |(range, first_nonzeros, last_nonzeros, examples, correct, ponder_steps)| {
+            wire::DifficultyBucket {
+                range: range.into(),
+                first_nonzeros,
+                last_nonzeros,
+                examples,
+                correct,
+                ponder_steps,
+            }
+        },
+    );
+    let count = (range(), 0_u32..2_000, few()).prop_map(|(range, step, examples)| {
+        let range = range.into();
+        wire::HaltingCount {
+            range,
+            step,
+            examples,
+        }
+    });
+    let difficulty = prop::collection::vec(bucket, 0..30);
+    let halting = prop::collection::vec(count, 0..30);
+    let breakdown = (difficulty, halting).prop_map(|(difficulty, halting)| wire::Breakdown {
+        difficulty,
+        halting,
+    });
+    prop::option::of(breakdown)
+}
+
 fn any_spec() -> impl Strategy<Value = Option<wire::SweepSpec>> {
     let value = prop_oneof![
         any_number().prop_map(wire::parameter_value::Kind::Number),
@@ -243,9 +275,10 @@ pub(super) fn any_sent() -> impl Strategy<Value = Sent> {
         any_observations(),
         any_number(),
         -1..7,
+        any_breakdown(),
     );
     let finish = finish.prop_map(
-        |(worker_id, token, outcome, message, observations, seconds, cause)| {
+        |(worker_id, token, outcome, message, observations, seconds, cause, breakdown)| {
             Sent::Finish(wire::FinishRequest {
                 worker_id,
                 token,
@@ -254,6 +287,7 @@ pub(super) fn any_sent() -> impl Strategy<Value = Sent> {
                 observations,
                 seconds,
                 cause,
+                breakdown,
             })
         },
     );

@@ -2,13 +2,16 @@
 //! nothing. Each answer is of one moment, even while trials end.
 
 mod audit;
+mod breakdown;
 mod cell;
 mod column;
 mod completeness;
 mod configuration;
 mod digest;
+mod fingerprint;
 mod measurement;
 mod query;
+mod recorded;
 mod result;
 mod sweep;
 mod trial;
@@ -19,12 +22,15 @@ use std::path::Path;
 use sqlx::SqliteConnection;
 
 pub use audit::AttemptCounts;
+pub use breakdown::{ForwardPasses, TrialDifficulty, TrialHalting};
 pub use cell::CellResult;
 pub use completeness::Completeness;
 pub use configuration::Configuration;
 pub use digest::SweepDigest;
+pub use fingerprint::{Producer, SweepFingerprint, TrialBlocks};
 pub use measurement::Measurement;
 pub use query::{Rows, Value};
+pub use recorded::RecordedTrial;
 pub use result::{Metrics, TrialResult};
 pub use sweep::SweepSummary;
 pub use trial::{AttemptDetail, Event, TrialDetail};
@@ -35,7 +41,7 @@ use super::{error::OpenError, open};
 /// A read-only view of a database.
 #[derive(Debug)]
 pub struct Reader {
-    connection: SqliteConnection,
+    pub(super) connection: SqliteConnection,
 }
 
 impl Reader {
@@ -54,11 +60,14 @@ impl Reader {
 pub(super) fn statements() -> impl Iterator<Item = &'static str> {
     [
         audit::STATEMENTS,
+        breakdown::STATEMENTS,
         cell::STATEMENTS,
         completeness::STATEMENTS,
         configuration::STATEMENTS,
         digest::STATEMENTS,
         measurement::STATEMENTS,
+        fingerprint::STATEMENTS,
+        recorded::STATEMENTS,
         result::STATEMENTS,
         sweep::STATEMENTS,
         trial::STATEMENTS,

@@ -1,5 +1,6 @@
 //! The rules of the room, tried on real files.
 
+mod breakdown;
 mod checkpoint;
 mod commit;
 mod digest;
@@ -7,3 +8,4 @@ mod disk;
 mod open;
 mod read;
 mod schema;
+mod token;

@@ -7,7 +7,7 @@ use pondersweep_proto::{metric::Metric, parameter::Parameter};
 use sqlx::{AssertSqlSafe, Column, Executor, Row, SqlSafeStr, Statement};
 
 use super::super::{
-    Store, checkpoint, commit, create, floor, open, read, restore, testing::Fixture,
+    Store, checkpoint, commit, create, floor, open, read, restore, testing::Fixture, token,
 };
 
 #[tokio::test]
@@ -19,6 +19,7 @@ async fn every_statement_of_the_program_fits_the_schema() {
         checkpoint::STATEMENTS,
         restore::STATEMENTS,
         floor::STATEMENTS,
+        token::STATEMENTS,
     ];
     let statements: Vec<&str> = written
         .into_iter()
@@ -167,6 +168,44 @@ async fn cell_result_has_every_parameter_and_the_documented_summaries() {
     ];
     let found = columns(&mut fixture.store, "SELECT * FROM cell_result").await;
     assert_eq!(found, expected.concat());
+}
+
+#[tokio::test]
+async fn the_views_of_last_evaluations_have_the_documented_columns() {
+    let mut fixture = Fixture::new().await;
+    let trial = [
+        "sweep_id",
+        "trial_id",
+        "trial_key",
+        "configuration_id",
+        "replicate",
+    ];
+    let difficulty = [
+        "range",
+        "first_nonzeros",
+        "last_nonzeros",
+        "examples",
+        "correct",
+        "ponder_steps",
+        "accuracy",
+        "ponder_steps_mean",
+    ];
+    let compute = [
+        "forward_passes_training",
+        "forward_passes_interpolation",
+        "forward_passes_extrapolation",
+    ];
+    for (select, own) in [
+        ("SELECT * FROM difficulty_result", &difficulty[..]),
+        (
+            "SELECT * FROM halting_result",
+            &["range", "step", "examples"],
+        ),
+        ("SELECT * FROM compute_result", &compute),
+    ] {
+        let found = columns(&mut fixture.store, select).await;
+        assert_eq!(found, [&trial[..], own].concat());
+    }
 }
 
 #[tokio::test]

@@ -24,6 +24,9 @@ unroll = "cumulative"
 epsilon = 0.05
 residual = "normalise"
 halting_bias = -1.0
+kl_direction = "network_prior"
+first_step_flag = "on"
+initial_scale = 1.5
 [space]
 lambda_p = { linspace = [0.1, 0.9, 9] }
 max_steps = [5, 20]

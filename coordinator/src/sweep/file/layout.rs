@@ -3,7 +3,9 @@
 
 use pondersweep_proto::{
     parameter::Parameter,
-    spec::{ModelKind, Positions, Residual, StepFunction, TaskKind, Unroll},
+    spec::{
+        FirstStepFlag, KlDirection, ModelKind, Positions, Residual, StepFunction, TaskKind, Unroll,
+    },
 };
 
 /// The table of what varies; its keys are parameters.
@@ -64,6 +66,9 @@ pub(super) const SETTINGS: &[SectionLayout] = &[
             optional("epsilon", ValueKind::Number),
             optional("residual", ValueKind::Choice(Residual::NAMES)),
             optional("halting_bias", ValueKind::Number),
+            optional("kl_direction", ValueKind::Choice(KlDirection::NAMES)),
+            optional("first_step_flag", ValueKind::Choice(FirstStepFlag::NAMES)),
+            optional("initial_scale", ValueKind::Number),
         ],
     },
     SectionLayout {
@@ -190,9 +195,12 @@ mod tests {
         let mut settings: Settings = serde_json::from_value(required_settings()).unwrap();
         for &parameter in Parameter::ALL {
             let value = match parameter.kind() {
+                // Not defaults, some of which are left out when written.
                 ParameterKind::Number => ParameterValue::Number(0.5),
                 ParameterKind::Integer => ParameterValue::Integer(1),
-                ParameterKind::Choice(names) => ParameterValue::Choice(names[0].into()),
+                ParameterKind::Choice(names) => {
+                    ParameterValue::Choice((*names.last().unwrap()).into())
+                }
             };
             parameter.set(&mut settings, &value).unwrap();
         }

@@ -403,6 +403,9 @@ fn every_key_is_read_into_its_own_setting() {
         epsilon = 0.04
         residual = "normalise"
         halting_bias = -1
+        kl_direction = "network_prior"
+        first_step_flag = "on"
+        initial_scale = 0.5
         [training]
         updates = 12
         batch = 13

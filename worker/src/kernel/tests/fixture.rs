@@ -28,6 +28,7 @@ fn check(fixture: &Fixture, set: InstructionSet) {
         step_function: fixture.step_function,
         batch,
         elements: fixture.elements,
+        first_step_flag: fixture.layout().first_step_flag,
         hidden: fixture.hidden,
         steps: fixture.max_steps,
     };

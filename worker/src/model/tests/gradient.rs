@@ -1,11 +1,13 @@
 //! Gradients of the whole loss against central differences, in `f64`.
 
 use burn::tensor::{Tensor, TensorData};
-use pondersweep_proto::spec::{Act, Method, PonderNet, Residual, StepFunction, Unroll};
+use pondersweep_proto::spec::{
+    Act, KlDirection, Method, PonderNet, Residual, StepFunction, Unroll,
+};
 
 use super::{in_f64, numbers};
 use crate::{
-    model::{LaneLosses, Layout, StepLimit, Weights, loss, unroll},
+    model::{Initial, LaneLosses, Layout, StepLimit, Weights, loss, unroll},
     seed::Seeds,
     test_support::trial,
 };
@@ -25,7 +27,11 @@ impl Case {
     /// `[LANES, parameters]`.
     fn parameters(&self) -> Vec<f64> {
         let seeds = Seeds::of(&trial(|_| {}));
-        let row = self.layout.initial(&seeds, 0.3);
+        let initial = Initial {
+            scale: 1.0,
+            halting_bias: 0.3,
+        };
+        let row = self.layout.initial(&seeds, initial);
         let wide = |scale: f64| row.iter().map(move |value| f64::from(*value) * scale);
         wide(1.0).chain(wide(-1.5)).collect()
     }
@@ -80,6 +86,10 @@ impl Case {
 }
 
 fn ponder_net(residual: Residual, unroll: Unroll) -> [Method; LANES] {
+    directed(residual, unroll, KlDirection::NetworkPrior)
+}
+
+fn directed(residual: Residual, unroll: Unroll, kl_direction: KlDirection) -> [Method; LANES] {
     [(0.2, 0.3), (0.7, 0.05)].map(|(lambda_p, beta)| {
         Method::PonderNet(PonderNet {
             lambda_p,
@@ -87,6 +97,7 @@ fn ponder_net(residual: Residual, unroll: Unroll) -> [Method; LANES] {
             unroll,
             epsilon: 0.2,
             residual,
+            kl_direction,
             halting_bias: 0.0,
         })
     })
@@ -104,10 +115,16 @@ fn act() -> [Method; LANES] {
 
 #[test]
 fn gradients_are_those_of_finite_differences() {
-    for step_function in [StepFunction::Rnn, StepFunction::Gru] {
+    let flags = [false, true];
+    let functions = [StepFunction::Rnn, StepFunction::Gru];
+    for (step_function, first_step_flag) in functions
+        .into_iter()
+        .flat_map(|function| flags.map(|flag| (function, flag)))
+    {
         let layout = Layout {
             step_function,
             elements: 3,
+            first_step_flag,
             hidden: 2,
         };
         for methods in [
@@ -115,6 +132,16 @@ fn gradients_are_those_of_finite_differences() {
             ponder_net(Residual::Normalise, Unroll::Fixed),
             ponder_net(Residual::Remainder, Unroll::Cumulative),
             ponder_net(Residual::Normalise, Unroll::Cumulative),
+            directed(
+                Residual::Remainder,
+                Unroll::Fixed,
+                KlDirection::PriorNetwork,
+            ),
+            directed(
+                Residual::Normalise,
+                Unroll::Fixed,
+                KlDirection::PriorNetwork,
+            ),
             act(),
             [Method::Fixed; LANES],
         ] {

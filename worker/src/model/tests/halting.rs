@@ -1,6 +1,6 @@
 //! The halting distribution and its divergence from the prior, against numbers made by hand.
 
-use pondersweep_proto::spec::Residual;
+use pondersweep_proto::spec::{KlDirection, Residual};
 
 use super::{assert_close, in_f64, in_precision, numbers, of_samples, per_step};
 use crate::model::{
@@ -24,6 +24,16 @@ fn p(lambdas: &[&[f64]], limit: StepLimit, residual: Residual) -> Vec<Vec<f64>> 
 
 /// The terms of one sample whose answers all have logit zero.
 fn terms(lambda_p: f64, lambdas: &[f64], residual: Residual) -> Terms {
+    let direction = KlDirection::NetworkPrior;
+    directed_terms(lambda_p, lambdas, residual, direction)
+}
+
+fn directed_terms(
+    lambda_p: f64,
+    lambdas: &[f64],
+    residual: Residual,
+    direction: KlDirection,
+) -> Terms {
     let halting = vec![lambdas.iter().copied().map(logit).collect::<Vec<f64>>()];
     let logits = Logits {
         answer: per_step(&[vec![0.0; lambdas.len()]], in_f64()),
@@ -31,7 +41,7 @@ fn terms(lambda_p: f64, lambdas: &[f64], residual: Residual) -> Terms {
     };
     let limit = StepLimit::fixed(lambdas.len());
     let halting = HaltingDistribution::new(logits.halting.clone(), limit, residual);
-    let objective = Objective::new(&[lambda_p], &[0.5], lambdas.len(), in_f64());
+    let objective = Objective::new(&[lambda_p], &[0.5], lambdas.len(), direction, in_f64());
     let targets = Tensor::ones([1, 1], in_f64());
     objective.terms(&logits, &halting, &targets)
 }
@@ -122,6 +132,20 @@ fn the_divergence_of_always_three_steps_is_the_known_one() {
 }
 
 #[test]
+fn the_reverse_divergence_is_of_the_prior_from_the_network() {
+    // p = (1/4, 3/4); the prior at lambda_p = 1/2 over two steps is (2/3, 1/3).
+    let terms = |direction| {
+        let terms = directed_terms(0.5, &[0.25, 0.5], Residual::Remainder, direction);
+        numbers(terms.divergence)
+    };
+    let forward = 0.25 * (0.25_f64 * 1.5).ln() + 0.75 * (0.75_f64 * 3.0).ln();
+    let backward = 2.0 / 3.0 * (8.0_f64 / 3.0).ln() + 1.0 / 3.0 * (4.0_f64 / 9.0).ln();
+    assert_close(&terms(KlDirection::NetworkPrior), &[forward], 1e-12);
+    assert_close(&terms(KlDirection::PriorNetwork), &[backward], 1e-12);
+    assert!((forward - backward).abs() > 0.01);
+}
+
+#[test]
 fn the_loss_weighs_the_divergence_by_beta() {
     let Terms {
         prediction,
@@ -135,7 +159,7 @@ fn the_loss_weighs_the_divergence_by_beta() {
     };
     let (limit, residual) = (StepLimit::fixed(2), Residual::Remainder);
     let halting = HaltingDistribution::new(logits.halting.clone(), limit, residual);
-    let objective = Objective::new(&[0.5], &[0.25], 2, in_f64());
+    let objective = Objective::new(&[0.5], &[0.25], 2, KlDirection::NetworkPrior, in_f64());
     let targets = Tensor::ones([1, 1], in_f64());
     let loss = loss::per_lane(objective.per_sample(&logits, &halting, &targets));
     let expected = std::f64::consts::LN_2 + 0.25 * numbers(divergence)[0];
@@ -148,6 +172,10 @@ fn loss_and_gradient_stay_finite_where_everything_saturates() {
         for answer_logit in [-1e4_f64, 1e4] {
             for residual in [Residual::Remainder, Residual::Normalise] {
                 for limit in [StepLimit::fixed(20), StepLimit::cumulative(20, 0.05)] {
+                    let direction = match (answer_logit > 0.0, limit.stop_rule()) {
+                        (true, None) => KlDirection::PriorNetwork,
+                        _ => KlDirection::NetworkPrior,
+                    };
                     let leaf = |number: f64| {
                         let logits = per_step(&[vec![number; 20]], in_precision(DType::F32));
                         logits.autodiff().require_grad()
@@ -158,7 +186,7 @@ fn loss_and_gradient_stay_finite_where_everything_saturates() {
                     };
                     let halting = HaltingDistribution::new(logits.halting.clone(), limit, residual);
                     let options = in_precision(DType::F32);
-                    let objective = Objective::new(&[0.9], &[1.0], 20, options.clone());
+                    let objective = Objective::new(&[0.9], &[1.0], 20, direction, options.clone());
                     let targets = Tensor::ones([1, 1], options);
                     let loss = objective.per_sample(&logits, &halting, &targets).sum();
                     let gradients = loss.backward();

@@ -60,7 +60,8 @@ impl Fixture {
                 let numbers_of = ([settings.lambda_p], [settings.beta], self.max_steps);
                 let (lambda_p, beta, max_steps) = numbers_of;
                 let options = in_precision(dtype);
-                let objective = Objective::new(&lambda_p, &beta, max_steps, options);
+                let direction = settings.kl_direction;
+                let objective = Objective::new(&lambda_p, &beta, max_steps, direction, options);
                 let terms = objective.terms(logits, &halting, targets);
                 self.check_p(of_samples(halting.p()), tolerance);
                 assert_close(&numbers(terms.prediction), &self.prediction, tolerance);

@@ -4,11 +4,12 @@
 use std::{
     num::NonZeroUsize,
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::{Arc, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
     thread,
 };
 
 use pondersweep_proto::{
+    breakdown::Breakdown,
     failure::{Cause, Failure},
     metric::Observation,
 };
@@ -29,6 +30,8 @@ const THREADS: NonZeroUsize = NonZeroUsize::MIN;
 pub(super) struct Trained {
     /// Per lane, what to report; `None` for a lane that was stopped.
     pub(super) outcomes: Vec<Option<Outcome>>,
+    /// Per lane, its last evaluation; `None` for a lane that was not trained to its end.
+    pub(super) breakdowns: Vec<Option<Breakdown>>,
     /// Compute time of a lane: the bundle's, shared equally.
     pub(super) seconds_per_lane: f64,
 }
@@ -43,14 +46,19 @@ pub(super) fn spawn(
 ) -> oneshot::Receiver<Trained> {
     let controls = lanes.iter().map(|lane| Arc::clone(&lane.control)).collect();
     let observer = Bridge {
+        breakdowns: lanes.iter().map(|_| Mutex::default()).collect(),
         controls,
         outbox,
         stop,
     };
     on_thread(move || {
-        timed(bundle.len(), || {
-            train_caught(&bundle, device, THREADS, &observer)
-        })
+        let train = || train_caught(&bundle, device, THREADS, &observer);
+        let (outcomes, seconds_per_lane) = timed(bundle.len(), train);
+        Trained {
+            outcomes,
+            breakdowns: observer.into_breakdowns(),
+            seconds_per_lane,
+        }
     })
 }
 
@@ -77,7 +85,8 @@ fn on_thread<T: Send + 'static>(
     receiver
 }
 
-fn timed(lanes: usize, train: impl FnOnce() -> Vec<Option<Outcome>>) -> Trained {
+/// What comes of it, and a lane's share of the time it took.
+fn timed<T>(lanes: usize, train: impl FnOnce() -> T) -> (T, f64) {
     #[expect(
         clippy::disallowed_methods,
         reason = "an edge: measures compute time for people"
@@ -87,10 +96,7 @@ fn timed(lanes: usize, train: impl FnOnce() -> Vec<Option<Outcome>>) -> Trained 
     let outcomes = train();
     #[expect(clippy::cast_precision_loss, reason = "a bundle has few lanes")]
     let seconds_per_lane = (now() - started).as_secs_f64() / lanes as f64;
-    Trained {
-        outcomes,
-        seconds_per_lane,
-    }
+    (outcomes, seconds_per_lane)
 }
 
 /// Trains. Training keeps its own panics to their lanes; what panics besides is the device, and
@@ -116,12 +122,20 @@ fn train_caught(
 
 /// Carries what training observes to the slot, and the slot's wishes to training.
 struct Bridge {
+    breakdowns: Vec<Mutex<Option<Breakdown>>>,
     controls: Vec<Arc<LaneControl>>,
     outbox: Outbox,
     stop: CancellationToken,
 }
 
 impl Bridge {
+    fn into_breakdowns(self) -> Vec<Option<Breakdown>> {
+        let breakdowns = self.breakdowns.into_iter();
+        // Each is a single assignment, so a poisoned one is still whole.
+        let whole = |kept: Mutex<_>| kept.into_inner().unwrap_or_else(PoisonError::into_inner);
+        breakdowns.map(whole).collect()
+    }
+
     fn decide(&self, updates_done: u64) -> Decision {
         #[expect(
             clippy::disallowed_methods,
@@ -138,6 +152,13 @@ impl Bridge {
 impl Observer for Bridge {
     fn observe(&self, lane: usize, observation: Observation) {
         self.outbox.observe(lane, observation);
+    }
+
+    fn break_down(&self, lane: usize, breakdown: Breakdown) {
+        let mut kept = self.breakdowns[lane]
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        *kept = Some(breakdown);
     }
 
     fn after_update(&self, lane: usize, updates_done: u64) -> Continue {

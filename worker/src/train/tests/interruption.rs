@@ -4,6 +4,7 @@
 use std::{collections::BTreeMap, num::NonZeroUsize, sync::Mutex};
 
 use pondersweep_proto::{
+    breakdown::Breakdown,
     metric::{Metric, Observation},
     spec::TrialSpec,
 };
@@ -29,6 +30,10 @@ struct Interrupter {
 impl Observer for Interrupter {
     fn observe(&self, lane: usize, observation: Observation) {
         self.recorder.observe(lane, observation);
+    }
+
+    fn break_down(&self, lane: usize, breakdown: Breakdown) {
+        self.recorder.break_down(lane, breakdown);
     }
 
     fn after_update(&self, lane: usize, updates_done: u64) -> Continue {

@@ -3,6 +3,8 @@
 
 use std::{path::Path, time::Duration};
 
+use pondersweep_worker::trust::Trust;
+
 use super::floor::{calls_per_second, flush_times};
 use crate::{
     cli::{
@@ -75,7 +77,7 @@ pub(super) async fn rounds(effort: &Effort, folder: &Path) -> anyhow::Result<Vec
         .tempdir_in(folder)?;
     let spec = effort.spec()?;
     let serve = Serve::start(&folder.path().join("null.db")).await?;
-    let mut sweeps = Sweeps::connect(serve.url()).await?;
+    let mut sweeps = Sweeps::connect(serve.url(), &Trust::default()).await?;
     sweeps.create((&spec).into(), true).await?;
     let mut bench = Bench {
         effort,
@@ -149,6 +151,7 @@ async fn commit_floor(folder: &Path, spec: &SweepSpec) -> anyhow::Result<CommitF
         version: env!("CARGO_PKG_VERSION").into(),
         binary_sha256: String::new(),
         slots: 1,
+        token_id: None,
     };
     let path = folder.join("floor.db");
     Ok(CommitFloor::create(&path, spec, worker, clock::now_ms()).await?)

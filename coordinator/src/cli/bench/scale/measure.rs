@@ -2,6 +2,8 @@
 
 use std::{path::Path, time::Duration};
 
+use pondersweep_worker::trust::Trust;
+
 use crate::{
     cli::{
         bench::{load::Load, serve::Serve, spread::Spread, sweep::null_sweep, usage::Usage},
@@ -104,7 +106,7 @@ pub(super) async fn measure(size: &Size, folder: &Path) -> anyhow::Result<Found>
 }
 
 async fn create(serve: &Serve, spec: &SweepSpec) -> anyhow::Result<f64> {
-    let mut sweeps = Sweeps::connect(serve.url()).await?;
+    let mut sweeps = Sweeps::connect(serve.url(), &Trust::default()).await?;
     let started = clock::now();
     sweeps.create(spec.into(), true).await?;
     Ok((clock::now() - started).as_secs_f64())

@@ -237,6 +237,9 @@ fn described(parameter: Parameter) -> String {
         Parameter::Updates => "parameter updates of a trial",
         Parameter::Elements => "length of the input vector",
         Parameter::Positions => "where the non-zero elements stand",
+        Parameter::KlDirection => "which way the divergence from the prior is taken",
+        Parameter::FirstStepFlag => "whether the input flags the first step",
+        Parameter::InitialScale => "factor on the range of the weights before training",
     };
     format!("{parameter}  ({meaning})")
 }

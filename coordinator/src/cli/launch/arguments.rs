@@ -1,0 +1,225 @@
+//! Flags that launches share: how workers are started, what lets them in, where launches are
+//! remembered, and how ssh is run.
+
+use std::{
+    fs,
+    num::{NonZeroU32, NonZeroUsize},
+    path::{Path, PathBuf},
+};
+
+use anyhow::Context as _;
+use clap::Args;
+use pondersweep_proto::id::SweepId;
+
+use crate::launch::{
+    Ledger, LedgerError,
+    plan::{Credential, Credentials, LaunchName, WorkerPlan, split},
+    ssh::Ssh,
+};
+
+/// Connections at once, unless said: a jump host lets in ten that have not yet said who they are,
+/// and drops others by chance.
+const DEFAULT_AT_ONCE: &str = "8";
+
+/// How every worker is started.
+#[derive(Clone, Debug, Args)]
+pub(super) struct WorkerArgs {
+    /// Where workers compute, as `pondersweep worker --device` has it: the machine there decides
+    /// whether it can [default: cpu]
+    #[arg(long = "device", value_delimiter = ',', value_name = "DEVICE", value_parser = device)]
+    devices: Vec<String>,
+    /// Bundles trained side by side on each device [default: one per core on cpu, else one]
+    #[arg(long, value_name = "N")]
+    slots: Option<NonZeroU32>,
+    /// Most trials of one shape trained as one program
+    #[arg(long, value_name = "N")]
+    lanes: Option<NonZeroU32>,
+    /// Work for this sweep only, named by its whole id
+    #[arg(long, value_name = "ID")]
+    sweep: Option<SweepId>,
+    /// Seconds between two checkpoints of a trial
+    #[arg(long, value_name = "SECONDS")]
+    checkpoint_every: Option<u64>,
+    /// Leave when nothing is pending and nothing is leased
+    #[arg(long)]
+    exit_when_idle: bool,
+    /// Leave in order after so many seconds
+    #[arg(long, value_name = "SECONDS")]
+    lifetime: Option<u64>,
+    /// How long leaving in order may take, in seconds
+    #[arg(long, value_name = "SECONDS")]
+    grace: Option<u64>,
+    /// Let workers send their token unencrypted, over a network that is trusted
+    #[arg(long)]
+    insecure: bool,
+}
+
+/// Device names are checked where the device is; here only that they are words.
+fn device(text: &str) -> Result<String, String> {
+    let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == ':';
+    match text.chars().all(allowed) && !text.is_empty() {
+        true => Ok(text.to_owned()),
+        false => Err("a device is a word such as cpu or cuda:0".into()),
+    }
+}
+
+impl WorkerArgs {
+    /// Workers for a coordinator.
+    pub(super) fn plan(&self, coordinator: String) -> WorkerPlan {
+        WorkerPlan {
+            coordinator,
+            devices: self.devices.clone(),
+            slots: self.slots,
+            lanes: self.lanes,
+            sweep: self.sweep.map(|sweep| sweep.to_string()),
+            checkpoint_every_seconds: self.checkpoint_every,
+            exit_when_idle: self.exit_when_idle,
+            lifetime_seconds: self.lifetime,
+            grace_seconds: self.grace,
+            insecure: self.insecure,
+        }
+    }
+}
+
+/// What lets workers in, as files.
+#[derive(Clone, Debug, Args)]
+pub(super) struct CredentialArgs {
+    /// File with the token that workers show
+    #[arg(long, env = "PONDERSWEEP_TOKEN_FILE", value_name = "PATH")]
+    token_file: Option<PathBuf>,
+    /// File with the certificates by which workers know the coordinator
+    #[arg(long, env = "PONDERSWEEP_TLS_CA", value_name = "PATH")]
+    tls_ca: Option<PathBuf>,
+    /// File with the certificate that workers show
+    #[arg(
+        long,
+        env = "PONDERSWEEP_TLS_CERT",
+        value_name = "PATH",
+        requires = "tls_key"
+    )]
+    tls_cert: Option<PathBuf>,
+    /// File with the private key of --tls-cert
+    #[arg(
+        long,
+        env = "PONDERSWEEP_TLS_KEY",
+        value_name = "PATH",
+        requires = "tls_cert"
+    )]
+    tls_key: Option<PathBuf>,
+}
+
+impl CredentialArgs {
+    /// The files that were named.
+    fn named(&self) -> impl Iterator<Item = (Credential, &Path)> {
+        let paths = [
+            &self.token_file,
+            &self.tls_ca,
+            &self.tls_cert,
+            &self.tls_key,
+        ];
+        let named = Credential::ALL.into_iter().zip(paths);
+        named.filter_map(|(credential, path)| Some((credential, path.as_deref()?)))
+    }
+
+    /// The files' contents.
+    ///
+    /// # Errors
+    /// A file cannot be read, or holds something else.
+    pub(super) fn read(&self) -> anyhow::Result<Credentials> {
+        let read = |(credential, path)| anyhow::Ok((credential, read_text(path)?));
+        let files = self.named().map(read).collect::<Result<Vec<_>, _>>()?;
+        Credentials::new(files).context("cannot use the credentials")
+    }
+
+    /// The flags of a worker on a machine that has the same files.
+    ///
+    /// # Errors
+    /// A file is not there.
+    pub(super) fn shared(&self) -> anyhow::Result<Vec<(&'static str, String)>> {
+        let flag =
+            |(credential, path): (Credential, &Path)| Ok((credential.flag(), absolute(path)?));
+        self.named().map(flag).collect()
+    }
+}
+
+/// A path that means the same in every folder and on every machine that shares it.
+///
+/// # Errors
+/// There is no such file.
+pub(super) fn absolute(path: &Path) -> anyhow::Result<String> {
+    let whole =
+        fs::canonicalize(path).with_context(|| format!("cannot find {}", path.display()))?;
+    whole
+        .into_os_string()
+        .into_string()
+        .ok()
+        .with_context(|| format!("{} is not UTF-8", path.display()))
+}
+
+/// Reads a file that people write.
+///
+/// # Errors
+/// It cannot be read as text.
+pub(super) fn read_text(path: &Path) -> anyhow::Result<String> {
+    fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))
+}
+
+/// Where launches are remembered.
+#[derive(Clone, Debug, Args)]
+pub(super) struct StateArgs {
+    /// Folder in which launches are remembered [default: pondersweep/launches in XDG_STATE_HOME]
+    #[arg(long, env = "PONDERSWEEP_LAUNCH_STATE", value_name = "PATH")]
+    state: Option<PathBuf>,
+}
+
+impl StateArgs {
+    pub(super) fn open(&self) -> Result<Ledger, LedgerError> {
+        Ledger::open(self.state.clone())
+    }
+}
+
+/// What the launch is called.
+#[derive(Clone, Debug, Args)]
+pub(super) struct NameArgs {
+    /// Name of the launch [default: a hash of how and what, so that the same command is the same
+    /// launch and starts nothing twice]
+    #[arg(long, value_name = "NAME")]
+    name: Option<LaunchName>,
+}
+
+impl NameArgs {
+    pub(super) fn of(&self, how: &[&str], worker: &WorkerPlan) -> LaunchName {
+        self.name
+            .clone()
+            .unwrap_or_else(|| LaunchName::of(how, worker))
+    }
+}
+
+/// How many hosts are asked at once.
+#[derive(Clone, Copy, Debug, Args)]
+pub(super) struct AtOnceArgs {
+    /// Most hosts that are connected to at once
+    #[arg(long, default_value = DEFAULT_AT_ONCE, value_name = "N")]
+    pub(super) at_once: NonZeroUsize,
+}
+
+/// The ssh of a launch.
+#[derive(Clone, Debug, Args)]
+pub(super) struct SshCommandArgs {
+    /// The ssh to run, with options
+    #[arg(
+        long,
+        env = "PONDERSWEEP_SSH",
+        default_value = "ssh",
+        value_name = "COMMAND"
+    )]
+    ssh_command: String,
+}
+
+impl SshCommandArgs {
+    pub(super) fn ssh(&self) -> anyhow::Result<Ssh> {
+        let words = split(&self.ssh_command).context("cannot read --ssh-command")?;
+        anyhow::ensure!(!words.is_empty(), "--ssh-command is empty");
+        Ok(Ssh::new(words))
+    }
+}

@@ -1,0 +1,269 @@
+//! `pondersweep launch ssh`: a worker on each of some hosts. Given again, it starts what is missing.
+
+mod host;
+mod tunnel;
+
+use std::{num::NonZeroUsize, path::PathBuf, process::ExitCode, sync::Arc};
+
+use clap::Args;
+use serde_json::json;
+
+use self::{
+    host::{Outcome, Start},
+    tunnel::Route,
+};
+use super::{
+    arguments::{
+        AtOnceArgs, CredentialArgs, NameArgs, SshCommandArgs, StateArgs, WorkerArgs, read_text,
+    },
+    code_of,
+    each::for_each,
+    program::Program,
+};
+use crate::{
+    cli::output::{OutputArgs, Rows},
+    clock,
+    launch::{
+        Ledger,
+        plan::{Host, HostRecord, Launch, LaunchName, Launched, WorkerPlan, parse_hosts},
+        ssh::Ssh,
+    },
+};
+
+/// Start a worker on each of some hosts, through the system's ssh
+///
+/// Given again, the same command starts workers only where none of this launch lives. Hosts need
+/// nothing but `pondersweep`, which --copy brings along.
+#[derive(Debug, Args)]
+pub(in crate::cli) struct SshArgs {
+    /// Hosts as ssh knows them: NAME, USER@NAME or NAME:SLOTS, with commas or spaces between them;
+    /// @PATH names a file of hosts
+    #[arg(required_unless_present = "hosts_file")]
+    hosts: Vec<String>,
+    /// File with more hosts; `#` begins a comment
+    #[arg(long, value_name = "PATH")]
+    hosts_file: Option<PathBuf>,
+    /// Address of the coordinator as the hosts see it; with --tunnel as it is seen from here
+    #[arg(long, env = "PONDERSWEEP_COORDINATOR", value_name = "URL")]
+    coordinator: Option<String>,
+    /// Lead a port of each host's loopback back to the coordinator, through ssh, for as long as
+    /// this machine is on [default port: the coordinator's]
+    #[arg(long, value_name = "PORT", num_args = 0..=1, require_equals = true)]
+    #[expect(
+        clippy::option_option,
+        reason = "the flag may be absent, alone, or with a port"
+    )]
+    tunnel: Option<Option<u16>>,
+    /// The program on the hosts
+    #[arg(
+        long,
+        default_value = "pondersweep",
+        value_name = "PATH",
+        conflicts_with = "copy"
+    )]
+    binary: String,
+    /// Copy this program to hosts that do not have it yet, and start that
+    #[arg(long)]
+    copy: bool,
+    /// Folder of launches on the hosts [default: pondersweep/workers in their XDG_STATE_HOME]
+    #[arg(long, value_name = "PATH")]
+    directory: Option<String>,
+    /// Say what would be started, and start nothing
+    #[arg(long)]
+    dry_run: bool,
+    #[command(flatten)]
+    worker: WorkerArgs,
+    #[command(flatten)]
+    credentials: CredentialArgs,
+    #[command(flatten)]
+    name: NameArgs,
+    #[command(flatten)]
+    state: StateArgs,
+    #[command(flatten)]
+    ssh: SshCommandArgs,
+    #[command(flatten)]
+    at_once: AtOnceArgs,
+    #[command(flatten)]
+    output: OutputArgs,
+}
+
+impl SshArgs {
+    fn hosts(&self) -> anyhow::Result<Vec<Host>> {
+        let named = self
+            .hosts
+            .iter()
+            .map(|entry| match entry.strip_prefix('@') {
+                Some(path) => read_text(path.as_ref()),
+                None => Ok(entry.clone()),
+            });
+        let mut texts = named.collect::<Result<Vec<_>, _>>()?;
+        if let Some(path) = &self.hosts_file {
+            texts.push(read_text(path)?);
+        }
+        Ok(parse_hosts(&texts.join("\n"))?)
+    }
+}
+
+pub(super) async fn run(args: SshArgs) -> anyhow::Result<ExitCode> {
+    let hosts = args.hosts()?;
+    let route = Route::of(args.coordinator.as_deref(), args.tunnel)?;
+    let worker = args.worker.plan(route.coordinator());
+    let name = args.name.of(&["ssh"], &worker);
+    let ssh = args.ssh.ssh()?;
+    if args.dry_run {
+        dry_run(&hosts, &worker, &args)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let start = Start {
+        ssh: ssh.clone(),
+        name: name.clone(),
+        worker: worker.clone(),
+        binary: args.binary.clone(),
+        directory: args.directory.clone(),
+        credentials: args.credentials.read()?,
+        program: args.copy.then(Program::read).transpose()?,
+    };
+    let ledger = args.state.open()?;
+    let _held = ledger.hold(&name)?;
+    let mut launch = recalled(&ledger, &name, &worker, &ssh, args.directory)?;
+    let before: Vec<HostRecord> = launch.hosts().to_vec();
+    let records = records(&ledger, &name, &route, hosts)?;
+    for record in &records {
+        launch.remember(record.clone());
+    }
+    // Before anything is started: what is started must not be lost.
+    ledger.remember(&launch)?;
+    let outcomes = start_all(start, records, args.at_once.at_once).await;
+    for outcome in outcomes.iter().filter(|outcome| outcome.is_nothing()) {
+        if !before
+            .iter()
+            .any(|record| record.host.name == outcome.host.name)
+        {
+            launch.forget(&outcome.host.name);
+        }
+    }
+    if launch.hosts().is_empty() {
+        ledger.forget(&name)?;
+    } else {
+        ledger.remember(&launch)?;
+    }
+    conclude(&name, &outcomes);
+    table(&name, &outcomes).print(args.output.output)?;
+    Ok(code_of(outcomes.iter().all(Outcome::is_well)))
+}
+
+/// What is known of a launch of this name, which another ssh may have made.
+fn recalled(
+    ledger: &Ledger,
+    name: &LaunchName,
+    worker: &WorkerPlan,
+    ssh: &Ssh,
+    directory: Option<String>,
+) -> anyhow::Result<Launch> {
+    let (words, worker) = (ssh.words().to_vec(), worker.clone());
+    let Some(known) = ledger.recall(name)? else {
+        let launched = Launched::Ssh {
+            ssh: words,
+            directory,
+            hosts: Vec::new(),
+        };
+        return Ok(Launch::new(name.clone(), clock::now_ms(), worker, launched));
+    };
+    let Launched::Ssh {
+        hosts,
+        directory: old,
+        ..
+    } = known.launched
+    else {
+        anyhow::bail!(
+            "the launch {name} went through Slurm\nhint: choose another --name, or stop it first"
+        );
+    };
+    anyhow::ensure!(
+        old == directory,
+        "the launch {name} has another --directory, where its workers may live\n\
+         hint: choose another --name, or stop it first"
+    );
+    let launched = Launched::Ssh {
+        ssh: words,
+        directory,
+        hosts,
+    };
+    Ok(Launch::new(
+        name.clone(),
+        known.started_at_ms,
+        worker,
+        launched,
+    ))
+}
+
+fn records(
+    ledger: &Ledger,
+    name: &LaunchName,
+    route: &Route,
+    hosts: Vec<Host>,
+) -> anyhow::Result<Vec<HostRecord>> {
+    let record = |host: Host| {
+        let tunnel = route.tunnel(ledger, name, &host)?;
+        Ok(HostRecord { host, tunnel })
+    };
+    hosts.into_iter().map(record).collect()
+}
+
+async fn start_all(start: Start, records: Vec<HostRecord>, at_once: NonZeroUsize) -> Vec<Outcome> {
+    let start = Arc::new(start);
+    for_each(records, at_once, |record| {
+        let start = start.clone();
+        async move {
+            let outcome = start.on(record).await;
+            eprintln!("{}", outcome.line());
+            outcome
+        }
+    })
+    .await
+}
+
+/// Says what to do next, and with what.
+fn conclude(name: &LaunchName, outcomes: &[Outcome]) {
+    let bad = outcomes.iter().filter(|outcome| !outcome.is_well()).count();
+    let well = outcomes.len() - bad;
+    eprintln!(
+        "launch {name}: {well} of {} hosts do as they should",
+        outcomes.len()
+    );
+    if bad > 0 {
+        eprintln!("hint: give the same command again for the others; it starts nothing twice");
+    }
+    if well > 0 {
+        eprintln!("hint: `pondersweep launch ls`, `launch logs {name}`, `launch stop {name}`");
+    }
+}
+
+fn table(name: &LaunchName, outcomes: &[Outcome]) -> Rows {
+    let rows = outcomes.iter().map(|outcome| {
+        let (process, said) = (json!(outcome.process()), json!(outcome.said()));
+        vec![
+            json!(name.as_str()),
+            json!(outcome.host.name.as_str()),
+            json!(outcome.state()),
+            process,
+            said,
+        ]
+    });
+    Rows::of(&["launch", "host", "state", "process", "said"], rows)
+}
+
+fn dry_run(hosts: &[Host], worker: &WorkerPlan, args: &SshArgs) -> anyhow::Result<()> {
+    let program = if args.copy {
+        "pondersweep (copied)"
+    } else {
+        &args.binary
+    };
+    let rows = hosts.iter().map(|host| {
+        let arguments = host::worker_on(worker, host).arguments();
+        let command = format!("{program} worker {}", arguments.join(" "));
+        vec![json!(host.name.as_str()), json!(command)]
+    });
+    Rows::of(&["host", "command"], rows).print(args.output.output)?;
+    Ok(())
+}

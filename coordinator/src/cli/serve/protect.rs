@@ -1,0 +1,104 @@
+//! The arguments of `serve` that protect its port: keys, and what one peer may take.
+
+use std::{fs, path::PathBuf};
+
+use anyhow::Context as _;
+use clap::Args;
+
+use crate::{
+    cli::tls::{SERVER, SERVER_KEY},
+    protection::{DEFAULT_CALLS_PER_SECOND, DEFAULT_PEER_CONNECTIONS, PeerLimits, ServerTls},
+};
+
+/// The keys for encrypted calls.
+#[derive(Clone, Debug, Args)]
+pub(super) struct KeyArgs {
+    /// Encrypt, with the server.pem and server-key.pem of this folder (`pondersweep tls init`)
+    #[arg(long, env = "PONDERSWEEP_TLS", value_name = "DIR")]
+    tls: Option<PathBuf>,
+    /// Encrypt, with this certificate (PEM)
+    #[arg(
+        long,
+        env = "PONDERSWEEP_TLS_SERVER_CERT",
+        value_name = "PATH",
+        requires = "tls_key",
+        conflicts_with = "tls"
+    )]
+    tls_cert: Option<PathBuf>,
+    /// Private key of --tls-cert (PEM)
+    #[arg(
+        long,
+        env = "PONDERSWEEP_TLS_SERVER_KEY",
+        value_name = "PATH",
+        requires = "tls_cert"
+    )]
+    tls_key: Option<PathBuf>,
+    /// Let only those connect who show a certificate of this authority (PEM), beside their token
+    #[arg(long, env = "PONDERSWEEP_TLS_CLIENT_CA", value_name = "PATH")]
+    tls_client_ca: Option<PathBuf>,
+}
+
+impl KeyArgs {
+    /// Reads the keys, if any are named.
+    ///
+    /// # Errors
+    /// A file cannot be read, or an authority is named without keys.
+    pub(super) fn load(&self) -> anyhow::Result<Option<ServerTls>> {
+        let in_folder = self
+            .tls
+            .as_ref()
+            .map(|folder| (folder.join(SERVER), folder.join(SERVER_KEY)));
+        let named = self.tls_cert.clone().zip(self.tls_key.clone());
+        let Some((certificate, key)) = in_folder.or(named) else {
+            anyhow::ensure!(
+                self.tls_client_ca.is_none(),
+                "certificates of clients are asked for, but calls are not encrypted\nhint: name the server's keys with --tls DIR, too"
+            );
+            return Ok(None);
+        };
+        Ok(Some(ServerTls {
+            certificate: read(&certificate)?,
+            key: read(&key)?,
+            client_authority: self.tls_client_ca.as_ref().map(read).transpose()?,
+        }))
+    }
+}
+
+fn read(path: &PathBuf) -> anyhow::Result<String> {
+    fs::read_to_string(path).with_context(|| {
+        format!(
+            "cannot read {}\nhint: `pondersweep tls init` makes keys",
+            path.display()
+        )
+    })
+}
+
+/// What one peer may take.
+#[derive(Clone, Copy, Debug, Args)]
+pub(super) struct LimitArgs {
+    /// Connections from one address at a time; further ones are refused
+    #[arg(
+        long,
+        env = "PONDERSWEEP_MAX_CONNECTIONS",
+        default_value_t = DEFAULT_PEER_CONNECTIONS,
+        value_name = "N"
+    )]
+    max_connections: usize,
+    /// Calls a second on one connection; further ones are refused for the moment. 0 for no limit
+    #[arg(
+        long,
+        env = "PONDERSWEEP_MAX_CALL_RATE",
+        default_value_t = DEFAULT_CALLS_PER_SECOND,
+        value_name = "N"
+    )]
+    max_call_rate: u32,
+}
+
+impl LimitArgs {
+    pub(super) const fn limits(self) -> PeerLimits {
+        PeerLimits {
+            connections: self.max_connections,
+            calls_per_second: self.max_call_rate,
+        }
+    }
+}

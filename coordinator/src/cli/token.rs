@@ -1,0 +1,179 @@
+//! `pondersweep token`: who may call a coordinator. Whoever may write the database file may do this,
+//! whether a coordinator serves it or not.
+
+use std::{
+    fs::OpenOptions,
+    io::Write as _,
+    os::unix::fs::OpenOptionsExt as _,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
+
+use anyhow::Context as _;
+use clap::{Args, Subcommand};
+use serde_json::{Value, json};
+
+use super::{
+    connect::DatabaseArgs,
+    output::{OutputArgs, Rows, iso_time, print_text},
+};
+use crate::{
+    clock,
+    store::{Reader, TokenAdministration},
+    trust::{Period, Refusal, Role, SECRET_BYTES, Secret, TokenRecord},
+};
+
+/// Say who may call the coordinator of a database
+#[derive(Debug, Subcommand)]
+pub(super) enum TokenCommand {
+    New(NewArgs),
+    Ls(LsArgs),
+    Revoke(RevokeArgs),
+}
+
+/// Make a token and show it, once
+#[derive(Debug, Args)]
+pub(super) struct NewArgs {
+    /// What its holder may do: viewer (look), submitter (look, submit, steer) or worker (train)
+    #[arg(long)]
+    role: Role,
+    /// How long it is valid: a number and a unit (s, m, h, d, w), or never
+    #[arg(long, default_value = "30d", value_name = "PERIOD")]
+    expires: Period,
+    /// For people: who or what has it
+    #[arg(long, default_value = "", hide_default_value = true)]
+    name: String,
+    /// Write it to a new file that only its owner may read, instead of standard output
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+    #[command(flatten)]
+    database: DatabaseArgs,
+}
+
+/// List the tokens; the secrets are not stored
+#[derive(Debug, Args)]
+pub(super) struct LsArgs {
+    #[command(flatten)]
+    database: DatabaseArgs,
+    #[command(flatten)]
+    output: OutputArgs,
+}
+
+/// Take a token back: a running coordinator refuses it within a second
+#[derive(Debug, Args)]
+pub(super) struct RevokeArgs {
+    /// The token's id, or the first digits of it
+    id: String,
+    #[command(flatten)]
+    database: DatabaseArgs,
+}
+
+pub(super) async fn run(command: TokenCommand) -> anyhow::Result<ExitCode> {
+    match command {
+        TokenCommand::New(args) => new(args).await?,
+        TokenCommand::Ls(args) => ls(args).await?,
+        TokenCommand::Revoke(args) => revoke(args).await?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// A secret nobody had before.
+///
+/// # Errors
+/// The system gives no random numbers.
+pub(super) fn draw_secret() -> anyhow::Result<Secret> {
+    let mut bytes = [0; SECRET_BYTES];
+    getrandom::fill(&mut bytes).context("the system gives no random numbers")?;
+    Ok(Secret::from_random(bytes))
+}
+
+async fn new(args: NewArgs) -> anyhow::Result<()> {
+    let secret = draw_secret()?;
+    let now_ms = clock::now_ms();
+    let token = TokenRecord {
+        hash: secret.hash(),
+        role: args.role,
+        name: args.name,
+        created_at_ms: now_ms,
+        expires_at_ms: args.expires.end(now_ms),
+        revoked_at_ms: None,
+    };
+    let mut tokens = TokenAdministration::open(&args.database.db).await?;
+    // The file first: a token that nobody could read would be of no use.
+    if let Some(path) = &args.out {
+        write_secret(path, &secret)?;
+    }
+    tokens.add(&token).await?;
+    let role = token.role;
+    match &args.out {
+        Some(path) => eprintln!("token {} ({role}) is in {}", token.id(), path.display()),
+        None => {
+            eprintln!("token {} ({role}), shown this once:", token.id());
+            print_text(&secret.reveal())?;
+        }
+    }
+    Ok(())
+}
+
+/// Writes a secret where nothing was, for its owner alone.
+fn write_secret(path: &Path, secret: &Secret) -> anyhow::Result<()> {
+    let file = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path);
+    let written = file.and_then(|mut file| writeln!(file, "{}", secret.reveal()));
+    written.with_context(|| {
+        format!(
+            "cannot write {}\nhint: --out names a file that is not there yet",
+            path.display()
+        )
+    })
+}
+
+async fn ls(args: LsArgs) -> anyhow::Result<()> {
+    let tokens = Reader::open(&args.database.db).await?.tokens().await?;
+    let now_ms = clock::now_ms();
+    let columns = [
+        "token_id",
+        "role",
+        "name",
+        "state",
+        "created_at",
+        "expires_at",
+        "revoked_at",
+    ];
+    let rows = tokens.iter().map(|token| cells(token, now_ms));
+    Rows::of(&columns, rows).print(args.output.output)?;
+    Ok(())
+}
+
+fn cells(token: &TokenRecord, now_ms: i64) -> Vec<Value> {
+    let state = match token.check(now_ms) {
+        Ok(()) => "valid",
+        Err(Refusal::Revoked(_)) => "revoked",
+        Err(_) => "expired",
+    };
+    let time = |at_ms: Option<i64>| at_ms.map_or(Value::Null, iso_time);
+    vec![
+        json!(token.id().as_str()),
+        json!(token.role.name()),
+        json!(token.name),
+        json!(state),
+        iso_time(token.created_at_ms),
+        time(token.expires_at_ms),
+        time(token.revoked_at_ms),
+    ]
+}
+
+async fn revoke(args: RevokeArgs) -> anyhow::Result<()> {
+    let mut tokens = TokenAdministration::open(&args.database.db).await?;
+    let token = tokens.revoke(&args.id, clock::now_ms()).await?;
+    eprintln!(
+        "revoked token {} ({}) {}",
+        token.id(),
+        token.role,
+        token.name
+    );
+    Ok(())
+}

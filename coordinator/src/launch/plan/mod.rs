@@ -1,0 +1,30 @@
+//! PURE: what is launched, decided before anything is run. Hosts are read, shell scripts and
+//! manifests are written, and what hosts and batch systems say is understood; nothing here talks to
+//! them.
+
+mod answer;
+mod batch;
+mod credentials;
+mod host;
+pub mod kubernetes;
+mod name;
+mod queue;
+mod record;
+mod remote;
+mod shell;
+mod time_limit;
+mod worker;
+mod yaml;
+
+pub use answer::{Answer, Said};
+pub use batch::{Batch, BatchError};
+pub use credentials::{Credential, Credentials, CredentialsError};
+pub use host::{Host, HostError, HostName, parse_hosts};
+pub use name::{LaunchName, NameError};
+pub use queue::{QUEUE_COLUMNS, Task, TaskState, parse_queue};
+pub use record::{HostRecord, JobRecord, Launch, Launched, Tunnel};
+pub use remote::{Remote, Stop};
+pub use shell::{SplitError, quote, split};
+pub use time_limit::{TimeLimit, TimeLimitError};
+pub use worker::WorkerPlan;
+pub use yaml::to_yaml;

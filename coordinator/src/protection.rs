@@ -1,0 +1,58 @@
+//! How a coordinator's port is protected: plain data that `serve` and `run` fill in and `grpc/` acts
+//! on. It decides nothing.
+
+use crate::trust::Secret;
+
+/// What stands between the port and the services.
+#[derive(Clone, Debug, Default)]
+pub struct Protection {
+    /// Ask for a token even if none was ever made. Once one was made, one is always asked for.
+    pub needs_tokens: bool,
+    /// Whoever has this secret may do everything: for the processes that this one starts.
+    pub own: Option<Secret>,
+    /// Encrypt, with these keys.
+    pub tls: Option<ServerTls>,
+    /// What one peer may take.
+    pub limits: PeerLimits,
+}
+
+/// A server's keys, as PEM.
+#[derive(Clone)]
+pub struct ServerTls {
+    /// The certificate, and those between it and the authority.
+    pub certificate: String,
+    /// Its private key.
+    pub key: String,
+    /// Ask callers for a certificate of this authority, beside their token.
+    pub client_authority: Option<String>,
+}
+
+/// Never shows the key.
+impl std::fmt::Debug for ServerTls {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("ServerTls(..)")
+    }
+}
+
+/// What one peer may take. Sizes of messages have limits of their own (`proto/src/limit.rs`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PeerLimits {
+    /// Connections from one address at a time; every device of a worker has up to two.
+    pub connections: usize,
+    /// Calls a second on one connection, twice as many at once; 0 for as many as it likes.
+    pub calls_per_second: u32,
+}
+
+/// Connections of one address: a thousand workers behind one forwarded port.
+pub const DEFAULT_PEER_CONNECTIONS: usize = 2_048;
+/// Calls a second on one connection: a worker makes a few, and a stress test some hundreds.
+pub const DEFAULT_CALLS_PER_SECOND: u32 = 2_000;
+
+impl Default for PeerLimits {
+    fn default() -> Self {
+        Self {
+            connections: DEFAULT_PEER_CONNECTIONS,
+            calls_per_second: DEFAULT_CALLS_PER_SECOND,
+        }
+    }
+}

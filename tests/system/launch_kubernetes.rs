@@ -1,0 +1,112 @@
+//! Manifests for Kubernetes, held to the schemas that Kubernetes publishes. No cluster is asked.
+
+use std::process::Command;
+
+use crate::harness::{Sandbox, program, skip};
+
+/// The oldest and the newest version whose schemas the validator of `.ci/run` has.
+const VERSIONS: [&str; 2] = ["1.33.0", "1.37.0"];
+
+/// What the validator says of a file, and whether it is content.
+fn validate(sandbox: &Sandbox, validator: &str, version: &str, file: &str) -> (bool, String) {
+    let output = Command::new(validator)
+        .args(["--kubernetes-version", version, "--strict"])
+        .arg(sandbox.path(file))
+        .output()
+        .expect("the validator starts");
+    let said = [output.stdout, output.stderr].concat();
+    (
+        output.status.success(),
+        String::from_utf8_lossy(&said).into_owned(),
+    )
+}
+
+#[test]
+fn manifests_fit_the_schemas_that_kubernetes_publishes() {
+    let Some(validator) = program("kubernetes-validate") else {
+        skip(
+            "kubernetes-validate",
+            "it is not on the path (PyPI: kubernetes-validate)",
+        );
+        return;
+    };
+    let validator = validator.display().to_string();
+    let sandbox = Sandbox::new();
+    sandbox.write("token", "hush\n");
+    let forms: [&[&str]; 3] = [
+        &[
+            "--coordinator",
+            "https://head:7878",
+            "--token-file",
+            "token",
+            "--gpus",
+            "2",
+            "--memory",
+            "16Gi",
+        ],
+        &[
+            "--coordinator",
+            "http://head:7878",
+            "--secret",
+            "mine",
+            "--namespace",
+            "lab",
+        ],
+        &[
+            "--name", "demo", "--cpu", "500m", "--device", "cpu", "--grace", "60",
+        ],
+    ];
+    let common = [
+        "launch",
+        "k8s",
+        "--workers",
+        "4",
+        "--image",
+        "registry.example/pondersweep:1",
+    ];
+    for form in forms {
+        let printed = sandbox.run(&[&common, form].concat());
+        assert_eq!(printed.code, 0, "{}", printed.stderr);
+        sandbox.write("manifest.yaml", &printed.stdout);
+        for version in VERSIONS {
+            let (valid, said) = validate(&sandbox, &validator, version, "manifest.yaml");
+            assert!(valid, "{version}: {said}\n{}", printed.stdout);
+            assert!(said.contains("job/"), "it read the job: {said}");
+        }
+        // The validator would see it if a field had a name that is none.
+        sandbox.write(
+            "wrong.yaml",
+            printed
+                .stdout
+                .replace("podFailurePolicy", "podFailurePolice"),
+        );
+        assert!(!validate(&sandbox, &validator, VERSIONS[0], "wrong.yaml").0);
+    }
+}
+
+#[test]
+fn a_manifest_with_a_secret_says_so_and_nonsense_is_refused() {
+    let sandbox = Sandbox::new();
+    sandbox.write("token", "hush\n");
+    let common = ["launch", "k8s", "--workers", "2", "--image", "i"];
+    let elsewhere = ["--coordinator", "https://head:7878"];
+    let printed = sandbox.run(&[&common[..], &elsewhere, &["--token-file", "token"]].concat());
+    assert!(printed.stdout.contains("token: hush"), "{}", printed.stdout);
+    assert!(
+        printed.stderr.contains("keep it like them"),
+        "{}",
+        printed.stderr
+    );
+    for nonsense in [
+        ["--memory", "lots"],
+        ["--cpu", "-1"],
+        ["--name", "UPPER"],
+        ["--token-file", "absent"],
+        // The coordinator that the manifest makes knows no token.
+        ["--token-file", "token"],
+    ] {
+        let refused = sandbox.run(&[&common[..], &nonsense].concat());
+        assert_ne!(refused.code, 0, "{nonsense:?}");
+        assert_eq!(refused.stdout, "", "{nonsense:?}");
+    }
+}

@@ -1,0 +1,245 @@
+//! Workers launched through a real sshd: started once, told when they cannot be, stopped in order.
+
+use std::{fs, os::unix::fs::PermissionsExt as _};
+
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+
+use crate::{
+    checkpoints::{assert_as_undisturbed, scene},
+    harness::{Finished, Sandbox, Serve, Sshd, free_port, wait_until},
+};
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_pondersweep-under-test");
+const LEASED: &str = "select count(*) from trial where state = 'leased'";
+const SUCCEEDED: &str = "select count(*) from trial where state = 'succeeded'";
+
+/// A `pondersweep launch` that keeps to the sandbox on both sides.
+fn launch(sandbox: &Sandbox, sshd: &Sshd, arguments: &[&str]) -> Finished {
+    let mut command = sandbox.command(&["launch"]);
+    command.args(arguments);
+    command.env("PONDERSWEEP_SSH", sshd.command());
+    command.env("PONDERSWEEP_LAUNCH_STATE", sandbox.path("launches"));
+    command.env("PONDERSWEEP_OUTPUT", "json");
+    Finished::from(command.output().expect("the program starts"))
+}
+
+/// Launches workers of one slot on hosts of the sshd.
+fn launch_on(sandbox: &Sandbox, sshd: &Sshd, hosts: &[&str], url: &str, more: &[&str]) -> Finished {
+    let there = sandbox.path("there").display().to_string();
+    let fixed = ["--directory", &there, "--coordinator", url, "--slots", "1"];
+    launch(sandbox, sshd, &[&["ssh"], hosts, &fixed[..], more].concat())
+}
+
+fn rows(finished: &Finished) -> Vec<Value> {
+    let rows: Value =
+        serde_json::from_str(&finished.stdout).unwrap_or_else(|_| panic!("{finished:?}"));
+    rows.as_array().expect("rows").clone()
+}
+
+/// One column of the rows.
+fn column(finished: &Finished, name: &str) -> Vec<String> {
+    let text = |row: &Value| {
+        row[name]
+            .as_str()
+            .map_or_else(|| row[name].to_string(), str::to_owned)
+    };
+    rows(finished).iter().map(text).collect()
+}
+
+#[test]
+fn workers_are_started_once_leave_in_order_and_change_no_result() {
+    let (sandbox, serve) = scene();
+    let Some(sshd) = Sshd::start(&sandbox) else {
+        return;
+    };
+    let on = |hosts: &[&str]| launch_on(&sandbox, &sshd, hosts, &serve.url, &["--binary", PROGRAM]);
+
+    let started = on(&["alpha,gone", "beta:1"]);
+    assert_eq!(started.code, 1, "{started:?}");
+    assert_eq!(
+        column(&started, "state"),
+        ["started", "unreachable", "started"],
+        "{started:?}"
+    );
+    assert!(started.stderr.contains("Connection refused"), "{started:?}");
+    let again = on(&["alpha,beta:1"]);
+    assert_eq!(again.code, 0, "{again:?}");
+    let processes = column(&again, "process");
+    assert_eq!(column(&again, "state"), ["running already"; 2]);
+    wait_until("both train", || sandbox.count(LEASED) == 2);
+    let listed = launch(&sandbox, &sshd, &["ls"]);
+    assert_eq!(
+        column(&listed, "place"),
+        ["alpha", "beta"],
+        "gone is forgotten: {listed:?}"
+    );
+    assert_eq!(column(&listed, "state"), ["running"; 2]);
+
+    // One dies the hard way and is started anew; the other stays.
+    let victim = Pid::from_raw(processes[0].parse().unwrap()).unwrap();
+    kill_process(victim, Signal::KILL).expect("it runs");
+    let replaced = on(&["alpha,beta:1"]);
+    assert_eq!(
+        column(&replaced, "state"),
+        ["started", "running already"],
+        "{replaced:?}"
+    );
+    assert_eq!(column(&replaced, "process")[1], processes[1]);
+    wait_until("both train", || sandbox.count(LEASED) == 2);
+
+    let stopped = launch(&sandbox, &sshd, &["stop"]);
+    assert_eq!(stopped.code, 0, "{stopped:?}");
+    assert_eq!(column(&stopped, "state"), ["ended"; 2], "{stopped:?}");
+    assert_eq!(sandbox.count(LEASED), 0, "they handed back what they had");
+    let logs = launch(&sandbox, &sshd, &["logs"]);
+    assert_eq!(logs.code, 0, "{logs:?}");
+    assert!(
+        logs.stdout.contains("== alpha") && logs.stdout.contains("drained"),
+        "{logs:?}"
+    );
+
+    assert_eq!(on(&["alpha", "beta:1"]).code, 0);
+    wait_until("the sweep has finished", || sandbox.count(SUCCEEDED) == 2);
+    assert_eq!(launch(&sandbox, &sshd, &["stop", "--forget"]).code, 0);
+    assert_eq!(rows(&launch(&sandbox, &sshd, &["ls"])), Vec::<Value>::new());
+    assert_as_undisturbed(&sandbox);
+}
+
+#[test]
+fn a_host_without_the_program_gets_a_copy_and_a_worker_reaches_back_through_a_tunnel() {
+    let (sandbox, serve) = scene();
+    let Some(sshd) = Sshd::start(&sandbox) else {
+        return;
+    };
+    let tunnel = format!("--tunnel={}", free_port());
+    let on = |more: &[&str]| {
+        launch_on(
+            &sandbox,
+            &sshd,
+            &["alpha"],
+            &serve.url,
+            &[&[tunnel.as_str()], more].concat(),
+        )
+    };
+
+    let missing = on(&["--binary", "no-such-program"]);
+    assert_eq!(
+        (missing.code, column(&missing, "state")),
+        (1, vec!["refused".into()]),
+        "{missing:?}"
+    );
+    assert!(missing.stderr.contains("hint: --copy"), "{missing:?}");
+    let copied = on(&["--copy"]);
+    assert_eq!(
+        (copied.code, column(&copied, "state")),
+        (0, vec!["started".into()]),
+        "{copied:?}"
+    );
+    assert!(copied.stderr.contains("alpha: copying"), "{copied:?}");
+    wait_until("the sweep has finished", || sandbox.count(SUCCEEDED) == 2);
+
+    assert_eq!(launch(&sandbox, &sshd, &["stop"]).code, 0);
+    let again = on(&["--copy"]);
+    assert!(!again.stderr.contains("copying"), "it is there: {again:?}");
+    assert_eq!(launch(&sandbox, &sshd, &["stop"]).code, 0);
+    let port = tunnel.trim_start_matches("--tunnel=").parse().unwrap();
+    let open = || std::net::TcpStream::connect(("127.0.0.1", port)).is_ok();
+    wait_until("the tunnel is closed", || !open());
+    assert_as_undisturbed(&sandbox);
+}
+
+/// Stands in for the program on a host: says its version, then what it was started with.
+fn write_stand_in(sandbox: &Sandbox, version: &str) -> String {
+    let seen = sandbox.path("seen").display().to_string();
+    let script = format!(
+        "#!/bin/sh\n[ \"$1\" = --version ] && {{ echo pondersweep {version}; exit; }}\n\
+         {{ echo \"$@\"; ps -eo args; }} >{seen}\necho registered\nexec sleep 600\n"
+    );
+    let path = sandbox.path("stand-in");
+    fs::write(&path, script).unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+    path.display().to_string()
+}
+
+#[test]
+fn a_token_is_no_argument_of_any_process_and_is_gone_when_its_worker_is() {
+    let sandbox = Sandbox::new();
+    let Some(sshd) = Sshd::start(&sandbox) else {
+        return;
+    };
+    let program = write_stand_in(&sandbox, env!("CARGO_PKG_VERSION"));
+    sandbox.write("token", "a-secret-of-this-test\n");
+    let more = [
+        "--binary",
+        &program,
+        "--token-file",
+        "token",
+        "--name",
+        "secret",
+    ];
+    let started = launch_on(&sandbox, &sshd, &["beta"], "http://127.0.0.1:1", &more);
+    assert_eq!(started.code, 0, "{started:?}");
+
+    let there = sandbox.path("there/secret/beta/access/token");
+    assert_eq!(
+        fs::read_to_string(&there).unwrap(),
+        "a-secret-of-this-test\n"
+    );
+    assert_eq!(
+        fs::metadata(&there).unwrap().permissions().mode() & 0o777,
+        0o600
+    );
+    let seen = fs::read_to_string(sandbox.path("seen")).unwrap();
+    let argument = format!("--token-file {}", there.display());
+    assert!(seen.contains(&argument) && seen.contains("sshd"), "{seen}");
+    assert!(!seen.contains("a-secret"), "{seen}");
+    let launches = fs::read_to_string(sandbox.path("launches/secret.json")).unwrap();
+    assert!(!launches.contains("a-secret"), "{launches}");
+
+    assert_eq!(launch(&sandbox, &sshd, &["stop", "secret"]).code, 0);
+    assert!(!there.exists());
+}
+
+#[test]
+fn a_host_with_another_version_is_refused_with_both_versions() {
+    let sandbox = Sandbox::new();
+    let Some(sshd) = Sshd::start(&sandbox) else {
+        return;
+    };
+    let program = write_stand_in(&sandbox, "9.8.7");
+    let refused = launch_on(
+        &sandbox,
+        &sshd,
+        &["alpha"],
+        "http://127.0.0.1:1",
+        &["--binary", &program],
+    );
+    assert_eq!(refused.code, 1);
+    let told = format!(
+        "pondersweep 9.8.7 there, pondersweep {} here",
+        env!("CARGO_PKG_VERSION")
+    );
+    assert!(refused.stderr.contains(&told), "{refused:?}");
+    assert!(!sandbox.has("seen"), "nothing was started");
+}
+
+#[test]
+fn what_a_worker_says_before_it_ends_is_told() {
+    let sandbox = Sandbox::new();
+    let Some(sshd) = Sshd::start(&sandbox) else {
+        return;
+    };
+    let serve = Serve::start(&sandbox);
+    let more = ["--binary", PROGRAM, "--device", "cuda:7"];
+    let ended = launch_on(&sandbox, &sshd, &["alpha"], &serve.url, &more);
+    assert_eq!(
+        (ended.code, column(&ended, "state")),
+        (1, vec!["ended at once".into()]),
+        "{ended:?}"
+    );
+    assert!(
+        ended.stderr.contains("cuda:7 is not in this build"),
+        "{ended:?}"
+    );
+}

@@ -1,0 +1,527 @@
+//! Who may do what, over real sockets: every role and every call, credentials that are none, workers
+//! that belong to a token, and limits of a peer.
+
+use std::{fs, time::Duration};
+
+use pondersweep::trust::{Access, Role, Secret, TABLE};
+use pondersweep_proto::wire::{self, save_checkpoint_request::Part};
+use rustix::process::Signal;
+use tonic::{
+    Code, Request, Status,
+    client::Grpc,
+    metadata::MetadataValue,
+    transport::{Channel, Endpoint},
+};
+use tonic_prost::ProstCodec;
+
+use crate::harness::{Sandbox, Serve, TINY, wait_until};
+
+/// How long a call may take; a coordinator that is stuck must not keep a test for ever.
+const CALL_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// A new token of a role, as its holder has it.
+fn token(sandbox: &Sandbox, role: &str, more: &[&str]) -> String {
+    let made = sandbox.run(&[&["token", "new", "--role", role], more].concat());
+    assert_eq!(made.code, 0, "{}", made.stderr);
+    made.stdout.trim().to_owned()
+}
+
+/// The public name of a token.
+fn id(token: &str) -> String {
+    Secret::parse(token)
+        .expect("a token")
+        .hash()
+        .id()
+        .to_string()
+}
+
+fn revoke(sandbox: &Sandbox, token: &str) {
+    let revoked = sandbox.run(&["token", "revoke", &id(token)]);
+    assert_eq!(revoked.code, 0, "{}", revoked.stderr);
+}
+
+async fn connect(url: &str) -> Channel {
+    let endpoint = Endpoint::from_shared(url.to_owned()).expect("a URL");
+    let channel = endpoint.timeout(CALL_TIMEOUT).connect().await;
+    channel.expect("a coordinator")
+}
+
+/// A message with a credential.
+fn with<T>(token: Option<&str>, message: T) -> Request<T> {
+    let mut request = Request::new(message);
+    if let Some(token) = token {
+        let mut value: MetadataValue<_> = format!("Bearer {token}").parse().expect("ASCII");
+        value.set_sensitive(true);
+        request.metadata_mut().insert("authorization", value);
+    }
+    request
+}
+
+/// Makes any call by its path, with a message whose first field is "last", and reads the beginning of
+/// the answer: enough for a call to do what it does, and to say why it does not.
+async fn call(channel: &Channel, path: &'static str, token: Option<&str>) -> Result<(), Status> {
+    let mut grpc = Grpc::new(channel.clone());
+    grpc.ready().await.expect("connected");
+    let codec = ProstCodec::<wire::GetSweepRequest, ()>::default();
+    let message = wire::GetSweepRequest {
+        sweep: "last".into(),
+    };
+    let path = path.parse().expect("a path");
+    let answer = grpc.server_streaming(with(token, message), path, codec);
+    answer.await?.into_inner().message().await.map(drop)
+}
+
+/// A coordinator that asks for tokens, with the tiny sweep.
+struct Scene {
+    sandbox: Sandbox,
+    serve: Serve,
+    submitter: String,
+}
+
+impl Scene {
+    fn new(more: &[&str]) -> Self {
+        let sandbox = Sandbox::new();
+        sandbox.write("tiny.toml", TINY);
+        let submitter = token(&sandbox, "submitter", &[]);
+        let serve = Serve::start_with(&sandbox, "127.0.0.1:0", more);
+        let scene = Self {
+            sandbox,
+            serve,
+            submitter,
+        };
+        scene.sandbox.write("submitter.token", &scene.submitter);
+        let submitted = scene.run(&["submit", "tiny.toml", "--token-file", "submitter.token"]);
+        assert_eq!(submitted.code, 0, "{}", submitted.stderr);
+        scene
+    }
+
+    /// Runs the program with this coordinator.
+    fn run(&self, arguments: &[&str]) -> crate::harness::Finished {
+        self.sandbox
+            .run(&[arguments, &["--coordinator", &self.serve.url]].concat())
+    }
+
+    fn changes(&self) -> u64 {
+        self.sandbox
+            .count("select count(*) from event where kind not like 'token%'")
+    }
+}
+
+#[tokio::test]
+async fn every_role_may_make_exactly_its_calls() {
+    let scene = Scene::new(&[]);
+    let sandbox = &scene.sandbox;
+    let (expired, revoked) = (
+        token(sandbox, "submitter", &["--expires", "1s"]),
+        token(sandbox, "submitter", &[]),
+    );
+    revoke(sandbox, &revoked);
+    wait_until("the token expires", || {
+        let listed = sandbox.run(&["token", "ls", "--output", "csv"]).stdout;
+        listed
+            .lines()
+            .any(|line| line.starts_with(&id(&expired)) && line.contains(",expired,"))
+    });
+    let forged = Secret::from_random([7; 32]).reveal();
+    let role = |role: Role| (Some(role), Some(token(sandbox, role.name(), &[])));
+    // Those that change nothing come first, and the submitter, who may, last.
+    let credentials = [
+        (None, None),
+        (None, Some(expired)),
+        (None, Some(revoked)),
+        (None, Some(forged)),
+        (None, Some("pondersweep".into())),
+        (None, Some(String::new())),
+        role(Role::Viewer),
+        role(Role::Worker),
+        role(Role::Submitter),
+    ];
+    let channel = connect(&scene.serve.url).await;
+    let before = scene.changes();
+    for (role, token) in &credentials {
+        if *role == Some(Role::Submitter) {
+            assert_eq!(scene.changes(), before, "somebody changed something");
+        }
+        for (path, access) in TABLE {
+            let answer = call(&channel, path, token.as_deref()).await;
+            let code = answer.as_ref().map_or_else(Status::code, |()| Code::Ok);
+            let refused = match (access, role) {
+                (Access::Anyone, _) => None,
+                (_, None) => Some(Code::Unauthenticated),
+                (access, Some(role)) if access.allows(*role) => None,
+                _ => Some(Code::PermissionDenied),
+            };
+            match refused {
+                Some(refused) => {
+                    assert_eq!(code, refused, "{role:?} {token:?} {path}");
+                    let text = answer.unwrap_err().message().to_owned();
+                    assert!(text.contains("\nhint: "), "{text}");
+                }
+                None => assert!(
+                    !matches!(code, Code::Unauthenticated | Code::PermissionDenied),
+                    "{role:?} {path}: {answer:?}"
+                ),
+            }
+        }
+    }
+    // The submitter's calls were answered, the cancellation among them.
+    assert!(scene.changes() > before);
+    let unknown = call(&channel, "/pondersweep.v1.Sweeps/DropEverything", None).await;
+    assert_eq!(unknown.unwrap_err().code(), Code::Unimplemented);
+}
+
+#[tokio::test]
+async fn nobody_speaks_for_a_worker_of_another_token() {
+    let scene = Scene::new(&[]);
+    let (owner, other) = (
+        token(&scene.sandbox, "worker", &[]),
+        token(&scene.sandbox, "worker", &[]),
+    );
+    let mut leases = wire::leases_client::LeasesClient::new(connect(&scene.serve.url).await);
+    let worker_id = || "w".to_owned();
+    let register = || wire::RegisterRequest {
+        worker: Some(wire::WorkerInfo {
+            worker_id: worker_id(),
+            slots: 1,
+            ..wire::WorkerInfo::default()
+        }),
+    };
+    let acquire = || wire::AcquireRequest {
+        worker_id: worker_id(),
+        request_id: "1".into(),
+        max_lanes: 1,
+        ..wire::AcquireRequest::default()
+    };
+    leases
+        .register(with(Some(&owner), register()))
+        .await
+        .unwrap();
+    let granted = leases
+        .acquire(with(Some(&owner), acquire()))
+        .await
+        .unwrap()
+        .into_inner();
+    let token = granted.leases[0].token;
+    let report = wire::ReportRequest {
+        worker_id: worker_id(),
+        token,
+        observations: Vec::new(),
+    };
+    let finish = wire::FinishRequest {
+        worker_id: worker_id(),
+        token,
+        outcome: wire::Outcome::Succeeded.into(),
+        ..wire::FinishRequest::default()
+    };
+    let renew = wire::RenewRequest {
+        worker_id: worker_id(),
+        leases: vec![wire::LeaseProgress {
+            token,
+            updates_done: 1,
+        }],
+    };
+    let header = wire::CheckpointHeader {
+        worker_id: worker_id(),
+        token,
+        updates_done: 1,
+        bytes: 1,
+    };
+    let parts = [Part::Header(header), Part::Piece(vec![1])];
+    let save = parts.map(|part| wire::SaveCheckpointRequest { part: Some(part) });
+    let load = wire::LoadCheckpointRequest {
+        worker_id: worker_id(),
+        token,
+    };
+    let start = wire::StartFromCheckpointRequest {
+        worker_id: worker_id(),
+        token,
+        checkpoint_attempt: 1,
+        updates_done: 1,
+    };
+    let drain = wire::DrainRequest {
+        worker_id: worker_id(),
+    };
+    let by = Some(other.as_str());
+    // Every call of the service.
+    let refusals = [
+        leases.register(with(by, register())).await.map(drop),
+        leases.acquire(with(by, acquire())).await.map(drop),
+        leases.renew(with(by, renew)).await.map(drop),
+        leases.report(with(by, report)).await.map(drop),
+        leases.finish(with(by, finish.clone())).await.map(drop),
+        leases
+            .save_checkpoint(with(by, tokio_stream::iter(save)))
+            .await
+            .map(drop),
+        leases.load_checkpoint(with(by, load)).await.map(drop),
+        leases
+            .start_from_checkpoint(with(by, start))
+            .await
+            .map(drop),
+        leases.drain(with(by, drain)).await.map(drop),
+    ];
+    let calls = TABLE
+        .iter()
+        .filter(|(path, _)| path.contains(".Leases/"))
+        .count();
+    assert_eq!(refusals.len(), calls, "a call is missing here");
+    for (number, refused) in refusals.into_iter().enumerate() {
+        assert_eq!(
+            refused.expect_err("refused").code(),
+            Code::PermissionDenied,
+            "call {number}"
+        );
+    }
+
+    // Whose it is outlives the coordinator.
+    let address = scene.serve.address().to_owned();
+    scene.serve.kill();
+    let serve = Serve::start_at(&scene.sandbox, &address);
+    let mut leases = wire::leases_client::LeasesClient::new(connect(&serve.url).await);
+    let refused = leases
+        .finish(with(by, finish.clone()))
+        .await
+        .expect_err("refused");
+    assert_eq!(refused.code(), Code::PermissionDenied);
+    leases
+        .finish(with(Some(&owner), finish))
+        .await
+        .expect("the owner's");
+}
+
+#[tokio::test]
+async fn tokens_are_made_and_revoked_while_the_coordinator_serves() {
+    let sandbox = Sandbox::new();
+    sandbox.write("tiny.toml", TINY);
+    let serve = Serve::start(&sandbox);
+    // Nobody made a token yet, and nobody is asked for one.
+    serve.submit(&sandbox, "tiny.toml");
+    let channel = connect(&serve.url).await;
+    const LIST: &str = "/pondersweep.v1.Sweeps/ListSweeps";
+    call(&channel, LIST, None).await.expect("open");
+
+    let viewer = token(&sandbox, "viewer", &[]);
+    wait_until("tokens are asked for", || {
+        sandbox.run(&["ls", "--coordinator", &serve.url]).code == 77
+    });
+    let mut watcher = wire::sweeps_client::SweepsClient::new(channel.clone());
+    let watch = wire::WatchSweepRequest {
+        sweep: "last".into(),
+    };
+    let mut progress = watcher
+        .watch_sweep(with(Some(&viewer), watch))
+        .await
+        .unwrap()
+        .into_inner();
+    progress.message().await.expect("progress");
+    // One that nobody knew a moment ago is known at once.
+    let second = token(&sandbox, "viewer", &[]);
+    call(&channel, LIST, Some(&second))
+        .await
+        .expect("known at once");
+
+    revoke(&sandbox, &viewer);
+    let ended = loop {
+        match progress.message().await {
+            Ok(Some(_)) => {}
+            ended => break ended,
+        }
+    };
+    assert_eq!(ended.expect_err("refused").code(), Code::Unauthenticated);
+    let refused = call(&channel, LIST, Some(&viewer)).await.unwrap_err();
+    assert!(refused.message().contains("was revoked"), "{refused}");
+    call(&channel, LIST, Some(&second))
+        .await
+        .expect("not its business");
+
+    // The end of the last token opens nothing.
+    revoke(&sandbox, &second);
+    sandbox.write("second.token", &second);
+    let list = [
+        "ls",
+        "--coordinator",
+        &serve.url,
+        "--token-file",
+        "second.token",
+    ];
+    wait_until("the token is refused", || sandbox.run(&list).code == 77);
+    assert_eq!(
+        call(&channel, LIST, None).await.unwrap_err().code(),
+        Code::Unauthenticated
+    );
+}
+
+#[test]
+fn a_secret_is_in_no_log_argument_or_file() {
+    let sandbox = Sandbox::new();
+    sandbox.write("tiny.toml", TINY);
+    let made = |role, file| {
+        let more = ["--out", file, "--name", "lab"];
+        token(&sandbox, role, &more);
+        let mode = std::os::unix::fs::PermissionsExt::mode(
+            &fs::metadata(sandbox.path(file)).unwrap().permissions(),
+        );
+        assert_eq!(mode & 0o777, 0o600);
+        fs::read_to_string(sandbox.path(file))
+            .unwrap()
+            .trim()
+            .to_owned()
+    };
+    let (submitter, worker) = (
+        made("submitter", "submitter.token"),
+        made("worker", "worker.token"),
+    );
+    let mut command = sandbox.command(&["serve", "--listen", "127.0.0.1:0"]);
+    command.env("PONDERSWEEP_LOG", "trace");
+    let serve = Serve::spawn(command);
+    let submit = [
+        "submit",
+        "tiny.toml",
+        "--coordinator",
+        &serve.url,
+        "--token-file",
+        "submitter.token",
+    ];
+    assert_eq!(sandbox.run(&submit).code, 0);
+    let work = [
+        "worker",
+        "--coordinator",
+        &serve.url,
+        "--exit-when-idle",
+        "--token-file",
+        "worker.token",
+    ];
+    let worked = sandbox
+        .command(&work)
+        .env("PONDERSWEEP_LOG", "trace")
+        .output()
+        .unwrap();
+    assert!(
+        worked.status.success(),
+        "{}",
+        String::from_utf8_lossy(&worked.stderr)
+    );
+    let environment = ["ls", "--coordinator", &serve.url];
+    let listed = sandbox
+        .command(&environment)
+        .env("PONDERSWEEP_TOKEN", &submitter)
+        .output()
+        .unwrap();
+    assert!(listed.status.success());
+    // A token that is refused is not logged either.
+    let refused = sandbox
+        .command(&environment)
+        .env("PONDERSWEEP_TOKEN", &worker)
+        .output()
+        .unwrap();
+    assert_eq!(
+        refused.status.code(),
+        Some(77),
+        "{}",
+        String::from_utf8_lossy(&refused.stderr)
+    );
+    serve.signal(Signal::TERM);
+    let served = serve.ended();
+
+    let mut places = vec![
+        (
+            "the coordinator's log".to_owned(),
+            served.stderr.into_bytes(),
+        ),
+        ("the worker's log".to_owned(), worked.stderr),
+        ("a refusal".to_owned(), refused.stderr),
+    ];
+    for entry in fs::read_dir(sandbox.path(".")).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_file()
+            && path
+                .extension()
+                .is_none_or(|extension| extension != "token")
+        {
+            places.push((path.display().to_string(), fs::read(&path).unwrap()));
+        }
+    }
+    assert!(places.len() > 4, "the database was not looked at");
+    for (place, bytes) in &places {
+        for secret in [&submitter, &worker] {
+            // Neither the text nor the bytes it stands for.
+            let digits = secret.rsplit('_').next().unwrap();
+            let raw: Vec<u8> = (0..32)
+                .map(|at| u8::from_str_radix(&digits[2 * at..2 * at + 2], 16).unwrap())
+                .collect();
+            for needle in [digits.as_bytes(), &raw] {
+                let found = bytes.windows(needle.len()).any(|window| window == needle);
+                assert!(!found, "{place} shows a token");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_run_works_on_a_database_with_tokens() {
+    let sandbox = Sandbox::new();
+    sandbox.write("tiny.toml", TINY);
+    token(&sandbox, "viewer", &[]);
+    let ran = sandbox.run(&["run", "tiny.toml"]);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    let paused = sandbox.run(&["retry", "--db", "results.db"]);
+    assert_eq!(paused.code, 0, "{}", paused.stderr);
+}
+
+#[test]
+fn a_worker_whose_token_is_not_accepted_says_so_and_ends() {
+    let scene = Scene::new(&[]);
+    let viewer = token(&scene.sandbox, "viewer", &[]);
+    scene.sandbox.write("viewer.token", &viewer);
+    for (more, why) in [
+        (&[][..], "asks for a token"),
+        (&["--token-file", "viewer.token"], "not for the role viewer"),
+    ] {
+        let refused = scene.run(&[&["worker"], more].concat());
+        assert_eq!(refused.code, 77, "{}", refused.stderr);
+        assert!(
+            refused.stderr.contains(why) && refused.stderr.contains("hint: "),
+            "{}",
+            refused.stderr
+        );
+    }
+    let missing = scene.run(&["ls", "--token-file", "nowhere.token"]);
+    assert_eq!(missing.code, 2, "{}", missing.stderr);
+}
+
+#[tokio::test]
+async fn too_many_calls_and_connections_are_refused_and_workers_back_off() {
+    let scene = Scene::new(&["--max-call-rate", "10", "--max-connections", "6"]);
+    let channel = connect(&scene.serve.url).await;
+    const HEALTH: &str = "/grpc.health.v1.Health/Check";
+    let mut refused = None;
+    for _ in 0..100 {
+        refused = refused.or(call(&channel, HEALTH, None)
+            .await
+            .err()
+            .filter(|status| status.code() == Code::ResourceExhausted));
+    }
+    let refused = refused.expect("a hundred calls at once are more than ten a second");
+    assert!(refused.message().contains("hint: "), "{refused}");
+
+    // A worker that is refused now and then finishes its sweep all the same.
+    let worker = token(&scene.sandbox, "worker", &[]);
+    scene.sandbox.write("worker.token", &worker);
+    let worked = scene.run(&["worker", "--token-file", "worker.token", "--exit-when-idle"]);
+    assert_eq!(worked.code, 0, "{}", worked.stderr);
+    let succeeded = "select count(*) from trial where state = 'succeeded'";
+    assert_eq!(scene.sandbox.count(succeeded), 8);
+
+    let mut channels = Vec::new();
+    for _ in 0..7 {
+        channels.push(connect(&scene.serve.url).await);
+    }
+    let last = channels.last().expect("seven");
+    let crowded = call(last, HEALTH, None).await.unwrap_err();
+    assert_eq!(crowded.code(), Code::ResourceExhausted);
+    assert!(crowded.message().contains("hint: "), "{crowded}");
+    drop((channels, channel));
+    wait_until("connections are counted while they are open only", || {
+        scene.run(&["ls", "--token-file", "submitter.token"]).code == 0
+    });
+}
