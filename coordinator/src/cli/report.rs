@@ -1,39 +1,38 @@
-//! `pondersweep report`: the sensitivity tables and figures of a sweep, or one analysis of it, from its
+//! `pondersweep report`: the sensitivity tables and figures of sweeps, or one analysis of one, from their
 //! database.
 
 mod analysis;
 mod manifest;
+mod read;
 mod verify;
 
 use std::{
     io::{self, IsTerminal as _},
     path::{Path, PathBuf},
     process::ExitCode,
-    sync::Arc,
 };
 
 use clap::{Args, ValueEnum};
-use pondersweep_proto::parameter::ParameterValue;
 
-use self::analysis::AnalysisArgs;
-use super::{connect::DatabaseArgs, output::print_text};
-use crate::{
-    report::{self, Completeness, Report, ReportInput, TrialRow, analysis::Analysis},
-    store::{self, Reader},
-    sweep::SweepSpec,
+use self::{
+    analysis::AnalysisArgs,
+    read::{Depth, read},
 };
+use super::{connect::DatabaseArgs, output::print_text};
+use crate::report::{self, Document, Report, ReportInput, Study, analysis::Analysis};
 
 /// The seed of the bootstrap: any will do, but the same table must come out every time.
 const BOOTSTRAP_SEED: u64 = 0;
 /// The width of tables where there is no terminal to ask.
 const WIDTH_WITHOUT_TERMINAL: u16 = 120;
 
-/// Print the sensitivity tables of a sweep and draw its figures, or print one analysis of it
+/// Print the sensitivity tables of sweeps and draw their figures, or print one analysis of a sweep
 #[derive(Debug, Args)]
 pub(super) struct ReportArgs {
-    /// The sweep: its id, a prefix of it, its name, or `last`
-    #[arg(default_value = "last")]
-    sweep: String,
+    /// The sweeps, each by its id, a prefix of it, its name, or `last`; several make one report, the
+    /// methods beside each other
+    #[arg(default_value = "last", value_name = "SWEEP")]
+    sweeps: Vec<String>,
     #[command(flatten)]
     database: DatabaseArgs,
     #[command(flatten)]
@@ -41,17 +40,19 @@ pub(super) struct ReportArgs {
     #[command(flatten)]
     analysis: AnalysisArgs,
     /// Instead: check that a report, named by its manifest.json, is that of the database
-    #[arg(long, value_name = "MANIFEST", conflicts_with_all = ["sweep", "out", "analysis"])]
+    #[arg(long, value_name = "MANIFEST", conflicts_with_all = ["sweeps", "out", "analysis"])]
     verify: Option<PathBuf>,
 }
 
 /// What becomes of a report.
 #[derive(Debug, Args)]
 pub(super) struct ReportOptions {
-    /// Form of the table on standard output
+    /// Form of the tables on standard output
     #[arg(long, value_enum, default_value = "table")]
     format: ReportFormat,
-    /// Also write every form of the table and the figures into this folder, with a manifest
+    /// Also write the whole report into this folder: an interactive page (report.html) that needs no
+    /// network, the same as Markdown and LaTeX, every table as CSV, every figure as SVG and PNG, and
+    /// a manifest that `--verify` checks
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
 }
@@ -68,71 +69,89 @@ enum ReportFormat {
 }
 
 pub(super) async fn run(args: ReportArgs) -> anyhow::Result<ExitCode> {
-    let (database, sweep) = (&args.database.db, &args.sweep);
+    let database = &args.database.db;
     if let Some(manifest) = &args.verify {
         return verify::run(manifest, database, args.options.format).await;
     }
     match args.analysis.wanted() {
         Some(wanted) => {
-            let input = read(database, sweep).await?;
+            let [sweep] = &args.sweeps[..] else {
+                anyhow::bail!(
+                    "an analysis is of one sweep\nhint: name one, or write all with --out DIR"
+                );
+            };
+            let input = read(database, sweep, Depth::Results).await?;
             args.options
                 .print_analysis(&args.analysis.of(wanted, &input)?)?;
         }
-        None => args.options.print(database, sweep).await?,
+        None => args.options.print(database, &args.sweeps).await?,
     }
     Ok(ExitCode::SUCCESS)
 }
 
 impl ReportOptions {
-    /// Reports a sweep of a database as asked.
+    /// Reports sweeps of a database as asked.
     ///
     /// # Errors
     /// There is no such sweep, or something cannot be read or written.
-    pub(super) async fn print(&self, database: &Path, sweep: &str) -> anyhow::Result<()> {
-        let report = self.report(&read(database, sweep).await?);
-        print_text(&match self.format {
-            ReportFormat::Table => report::terminal::render(&report, width()),
-            ReportFormat::Markdown => report::markdown::render(&report),
-            ReportFormat::Csv => report::csv::cells(&report),
-            ReportFormat::Json => report::json::render(&report),
-        })?;
+    pub(super) async fn print(&self, database: &Path, sweeps: &[String]) -> anyhow::Result<()> {
+        let depth = match (&self.out, sweeps) {
+            (None, [_]) => Depth::Results,
+            _ => Depth::Curves,
+        };
+        let inputs = read_all(database, sweeps, depth).await?;
+        self.print_inputs(&inputs)?;
         if let Some(folder) = &self.out {
-            // Resolved once: `last` may be another sweep a moment later.
-            let sweep_id = Reader::open(database).await?.find_sweep(sweep).await?;
-            let sweeps = [sweep_id.to_string()];
-            let written = write_files(database, &sweeps, folder).await?;
+            let written = report::write_all(&Study::new(&inputs, BOOTSTRAP_SEED), folder)?;
+            let sweeps: Vec<String> = inputs.iter().map(|of| of.sweep_id.to_string()).collect();
             manifest::write(database, &sweeps, &written, folder).await?;
             eprintln!(
-                "wrote {} files and their manifest to {}",
+                "wrote {} files and their manifest; the page is {}",
                 written.len(),
-                folder.display()
+                folder.join("report.html").display()
             );
         }
         Ok(())
     }
 
-    /// As much of the report as will be shown.
-    fn report(&self, input: &ReportInput) -> Report {
-        let shown = match self.format {
-            ReportFormat::Table => report::terminal::MAX_CELLS,
-            ReportFormat::Markdown => report::markdown::MAX_CELLS,
-            ReportFormat::Csv | ReportFormat::Json => usize::MAX,
-        };
-        match self.out {
-            Some(_) => Report::new(input, BOOTSTRAP_SEED),
-            None => Report::overview(input, BOOTSTRAP_SEED, shown),
+    fn print_inputs(&self, inputs: &[ReportInput]) -> anyhow::Result<()> {
+        if let [input] = inputs {
+            let report = Report::overview(input, BOOTSTRAP_SEED, self.format.cells());
+            return Ok(print_text(&match self.format {
+                ReportFormat::Csv => report::csv::cells(&report),
+                ReportFormat::Json => report::json::render(&report),
+                _ => self.format.text(&report.document()),
+            })?);
         }
+        anyhow::ensure!(
+            matches!(self.format, ReportFormat::Table | ReportFormat::Markdown),
+            "CSV and JSON hold one sweep\nhint: name one, or write the files of all with --out DIR"
+        );
+        let study = Study::new(inputs, BOOTSTRAP_SEED);
+        Ok(print_text(&self.format.text(&study.document))?)
     }
 
     fn print_analysis(&self, analysis: &Analysis) -> anyhow::Result<()> {
         print_text(&match self.format {
-            ReportFormat::Table => report::analysis::terminal(analysis, width()),
-            ReportFormat::Markdown => report::analysis::markdown(analysis),
             ReportFormat::Csv => report::analysis::csv(analysis),
             ReportFormat::Json => report::analysis::json(analysis),
+            _ => self.format.text(&report::analysis::document(analysis)),
         })?;
         Ok(())
     }
+}
+
+/// The sweeps of a report.
+async fn read_all(
+    database: &Path,
+    sweeps: &[String],
+    depth: Depth,
+) -> anyhow::Result<Vec<ReportInput>> {
+    let mut inputs = Vec::new();
+    for sweep in sweeps {
+        inputs.push(read(database, sweep, depth).await?);
+    }
+    Ok(inputs)
 }
 
 /// Writes the report on these sweeps into a folder, and names the files.
@@ -144,12 +163,30 @@ async fn write_files(
     sweeps: &[String],
     folder: &Path,
 ) -> anyhow::Result<Vec<PathBuf>> {
-    let mut written = Vec::new();
-    for sweep in sweeps {
-        let report = Report::new(&read(database, sweep).await?, BOOTSTRAP_SEED);
-        written.extend(report::write_all(&report, folder)?);
+    let inputs = read_all(database, sweeps, Depth::Curves).await?;
+    Ok(report::write_all(
+        &Study::new(&inputs, BOOTSTRAP_SEED),
+        folder,
+    )?)
+}
+
+impl ReportFormat {
+    /// Cells that it shows of a report.
+    const fn cells(self) -> usize {
+        match self {
+            Self::Table => report::terminal::MAX_ROWS,
+            Self::Markdown => report::markdown::MAX_ROWS,
+            Self::Csv | Self::Json => usize::MAX,
+        }
     }
-    Ok(written)
+
+    /// A document for people.
+    fn text(self, document: &Document) -> String {
+        match self {
+            Self::Markdown => report::markdown::render(document),
+            _ => report::terminal::render(document, width()),
+        }
+    }
 }
 
 fn width() -> u16 {
@@ -159,62 +196,4 @@ fn width() -> u16 {
     comfy_table::Table::new()
         .width()
         .unwrap_or(WIDTH_WITHOUT_TERMINAL)
-}
-
-async fn read(database: &Path, sweep: &str) -> anyhow::Result<ReportInput> {
-    let mut reader = Reader::open(database).await?;
-    let sweep_id = reader.find_sweep(sweep).await?;
-    let spec = reader.spec(sweep_id).await?;
-    let trials = trial_rows(&spec, &reader.measurements(sweep_id).await?);
-    let completeness = completeness(&reader.completeness(sweep_id).await?);
-    Ok(ReportInput {
-        sweep_id,
-        terms: spec.terms().clone(),
-        trials,
-        completeness,
-    })
-}
-
-/// The trials as a report takes them, the values of each configuration made once.
-fn trial_rows(spec: &SweepSpec, measurements: &[store::Measurement]) -> Vec<TrialRow> {
-    let configurations = usize::try_from(spec.configurations()).expect("MAX_TRIALS fits");
-    let mut values: Vec<Option<Arc<[ParameterValue]>>> = vec![None; configurations];
-    let row = |measurement: &store::Measurement| {
-        let (configuration, replicate) = spec.place(measurement.trial_index);
-        let index = usize::try_from(configuration).expect("it is one of them");
-        let values = values[index].get_or_insert_with(|| values_of(spec, configuration));
-        TrialRow {
-            values: Arc::clone(values),
-            replicate,
-            outcome: measurement.outcome,
-            metrics: measurement.metrics().collect(),
-        }
-    };
-    measurements.iter().map(row).collect()
-}
-
-/// The value of a configuration on every axis.
-fn values_of(spec: &SweepSpec, configuration: u64) -> Arc<[ParameterValue]> {
-    let axes = spec.terms().axes.iter();
-    let positions = spec.positions(configuration);
-    axes.zip(positions)
-        .map(|(axis, position)| axis.values[position].clone())
-        .collect()
-}
-
-fn completeness(stored: &store::Completeness) -> Completeness {
-    let counts = stored.trials;
-    Completeness {
-        expected: stored.expected(),
-        accepted: stored.accepted(),
-        infeasible: counts.infeasible,
-        failed: counts.failed,
-        cancelled: counts.cancelled,
-        pending: counts.pending,
-        leased: counts.leased,
-        refused_stale: stored.refused,
-        retried: stored.retried,
-        distinct_binaries: stored.binaries.len() as u64,
-        distinct_devices: stored.devices.len() as u64,
-    }
 }

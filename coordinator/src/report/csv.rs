@@ -5,6 +5,7 @@ use csv::Writer;
 
 use super::{
     Report,
+    document::Table,
     estimate::{Estimate, Sensitivity},
 };
 use crate::statistics::Interval;
@@ -51,11 +52,49 @@ pub fn parameters(report: &Report) -> String {
     render(vec!["parameter".into(), "value".into()], rows)
 }
 
+/// A row per row of the table; a field that is an interval or a share too has a column for each of
+/// its numbers.
+#[must_use]
+pub fn table(table: &Table) -> String {
+    let columns = 0..table.columns.len();
+    let parts: Vec<&[&str]> = columns.map(|column| widest_parts(table, column)).collect();
+    let header = table.columns.iter().zip(&parts);
+    let header =
+        header.flat_map(|(name, parts)| parts.iter().map(move |part| spaceless(name, part)));
+    let mut writer = Writer::from_writer(Vec::new());
+    writer.write_record(header).expect(IN_MEMORY);
+    for row in &table.rows {
+        let fields = row.iter().zip(&parts).flat_map(|(field, parts)| {
+            let mut texts = field.exact();
+            texts.resize(parts.len(), String::new());
+            texts
+        });
+        writer.write_record(fields).expect(IN_MEMORY);
+    }
+    finished(writer)
+}
+
+/// The parts of the field that has the most of them.
+fn widest_parts(table: &Table, column: usize) -> &'static [&'static str] {
+    let fields = table.rows.iter().map(|row| row[column].parts());
+    fields.max_by_key(|parts| parts.len()).unwrap_or(&[""])
+}
+
+fn spaceless(name: &str, part: &str) -> String {
+    format!("{}{part}", name.replace(' ', "_"))
+}
+
+fn finished(writer: Writer<Vec<u8>>) -> String {
+    let bytes = writer.into_inner().expect(IN_MEMORY);
+    String::from_utf8(bytes).expect("every field is text")
+}
+
+const IN_MEMORY: &str = "writing to memory cannot fail";
+
 fn render<'a>(
     mut header: Vec<String>,
     rows: impl Iterator<Item = (Vec<String>, &'a Sensitivity)>,
 ) -> String {
-    const IN_MEMORY: &str = "writing to memory cannot fail";
     let mut writer = Writer::from_writer(Vec::new());
     header.extend(columns(&Sensitivity::of(&[], 1.0, 0)));
     writer.write_record(&header).expect(IN_MEMORY);
@@ -63,8 +102,7 @@ fn render<'a>(
         fields.extend(self::fields(sensitivity));
         writer.write_record(&fields).expect(IN_MEMORY);
     }
-    let bytes = writer.into_inner().expect(IN_MEMORY);
-    String::from_utf8(bytes).expect("every field is text")
+    finished(writer)
 }
 
 fn columns(row: &Sensitivity) -> Vec<String> {

@@ -25,6 +25,10 @@ pub struct ReportInput {
     pub trials: Vec<TrialRow>,
     /// The trials and attempts of the sweep, counted by the database.
     pub completeness: Completeness,
+    /// The builds of the program among the accepted results, by hash.
+    pub binaries: Vec<String>,
+    /// The devices among the accepted results.
+    pub devices: Vec<String>,
 }
 
 /// One trial.
@@ -39,6 +43,34 @@ pub struct TrialRow {
     pub outcome: TrialState,
     /// The final value of every metric it reported.
     pub metrics: BTreeMap<Metric, f64>,
+    /// What its evaluations measured, by updates done; empty where that was not read.
+    pub curve: Vec<CurvePoint>,
+    /// What its last evaluation measured by difficulty; empty where that was not measured.
+    pub difficulty: Vec<DifficultyPoint>,
+}
+
+/// One evaluation during training, on as many non-zeros as in training, sampled halting.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct CurvePoint {
+    /// Parameter updates done.
+    pub step: u64,
+    /// Share of correct answers.
+    pub accuracy: Option<f64>,
+    /// Mean ponder steps.
+    pub ponder_steps: Option<f64>,
+}
+
+/// What was measured on the samples of one difficulty.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct DifficultyPoint {
+    /// The samples have so many non-zero elements at least.
+    pub first_nonzeros: u32,
+    /// And so many at most.
+    pub last_nonzeros: u32,
+    /// Share of correct answers.
+    pub accuracy: f64,
+    /// Mean ponder steps.
+    pub ponder_steps: f64,
 }
 
 /// What became of a sweep's trials and attempts.

@@ -1,74 +1,102 @@
-//! The report as Markdown, for repositories and papers.
+//! A document as Markdown, for repositories and papers.
 
 use std::fmt::Write;
 
 use super::{
-    Report,
-    text::{TextTable, cell_table, completeness_line, notes, parameter_tables, title},
+    document::{Block, Document, Picture, Section, Table},
+    field::Field,
 };
 
-/// Cells shown: a page still loads in a browser; `cells.csv` has them all.
-pub const MAX_CELLS: usize = 1_000;
+/// Rows of a table: a page still loads in a browser; the table's file has them all.
+pub const MAX_ROWS: usize = 1_000;
 
-/// The report as GitHub-flavoured Markdown.
+/// The document as GitHub-flavoured Markdown; figures lie beside it as SVG.
 #[must_use]
-pub fn render(report: &Report) -> String {
-    let mut text = format!("# {}\n", escaped(&title(report)));
-    for warning in &report.warnings {
-        let _ = write!(text, "\n> **{warning}**\n");
+pub fn render(document: &Document) -> String {
+    let mut text = format!("# {}\n", escaped(&document.title));
+    for warning in &document.warnings {
+        let _ = write!(text, "\n> **{}**\n", escaped(warning));
     }
-    let _ = write!(
-        text,
-        "\n{}\n",
-        escaped(&completeness_line(&report.completeness))
-    );
-    if report.parameters.len() > 1 {
-        for table in parameter_tables(report) {
-            push_table(&mut text, &table);
-        }
+    for paragraph in &document.summary {
+        push_paragraph(&mut text, paragraph);
     }
-    let (cells, omitted) = cell_table(report, MAX_CELLS);
-    if !cells.rows.is_empty() {
-        push_table(&mut text, &cells);
-    }
-    if omitted > 0 {
-        let _ = write!(
-            text,
-            "\nand {omitted} more cells: `--format csv`, or `cells.csv` of `--out`, has them all\n"
-        );
+    for section in &document.sections {
+        push_section(&mut text, section);
     }
     text.push('\n');
-    for note in notes(report) {
-        let _ = writeln!(text, "- {}", escaped(&note));
+    for note in &document.notes {
+        let _ = writeln!(text, "- {}", escaped(note));
     }
-    let _ = writeln!(text, "- Sweep `{}`.", report.sweep.sweep_id);
     text
 }
 
-pub(super) fn push_table(text: &mut String, table: &TextTable) {
-    let _ = write!(text, "\n## {}\n\n", escaped(&table.title));
-    push_row(text, &table.header);
-    let rule: Vec<String> = table.header.iter().map(|_| "---:".to_owned()).collect();
-    let _ = writeln!(text, "| {} |", rule.join(" | "));
-    for row in &table.rows {
-        push_row(text, row);
+fn push_section(text: &mut String, section: &Section) {
+    if !section.title.is_empty() {
+        push_heading(text, section.level, &section.title);
+    }
+    for block in &section.blocks {
+        match block {
+            Block::Paragraph(words) => push_paragraph(text, words),
+            Block::Table(table) => push_table(text, table, section.level + 1),
+            Block::Figure(picture) => push_picture(text, picture),
+        }
     }
 }
 
-fn push_row(text: &mut String, cells: &[String]) {
-    let cells: Vec<String> = cells.iter().map(|cell| escaped(cell)).collect();
+fn push_heading(text: &mut String, level: u8, title: &str) {
+    let marks = "#".repeat(usize::from(level) + 1);
+    let _ = write!(text, "\n{marks} {}\n", escaped(title));
+}
+
+fn push_paragraph(text: &mut String, words: &str) {
+    let _ = write!(text, "\n{}\n", escaped(words));
+}
+
+fn push_picture(text: &mut String, picture: &Picture) {
+    let title = escaped(&picture.figure.title());
+    let _ = write!(text, "\n![{title}]({}.svg)\n", picture.file);
+    push_paragraph(text, &picture.rule);
+}
+
+fn push_table(text: &mut String, table: &Table, level: u8) {
+    if !table.title.is_empty() {
+        push_heading(text, level, &table.title);
+    }
+    text.push('\n');
+    push_row(text, table.columns.iter().cloned());
+    let rule: Vec<String> = table.columns.iter().map(|_| "---:".to_owned()).collect();
+    let _ = writeln!(text, "| {} |", rule.join(" | "));
+    for row in table.first_rows(MAX_ROWS).0 {
+        push_row(text, row.iter().map(Field::shown));
+    }
+    if let Some(more) = table.more(MAX_ROWS) {
+        push_paragraph(text, &more);
+    }
+    for rule in &table.rules {
+        push_paragraph(text, rule);
+    }
+}
+
+fn push_row(text: &mut String, cells: impl Iterator<Item = String>) {
+    let cells: Vec<String> = cells.map(|cell| escaped(&cell)).collect();
     let _ = writeln!(text, "| {} |", cells.join(" | "));
 }
 
 /// The text with everything escaped that Markdown would take for markup inside a line. An
 /// underscore between letters is left alone, as Markdown does.
-pub(super) fn escaped(text: &str) -> String {
+fn escaped(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for character in text.chars() {
         if matches!(character, '\\' | '`' | '*' | '<' | '>' | '|' | '#' | '~') {
             safe.push('\\');
         }
-        safe.push(character);
+        // A line break would end a row, and a name may hold one.
+        safe.push(if character.is_control() {
+            ' '
+        } else {
+            character
+        });
     }
-    safe
+    // What is left of a link when its target is no target.
+    safe.replace("](", "]\\(")
 }

@@ -4,17 +4,20 @@
 
 pub mod analysis;
 pub mod csv;
+pub mod document;
 mod estimate;
+mod field;
 pub mod figure;
+pub mod html;
 mod input;
 pub mod json;
+pub mod latex;
 pub mod manifest;
 pub mod markdown;
 mod number;
 mod placement;
 mod table;
 pub mod terminal;
-mod text;
 mod warning;
 mod write;
 
@@ -27,8 +30,10 @@ use pondersweep_proto::parameter::{Parameter, ParameterValue};
 use serde::Serialize;
 
 pub use self::{
+    document::{Document, Study},
     estimate::{Estimate, Sensitivity},
-    input::{Completeness, ReportInput, TrialRow},
+    field::{Field, ShownEstimate, ShownShare},
+    input::{Completeness, CurvePoint, DifficultyPoint, ReportInput, TrialRow},
     table::{CellRow, ParameterRow, ParameterTable},
     warning::Warning,
     write::{WriteError, write_all},
@@ -117,6 +122,12 @@ impl Report {
             cells_left_out,
             figures: Figures::default(),
         }
+    }
+
+    /// Its tables as a document.
+    #[must_use]
+    pub fn document(&self) -> Document {
+        document::sensitivity(self)
     }
 
     /// The positions of the axes the report compares along.

@@ -9,7 +9,7 @@ use pondersweep_proto::{
     spec::{ConfigurationSpec, Settings},
 };
 
-use super::input::{Completeness, ReportInput, TrialRow};
+use super::input::{Completeness, CurvePoint, ReportInput, TrialRow};
 use crate::{
     scheduler::TrialState,
     statistics::SplitMix64,
@@ -22,6 +22,7 @@ pub(super) struct SimulatedSweep {
     axes: Vec<Axis>,
     replicates: u32,
     outcome: fn(u64) -> TrialState,
+    model: serde_json::Value,
 }
 
 impl SimulatedSweep {
@@ -31,11 +32,18 @@ impl SimulatedSweep {
             axes: Vec::new(),
             replicates,
             outcome: |_| TrialState::Succeeded,
+            model: serde_json::json!({ "kind": "ponder_net", "lambda_p": 0.3 }),
         }
     }
 
     pub(super) fn named(mut self, name: &str) -> Self {
         self.name = name.into();
+        self
+    }
+
+    /// The settings of the model, as in a sweep file.
+    pub(super) fn model(mut self, model: serde_json::Value) -> Self {
+        self.model = model;
         self
     }
 
@@ -78,10 +86,12 @@ impl SimulatedSweep {
         ReportInput {
             sweep_id: SweepId(ContentKey::of(&self.name)),
             completeness: completeness(&trials),
+            binaries: vec!["a build".into()],
+            devices: vec!["cpu (flex)".into()],
             trials,
             terms: SweepTerms {
                 name: self.name,
-                template: template(),
+                template: template(&self.model),
                 axes: self.axes,
                 exclusions: Vec::new(),
                 replicates: self.replicates,
@@ -91,6 +101,7 @@ impl SimulatedSweep {
                 max_failures: 3,
                 max_out_of_memory: 3,
                 max_worker_losses: 10,
+                device: None,
             },
         }
     }
@@ -105,10 +116,28 @@ pub(super) fn robustness() -> SimulatedSweep {
         .integers(Parameter::MaxSteps, &[5, 20])
 }
 
-fn template() -> ConfigurationSpec {
+/// The three methods: `PonderNet` and ACT swept, a plain RNN.
+pub(super) fn methods() -> [ReportInput; 3] {
+    let ponder_net = SimulatedSweep::new(3)
+        .named("ponder")
+        .numbers(Parameter::LambdaP, &[0.1, 0.5])
+        .numbers(Parameter::Beta, &[0.01, 0.1])
+        .integers(Parameter::MaxSteps, &[5, 20]);
+    let act = SimulatedSweep::new(4)
+        .named("act")
+        .model(serde_json::json!({ "kind": "act", "tau": 0.001 }))
+        .numbers(Parameter::Tau, &[0.0, 0.001, 0.02]);
+    let rnn = SimulatedSweep::new(4)
+        .named("rnn")
+        .model(serde_json::json!({ "kind": "fixed", "max_steps": 1 }))
+        .integers(Parameter::MaxSteps, &[1]);
+    [ponder_net, act, rnn].map(SimulatedSweep::input)
+}
+
+fn template(model: &serde_json::Value) -> ConfigurationSpec {
     let settings: Settings = serde_json::from_value(serde_json::json!({
         "task": { "kind": "parity", "elements": 8 },
-        "model": { "kind": "ponder_net", "lambda_p": 0.3 },
+        "model": model,
         "training": { "updates": 5000 },
     }))
     .unwrap();
@@ -151,7 +180,21 @@ fn trial(index: u64, values: &[ParameterValue], replicate: u32, outcome: TrialSt
         replicate,
         outcome,
         metrics,
+        curve: curve(accuracy, steps),
+        difficulty: Vec::new(),
     }
+}
+
+/// Four evaluations from chance to the final numbers.
+fn curve(accuracy: f64, steps: f64) -> Vec<CurvePoint> {
+    let points = [0.0, 0.1, 0.7, 1.0].into_iter().zip(1_u64..);
+    points
+        .map(|(progress, index)| CurvePoint {
+            step: 1_250 * index,
+            accuracy: Some(0.5 + progress * (accuracy - 0.5)),
+            ponder_steps: Some(4.0 + progress * (steps - 4.0)),
+        })
+        .collect()
 }
 
 fn completeness(trials: &[TrialRow]) -> Completeness {

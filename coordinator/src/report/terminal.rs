@@ -1,4 +1,4 @@
-//! The report for a terminal of a given width, without any colour.
+//! A document for a terminal of a given width, without any colour.
 
 use std::fmt::Write;
 
@@ -8,46 +8,66 @@ use comfy_table::{
 };
 
 use super::{
-    Report,
-    text::{TextTable, cell_table, completeness_line, notes, parameter_tables, title},
+    document::{Block, Document, Table as DocumentTable},
+    field::Field,
 };
 
-/// Cells shown: about two screens; `cells.csv` has them all.
-pub const MAX_CELLS: usize = 100;
+/// Rows of a table: about two screens; its file has them all.
+pub const MAX_ROWS: usize = 100;
 
 /// Below this width nothing can be laid out.
-pub(super) const MIN_WIDTH: u16 = 40;
+const MIN_WIDTH: u16 = 40;
 
-/// The report as lines of at most `width` columns (words that are longer stay whole).
+/// The document as lines of at most `width` columns (words that are longer stay whole).
 #[must_use]
-pub fn render(report: &Report, width: u16) -> String {
+pub fn render(document: &Document, width: u16) -> String {
     let width = width.max(MIN_WIDTH);
     let mut text = String::new();
-    let mut paragraph = |words: &str| push_wrapped(&mut text, words, width.into());
-    paragraph(&title(report));
-    for warning in &report.warnings {
-        paragraph(&format!("! {warning}"));
+    push_wrapped(&mut text, &document.title, width.into());
+    for warning in &document.warnings {
+        push_wrapped(&mut text, &format!("! {warning}"), width.into());
     }
-    paragraph(&completeness_line(&report.completeness));
-    if report.parameters.len() > 1 {
-        for table in parameter_tables(report) {
-            push_table(&mut text, &table, width);
+    for paragraph in &document.summary {
+        push_wrapped(&mut text, paragraph, width.into());
+    }
+    for section in &document.sections {
+        push_heading(&mut text, &section.title, section.level);
+        for block in &section.blocks {
+            push_block(&mut text, block, width);
         }
     }
-    let (cells, omitted) = cell_table(report, MAX_CELLS);
-    if !cells.rows.is_empty() {
-        push_table(&mut text, &cells, width);
-    }
-    if omitted > 0 {
-        let more =
-            format!("and {omitted} more cells: --format csv, or cells.csv of --out, has them all");
-        push_wrapped(&mut text, &more, width.into());
-    }
     text.push('\n');
-    for note in notes(report) {
-        push_wrapped(&mut text, &note, width.into());
+    for note in &document.notes {
+        push_wrapped(&mut text, note, width.into());
     }
     text
+}
+
+fn push_heading(text: &mut String, title: &str, level: u8) {
+    if !title.is_empty() {
+        let line = if level == 1 { "=" } else { "-" };
+        let _ = writeln!(text, "\n{title}\n{}", line.repeat(title.chars().count()));
+    }
+}
+
+fn push_block(text: &mut String, block: &Block, width: u16) {
+    match block {
+        Block::Paragraph(words) => {
+            text.push('\n');
+            push_wrapped(text, words, width.into());
+        }
+        Block::Table(table) => {
+            push_table(text, table, width);
+            if let Some(more) = table.more(MAX_ROWS) {
+                push_wrapped(text, &more, width.into());
+            }
+            for rule in &table.rules {
+                push_wrapped(text, rule, width.into());
+            }
+        }
+        // A terminal shows no pictures; what they show is in the tables too.
+        Block::Figure(_) => {}
+    }
 }
 
 /// Rules around the header and below the table; columns are told apart by their alignment.
@@ -58,11 +78,12 @@ const RULED_STYLE: TableStyle = UTF8_HORIZONTAL_ONLY
     .header_lines(ContentLineStyle::none())
     .content_lines(ContentLineStyle::none());
 
-pub(super) fn push_table(text: &mut String, table: &TextTable, width: u16) {
+fn push_table(text: &mut String, table: &DocumentTable, width: u16) {
+    let shown = table.first_rows(MAX_ROWS).0.len();
     let mut layout = lay_out(table, width, TABLE_STYLE, |cell| cell.to_owned());
     // Three rules and the header; more lines than that mean that cells were wrapped. Then better
     // before an interval than within one, and with rules that say which lines belong together.
-    if layout.lines().count() > table.rows.len() + 4 {
+    if layout.lines().count() > shown + 4 {
         layout = lay_out(table, width, RULED_STYLE, |cell| cell.replace(" [", "\n["));
     }
     text.push('\n');
@@ -73,27 +94,28 @@ pub(super) fn push_table(text: &mut String, table: &TextTable, width: u16) {
 }
 
 fn lay_out(
-    table: &TextTable,
+    table: &DocumentTable,
     width: u16,
     style: TableStyle,
     cell: impl Fn(&str) -> String,
 ) -> Table {
-    let rows = table.rows.iter();
+    let shown = |field: &Field| cell(&field.shown());
+    let rows = table.first_rows(MAX_ROWS).0.iter();
     let mut layout = Table::new();
     layout
         .load_style(style)
         .set_content_arrangement(ContentArrangement::Dynamic)
         .set_width(width)
         .force_no_tty()
-        .set_header(&table.header)
-        .add_rows(rows.map(|row| row.iter().map(|text| cell(text)).collect::<Vec<_>>()));
+        .set_header(&table.columns)
+        .add_rows(rows.map(|row| row.iter().map(shown).collect::<Vec<_>>()));
     for column in layout.column_iter_mut() {
         column.set_cell_alignment(CellAlignment::Right);
     }
     layout
 }
 
-pub(super) fn push_wrapped(text: &mut String, words: &str, width: usize) {
+fn push_wrapped(text: &mut String, words: &str, width: usize) {
     let mut column = 0;
     for word in words.split_whitespace() {
         let length = word.chars().count();

@@ -2,6 +2,8 @@
 
 use pondersweep_proto::{metric::Metric, parameter::Parameter};
 
+mod formats;
+
 use super::{
     simulated::{SimulatedSweep, robustness},
     *,
@@ -47,12 +49,12 @@ fn with_extrapolation(mut input: ReportInput) -> ReportInput {
 #[test]
 fn a_finished_sweep_reads_well_on_a_terminal() {
     let input = with_extrapolation(small().outcomes(mixed).input());
-    insta::assert_snapshot!(terminal::render(&Report::new(&input, 0), 120));
+    insta::assert_snapshot!(terminal::render(&Report::new(&input, 0).document(), 120));
 }
 
 #[test]
 fn a_narrow_terminal_wraps_and_rules_off_its_rows() {
-    let text = terminal::render(&Report::new(&small().input(), 0), 60);
+    let text = terminal::render(&Report::new(&small().input(), 0).document(), 60);
     insta::assert_snapshot!(text);
     assert!(text.lines().all(|line| line.chars().count() <= 60));
 }
@@ -61,13 +63,13 @@ fn a_narrow_terminal_wraps_and_rules_off_its_rows() {
 fn an_unfinished_mixed_sweep_says_so_on_its_face() {
     let mut input = small().outcomes(unfinished).input();
     input.completeness.distinct_binaries = 2;
-    insta::assert_snapshot!(markdown::render(&Report::new(&input, 0)));
+    insta::assert_snapshot!(markdown::render(&Report::new(&input, 0).document()));
 }
 
 #[test]
 fn a_sweep_without_a_finished_trial_still_has_a_report() {
     let report = Report::new(&small().outcomes(|_| Pending).input(), 0);
-    insta::assert_snapshot!(terminal::render(&report, 100));
+    insta::assert_snapshot!(terminal::render(&report.document(), 100));
     assert!(report.cells.is_empty());
 }
 
@@ -166,7 +168,7 @@ fn one_replicate_has_no_interval_of_its_mean() {
     let report = Report::new(&sweep.input(), 0);
     let accuracy = report.cells[0].sensitivity.accuracy_interpolation.unwrap();
     assert_eq!(accuracy.mean_interval, None);
-    assert!(terminal::render(&report, 100).contains("0.98"));
+    assert!(terminal::render(&report.document(), 100).contains("0.98"));
 }
 
 #[test]
@@ -196,15 +198,15 @@ fn a_number_survives_csv_and_json_exactly() {
 #[test]
 fn a_name_cannot_break_out_of_its_line_of_markdown() {
     let report = Report::new(&small().named("<b>a|b</b> `x` # *y*").input(), 0);
-    let text = markdown::render(&report);
+    let text = markdown::render(&report.document());
     assert!(text.starts_with("# Sensitivity of \\<b\\>a\\|b\\</b\\> \\`x\\` \\# \\*y\\*\n"));
 }
 
 #[test]
 fn everything_is_written_and_named() {
     let folder = tempfile::tempdir().unwrap();
-    let report = Report::new(&small().input(), 0);
-    let written = write_all(&report, &folder.path().join("new/report")).unwrap();
+    let study = Study::new(&[small().input()], 0);
+    let written = write_all(&study, &folder.path().join("new/report")).unwrap();
     let names: Vec<&str> = written
         .iter()
         .map(|path| path.file_name().unwrap().to_str().unwrap())
@@ -220,8 +222,8 @@ fn everything_is_written_and_named() {
 #[test]
 fn a_folder_that_cannot_be_made_is_named() {
     let file = tempfile::NamedTempFile::new().unwrap();
-    let report = Report::new(&small().input(), 0);
-    let error = write_all(&report, &file.path().join("report")).unwrap_err();
+    let study = Study::new(&[small().input()], 0);
+    let error = write_all(&study, &file.path().join("report")).unwrap_err();
     let text = error.to_string();
     assert!(
         text.starts_with("cannot write") && text.contains("hint:"),

@@ -7,12 +7,10 @@ use std::{
 };
 
 use super::{
-    Report, csv,
-    figure::{
-        HeatMapFigure, HeatMapQuantity,
-        draw::{Scene, draw_box_plot, draw_heat_map, draw_ponder_steps},
-    },
-    json, markdown,
+    csv,
+    document::{Study, StudySweep},
+    figure::draw::{Scene, draw},
+    html, json, latex, markdown,
 };
 
 /// A file or folder that could not be written.
@@ -25,12 +23,12 @@ pub struct WriteError {
     source: io::Error,
 }
 
-/// Writes tables and figures into the folder, which is made if it is missing, and names the files
+/// Writes the study in every form into the folder, which is made if it is missing, and names the files
 /// in the order they were written. Files of an earlier report with the same names are replaced.
 ///
 /// # Errors
 /// The first file that could not be written.
-pub fn write_all(report: &Report, folder: &Path) -> Result<Vec<PathBuf>, WriteError> {
+pub fn write_all(study: &Study, folder: &Path) -> Result<Vec<PathBuf>, WriteError> {
     fs::create_dir_all(folder).map_err(|source| WriteError {
         path: folder.into(),
         source,
@@ -39,33 +37,24 @@ pub fn write_all(report: &Report, folder: &Path) -> Result<Vec<PathBuf>, WriteEr
         folder,
         written: Vec::new(),
     };
-    writer.write("report.md", markdown::render(report).as_bytes())?;
-    writer.write("report.json", json::render(report).as_bytes())?;
-    writer.write("cells.csv", csv::cells(report).as_bytes())?;
-    writer.write("parameters.csv", csv::parameters(report).as_bytes())?;
-    for figure in &report.figures.accuracy {
-        let name = format!("accuracy_by_{}", figure.axis.parameter);
-        writer.write_picture(&name, &draw_box_plot(figure))?;
+    let document = &study.document;
+    writer.write("report.html", html::render(document).as_bytes())?;
+    writer.write("report.md", markdown::render(document).as_bytes())?;
+    writer.write("report.tex", latex::render(document).as_bytes())?;
+    for sweep in &study.sweeps {
+        writer.write_sweep(sweep)?;
     }
-    for figure in &report.figures.ponder_steps {
-        let name = format!("ponder_steps_by_{}", figure.axis.parameter);
-        writer.write_picture(&name, &draw_ponder_steps(figure))?;
+    for table in document.tables() {
+        let name = format!("{}.csv", table.file);
+        // Cells and parameters are there already, with more columns than people are shown.
+        if !writer.has(&name) {
+            writer.write(&name, csv::table(table).as_bytes())?;
+        }
     }
-    for figure in &report.figures.heat_maps {
-        writer.write_picture(&heat_map_name(figure), &draw_heat_map(figure))?;
+    for picture in document.pictures() {
+        writer.write_picture(&picture.file, &draw(&picture.figure))?;
     }
     Ok(writer.written)
-}
-
-fn heat_map_name(figure: &HeatMapFigure) -> String {
-    let axes = format!(
-        "{}_{}",
-        figure.horizontal.parameter, figure.vertical.parameter
-    );
-    match figure.quantity {
-        HeatMapQuantity::MeanAccuracy => format!("heat_map_{axes}"),
-        HeatMapQuantity::ShareSolved => format!("heat_map_solved_{axes}"),
-    }
 }
 
 struct FolderWriter<'a> {
@@ -74,6 +63,22 @@ struct FolderWriter<'a> {
 }
 
 impl FolderWriter<'_> {
+    /// What programs read of one sweep, in full precision.
+    fn write_sweep(&mut self, sweep: &StudySweep) -> Result<(), WriteError> {
+        let StudySweep { prefix, report } = sweep;
+        self.write(
+            &format!("{prefix}report.json"),
+            json::render(report).as_bytes(),
+        )?;
+        self.write(&format!("{prefix}cells.csv"), csv::cells(report).as_bytes())?;
+        let parameters = csv::parameters(report);
+        self.write(&format!("{prefix}parameters.csv"), parameters.as_bytes())
+    }
+
+    fn has(&self, name: &str) -> bool {
+        self.written.contains(&self.folder.join(name))
+    }
+
     fn write_picture(&mut self, name: &str, scene: &Scene) -> Result<(), WriteError> {
         self.write(&format!("{name}.svg"), scene.to_svg().as_bytes())?;
         self.write(&format!("{name}.png"), &scene.to_png())

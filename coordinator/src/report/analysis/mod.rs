@@ -4,7 +4,6 @@
 
 mod anova;
 mod best;
-mod field;
 mod grid;
 mod power;
 mod render;
@@ -17,12 +16,12 @@ use serde::Serialize;
 pub use self::{
     anova::anova,
     best::best,
-    field::Field,
     power::power,
-    render::{csv, json, markdown, terminal},
+    render::{csv, document, json},
     robustness::robustness,
 };
 use super::{
+    field::Field,
     input::{Completeness, ReportInput},
     warning::{Warning, warnings},
 };

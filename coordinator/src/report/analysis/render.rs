@@ -1,78 +1,54 @@
-//! An analysis for a terminal, as Markdown, CSV and JSON.
+//! An analysis as a document, as CSV and as JSON.
 
-use std::fmt::Write;
-
-use ::csv::Writer;
 use serde_json::{Map, Value, json};
 
-use super::{Analysis, Field};
+use super::Analysis;
 use crate::report::{
-    markdown as markdown_report, terminal as terminal_report,
-    text::{TextTable, completeness_line},
+    csv::table as csv_table,
+    document::{Block, Document, Section, Table, completeness_line},
 };
 
 /// The version of the JSON below; a change that would break a reader makes a new one.
 const SCHEMA: &str = "pondersweep.analysis/1";
 
-/// The analysis as lines of at most `width` columns (words that are longer stay whole).
+/// The analysis as a document of its own.
 #[must_use]
-pub fn terminal(analysis: &Analysis, width: u16) -> String {
-    let width = width.max(terminal_report::MIN_WIDTH);
-    let mut text = String::new();
-    let mut paragraph = |words: &str| terminal_report::push_wrapped(&mut text, words, width.into());
-    paragraph(&analysis.title);
-    for warning in &analysis.warnings {
-        paragraph(&format!("! {warning}"));
+pub fn document(analysis: &Analysis) -> Document {
+    let table = Table {
+        title: String::new(),
+        rules: Vec::new(),
+        ..analysis.table("analysis")
+    };
+    Document {
+        title: analysis.title.clone(),
+        warnings: analysis.warnings.iter().map(ToString::to_string).collect(),
+        summary: vec![completeness_line(&analysis.completeness)],
+        sections: vec![Section {
+            blocks: vec![Block::Table(table)],
+            ..Section::default()
+        }],
+        notes: analysis.notes.clone(),
     }
-    paragraph(&completeness_line(&analysis.completeness));
-    terminal_report::push_table(&mut text, &table(analysis, ""), width);
-    text.push('\n');
-    for note in &analysis.notes {
-        terminal_report::push_wrapped(&mut text, note, width.into());
-    }
-    text
 }
 
-/// The analysis as GitHub-flavoured Markdown.
-#[must_use]
-pub fn markdown(analysis: &Analysis) -> String {
-    let mut text = String::new();
-    for warning in &analysis.warnings {
-        let _ = write!(text, "> **{warning}**\n\n");
-    }
-    let completeness = completeness_line(&analysis.completeness);
-    let _ = writeln!(text, "{}", markdown_report::escaped(&completeness));
-    markdown_report::push_table(&mut text, &table(analysis, &analysis.title));
-    text.push('\n');
-    for note in &analysis.notes {
-        let _ = writeln!(text, "- {}", markdown_report::escaped(note));
-    }
-    text
-}
-
-fn table(analysis: &Analysis, title: &str) -> TextTable {
-    let rows = analysis.rows.iter();
-    TextTable {
-        title: title.to_owned(),
-        header: analysis.columns.clone(),
-        rows: rows
-            .map(|row| row.iter().map(Field::shown).collect())
-            .collect(),
+impl Analysis {
+    /// The analysis as a table of a larger document, kept in a file of this name.
+    pub(in crate::report) fn table(&self, file: &str) -> Table {
+        Table {
+            title: self.title.clone(),
+            file: file.to_owned(),
+            columns: self.columns.clone(),
+            rows: self.rows.clone(),
+            left_out: 0,
+            rules: self.notes.clone(),
+        }
     }
 }
 
 /// The rows in full precision.
 #[must_use]
 pub fn csv(analysis: &Analysis) -> String {
-    const IN_MEMORY: &str = "writing to memory cannot fail";
-    let mut writer = Writer::from_writer(Vec::new());
-    writer.write_record(&analysis.columns).expect(IN_MEMORY);
-    for row in &analysis.rows {
-        let fields = row.iter().map(Field::exact);
-        writer.write_record(fields).expect(IN_MEMORY);
-    }
-    let bytes = writer.into_inner().expect(IN_MEMORY);
-    String::from_utf8(bytes).expect("every field is text")
+    csv_table(&analysis.table("analysis"))
 }
 
 /// Everything as a JSON object; rows are objects by column, and absent numbers `null`.

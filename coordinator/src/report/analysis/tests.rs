@@ -4,7 +4,7 @@ use pondersweep_proto::{metric::Metric, parameter::Parameter};
 
 use super::*;
 use crate::{
-    report::simulated::SimulatedSweep,
+    report::{markdown, simulated::SimulatedSweep, terminal},
     scheduler::TrialState::{self, Failed, Infeasible, Pending, Succeeded},
 };
 
@@ -39,7 +39,7 @@ fn analyses_read_well_on_a_terminal() {
         robustness(&input, &[0.01, 0.05], &COUNTING, 0),
         power(&input, &COUNTING),
     ]
-    .map(|analysis| terminal(&analysis.unwrap(), 120));
+    .map(|analysis| terminal::render(&document(&analysis.unwrap()), 120));
     insta::assert_snapshot!(texts.join("\n\n"));
 }
 
@@ -47,7 +47,14 @@ fn analyses_read_well_on_a_terminal() {
 fn analyses_for_programs_are_stable() {
     let input = sweep().outcomes(mixed).input();
     let analysis = robustness(&input, &[0.05], &COUNTING, 0).unwrap();
-    insta::assert_snapshot!([markdown(&analysis), csv(&analysis), json(&analysis)].join("\n\n"));
+    insta::assert_snapshot!(
+        [
+            markdown::render(&document(&analysis)),
+            csv(&analysis),
+            json(&analysis)
+        ]
+        .join("\n\n")
+    );
 }
 
 #[test]

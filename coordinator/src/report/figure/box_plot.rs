@@ -1,28 +1,30 @@
-//! Accuracy over seeds against one parameter: the paper's Figure 2b when that is `lambda_p`.
+//! A metric over seeds against one parameter: of accuracy the paper's Figure 2a when that is `tau`,
+//! and its Figure 2b when that is `lambda_p`.
 
 use pondersweep_proto::metric::Metric;
 
-use super::{Caption, ColourKey, SeedPoint, ValueAxis, colour_key::points_by_value};
+use super::{
+    CHANCE, Caption, ColourKey, SeedPoint, ValueAxis, colour_key::points_by_value, is_accuracy,
+};
 use crate::{
-    report::{input::ReportInput, placement::PlacedTrial},
+    report::{input::ReportInput, number::label, placement::PlacedTrial},
     scheduler::TrialState,
     statistics::BoxPlot,
 };
 
-/// The accuracy a task's answers have when they are guessed: parity is even or odd.
-const CHANCE: f64 = 0.5;
-
 /// A box plot over all trials with each value of a parameter, every trial a point.
 #[derive(Clone, Debug, PartialEq)]
 pub struct BoxPlotFigure {
+    /// What is measured along the vertical axis.
+    pub metric: Metric,
     /// Which sweep, and how trials are judged.
     pub caption: Caption,
     /// The parameter along the horizontal axis.
     pub axis: ValueAxis,
     /// What the colour of a point tells, if the sweep has another parameter with few values.
     pub colour_key: Option<ColourKey>,
-    /// Accuracy of guessing.
-    pub chance: f64,
+    /// The accuracy of guessing; `None` where the metric is not an accuracy.
+    pub chance: Option<f64>,
     /// The trials of each value of the axis.
     pub groups: Vec<SeedsOfValue>,
 }
@@ -41,10 +43,14 @@ pub struct SeedsOfValue {
 }
 
 impl BoxPlotFigure {
-    pub(super) fn new(input: &ReportInput, trials: &[PlacedTrial<'_>], axis: usize) -> Self {
+    pub(in crate::report) fn new(
+        input: &ReportInput,
+        trials: &[PlacedTrial<'_>],
+        axis: usize,
+        metric: Metric,
+    ) -> Self {
         let colour_key = ColourKey::choose(input, axis, None);
         let values = input.terms.axes[axis].values.len();
-        let metric = Metric::AccuracyInterpolation;
         let points = points_by_value(trials, axis, values, colour_key.as_ref(), metric);
         let mut groups: Vec<SeedsOfValue> = points.into_iter().map(SeedsOfValue::new).collect();
         for trial in trials {
@@ -53,12 +59,44 @@ impl BoxPlotFigure {
             group.solved += u64::from(trial.row.is_solved(input.terms.solved_threshold));
         }
         Self {
+            metric,
             caption: Caption::new(input, &[axis]),
             axis: ValueAxis::new(input, axis),
             colour_key,
-            chance: CHANCE,
+            chance: is_accuracy(metric).then_some(CHANCE),
             groups,
         }
+    }
+
+    /// The figure of one value of its axis alone.
+    pub(in crate::report) fn at(mut self, position: usize) -> Self {
+        self.axis.values = vec![self.axis.values[position].clone()];
+        self.groups = vec![self.groups[position].clone()];
+        self
+    }
+
+    /// What the figure shows.
+    #[must_use]
+    pub fn title(&self) -> String {
+        let metric = match self.metric {
+            Metric::AccuracyExtrapolation => "Accuracy in extrapolation",
+            Metric::PonderStepsInterpolation => "Ponder steps",
+            Metric::PonderStepsExtrapolation => "Ponder steps in extrapolation",
+            _ => "Accuracy",
+        };
+        match &self.axis.values[..] {
+            [value] => format!(
+                "{metric} over seeds at {} = {}",
+                self.axis.parameter,
+                label(value)
+            ),
+            _ => format!("{metric} over seeds against {}", self.axis.parameter),
+        }
+    }
+
+    /// Whether the solved threshold is one of this figure's metric.
+    pub(in crate::report) fn has_threshold(&self) -> bool {
+        self.metric == Metric::AccuracyInterpolation
     }
 }
 

@@ -1,5 +1,6 @@
 //! Figures: first as data (what is shown, value by value), then drawn. Nothing here writes a file.
 
+mod band;
 mod box_plot;
 mod colour_key;
 pub mod draw;
@@ -7,9 +8,15 @@ mod heat_map;
 mod ponder_steps;
 mod prior;
 
-use pondersweep_proto::parameter::{Parameter, ParameterKind, ParameterValue};
+use pondersweep_proto::{
+    metric::Metric,
+    parameter::{Parameter, ParameterKind, ParameterValue},
+};
 
+pub(super) use self::band::{MAX_SERIES, Sample};
+pub(super) use self::prior::truncated_prior_mean;
 pub use self::{
+    band::{BandFigure, BandPoint, BandSeries},
     box_plot::{BoxPlotFigure, SeedsOfValue},
     colour_key::{ColourKey, SeedPoint},
     heat_map::{HeatMapCell, HeatMapFigure, HeatMapQuantity},
@@ -22,6 +29,22 @@ const MAX_FIGURE_VALUES: usize = 60;
 
 /// Heat maps of one report: all pairs of five parameters.
 const MAX_HEAT_MAP_PAIRS: usize = 10;
+
+/// Heat maps of the first two parameters, for each value of the third.
+const MAX_FACETS: usize = 6;
+
+/// A figure of any kind.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Figure {
+    /// A metric over seeds.
+    BoxPlot(BoxPlotFigure),
+    /// Ponder steps beside the prior's.
+    PonderSteps(PonderStepsFigure),
+    /// A quantity over two parameters.
+    HeatMap(HeatMapFigure),
+    /// Medians and quartiles against a quantity.
+    Band(BandFigure),
+}
 
 /// The figures of a report.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -58,6 +81,71 @@ pub struct ValueAxis {
     pub values: Vec<ParameterValue>,
 }
 
+impl Figure {
+    /// What it shows.
+    #[must_use]
+    pub fn title(&self) -> String {
+        match self {
+            Self::BoxPlot(figure) => figure.title(),
+            Self::PonderSteps(figure) => figure.title(),
+            Self::HeatMap(figure) => figure.title(),
+            Self::Band(figure) => figure.title.clone(),
+        }
+    }
+
+    /// What its vertical axis measures, if it is a quantity.
+    #[must_use]
+    pub const fn metric(&self) -> Option<Metric> {
+        match self {
+            Self::BoxPlot(figure) => Some(figure.metric),
+            Self::PonderSteps(_) => Some(Metric::PonderStepsInterpolation),
+            Self::HeatMap(_) => None,
+            Self::Band(figure) => Some(figure.metric),
+        }
+    }
+
+    /// Which sweep it shows, and how much of it.
+    #[must_use]
+    pub const fn caption(&self) -> &Caption {
+        match self {
+            Self::BoxPlot(figure) => &figure.caption,
+            Self::PonderSteps(figure) => &figure.caption,
+            Self::HeatMap(figure) => &figure.caption,
+            Self::Band(figure) => &figure.caption,
+        }
+    }
+}
+
+/// The accuracy a task's answers have when they are guessed: parity is even or odd.
+pub(super) const CHANCE: f64 = 0.5;
+
+const fn is_accuracy(metric: Metric) -> bool {
+    matches!(
+        metric,
+        Metric::AccuracyInterpolation | Metric::AccuracyExtrapolation
+    )
+}
+
+/// What a metric measures, in one or two words.
+pub(super) const fn short_name(metric: Metric) -> &'static str {
+    match metric {
+        Metric::AccuracyInterpolation | Metric::AccuracyExtrapolation => "accuracy",
+        Metric::PonderStepsInterpolation | Metric::PonderStepsExtrapolation => "mean ponder steps",
+        other => other.name(),
+    }
+}
+
+/// What a metric measures and on what, as axes call it.
+pub(super) const fn metric_name(metric: Metric) -> &'static str {
+    match metric {
+        Metric::AccuracyInterpolation => "accuracy  (interpolation, sampled halting)",
+        Metric::AccuracyExtrapolation => "accuracy  (extrapolation, sampled halting)",
+        Metric::PonderStepsInterpolation => "mean ponder steps  (interpolation, sampled halting)",
+        Metric::PonderStepsExtrapolation => "mean ponder steps  (extrapolation, sampled halting)",
+        other => other.name(),
+    }
+}
+
 impl Figures {
     pub(super) fn new(input: &ReportInput, trials: &[PlacedTrial<'_>]) -> Self {
         let axes: Vec<usize> = input
@@ -67,29 +155,30 @@ impl Figures {
             .collect();
         let accuracy = axes
             .iter()
-            .map(|&axis| BoxPlotFigure::new(input, trials, axis));
+            .map(|&axis| BoxPlotFigure::new(input, trials, axis, Metric::AccuracyInterpolation));
         let ponder_steps = axes
             .iter()
             .map(|&axis| PonderStepsFigure::new(input, trials, axis));
-        let heat_maps = number_pairs(input, &axes).into_iter().flat_map(|pair| {
-            let quantities = [HeatMapQuantity::MeanAccuracy, HeatMapQuantity::ShareSolved];
-            quantities.map(|quantity| HeatMapFigure::new(input, trials, pair, quantity))
-        });
+        let pooled = number_pairs(input, &axes)
+            .into_iter()
+            .map(|pair| (pair, None));
+        let maps = pooled
+            .chain(facets(input, &axes))
+            .flat_map(|(pair, third)| {
+                let quantities = [HeatMapQuantity::MeanAccuracy, HeatMapQuantity::ShareSolved];
+                quantities.map(|quantity| HeatMapFigure::new(input, trials, pair, quantity, third))
+            });
         Self {
             accuracy: accuracy.collect(),
             ponder_steps: ponder_steps.collect(),
-            heat_maps: heat_maps.collect(),
+            heat_maps: maps.collect(),
         }
     }
 }
 
 /// Pairs of the axes that hold numbers and more than one of them.
 fn number_pairs(input: &ReportInput, axes: &[usize]) -> Vec<(usize, usize)> {
-    let is_numeric = |&axis: &usize| {
-        let axis = &input.terms.axes[axis];
-        !matches!(axis.parameter.kind(), ParameterKind::Choice(_)) && axis.values.len() > 1
-    };
-    let numeric: Vec<usize> = axes.iter().copied().filter(is_numeric).collect();
+    let numeric = numeric_axes(input, axes);
     let firsts = numeric.iter().enumerate();
     let pairs = firsts.flat_map(|(index, &first)| {
         numeric[index + 1..]
@@ -99,8 +188,27 @@ fn number_pairs(input: &ReportInput, axes: &[usize]) -> Vec<(usize, usize)> {
     pairs.take(MAX_HEAT_MAP_PAIRS).collect()
 }
 
+/// The first two axes of numbers at every value of the third, where there are exactly three.
+fn facets(input: &ReportInput, axes: &[usize]) -> Vec<((usize, usize), Option<(usize, usize)>)> {
+    let [first, second, third] = numeric_axes(input, axes)[..] else {
+        return Vec::new();
+    };
+    let values = 0..input.terms.axes[third].values.len().min(MAX_FACETS);
+    values
+        .map(|value| ((first, second), Some((third, value))))
+        .collect()
+}
+
+fn numeric_axes(input: &ReportInput, axes: &[usize]) -> Vec<usize> {
+    let is_numeric = |&axis: &usize| {
+        let axis = &input.terms.axes[axis];
+        !matches!(axis.parameter.kind(), ParameterKind::Choice(_)) && axis.values.len() > 1
+    };
+    axes.iter().copied().filter(is_numeric).collect()
+}
+
 impl Caption {
-    fn new(input: &ReportInput, shown: &[usize]) -> Self {
+    pub(super) fn new(input: &ReportInput, shown: &[usize]) -> Self {
         use crate::scheduler::TrialState::{Infeasible, Succeeded};
         let trials = input.trials.iter();
         let with_result = trials.filter(|trial| matches!(trial.outcome, Succeeded | Infeasible));

@@ -68,6 +68,12 @@ impl PonderStepsFigure {
             groups,
         }
     }
+
+    /// What the figure shows.
+    #[must_use]
+    pub fn title(&self) -> String {
+        format!("Ponder steps against {}", self.axis.parameter)
+    }
 }
 
 #[expect(clippy::cast_precision_loss, reason = "trials are far fewer than 2^53")]

@@ -2,7 +2,7 @@
 
 /// The mean of the geometric prior `p_G(lambda_p)` truncated at `max_steps` and renormalised:
 /// `sum_n n p_n / sum_n p_n` with `p_n = lambda_p (1 - lambda_p)^(n - 1)` (paper, section 2.3).
-pub(super) fn truncated_prior_mean(lambda_p: f64, max_steps: u64) -> f64 {
+pub(in crate::report) fn truncated_prior_mean(lambda_p: f64, max_steps: u64) -> f64 {
     let mut left = 1.0;
     let mut mass = 0.0;
     let mut weighted = 0.0;

@@ -7,6 +7,7 @@ mod cell;
 mod column;
 mod completeness;
 mod configuration;
+mod curve;
 mod digest;
 mod fingerprint;
 mod measurement;
@@ -16,6 +17,7 @@ mod result;
 mod sweep;
 mod trial;
 mod troubles;
+mod worker;
 
 use std::path::Path;
 
@@ -26,6 +28,7 @@ pub use breakdown::{ForwardPasses, TrialDifficulty, TrialHalting};
 pub use cell::CellResult;
 pub use completeness::Completeness;
 pub use configuration::Configuration;
+pub use curve::Curves;
 pub use digest::SweepDigest;
 pub use fingerprint::{Producer, SweepFingerprint, TrialBlocks};
 pub use measurement::Measurement;
@@ -34,9 +37,10 @@ pub use recorded::RecordedTrial;
 pub use result::{Metrics, TrialResult};
 pub use sweep::SweepSummary;
 pub use trial::{AttemptDetail, Event, TrialDetail};
-pub use troubles::{Deaths, Troubles};
+pub use troubles::{Deaths, RecentResults, Troubles};
+pub use worker::{WorkerStanding, WorkerStatus};
 
-use super::{error::OpenError, open};
+use super::{error::OpenError, lock, open};
 
 /// A read-only view of a database.
 #[derive(Debug)]
@@ -53,6 +57,13 @@ impl Reader {
         let connection = open::open_reader(path).await?;
         Ok(Self { connection })
     }
+
+    /// Whether a coordinator holds the database now. It is asked by trying the lock for a moment, in
+    /// which a coordinator that starts would find it taken: ask only when nothing else tells.
+    #[must_use]
+    pub fn is_served(path: &Path) -> bool {
+        lock::is_taken(path)
+    }
 }
 
 /// Every statement of the readers.
@@ -64,6 +75,7 @@ pub(super) fn statements() -> impl Iterator<Item = &'static str> {
         cell::STATEMENTS,
         completeness::STATEMENTS,
         configuration::STATEMENTS,
+        curve::STATEMENTS,
         digest::STATEMENTS,
         measurement::STATEMENTS,
         fingerprint::STATEMENTS,
@@ -72,6 +84,7 @@ pub(super) fn statements() -> impl Iterator<Item = &'static str> {
         sweep::STATEMENTS,
         trial::STATEMENTS,
         troubles::STATEMENTS,
+        worker::STATEMENTS,
     ]
     .into_iter()
     .flatten()

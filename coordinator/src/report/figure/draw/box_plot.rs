@@ -14,7 +14,7 @@ use super::{
 use crate::{
     report::{
         estimate::share,
-        figure::{BoxPlotFigure, SeedsOfValue},
+        figure::{BoxPlotFigure, SeedsOfValue, metric_name},
         number::significant,
     },
     statistics::BoxPlot,
@@ -34,10 +34,9 @@ const POINTS_SHARE: f64 = 0.5;
 #[must_use]
 pub fn draw_box_plot(figure: &BoxPlotFigure) -> Scene {
     let mut scene = Scene::default();
-    let title = format!("Accuracy over seeds against {}", figure.axis.parameter);
-    heading(&mut scene, &title, &figure.caption);
+    heading(&mut scene, &figure.title(), &figure.caption);
     let slots = Slots::new(LEFT, RIGHT, figure.groups.len());
-    let scale = accuracy_scale(&figure.groups);
+    let scale = seeds_scale(figure);
     let trials = figure.groups.iter().map(|group| group.points.len()).sum();
     let points = PointStyle::new((slots.step * POINTS_SHARE).min(74.0), trials, scale);
     let mut entries = figure
@@ -46,11 +45,7 @@ pub fn draw_box_plot(figure: &BoxPlotFigure) -> Scene {
         .map_or_else(Vec::new, key_entries);
     entries.extend(points.legend_entry());
     legend(&mut scene, entries);
-    quantity_axis(
-        &mut scene,
-        &scale,
-        "accuracy  (interpolation, sampled halting)",
-    );
+    quantity_axis(&mut scene, &scale, metric_name(figure.metric));
     reference_lines(&mut scene, figure, &scale);
     for (position, group) in figure.groups.iter().enumerate() {
         let centre = slots.centre(position);
@@ -75,27 +70,37 @@ pub fn draw_box_plot(figure: &BoxPlotFigure) -> Scene {
 }
 
 fn reference_lines(scene: &mut Scene, figure: &BoxPlotFigure, scale: &Scale) {
+    let Some(chance) = figure.chance else { return };
     let threshold = figure.caption.solved_threshold;
-    reference_line(scene, scale.at(figure.chance), "chance", GREY);
+    reference_line(scene, scale.at(chance), "chance", GREY);
     // Where the two would touch, the threshold is said by the counts above the boxes alone.
-    if (scale.at(figure.chance) - scale.at(threshold)).abs() > 16.0 {
+    let apart = (scale.at(chance) - scale.at(threshold)).abs() > 16.0;
+    if figure.has_threshold() && apart {
         let name = format!("solved ≥ {}", significant(threshold, 6));
         reference_line(scene, scale.at(threshold), &name, PALE);
     }
 }
 
-fn accuracy_scale(groups: &[SeedsOfValue]) -> Scale {
-    let values = groups
-        .iter()
-        .flat_map(|group| &group.points)
-        .map(|point| point.value);
-    let lowest = values.fold(f64::INFINITY, f64::min);
-    // The floor falls in steps of a twentieth, so that figures of similar sweeps share an axis.
-    let floor = ((lowest - 0.02) * 20.0).floor() / 20.0;
+fn seeds_scale(figure: &BoxPlotFigure) -> Scale {
+    let points = figure.groups.iter().flat_map(|group| &group.points);
+    let values = points.map(|point| point.value);
+    let domain = if figure.chance.is_some() {
+        accuracy_domain(values)
+    } else {
+        // From zero, so that heights compare, to a little above the highest mark.
+        (0.0, 1.06 * values.fold(1.0, f64::max))
+    };
     Scale {
-        domain: (floor.clamp(-0.01, USUAL_FLOOR), 1.012),
+        domain,
         range: (BOTTOM, TOP),
     }
+}
+
+/// The floor falls in steps of a twentieth, so that figures of similar sweeps share an axis.
+pub(super) fn accuracy_domain(values: impl Iterator<Item = f64>) -> (f64, f64) {
+    let lowest = values.fold(f64::INFINITY, f64::min);
+    let floor = ((lowest - 0.02) * 20.0).floor() / 20.0;
+    (floor.clamp(-0.01, USUAL_FLOOR), 1.012)
 }
 
 fn draw_box(scene: &mut Scene, plot: &BoxPlot, centre: f64, width: f64, scale: &Scale) {

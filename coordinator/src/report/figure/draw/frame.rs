@@ -168,6 +168,19 @@ pub(super) fn horizontal_values(scene: &mut Scene, axis: &ValueAxis, slots: Slot
     scene.text((f64::midpoint(LEFT, RIGHT), y), name, style);
 }
 
+/// The horizontal axis of a quantity.
+pub(super) fn horizontal_quantity(scene: &mut Scene, scale: &Scale, name: &str) {
+    for (value, text) in ticks(scale.domain, 8) {
+        let x = scale.at(value);
+        scene.line([(x, BOTTOM), (x, BOTTOM + 5.0)], FRAME);
+        let style = TextStyle::new(TICK_SIZE, GREY, Anchor::Middle);
+        scene.text((x, BOTTOM + 20.0), text, style);
+    }
+    let name = fitted(name, AXIS_SIZE, RIGHT - LEFT);
+    let style = TextStyle::new(AXIS_SIZE, INK, Anchor::Middle);
+    scene.text((f64::midpoint(LEFT, RIGHT), BOTTOM + 52.0), name, style);
+}
+
 /// The vertical axis of a parameter.
 pub(super) fn vertical_values(scene: &mut Scene, axis: &ValueAxis, slots: Slots) {
     let size = TICK_SIZE.min(slots.step.abs() - 1.0);

@@ -27,12 +27,7 @@ pub fn draw_heat_map(figure: &HeatMapFigure) -> Scene {
     let mut scene = Scene::default();
     let across = Slots::new(LEFT, RIGHT, figure.horizontal.values.len());
     let upwards = Slots::new(BOTTOM, TOP, figure.vertical.values.len());
-    let axes = format!(
-        "{} and {}",
-        figure.horizontal.parameter, figure.vertical.parameter
-    );
-    let title = format!("{} over {axes}", quantity_name(figure.quantity));
-    heading(&mut scene, &title, &figure.caption);
+    heading(&mut scene, &figure.title(), &figure.caption);
     let scale = colour_scale(figure);
     let columns = figure.horizontal.values.len();
     let text_size = fitting_text_size(figure, across, upwards);
@@ -52,23 +47,10 @@ pub fn draw_heat_map(figure: &HeatMapFigure) -> Scene {
     scene
 }
 
-fn quantity_name(quantity: HeatMapQuantity) -> &'static str {
-    match quantity {
-        HeatMapQuantity::MeanAccuracy => "Mean accuracy",
-        HeatMapQuantity::ShareSolved => "Share of trials solved",
-    }
-}
-
-/// Value to share of the colour map. Accuracy begins at chance, or lower if it must.
+/// Value to share of the colour map.
 fn colour_scale(figure: &HeatMapFigure) -> Scale {
-    let values = figure.cells.iter().filter_map(|cell| cell.value);
-    let lowest = match figure.quantity {
-        HeatMapQuantity::MeanAccuracy => values.fold(0.5, f64::min),
-        HeatMapQuantity::ShareSolved => 0.0,
-    };
-    let floor = ((lowest + 1e-9) * 20.0).floor() / 20.0;
     Scale {
-        domain: (floor, 1.0),
+        domain: figure.domain(),
         range: (0.0, 1.0),
     }
 }

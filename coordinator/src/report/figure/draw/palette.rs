@@ -2,11 +2,11 @@
 
 /// A colour with its opacity, 0 to 1.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Colour {
-    pub(super) red: u8,
-    pub(super) green: u8,
-    pub(super) blue: u8,
-    pub(super) opacity: f64,
+pub(in crate::report) struct Colour {
+    pub(in crate::report) red: u8,
+    pub(in crate::report) green: u8,
+    pub(in crate::report) blue: u8,
+    pub(in crate::report) opacity: f64,
 }
 
 pub(super) const WHITE: Colour = Colour::new(0xFF_FF_FF);
@@ -34,8 +34,19 @@ const VIRIDIS: [u32; 10] = [
 ];
 
 /// The colour of a value of the colour key.
-pub(super) const fn category(index: usize) -> Colour {
+pub(in crate::report) const fn category(index: usize) -> Colour {
     Colour::new(CATEGORIES[index % CATEGORIES.len()])
+}
+
+/// The colour of one of several lines: along the scale where they are in an order, without its light
+/// end, which is lost on white.
+#[expect(clippy::cast_precision_loss, reason = "a handful of lines")]
+pub(in crate::report) fn series_colour(index: usize, count: usize, ordered: bool) -> Colour {
+    if ordered && count > 1 {
+        viridis(0.88 * index as f64 / (count - 1) as f64)
+    } else {
+        category(index)
+    }
 }
 
 /// The colour of a share of a scale, 0 to 1: perceptually uniform, dark to light.
@@ -45,7 +56,7 @@ pub(super) const fn category(index: usize) -> Colour {
     clippy::cast_precision_loss,
     reason = "positions among ten anchors, and bytes"
 )]
-pub(super) fn viridis(share: f64) -> Colour {
+pub(in crate::report) fn viridis(share: f64) -> Colour {
     let place = share.clamp(0.0, 1.0) * (VIRIDIS.len() - 1) as f64;
     let below = (place as usize).min(VIRIDIS.len() - 2);
     let (from, to) = (Colour::new(VIRIDIS[below]), Colour::new(VIRIDIS[below + 1]));
@@ -75,7 +86,7 @@ impl Colour {
         }
     }
 
-    pub(super) const fn with_opacity(self, opacity: f64) -> Self {
+    pub(in crate::report) const fn with_opacity(self, opacity: f64) -> Self {
         Self { opacity, ..self }
     }
 
@@ -86,7 +97,7 @@ impl Colour {
     }
 
     /// The colour of text on this one.
-    pub(super) fn readable_on(self) -> Self {
+    pub(in crate::report) fn readable_on(self) -> Self {
         // At this luminance black and white have the same contrast (WCAG 2).
         if self.luminance() > 0.179 { INK } else { WHITE }
     }

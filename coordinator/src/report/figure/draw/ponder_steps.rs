@@ -16,8 +16,7 @@ use crate::report::figure::{MeanOfValue, PonderStepsFigure, PriorLine};
 #[must_use]
 pub fn draw_ponder_steps(figure: &PonderStepsFigure) -> Scene {
     let mut scene = Scene::default();
-    let title = format!("Ponder steps against {}", figure.axis.parameter);
-    heading(&mut scene, &title, &figure.caption);
+    heading(&mut scene, &figure.title(), &figure.caption);
     let slots = Slots::new(LEFT, RIGHT, figure.groups.len());
     let scale = steps_scale(figure);
     let trials = figure.groups.iter().map(Vec::len).sum();

@@ -63,6 +63,7 @@ fn draw<B: DrawingBackend>(scene: &Scene, backend: &mut B, enlargement: u32) {
     for mark in &scene.marks {
         match mark {
             Mark::Line { points, stroke } => canvas.line(points, *stroke),
+            Mark::Polygon { corners, fill } => canvas.polygon(corners, *fill),
             Mark::Rectangle { corners, fill } => canvas.rectangle(*corners, *fill),
             Mark::Circle {
                 centre,
@@ -88,6 +89,12 @@ impl<B: DrawingBackend> Canvas<'_, B> {
             width: self.length(stroke.width).max(1),
         };
         self.backend.draw_path(path, &style).expect(IN_MEMORY);
+    }
+
+    fn polygon(&mut self, corners: &[Point], fill: Colour) {
+        let corners: Vec<BackendCoord> = corners.iter().map(|&point| self.place(point)).collect();
+        let fill = BackendColor::from(fill);
+        self.backend.fill_polygon(corners, &fill).expect(IN_MEMORY);
     }
 
     fn rectangle(&mut self, (from, to): (Point, Point), fill: Colour) {

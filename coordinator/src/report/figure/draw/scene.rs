@@ -23,6 +23,10 @@ pub(super) enum Mark {
         points: Vec<Point>,
         stroke: Stroke,
     },
+    Polygon {
+        corners: Vec<Point>,
+        fill: Colour,
+    },
     Rectangle {
         corners: (Point, Point),
         fill: Colour,
@@ -86,6 +90,10 @@ impl Scene {
             self.line([at(start), at(end)], stroke);
             start += 1.7 * dash;
         }
+    }
+
+    pub(super) fn polygon(&mut self, corners: Vec<Point>, fill: Colour) {
+        self.marks.push(Mark::Polygon { corners, fill });
     }
 
     pub(super) fn rectangle(&mut self, corners: (Point, Point), fill: Colour) {

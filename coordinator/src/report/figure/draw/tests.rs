@@ -8,8 +8,8 @@ use super::{
 };
 use crate::{
     report::{
-        Report,
-        simulated::{SimulatedSweep, robustness},
+        Report, Study,
+        simulated::{SimulatedSweep, methods, robustness},
     },
     scheduler::TrialState,
 };
@@ -85,8 +85,13 @@ fn sweeps() -> Vec<(&'static str, SimulatedSweep)> {
 
 #[test]
 fn no_label_is_cut_off_or_lies_on_another() {
-    for (name, sweep) in sweeps() {
-        for scene in scenes(sweep) {
+    let study = Study::new(&methods(), 0);
+    let pictures = study.document.pictures();
+    let pictures = pictures.map(|picture| draw(&picture.figure)).collect();
+    let sweeps = sweeps().into_iter();
+    let all = sweeps.map(|(name, sweep)| (name, scenes(sweep)));
+    for (name, scenes) in all.chain([("methods", pictures)]) {
+        for scene in scenes {
             let boxes = scene.text_boxes();
             for (index, (text, [left, top, right, bottom])) in boxes.iter().enumerate() {
                 let inside =

@@ -1,0 +1,186 @@
+//! The sensitivity tables of one sweep as a document.
+
+use super::{Block, Document, Section, Table, completeness_line};
+use crate::report::{
+    Report,
+    estimate::{Estimate, Sensitivity},
+    field::{Field, ShownShare},
+    number::{label, labels, significant},
+};
+
+/// Columns that only some reports need.
+#[derive(Clone, Copy)]
+struct Columns {
+    extrapolation: bool,
+    infeasible: bool,
+    failed: bool,
+}
+
+/// What the terminal and Markdown say about one sweep.
+#[must_use]
+pub(in crate::report) fn sensitivity(report: &Report) -> Document {
+    let mut tables = Vec::new();
+    if report.parameters.len() > 1 {
+        tables.extend(parameter_tables(report));
+    }
+    tables.extend(cell_table(report));
+    Document {
+        title: format!("Sensitivity of {}", report.sweep.name),
+        warnings: report.warnings.iter().map(ToString::to_string).collect(),
+        summary: vec![completeness_line(&report.completeness)],
+        sections: vec![Section::default().with(tables.into_iter().map(Block::Table))],
+        notes: notes(report),
+    }
+}
+
+/// How to read the numbers of a sweep.
+fn notes(report: &Report) -> Vec<String> {
+    let mut notes = conventions(report);
+    let constants = report.constants();
+    if !constants.is_empty() {
+        let constants = constants
+            .iter()
+            .map(|(name, value)| format!("{name} = {}", label(value)));
+        notes.push(format!(
+            "Not varied: {}.",
+            constants.collect::<Vec<_>>().join(", ")
+        ));
+    }
+    notes.push(format!("Sweep {}.", report.sweep.sweep_id));
+    notes
+}
+
+/// What every number of a sensitivity table means.
+pub(super) fn conventions(report: &Report) -> Vec<String> {
+    let sweep = &report.sweep;
+    let percent = significant(100.0 * sweep.confidence, 6);
+    vec![
+        format!(
+            "solved: accuracy_interpolation of at least {}; share [Wilson {percent} % interval]. \
+             accuracy: median, and mean [{percent} % percentile bootstrap over the trials of the row, seed {}]. \
+             steps: mean ponder steps over trials, sampled halting.",
+            significant(sweep.solved_threshold, 6),
+            sweep.bootstrap_seed,
+        ),
+        "n: trials with a result. An infeasible trial (training diverged) is a result: it counts in \
+         n as not solved and has no accuracy. A failed trial (machinery) is not in n."
+            .to_owned(),
+    ]
+}
+
+/// One table for every swept parameter.
+pub(super) fn parameter_tables(report: &Report) -> Vec<Table> {
+    let columns = Columns::of(report);
+    let tables = report.parameters.iter().map(|table| {
+        let values: Vec<_> = table.rows.iter().map(|row| row.value.clone()).collect();
+        let rows = labels(&values).into_iter().zip(&table.rows);
+        Table {
+            title: format!("By {}, over everything else", table.parameter),
+            file: "parameters".to_owned(),
+            columns: columns.header(vec![table.parameter.to_string()]),
+            rows: rows
+                .map(|(label, row)| columns.fields(vec![Field::Text(label)], &row.sensitivity))
+                .collect(),
+            left_out: 0,
+            rules: Vec::new(),
+        }
+    });
+    tables.collect()
+}
+
+/// The table of all cells; `None` while no trial has ended.
+pub(super) fn cell_table(report: &Report) -> Option<Table> {
+    let columns = Columns::of(report);
+    let swept = report.swept_axes();
+    let names = swept
+        .iter()
+        .map(|&axis| report.sweep.axes[axis].parameter.to_string());
+    let rows = report.cells.iter().map(|cell| {
+        let values = swept
+            .iter()
+            .map(|&axis| Field::Text(label(&cell.values[axis])));
+        columns.fields(values.collect(), &cell.sensitivity)
+    });
+    let table = Table {
+        title: "By cell".to_owned(),
+        file: "cells".to_owned(),
+        columns: columns.header(names.collect()),
+        rows: rows.collect(),
+        left_out: report.cells_left_out,
+        rules: Vec::new(),
+    };
+    (!table.rows.is_empty()).then_some(table)
+}
+
+impl Columns {
+    fn of(report: &Report) -> Self {
+        // Of all trials, also where the cells are only the first ones.
+        let by_value = report.parameters.iter().flat_map(|table| &table.rows);
+        let by_value = by_value.map(|row| &row.sensitivity);
+        let rows = by_value.chain(report.cells.iter().map(|cell| &cell.sensitivity));
+        let any = |test: fn(&Sensitivity) -> bool| rows.clone().any(test);
+        Self {
+            extrapolation: any(|cell| cell.accuracy_extrapolation.is_some()),
+            infeasible: any(|cell| cell.infeasible > 0),
+            failed: any(|cell| cell.failed > 0),
+        }
+    }
+
+    fn header(self, mut names: Vec<String>) -> Vec<String> {
+        names.extend(["n", "solved", "median", "mean accuracy", "steps"].map(String::from));
+        let optional = [
+            (self.extrapolation, "extrapolation"),
+            (self.infeasible, "infeasible"),
+            (self.failed, "failed"),
+        ];
+        let shown = optional.iter().filter(|(shown, _)| *shown);
+        names.extend(shown.map(|(_, name)| (*name).to_owned()));
+        names
+    }
+
+    fn fields(self, mut fields: Vec<Field>, row: &Sensitivity) -> Vec<Field> {
+        let accuracy = row.accuracy_interpolation.as_ref();
+        let median = accuracy.map(|estimate| estimate.summary.median);
+        let steps = row.ponder_steps_interpolation.as_ref();
+        let steps = steps.map(|estimate| estimate.summary.mean);
+        fields.extend([
+            Field::Count(row.n),
+            solved(row),
+            Field::estimate(median, None, 3),
+            mean(accuracy),
+            Field::estimate(steps, None, 2),
+        ]);
+        let optional = [
+            (
+                self.extrapolation,
+                mean(row.accuracy_extrapolation.as_ref()),
+            ),
+            (self.infeasible, Field::Count(row.infeasible)),
+            (self.failed, Field::Count(row.failed)),
+        ];
+        let shown = optional.into_iter().filter(|(shown, _)| *shown);
+        fields.extend(shown.map(|(_, field)| field));
+        fields
+    }
+}
+
+/// The share of the trials with a result that solved the task.
+pub(super) const fn solved(row: &Sensitivity) -> Field {
+    Field::Share(ShownShare {
+        part: row.solved,
+        whole: row.n,
+        interval: row.share_solved_interval,
+    })
+}
+
+/// The mean of an accuracy with its interval.
+pub(super) fn mean(estimate: Option<&Estimate>) -> Field {
+    mean_of(estimate, 3)
+}
+
+/// A mean with its interval, with that many decimals.
+pub(super) fn mean_of(estimate: Option<&Estimate>, decimals: usize) -> Field {
+    let value = estimate.map(|estimate| estimate.summary.mean);
+    let interval = estimate.and_then(|estimate| estimate.mean_interval);
+    Field::estimate(value, interval, decimals)
+}

@@ -1,0 +1,259 @@
+//! One or several sweeps as one document: abstract, the methods beside the paper, a chapter each.
+
+use std::collections::{BTreeSet, HashSet};
+
+use super::{
+    Block, Document, Section,
+    comparison::{Reported, figure_1},
+    completeness_line,
+    compute::figure_1c,
+    counted,
+    sweep::chapter,
+};
+use crate::report::{Report, input::ReportInput};
+
+/// A document on sweeps, and what it was made from.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Study {
+    /// The reports, in the order of the sweeps.
+    pub sweeps: Vec<StudySweep>,
+    /// The document.
+    pub document: Document,
+}
+
+/// One sweep of a study.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StudySweep {
+    /// What the names of its files start with; empty where it is alone.
+    pub prefix: String,
+    /// Its report.
+    pub report: Report,
+}
+
+impl Study {
+    /// Makes the study. The same sweeps and the same seed make the same study.
+    ///
+    /// # Panics
+    /// If a trial's values are not on its sweep's axes.
+    #[must_use]
+    pub fn new(inputs: &[ReportInput], bootstrap_seed: u64) -> Self {
+        let reports = inputs
+            .iter()
+            .map(|input| Report::new(input, bootstrap_seed));
+        let sweeps: Vec<StudySweep> = prefixes(inputs)
+            .into_iter()
+            .zip(reports)
+            .map(|(prefix, report)| StudySweep { prefix, report })
+            .collect();
+        let document = document(inputs, &sweeps, bootstrap_seed);
+        Self { sweeps, document }
+    }
+}
+
+fn document(inputs: &[ReportInput], sweeps: &[StudySweep], seed: u64) -> Document {
+    let pairs = inputs.iter().zip(sweeps);
+    let reported: Vec<Reported<'_>> = pairs
+        .map(|(input, sweep)| Reported {
+            input,
+            report: &sweep.report,
+        })
+        .collect();
+    let mut sections = Vec::new();
+    if let Some(table) = figure_1(&reported, seed) {
+        let section = Section::new(1, "The methods beside the paper").with([Block::Table(table)]);
+        sections.push(section.with(figure_1c(&reported, seed)));
+    }
+    for (sweep, of) in reported.iter().zip(sweeps) {
+        sections.extend(chapter(sweep, &of.prefix, seed));
+    }
+    Document {
+        title: title(inputs),
+        warnings: warnings(&reported),
+        summary: reported.iter().map(summary).collect(),
+        sections,
+        notes: vec![
+            "The numbers are those of the results database; bootstrap intervals are drawn with a fixed seed, so \
+             that the same results make the same document."
+                .to_owned(),
+        ],
+    }
+}
+
+fn title(inputs: &[ReportInput]) -> String {
+    let names: Vec<&str> = inputs
+        .iter()
+        .map(|input| input.terms.name.as_str())
+        .collect();
+    format!("Sensitivity of {}", listed(&names))
+}
+
+/// `a, b and c`.
+fn listed(names: &[&str]) -> String {
+    match names {
+        [] => String::new(),
+        [only] => (*only).to_owned(),
+        [first @ .., last] => format!("{} and {last}", first.join(", ")),
+    }
+}
+
+/// What was swept and what became of it.
+fn summary(sweep: &Reported<'_>) -> String {
+    let terms = &sweep.input.terms;
+    let template = &terms.template;
+    let axes = terms.axes.iter().filter(|axis| axis.values.len() > 1);
+    let axes: Vec<String> = axes
+        .map(|axis| {
+            format!(
+                "{} ({})",
+                axis.parameter,
+                counted(axis.values.len() as u64, "value", "values")
+            )
+        })
+        .collect();
+    let swept = if axes.is_empty() {
+        "nothing varied".to_owned()
+    } else {
+        format!("swept {}", axes.join(" x "))
+    };
+    format!(
+        "{} (sweep {}): {} on {} of {} elements; step function {} of {} units; {} updates of {} samples; {swept}; {} of \
+         every configuration. {}",
+        terms.name,
+        sweep.report.sweep.sweep_id,
+        sweep.method(),
+        template.task.kind.name(),
+        template.task.elements,
+        template.model.step_function.name(),
+        template.model.hidden,
+        template.training.updates,
+        template.training.batch,
+        counted(terms.replicates.into(), "replicate", "replicates"),
+        completeness_line(&sweep.input.completeness),
+    )
+}
+
+/// Those of every sweep, and what makes sweeps hard to compare.
+fn warnings(sweeps: &[Reported<'_>]) -> Vec<String> {
+    let own = sweeps.iter().flat_map(|sweep| {
+        let warnings = sweep.report.warnings.iter();
+        let name = &sweep.input.terms.name;
+        warnings.map(move |warning| match sweeps {
+            [_] => warning.to_string(),
+            _ => format!("{name}: {warning}"),
+        })
+    });
+    own.chain(unlike(sweeps)).collect()
+}
+
+fn unlike(sweeps: &[Reported<'_>]) -> Vec<String> {
+    let mut warnings = Vec::new();
+    let mut warn_if = |differ: bool, words: &str| {
+        if differ {
+            warnings.push(words.to_owned());
+        }
+    };
+    warn_if(
+        differ_between(sweeps, |sweep| {
+            sweep.input.binaries.iter().collect::<BTreeSet<_>>()
+        }),
+        "MIXED BINARIES: the sweeps were trained by different builds of the program",
+    );
+    warn_if(
+        differ_between(sweeps, |sweep| {
+            sweep.input.devices.iter().collect::<BTreeSet<_>>()
+        }),
+        "MIXED DEVICES: the sweeps were trained on different devices, whose rounding may differ",
+    );
+    warn_if(
+        differ_between(sweeps, |sweep| sweep.input.terms.template.task.clone()),
+        "UNLIKE TASKS: the sweeps learn different tasks, so their accuracies do not compare",
+    );
+    warn_if(
+        differ_between(sweeps, |sweep| {
+            let training = &sweep.input.terms.template.training;
+            (training.updates, training.batch)
+        }),
+        "UNEQUAL BUDGETS: the sweeps train for different numbers of updates or samples",
+    );
+    warnings
+}
+
+fn differ_between<'a, T: PartialEq>(
+    sweeps: &'a [Reported<'a>],
+    property: impl Fn(&'a Reported<'a>) -> T,
+) -> bool {
+    sweeps
+        .windows(2)
+        .any(|pair| property(&pair[0]) != property(&pair[1]))
+}
+
+/// What the file names of each sweep start with: its name, and its id where two share a name.
+fn prefixes(inputs: &[ReportInput]) -> Vec<String> {
+    if inputs.len() == 1 {
+        return vec![String::new()];
+    }
+    let mut taken = HashSet::new();
+    let prefixes = inputs.iter().map(|input| {
+        let name = file_name(&input.terms.name);
+        if taken.insert(name.clone()) {
+            format!("{name}_")
+        } else {
+            format!("{name}_{}_", input.sweep_id)
+        }
+    });
+    prefixes.collect()
+}
+
+/// The name with everything replaced that a file name or a link may not hold.
+fn file_name(name: &str) -> String {
+    /// Longer names make paths that some file systems refuse.
+    const MAX_LENGTH: usize = 40;
+    let safe = name.chars().map(|character| {
+        let kept = character.is_ascii_alphanumeric() || matches!(character, '-' | '_' | '.');
+        if kept { character } else { '_' }
+    });
+    safe.take(MAX_LENGTH).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use pondersweep_proto::parameter::Parameter;
+
+    use super::*;
+    use crate::report::simulated::SimulatedSweep;
+
+    fn named(name: &str) -> ReportInput {
+        let sweep = SimulatedSweep::new(2).numbers(Parameter::LambdaP, &[0.1, 0.9]);
+        sweep.named(name).input()
+    }
+
+    #[test]
+    fn sweeps_that_do_not_compare_are_said_to() {
+        let first = named("a");
+        let mut second = named("b");
+        assert_eq!(
+            Study::new(&[first.clone(), second.clone()], 0)
+                .document
+                .warnings
+                .len(),
+            0
+        );
+        second.binaries = vec!["another build".into()];
+        second.completeness.failed = 1;
+        let warnings = Study::new(&[first, second], 0).document.warnings;
+        assert!(warnings[0].starts_with("b: "), "{warnings:?}");
+        assert!(
+            warnings[1].starts_with("MIXED BINARIES: the sweeps"),
+            "{warnings:?}"
+        );
+    }
+
+    #[test]
+    fn file_names_are_safe_and_never_shared() {
+        assert_eq!(file_name("../a b/ü"), ".._a_b__");
+        let inputs = [named("a b"), named("a_b"), named("c")];
+        let prefixes = prefixes(&inputs);
+        let distinct: HashSet<&String> = prefixes.iter().collect();
+        assert_eq!(distinct.len(), 3, "{prefixes:?}");
+    }
+}

@@ -1,0 +1,228 @@
+//! The chapter of one sweep: its tables and figures, each only where its data are there.
+
+mod curves;
+
+use pondersweep_proto::{
+    metric::Metric,
+    parameter::{Parameter, ParameterValue},
+};
+
+use self::curves::{difficulty_curves, learning_curves, ponder_curve};
+use super::{
+    Block, Picture, Section,
+    comparison::Reported,
+    sensitivity::{cell_table, conventions, parameter_tables},
+};
+use crate::{
+    report::{
+        analysis::{self, Analysis, AnalysisError},
+        figure::{BoxPlotFigure, Figure},
+        input::ReportInput,
+        placement::{PlacedTrial, place},
+    },
+    statistics::Counting,
+};
+
+/// What a diverged trial counts as in an analysis: the accuracy of guessing.
+const COUNTING: Counting = Counting::infeasible_as(0.5);
+
+/// What "nearly as good" means, in accuracy.
+const EPSILONS: [f64; 3] = [0.01, 0.02, 0.05];
+
+/// Configurations of an analysis, beyond which it takes minutes.
+const MAX_ANALYSED: usize = 2_000;
+
+const BOX_RULE: &str = "Box: quartiles and median; whiskers: the farthest trial within 1.5 interquartile ranges; \
+     every trial that succeeded is a point. Above: trials solved of trials with a result; the tables give the \
+     share with its Wilson interval.";
+
+/// The chapter, its files' names starting with the prefix.
+pub(super) fn chapter(sweep: &Reported<'_>, prefix: &str, seed: u64) -> Vec<Section> {
+    let trials = place(sweep.input);
+    let head = Section::new(1, sweep.report.sweep.name.clone())
+        .with(conventions(sweep.report).into_iter().map(Block::Paragraph));
+    let parts = [
+        ("Accuracy over seeds", accuracy(sweep, &trials)),
+        ("Ponder steps", ponder_steps(sweep, &trials)),
+        ("Heat maps", heat_maps(sweep)),
+        ("Learning curves", pictures(learning_curves(sweep))),
+        ("By difficulty", pictures(difficulty_curves(sweep))),
+        ("How much each parameter explains", explained(sweep)),
+        ("Indistinguishable from the best", best(sweep, seed)),
+        ("Robustness", robustness(sweep, seed)),
+        ("Power", power(sweep)),
+        ("All configurations", cells(sweep)),
+    ];
+    let parts = parts.into_iter().filter(|(_, blocks)| !blocks.is_empty());
+    let parts = parts.map(|(title, blocks)| Section::new(2, title).with(blocks));
+    let mut sections: Vec<Section> = std::iter::once(head).chain(parts).collect();
+    for section in &mut sections {
+        section.prefix_files(prefix);
+    }
+    sections
+}
+
+/// Figures 2a and 2b where tau or `lambda_p` was swept, with the tables behind them.
+fn accuracy(sweep: &Reported<'_>, trials: &[PlacedTrial<'_>]) -> Vec<Block> {
+    let mut blocks = Vec::new();
+    for figure in &sweep.report.figures.accuracy {
+        let parameter = figure.axis.parameter;
+        let paper = match parameter {
+            Parameter::Tau => "The paper's Figure 2a. ",
+            Parameter::LambdaP => "The paper's Figure 2b. ",
+            _ => "",
+        };
+        blocks.push(Block::Figure(Picture {
+            file: format!("accuracy_by_{parameter}"),
+            figure: Figure::BoxPlot(figure.clone()),
+            rule: format!("{paper}{BOX_RULE}"),
+        }));
+    }
+    let metric = Metric::AccuracyExtrapolation;
+    let measured = sweep.report.cells.iter();
+    let extrapolates = measured
+        .clone()
+        .any(|cell| cell.sensitivity.accuracy_extrapolation.is_some());
+    for axis in sweep
+        .report
+        .swept_axes()
+        .into_iter()
+        .filter(|_| extrapolates)
+    {
+        let figure = BoxPlotFigure::new(sweep.input, trials, axis, metric);
+        blocks.push(Block::Figure(Picture {
+            file: format!("extrapolation_by_{}", figure.axis.parameter),
+            figure: Figure::BoxPlot(figure),
+            rule: format!("On more non-zero elements than training showed. {BOX_RULE}"),
+        }));
+    }
+    if sweep.report.parameters.len() > 1 {
+        blocks.extend(parameter_tables(sweep.report).into_iter().map(Block::Table));
+    }
+    blocks
+}
+
+fn ponder_steps(sweep: &Reported<'_>, trials: &[PlacedTrial<'_>]) -> Vec<Block> {
+    let figures = sweep.report.figures.ponder_steps.iter();
+    let mut blocks: Vec<Block> = figures
+        .map(|figure| {
+            Block::Figure(Picture {
+                file: format!("ponder_steps_by_{}", figure.axis.parameter),
+                figure: Figure::PonderSteps(figure.clone()),
+                rule: "Every trial that succeeded is a point; the prior's mean is that of the geometric prior \
+                       truncated at max_steps and renormalised."
+                    .to_owned(),
+            })
+        })
+        .collect();
+    blocks.extend(figure_2c(sweep, trials));
+    blocks
+}
+
+/// Ponder steps at `lambda_p` = 0.1, at the end of training and on the way there.
+fn figure_2c(sweep: &Reported<'_>, trials: &[PlacedTrial<'_>]) -> Vec<Block> {
+    let Some((axis, position)) = position_of_a_tenth(sweep) else {
+        return Vec::new();
+    };
+    let steps = BoxPlotFigure::new(sweep.input, trials, axis, Metric::PonderStepsInterpolation);
+    let mut blocks = vec![Block::Figure(Picture {
+        file: "ponder_steps_at_lambda_p_0.1".to_owned(),
+        figure: Figure::BoxPlot(steps.at(position)),
+        rule: format!("The paper's Figure 2c at the end of training. {BOX_RULE}"),
+    })];
+    blocks.extend(pictures(ponder_curve(sweep, axis, position)));
+    blocks
+}
+
+/// Where `lambda_p` is 0.1, whatever an evenly spaced grid made of it.
+fn position_of_a_tenth(sweep: &Reported<'_>) -> Option<(usize, usize)> {
+    let axis = sweep.input.axis_of(Parameter::LambdaP)?;
+    let is_a_tenth = |value: &ParameterValue| match value {
+        ParameterValue::Number(number) => (number - 0.1).abs() < 1e-9,
+        _ => false,
+    };
+    let mut values = sweep.input.terms.axes[axis].values.iter();
+    Some((axis, values.position(is_a_tenth)?))
+}
+
+fn heat_maps(sweep: &Reported<'_>) -> Vec<Block> {
+    let maps = sweep.report.figures.heat_maps.iter();
+    maps.map(|figure| {
+        Block::Figure(Picture {
+            file: figure.file_name(),
+            figure: Figure::HeatMap(figure.clone()),
+            rule: "n: trials with a result in the cell, those that diverged included.".to_owned(),
+        })
+    })
+    .collect()
+}
+
+fn explained(sweep: &Reported<'_>) -> Vec<Block> {
+    analysed(sweep, "anova", |input| analysis::anova(input, &COUNTING))
+}
+
+fn best(sweep: &Reported<'_>, seed: u64) -> Vec<Block> {
+    analysed(sweep, "best", |input| {
+        analysis::best(input, &COUNTING, seed)
+    })
+}
+
+fn robustness(sweep: &Reported<'_>, seed: u64) -> Vec<Block> {
+    analysed(sweep, "robustness", |input| {
+        analysis::robustness(input, &EPSILONS, &COUNTING, seed)
+    })
+}
+
+fn power(sweep: &Reported<'_>) -> Vec<Block> {
+    analysed(sweep, "power", |input| analysis::power(input, &COUNTING))
+}
+
+/// An analysis, or why there is none; nothing where only one configuration was tried.
+fn analysed(
+    sweep: &Reported<'_>,
+    file: &str,
+    analysis: impl FnOnce(&ReportInput) -> Result<Analysis, AnalysisError>,
+) -> Vec<Block> {
+    let paragraph = |words: String| vec![Block::Paragraph(words)];
+    match sweep.report.cells.len() {
+        0 | 1 => return Vec::new(),
+        cells if cells > MAX_ANALYSED => {
+            return paragraph(format!(
+                "Not made: {cells} configurations are more than {MAX_ANALYSED}."
+            ));
+        }
+        _ => {}
+    }
+    match analysis(sweep.input) {
+        Ok(analysis) => vec![Block::Table(analysis.table(file))],
+        Err(AnalysisError::NoScore) => Vec::new(),
+        Err(error) => {
+            let reason = error.to_string();
+            let reason = reason.split('\n').next().unwrap_or_default();
+            paragraph(format!("Not made: {reason}."))
+        }
+    }
+}
+
+fn cells(sweep: &Reported<'_>) -> Vec<Block> {
+    cell_table(sweep.report)
+        .map(Block::Table)
+        .into_iter()
+        .collect()
+}
+
+fn pictures(pictures: Vec<Picture>) -> Vec<Block> {
+    pictures.into_iter().map(Block::Figure).collect()
+}
+
+impl Section {
+    fn prefix_files(&mut self, prefix: &str) {
+        for block in &mut self.blocks {
+            match block {
+                Block::Paragraph(_) => {}
+                Block::Table(table) => table.file.insert_str(0, prefix),
+                Block::Figure(picture) => picture.file.insert_str(0, prefix),
+            }
+        }
+    }
+}

@@ -1,0 +1,216 @@
+//! What changes along training and along difficulty, as medians with bands between the quartiles.
+
+use pondersweep_proto::{
+    metric::Metric,
+    parameter::{Parameter, ParameterKind, ParameterValue},
+};
+
+use super::{Picture, Reported};
+use crate::{
+    report::{
+        figure::{
+            BandFigure, BandSeries, CHANCE, Caption, Figure, MAX_SERIES, Sample,
+            truncated_prior_mean,
+        },
+        input::{CurvePoint, DifficultyPoint, TrialRow},
+        number::labels,
+    },
+    scheduler::TrialState,
+};
+
+const RULE: &str = "Median over the trials that succeeded; the band lies between the quartiles.";
+
+/// Accuracy against updates done, a line for each value of the axis that matters most.
+pub(super) fn learning_curves(sweep: &Reported<'_>) -> Vec<Picture> {
+    let samples = |trial: &TrialRow| curve(trial, |point| point.accuracy);
+    let figure = Frame {
+        title: "Learning curves".to_owned(),
+        horizontal: UPDATES,
+        metric: Metric::AccuracyInterpolation,
+    };
+    let figure = along_axis(sweep, figure, samples);
+    picture(figure, "learning_curves", RULE)
+        .into_iter()
+        .collect()
+}
+
+const UPDATES: &str = "parameter updates";
+
+/// Ponder steps against updates done, of one value of `lambda_p`: the paper's Figure 2c.
+pub(super) fn ponder_curve(sweep: &Reported<'_>, axis: usize, position: usize) -> Vec<Picture> {
+    let value = &sweep.input.terms.axes[axis].values[position];
+    let trials = succeeded(sweep).filter(|trial| trial.values[axis] == *value);
+    let samples = trials.flat_map(|trial| curve(trial, |point| point.ponder_steps));
+    let series = BandSeries::of("all trials".to_owned(), samples);
+    let figure = BandFigure {
+        title: "Ponder steps during training at lambda_p = 0.1".to_owned(),
+        caption: Caption::new(sweep.input, &[axis]),
+        horizontal: UPDATES.to_owned(),
+        metric: Metric::PonderStepsInterpolation,
+        key: "lambda_p = 0.1".to_owned(),
+        ordered: false,
+        series: vec![series],
+        reference: prior_mean(sweep),
+    };
+    let rule = format!("The paper's Figure 2c. {RULE} Dashed: the mean of the truncated prior.");
+    let picture = picture(
+        figure.if_any(),
+        "ponder_steps_during_training_at_lambda_p_0.1",
+        &rule,
+    );
+    picture.into_iter().collect()
+}
+
+/// The mean of the prior with `lambda_p` = 0.1, where all trials have one cap on their steps.
+fn prior_mean(sweep: &Reported<'_>) -> Option<(f64, String)> {
+    let terms = &sweep.input.terms;
+    let cap = match sweep.input.axis_of(Parameter::MaxSteps) {
+        None => u64::from(terms.template.model.max_steps),
+        Some(axis) => match terms.axes[axis].values[..] {
+            [ParameterValue::Integer(cap)] => cap,
+            _ => return None,
+        },
+    };
+    let mean = truncated_prior_mean(0.1, cap);
+    Some((mean, format!("prior {mean:.2}")))
+}
+
+/// Accuracy and steps against the number of non-zero elements.
+pub(super) fn difficulty_curves(sweep: &Reported<'_>) -> Vec<Picture> {
+    type Measure = fn(&DifficultyPoint) -> f64;
+    let quantities: [(&str, Metric, &str, Measure); 2] = [
+        (
+            "Accuracy by difficulty",
+            Metric::AccuracyInterpolation,
+            "accuracy_by_difficulty",
+            |point| point.accuracy,
+        ),
+        (
+            "Ponder steps by difficulty",
+            Metric::PonderStepsInterpolation,
+            "ponder_steps_by_difficulty",
+            |point| point.ponder_steps,
+        ),
+    ];
+    let pictures = quantities
+        .into_iter()
+        .filter_map(|(title, metric, file, measure)| {
+            let frame = Frame {
+                title: title.to_owned(),
+                horizontal: "non-zero elements of a sample",
+                metric,
+            };
+            let figure = along_axis(sweep, frame, |trial| difficulty(trial, measure));
+            let rule = format!(
+                "{RULE} At the end of training; each place is the middle of a range of non-zeros."
+            );
+            picture(figure, file, &rule)
+        });
+    pictures.collect()
+}
+
+/// What a figure is about.
+struct Frame {
+    title: String,
+    horizontal: &'static str,
+    metric: Metric,
+}
+
+/// A figure with a line for each value of the prior's or the ponder cost's parameter, else of the
+/// first swept one; of many values an even choice.
+fn along_axis(
+    sweep: &Reported<'_>,
+    frame: Frame,
+    samples: impl Fn(&TrialRow) -> Vec<Sample>,
+) -> Option<BandFigure> {
+    let axis = leading_axis(sweep)?;
+    let values = &sweep.input.terms.axes[axis].values;
+    let names = labels(values);
+    let series = even_choice(values.len()).into_iter().map(|position| {
+        let trials = succeeded(sweep).filter(|trial| trial.values[axis] == values[position]);
+        BandSeries::of(names[position].clone(), trials.flat_map(&samples))
+    });
+    let parameter = sweep.input.terms.axes[axis].parameter;
+    let is_accuracy = frame.metric == Metric::AccuracyInterpolation;
+    let figure = BandFigure {
+        title: format!("{} by {parameter}", frame.title),
+        caption: Caption::new(sweep.input, &[axis]),
+        horizontal: frame.horizontal.to_owned(),
+        metric: frame.metric,
+        key: parameter.to_string(),
+        ordered: !matches!(parameter.kind(), ParameterKind::Choice(_)),
+        series: series.collect(),
+        reference: is_accuracy.then(|| (CHANCE, "chance".to_owned())),
+    };
+    figure.if_any()
+}
+
+fn leading_axis(sweep: &Reported<'_>) -> Option<usize> {
+    let swept = sweep.report.swept_axes();
+    let leads = |&&axis: &&usize| {
+        let parameter = sweep.input.terms.axes[axis].parameter;
+        matches!(parameter, Parameter::LambdaP | Parameter::Tau)
+    };
+    swept.iter().find(leads).or(swept.first()).copied()
+}
+
+/// Positions of all values, or of [`MAX_SERIES`] that are evenly spread, both ends included.
+fn even_choice(count: usize) -> Vec<usize> {
+    if count <= MAX_SERIES {
+        return (0..count).collect();
+    }
+    let last = MAX_SERIES - 1;
+    (0..=last)
+        .map(|index| (index * (count - 1) + last / 2) / last)
+        .collect()
+}
+
+fn succeeded<'a>(sweep: &'a Reported<'_>) -> impl Iterator<Item = &'a TrialRow> {
+    let trials = sweep.input.trials.iter();
+    trials.filter(|trial| trial.outcome == TrialState::Succeeded)
+}
+
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "updates are far fewer than 2^53"
+)]
+fn curve(trial: &TrialRow, measure: impl Fn(&CurvePoint) -> Option<f64>) -> Vec<Sample> {
+    let points = trial.curve.iter().filter_map(|point| {
+        Some(Sample {
+            place: point.step,
+            at: point.step as f64,
+            value: measure(point)?,
+        })
+    });
+    points.collect()
+}
+
+fn difficulty(trial: &TrialRow, measure: impl Fn(&DifficultyPoint) -> f64) -> Vec<Sample> {
+    let points = trial.difficulty.iter().map(|point| Sample {
+        place: point.first_nonzeros.into(),
+        at: f64::midpoint(point.first_nonzeros.into(), point.last_nonzeros.into()),
+        value: measure(point),
+    });
+    points.collect()
+}
+
+fn picture(figure: Option<BandFigure>, file: &str, rule: &str) -> Option<Picture> {
+    Some(Picture {
+        file: file.to_owned(),
+        figure: Figure::Band(figure?),
+        rule: rule.to_owned(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_many_values_both_ends_and_an_even_choice_between_are_shown() {
+        assert_eq!(even_choice(3), [0, 1, 2]);
+        let chosen = even_choice(20);
+        assert_eq!((chosen.len(), chosen[0], chosen[9]), (10, 0, 19));
+        assert!(chosen.windows(2).all(|pair| pair[1] > pair[0]));
+    }
+}

@@ -1,0 +1,131 @@
+//! Medians with a band between the quartiles, against a quantity: learning curves, compute, difficulty.
+
+use std::collections::BTreeMap;
+
+use pondersweep_proto::metric::Metric;
+
+use super::{Caption, is_accuracy};
+use crate::statistics::Summary;
+
+/// Series of one figure: more cannot be told apart.
+pub(in crate::report) const MAX_SERIES: usize = 10;
+
+/// One line with its band for each series.
+#[derive(Clone, Debug, PartialEq)]
+pub struct BandFigure {
+    /// What the figure shows.
+    pub title: String,
+    /// Which sweep.
+    pub caption: Caption,
+    /// What is measured along the horizontal axis.
+    pub horizontal: String,
+    /// What is measured along the vertical axis.
+    pub metric: Metric,
+    /// What tells the series apart.
+    pub key: String,
+    /// Whether the series are in the order of a number, which their colours then show.
+    pub ordered: bool,
+    /// The series.
+    pub series: Vec<BandSeries>,
+    /// A height to compare with, and its name.
+    pub reference: Option<(f64, String)>,
+}
+
+/// One line with its band.
+#[derive(Clone, Debug, PartialEq)]
+pub struct BandSeries {
+    /// Its name in the key.
+    pub name: String,
+    /// From left to right.
+    pub points: Vec<BandPoint>,
+}
+
+/// The trials at one place.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct BandPoint {
+    /// The median over trials of where they stand horizontally.
+    pub at: f64,
+    /// Lower end of the band.
+    pub lower_quartile: f64,
+    /// The line.
+    pub median: f64,
+    /// Upper end of the band.
+    pub upper_quartile: f64,
+    /// How many trials.
+    pub n: u64,
+}
+
+/// What one trial measured at one place.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(in crate::report) struct Sample {
+    /// What the trials are compared at, such as the updates done.
+    pub(in crate::report) place: u64,
+    /// Where that is horizontally, in this trial.
+    pub(in crate::report) at: f64,
+    /// What it measured.
+    pub(in crate::report) value: f64,
+}
+
+impl BandSeries {
+    /// The series of all samples, whatever their order.
+    pub(in crate::report) fn of(name: String, samples: impl IntoIterator<Item = Sample>) -> Self {
+        let mut places: BTreeMap<u64, (Vec<f64>, Vec<f64>)> = BTreeMap::new();
+        for sample in samples {
+            let (ats, values) = places.entry(sample.place).or_default();
+            ats.push(sample.at);
+            values.push(sample.value);
+        }
+        let points = places.values().filter_map(|(ats, values)| {
+            let summary = Summary::of(values)?;
+            Some(BandPoint {
+                at: Summary::of(ats)?.median,
+                lower_quartile: summary.lower_quartile,
+                median: summary.median,
+                upper_quartile: summary.upper_quartile,
+                n: summary.count,
+            })
+        });
+        Self {
+            name,
+            points: points.collect(),
+        }
+    }
+}
+
+impl BandFigure {
+    /// The figure if a line can be drawn in it: some series has two points.
+    pub(in crate::report) fn if_any(self) -> Option<Self> {
+        let line = self.series.iter().any(|series| series.points.len() > 1);
+        line.then_some(self)
+    }
+
+    /// Whether heights are shares of correct answers.
+    pub(super) const fn is_accuracy(&self) -> bool {
+        is_accuracy(self.metric)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_band_lies_between_the_quartiles_of_the_trials_at_a_place() {
+        let sample = |place: u64, at: f64, value: f64| Sample { place, at, value };
+        let series = BandSeries::of(
+            "all".into(),
+            [
+                sample(2, 20.0, 0.9),
+                sample(1, 10.0, 0.5),
+                sample(1, 11.0, 0.6),
+                sample(1, 15.0, 0.8),
+            ],
+        );
+        assert_eq!(series.points.len(), 2);
+        let first = series.points[0];
+        assert_eq!((first.at, first.median, first.n), (11.0, 0.6, 3));
+        assert!((first.lower_quartile - 0.55).abs() < 1e-12);
+        assert!((first.upper_quartile - 0.7).abs() < 1e-12);
+        assert_eq!(series.points[1].n, 1);
+    }
+}
