@@ -32,6 +32,8 @@ mod load;
 mod metrics;
 #[path = "system/promises.rs"]
 mod promises;
+#[path = "system/replay.rs"]
+mod replay;
 #[path = "system/run.rs"]
 mod run;
 #[path = "system/services.rs"]

@@ -11,6 +11,7 @@ mod grpc;
 pub mod launch;
 pub mod metrics;
 pub mod protection;
+pub mod replay;
 pub mod report;
 pub mod scheduler;
 pub mod statistics;

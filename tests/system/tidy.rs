@@ -6,10 +6,11 @@ use std::{
 };
 
 /// Rooms that decide without touching the world.
-const PURE: [&str; 11] = [
+const PURE: [&str; 12] = [
     "coordinator/src/sweep",
     "coordinator/src/scheduler",
     "coordinator/src/statistics",
+    "coordinator/src/replay",
     "coordinator/src/report",
     "coordinator/src/trust",
     "coordinator/src/launch/plan",

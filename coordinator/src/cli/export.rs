@@ -1,8 +1,10 @@
-//! `pondersweep export`: a view of the database as CSV or JSON lines, row by row, so that a million
-//! trials need no more memory than one.
+//! `pondersweep export`: a view of the database as CSV, JSON lines or Parquet, row by row or in groups
+//! of rows, so that a million trials need little memory.
+
+mod parquet;
 
 use std::{
-    io::{self, BufWriter, Write as _},
+    io::{self, BufWriter, IsTerminal as _, Write as _},
     process::ExitCode,
 };
 
@@ -12,7 +14,7 @@ use serde_json::{Map, Value};
 use super::{connect::DatabaseArgs, output};
 use crate::store::{Reader, Rows};
 
-/// Write results as CSV or JSON lines to standard output
+/// Write results as CSV, JSON lines or Parquet to standard output
 #[derive(Debug, Args)]
 pub(super) struct ExportArgs {
     /// The sweep: its id, a prefix of it, its name, or `last`
@@ -32,6 +34,8 @@ pub(super) struct ExportArgs {
 enum ExportFormat {
     Csv,
     Jsonl,
+    /// Typed columns in a binary file, for pandas, polars, DuckDB and R
+    Parquet,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -65,12 +69,17 @@ impl ExportRows {
 pub(super) async fn run(args: ExportArgs) -> anyhow::Result<ExitCode> {
     let mut reader = Reader::open(&args.database.db).await?;
     let sweep_id = reader.find_sweep(&args.sweep).await?;
-    let rows = reader
-        .query(&args.rows.sql(&sweep_id.to_string()), None)
-        .await?;
+    let sql = args.rows.sql(&sweep_id.to_string());
     match args.format {
-        ExportFormat::Csv => write_csv(rows).await?,
-        ExportFormat::Jsonl => write_json_lines(rows).await?,
+        ExportFormat::Csv => write_csv(reader.query(&sql, None).await?).await?,
+        ExportFormat::Jsonl => write_json_lines(reader.query(&sql, None).await?).await?,
+        ExportFormat::Parquet => {
+            anyhow::ensure!(
+                !io::stdout().is_terminal(),
+                "a Parquet file is nothing for a terminal\nhint: add `> results.parquet`"
+            );
+            parquet::write(&mut reader, &sql, io::stdout()).await?;
+        }
     }
     Ok(ExitCode::SUCCESS)
 }

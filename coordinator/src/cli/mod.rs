@@ -1,6 +1,7 @@
 //! The command line. Each command is one file: its arguments and what it does. Flags only parse;
 //! data goes to standard output, talk to standard error, and every failure has its exit code.
 
+mod audit;
 mod bench;
 mod connect;
 mod exit;
@@ -11,6 +12,7 @@ mod list;
 mod output;
 mod plan;
 mod query;
+mod replay;
 mod report;
 mod results;
 mod run;
@@ -79,6 +81,7 @@ enum Command {
     Export(export::ExportArgs),
     Explain(explain::ExplainArgs),
     Report(report::ReportArgs),
+    Audit(audit::AuditArgs),
     #[command(subcommand)]
     Trial(trial::TrialCommand),
     #[command(subcommand)]
@@ -138,6 +141,7 @@ async fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         Command::Export(args) => export::run(args).await,
         Command::Explain(args) => explain::run(args).await,
         Command::Report(args) => report::run(args).await,
+        Command::Audit(args) => audit::run(args).await,
         Command::Trial(command) => trial::run(command).await,
         Command::Token(command) => token::run(command).await,
         Command::Tls(command) => tls::run(command),

@@ -2,7 +2,9 @@
 //! database.
 
 mod analysis;
+mod manifest;
 mod read;
+mod verify;
 
 use std::{
     io::{self, IsTerminal as _},
@@ -37,6 +39,9 @@ pub(super) struct ReportArgs {
     options: ReportOptions,
     #[command(flatten)]
     analysis: AnalysisArgs,
+    /// Instead: check that a report, named by its manifest.json, is that of the database
+    #[arg(long, value_name = "MANIFEST", conflicts_with_all = ["sweeps", "out", "analysis"])]
+    verify: Option<PathBuf>,
 }
 
 /// What becomes of a report.
@@ -46,7 +51,8 @@ pub(super) struct ReportOptions {
     #[arg(long, value_enum, default_value = "table")]
     format: ReportFormat,
     /// Also write the whole report into this folder: an interactive page (report.html) that needs no
-    /// network, the same as Markdown and LaTeX, every table as CSV, every figure as SVG and PNG
+    /// network, the same as Markdown and LaTeX, every table as CSV, every figure as SVG and PNG,
+    /// and a manifest
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
 }
@@ -64,6 +70,9 @@ enum ReportFormat {
 
 pub(super) async fn run(args: ReportArgs) -> anyhow::Result<ExitCode> {
     let database = &args.database.db;
+    if let Some(manifest) = &args.verify {
+        return verify::run(manifest, database, args.options.format).await;
+    }
     match args.analysis.wanted() {
         Some(wanted) => {
             let [sweep] = &args.sweeps[..] else {
@@ -90,16 +99,18 @@ impl ReportOptions {
             (None, [_]) => Depth::Results,
             _ => Depth::Curves,
         };
-        let mut inputs = Vec::new();
-        for sweep in sweeps {
-            inputs.push(read(database, sweep, depth).await?);
-        }
+        let inputs = read_all(database, sweeps, depth).await?;
         self.print_inputs(&inputs)?;
         if let Some(folder) = &self.out {
-            let study = Study::new(&inputs, BOOTSTRAP_SEED);
-            let written = report::write_all(&study, folder)?;
+            // By id: `last` may be another sweep a moment later.
+            let sweeps: Vec<String> = inputs
+                .iter()
+                .map(|input| input.sweep_id.to_string())
+                .collect();
+            let written = report::write_all(&Study::new(&inputs, BOOTSTRAP_SEED), folder)?;
+            manifest::write(database, &sweeps, &written, folder).await?;
             eprintln!(
-                "wrote {} files; the page is {}",
+                "wrote {} files and their manifest; the page is {}",
                 written.len(),
                 folder.join("report.html").display()
             );
@@ -151,6 +162,34 @@ impl ReportFormat {
             _ => report::terminal::render(document, width()),
         }
     }
+}
+
+/// Writes the report on these sweeps into a folder, and names the files.
+///
+/// # Errors
+/// There is no such sweep, or something cannot be read or written.
+async fn write_files(
+    database: &Path,
+    sweeps: &[String],
+    folder: &Path,
+) -> anyhow::Result<Vec<PathBuf>> {
+    let inputs = read_all(database, sweeps, Depth::Curves).await?;
+    Ok(report::write_all(
+        &Study::new(&inputs, BOOTSTRAP_SEED),
+        folder,
+    )?)
+}
+
+async fn read_all(
+    database: &Path,
+    sweeps: &[String],
+    depth: Depth,
+) -> anyhow::Result<Vec<ReportInput>> {
+    let mut inputs = Vec::new();
+    for sweep in sweeps {
+        inputs.push(read(database, sweep, depth).await?);
+    }
+    Ok(inputs)
 }
 
 fn width() -> u16 {

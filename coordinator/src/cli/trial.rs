@@ -1,4 +1,4 @@
-//! `pondersweep trial show`: everything that is known about one trial.
+//! `pondersweep trial show`: everything that is known about one trial; and the way to `trial replay`.
 
 use std::process::ExitCode;
 
@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use super::{
     connect::DatabaseArgs,
     output::{Format, OutputArgs, Rows, iso_time, print_json, print_text},
+    replay::{self, ReplayArgs},
 };
 use crate::{
     scheduler::Ending,
@@ -19,6 +20,7 @@ use crate::{
 #[derive(Debug, Subcommand)]
 pub(super) enum TrialCommand {
     Show(ShowArgs),
+    Replay(ReplayArgs),
 }
 
 /// Show a trial: its settings, attempts, observations and events
@@ -33,7 +35,13 @@ pub(super) struct ShowArgs {
 }
 
 pub(super) async fn run(command: TrialCommand) -> anyhow::Result<ExitCode> {
-    let TrialCommand::Show(args) = command;
+    match command {
+        TrialCommand::Show(args) => show(args).await,
+        TrialCommand::Replay(args) => replay::run(args).await,
+    }
+}
+
+async fn show(args: ShowArgs) -> anyhow::Result<ExitCode> {
     let trial = Reader::open(&args.database.db)
         .await?
         .trial(&args.trial)

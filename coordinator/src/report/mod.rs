@@ -12,6 +12,7 @@ pub mod html;
 mod input;
 pub mod json;
 pub mod latex;
+pub mod manifest;
 pub mod markdown;
 mod number;
 mod placement;

@@ -31,6 +31,7 @@ mod bootstrap;
 mod box_plot;
 mod counting;
 mod distribution;
+mod exact_binomial;
 mod generator;
 mod holm;
 mod improvement;
@@ -54,6 +55,7 @@ pub use bootstrap::{
 };
 pub use box_plot::BoxPlot;
 pub use counting::{Counted, Counting, Replicate};
+pub use exact_binomial::exact_upper_bound;
 pub use generator::SplitMix64;
 pub use holm::holm;
 pub use improvement::{Improvement, probability_of_improvement};

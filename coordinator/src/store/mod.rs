@@ -31,8 +31,9 @@ pub(crate) use floor::CommitFloor;
 pub use name::UnknownName;
 pub use read::{
     AttemptCounts, AttemptDetail, CellResult, Completeness, Configuration, Curves, Deaths, Event,
-    ForwardPasses, Measurement, Metrics, Reader, Rows, SweepDigest, SweepSummary, TrialDetail,
-    TrialDifficulty, TrialHalting, TrialResult, Troubles, Value,
+    ForwardPasses, Measurement, Metrics, Producer, Reader, RecordedTrial, Rows, SweepDigest,
+    SweepFingerprint, SweepSummary, TrialBlocks, TrialDetail, TrialDifficulty, TrialHalting,
+    TrialResult, Troubles, Value,
 };
 pub use record::{AttemptReport, Batch, Restored, RestoredSweep, StoredSweep, WorkerRecord};
 pub use token::{TokenAdministration, TokenError};

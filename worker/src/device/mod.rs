@@ -11,6 +11,7 @@ use std::{fmt, str::FromStr};
 use burn::tensor::Device;
 
 use self::backend::Backend;
+use crate::kernel::InstructionSet;
 
 /// Characters of a refused name that an error repeats.
 const MAX_QUOTED: usize = 40;
@@ -43,6 +44,16 @@ impl DeviceName {
     #[must_use]
     pub const fn backend(self) -> &'static str {
         self.backend.library()
+    }
+
+    /// The vector instructions that the kernels use on it, such as `avx512`; none where the device
+    /// has no kernels of ours.
+    #[must_use]
+    pub fn instructions(self) -> &'static str {
+        match self.backend {
+            Backend::Flex => InstructionSet::detect().name(),
+            Backend::LibTorchCpu | Backend::LibTorchCuda | Backend::Cuda | Backend::Wgpu => "",
+        }
     }
 
     /// Bundles it trains side by side unless told otherwise, on a machine with so many cores. Flex

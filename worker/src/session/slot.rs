@@ -27,7 +27,7 @@ use crate::{
         grace::{self, Grace},
         held::{Held, LaneControl},
     },
-    train::{LaneEnd, checkpoint::Origin},
+    train::{LaneEnd, checkpoint::Origin, divergence},
 };
 
 /// Messages taken from the outbox at once, and so observations sent in one call.
@@ -279,9 +279,9 @@ impl Slot {
 fn outcome(end: LaneEnd) -> Option<Outcome> {
     match end {
         LaneEnd::Succeeded => Some(Outcome::Succeeded),
-        LaneEnd::Infeasible { step, reason } => Some(Outcome::Infeasible(format!(
-            "diverged at update {step}: {reason}"
-        ))),
+        LaneEnd::Infeasible { step, reason } => {
+            Some(Outcome::Infeasible(divergence(step, &reason)))
+        }
         LaneEnd::Panicked(text) => Some(Outcome::Failed(Failure::of_panic(&text))),
         LaneEnd::Stopped => None,
     }

@@ -49,6 +49,12 @@ pub enum LaneEnd {
     Panicked(String),
 }
 
+/// What is recorded of a trial that diverged: as [`LaneEnd::Infeasible`] has it, in words.
+#[must_use]
+pub fn divergence(step: u64, reason: &str) -> String {
+    format!("diverged at update {step}: {reason}")
+}
+
 /// Whether a lane goes on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Continue {

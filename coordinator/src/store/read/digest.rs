@@ -66,24 +66,34 @@ impl Reader {
     pub async fn digest(&mut self, sweep_id: SweepId) -> Result<SweepDigest, ReadError> {
         let mut snapshot = self.connection.begin().await?;
         let range = trial_range(&mut snapshot, sweep_id).await?;
-        let mut hash = Sha256::new();
-        let trials = feed(&mut hash, &mut snapshot, CONTENT, range).await?;
-        let observations = feed(&mut hash, &mut snapshot, MEASURED, range).await?;
-        feed(&mut hash, &mut snapshot, DIFFICULTY, range).await?;
-        feed(&mut hash, &mut snapshot, HALTING, range).await?;
-        let sha256 = hash
-            .finalize()
-            .iter()
-            .fold(String::new(), |mut text, byte| {
-                write!(text, "{byte:02x}").expect("a String takes every write");
-                text
-            });
-        Ok(SweepDigest {
-            trials,
-            observations,
-            sha256,
-        })
+        digest(&mut snapshot, range).await
     }
+}
+
+/// The content of the results of a range of trials.
+pub(super) async fn digest(
+    snapshot: &mut SqliteConnection,
+    range: (i64, i64),
+) -> Result<SweepDigest, ReadError> {
+    let mut hash = Sha256::new();
+    let trials = feed(&mut hash, snapshot, CONTENT, range).await?;
+    let observations = feed(&mut hash, snapshot, MEASURED, range).await?;
+    feed(&mut hash, snapshot, DIFFICULTY, range).await?;
+    feed(&mut hash, snapshot, HALTING, range).await?;
+    Ok(SweepDigest {
+        trials,
+        observations,
+        sha256: hexadecimal(hash),
+    })
+}
+
+/// The hash as hexadecimal digits.
+pub(super) fn hexadecimal(hash: Sha256) -> String {
+    let bytes = hash.finalize();
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        write!(text, "{byte:02x}").expect("a String takes every write");
+        text
+    })
 }
 
 /// Hashes the rows of a statement and counts them.
@@ -105,7 +115,7 @@ async fn feed(
 }
 
 /// Each value with its column's name, its type and its length, so that no two rows look alike.
-fn feed_row(hash: &mut Sha256, row: &SqliteRow) -> Result<(), ReadError> {
+pub(super) fn feed_row(hash: &mut Sha256, row: &SqliteRow) -> Result<(), ReadError> {
     for (index, column) in row.columns().iter().enumerate() {
         if NOT_CONTENT.contains(&column.name()) {
             continue;

@@ -9,8 +9,10 @@ mod completeness;
 mod configuration;
 mod curve;
 mod digest;
+mod fingerprint;
 mod measurement;
 mod query;
+mod recorded;
 mod result;
 mod sweep;
 mod trial;
@@ -27,8 +29,10 @@ pub use completeness::Completeness;
 pub use configuration::Configuration;
 pub use curve::Curves;
 pub use digest::SweepDigest;
+pub use fingerprint::{Producer, SweepFingerprint, TrialBlocks};
 pub use measurement::Measurement;
 pub use query::{Rows, Value};
+pub use recorded::RecordedTrial;
 pub use result::{Metrics, TrialResult};
 pub use sweep::SweepSummary;
 pub use trial::{AttemptDetail, Event, TrialDetail};
@@ -65,6 +69,8 @@ pub(super) fn statements() -> impl Iterator<Item = &'static str> {
         curve::STATEMENTS,
         digest::STATEMENTS,
         measurement::STATEMENTS,
+        fingerprint::STATEMENTS,
+        recorded::STATEMENTS,
         result::STATEMENTS,
         sweep::STATEMENTS,
         trial::STATEMENTS,

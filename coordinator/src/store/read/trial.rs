@@ -162,7 +162,10 @@ impl Reader {
 }
 
 /// The row of the trial a person means. A number is a trial's before it is the start of a key.
-async fn find(connection: &mut SqliteConnection, text: &str) -> Result<SqliteRow, ReadError> {
+pub(super) async fn find(
+    connection: &mut SqliteConnection,
+    text: &str,
+) -> Result<SqliteRow, ReadError> {
     if let Ok(trial_id) = text.parse::<i64>() {
         let by_id = sqlx::query(TRIAL).bind(trial_id);
         if let Some(row) = by_id.fetch_optional(&mut *connection).await? {

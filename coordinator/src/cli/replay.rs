@@ -1,0 +1,191 @@
+//! Training a recorded trial again, for `trial replay` and `audit`: reads the database, trains in this
+//! process, compares. Besides `worker.rs` and `run.rs` its `train.rs` names the worker crate. It never
+//! writes anywhere.
+
+mod progress;
+mod show;
+mod train;
+
+use std::{process::ExitCode, sync::Arc};
+
+use clap::Args;
+use pondersweep_proto::{id::TrialId, spec::TrialSpec};
+use pondersweep_worker::device::DeviceName;
+
+pub(super) use self::{
+    progress::Updates,
+    show::{COLUMNS, first},
+};
+use super::{connect::DatabaseArgs, output::OutputArgs};
+use crate::{
+    replay::{Difference, Measured, Origin, compare},
+    scheduler::TrialState,
+    store::{Reader, RecordedTrial},
+};
+
+/// Train a trial again from its row and compare every number, to the bit: EXACT, or DIFFERS and where
+#[derive(Debug, Args)]
+pub(super) struct ReplayArgs {
+    /// The trial: its number, or a prefix of its key
+    trial: String,
+    #[command(flatten)]
+    database: DatabaseArgs,
+    /// Where to compute [default: the device that computed the result]
+    #[arg(long, env = "PONDERSWEEP_DEVICE", value_name = "DEVICE")]
+    device: Option<DeviceName>,
+    #[command(flatten)]
+    output: OutputArgs,
+}
+
+/// Why a trial cannot be trained again.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum ReplayError {
+    /// Look at why it has none.
+    #[error(
+        "trial {trial} is {}: there is no result to compare a replay with\n\
+         hint: `pondersweep trial show {trial}` tells what happened", .state.name()
+    )]
+    NoResult { trial: TrialId, state: TrialState },
+    /// Choose a device that is here, and expect rounding to differ.
+    #[error(
+        "trial {trial} was computed on {device}, which cannot be used here: {why}\n\
+         hint: replay on a machine that has it; `--device cpu` compares anyway, but two devices agree to \
+         rounding only"
+    )]
+    DeviceAbsent {
+        trial: TrialId,
+        device: String,
+        why: String,
+    },
+    /// The row was changed, or the program's idea of a trial was.
+    #[error(
+        "trial {trial} has the key {stored}, but its specification has the key {computed}: \
+         the row was changed, or written by a version that describes trials otherwise"
+    )]
+    OtherSpecification {
+        trial: TrialId,
+        stored: String,
+        computed: String,
+    },
+    /// The machinery failed here; that says nothing about the result.
+    #[error("replaying trial {trial} failed here: {why}")]
+    Failed { trial: TrialId, why: String },
+}
+
+/// A trial that can be trained again here.
+#[derive(Clone, Debug)]
+pub(super) struct Replayable {
+    pub(super) trial_id: TrialId,
+    pub(super) trial_key: String,
+    pub(super) spec: TrialSpec,
+    pub(super) stored: Measured,
+    pub(super) stored_origin: Origin,
+    pub(super) device: DeviceName,
+}
+
+/// What came of it.
+#[derive(Clone, Debug)]
+pub(super) struct Replayed {
+    pub(super) trial: Replayable,
+    pub(super) replay_origin: Origin,
+    /// Observations that were compared.
+    pub(super) observations: usize,
+    /// The first one; `None` for a replay that is exact.
+    pub(super) difference: Option<Difference>,
+}
+
+pub(super) async fn run(args: ReplayArgs) -> anyhow::Result<ExitCode> {
+    let mut reader = Reader::open(&args.database.db).await?;
+    let trial = Replayable::new(reader.recorded(&args.trial).await?, args.device)?;
+    let updates = Updates::new(trial.updates());
+    let replayed = tokio::task::spawn_blocking(move || {
+        let replayed = replay(trial, &updates);
+        updates.finish();
+        replayed
+    });
+    let replayed = replayed.await??;
+    show::print(&replayed, args.output.output)?;
+    Ok(if replayed.is_exact() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}
+
+impl Replayable {
+    /// A recorded trial, to be trained on this device, or else on the one its result comes from.
+    ///
+    /// # Errors
+    /// It has no result, its specification is not the one it is named by, or the device is not here.
+    pub(super) fn new(
+        trial: RecordedTrial,
+        device: Option<DeviceName>,
+    ) -> Result<Self, ReplayError> {
+        let trial_id = trial.trial_id;
+        let Some((stored, stored_origin)) = trial.result else {
+            return Err(ReplayError::NoResult {
+                trial: trial_id,
+                state: trial.state,
+            });
+        };
+        let computed = trial.spec.key();
+        if computed != trial.trial_key {
+            return Err(ReplayError::OtherSpecification {
+                trial: trial_id,
+                stored: trial.trial_key.to_string(),
+                computed: computed.to_string(),
+            });
+        }
+        let recorded = || {
+            let parsed = stored_origin.device.parse::<DeviceName>();
+            parsed.map_err(|error| ReplayError::DeviceAbsent {
+                trial: trial_id,
+                device: stored_origin.device.clone(),
+                why: first_line(&error.to_string()),
+            })
+        };
+        Ok(Self {
+            trial_id,
+            trial_key: computed.to_string(),
+            spec: trial.spec,
+            stored,
+            device: device.map_or_else(recorded, Ok)?,
+            stored_origin,
+        })
+    }
+
+    /// Parameter updates that training it takes, unless it diverges.
+    pub(super) fn updates(&self) -> u64 {
+        self.spec.configuration.training.updates
+    }
+}
+
+impl Replayed {
+    pub(super) const fn is_exact(&self) -> bool {
+        self.difference.is_none()
+    }
+}
+
+/// Trains a trial again on this thread and compares.
+///
+/// # Errors
+/// Training panicked, or the program's own file cannot be read.
+pub(super) fn replay(trial: Replayable, updates: &Arc<Updates>) -> Result<Replayed, ReplayError> {
+    let failed = |why| ReplayError::Failed {
+        trial: trial.trial_id,
+        why,
+    };
+    let replay_origin = train::origin(trial.device).map_err(|error| failed(error.to_string()))?;
+    let measured = train::train(&trial.spec, trial.device, updates).map_err(failed)?;
+    Ok(Replayed {
+        difference: compare(&trial.stored, &measured),
+        observations: measured.observations.len(),
+        replay_origin,
+        trial,
+    })
+}
+
+/// An error without its hint, which is for another command.
+fn first_line(text: &str) -> String {
+    text.lines().next().unwrap_or_default().to_owned()
+}

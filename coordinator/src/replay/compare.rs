@@ -1,0 +1,292 @@
+//! The first place where a stored trial and its replay say different things. Numbers are equal when
+//! all their bits are; nothing is close enough. Only the two zeros are one number here, because SQLite
+//! stores -0.0 as 0.0.
+
+use std::collections::BTreeMap;
+
+use pondersweep_proto::metric::{Metric, Observation};
+
+/// How a trial ended, in its own words.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum End {
+    /// Trained and measured.
+    Succeeded,
+    /// Training diverged, at the update and for the reason that the text tells.
+    Infeasible(String),
+}
+
+/// Everything one execution of a trial says.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Measured {
+    /// How it ended.
+    pub end: End,
+    /// What it measured, in any order.
+    pub observations: Vec<Observation>,
+    /// What the result tables hold: the last evaluation of a trial that succeeded, else nothing.
+    pub result: Vec<Observation>,
+}
+
+impl Measured {
+    /// What a trial says that measured this: its result is its last evaluation.
+    #[must_use]
+    pub fn new(end: End, observations: Vec<Observation>) -> Self {
+        let last = observations
+            .iter()
+            .map(|observation| observation.step)
+            .max();
+        let result = match end {
+            End::Succeeded => observations
+                .iter()
+                .filter(|observation| Some(observation.step) == last)
+                .copied()
+                .collect(),
+            End::Infeasible(_) => Vec::new(),
+        };
+        Self {
+            end,
+            observations,
+            result,
+        }
+    }
+}
+
+/// Where a number is stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// The table of observations.
+    Observation,
+    /// The row of the trial's result.
+    Result,
+}
+
+impl Place {
+    /// Its name, for people and programs.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Observation => "observation",
+            Self::Result => "result",
+        }
+    }
+}
+
+/// The first difference between a stored trial and its replay.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Difference {
+    /// A number: one of the two may be missing.
+    Number {
+        /// Where it is stored.
+        place: Place,
+        /// Parameter updates done when it was measured.
+        step: u64,
+        /// What was measured.
+        metric: Metric,
+        /// What the database says.
+        stored: Option<f64>,
+        /// What the replay measured.
+        replayed: Option<f64>,
+    },
+    /// Every number is the same, but not how training ended.
+    End {
+        /// What the database says.
+        stored: End,
+        /// How the replay ended.
+        replayed: End,
+    },
+}
+
+impl Difference {
+    /// How far apart the two numbers are, in units in the last place: how many numbers of 64 bits
+    /// lie between them, and one. `None` where there are no two.
+    #[must_use]
+    pub fn ulps(&self) -> Option<u64> {
+        match *self {
+            Self::Number {
+                stored: Some(stored),
+                replayed: Some(replayed),
+                ..
+            } => Some(place_on_line(stored).abs_diff(place_on_line(replayed))),
+            _ => None,
+        }
+    }
+}
+
+/// The finite numbers in their order, counted from zero.
+const fn place_on_line(number: f64) -> i64 {
+    let bits = number.to_bits().cast_signed();
+    if bits < 0 { i64::MIN - bits } else { bits }
+}
+
+/// Compares what is stored with a replay, in the order of training; `None` means equal to the bit.
+#[must_use]
+pub fn compare(stored: &Measured, replayed: &Measured) -> Option<Difference> {
+    let observations = || {
+        first_number(
+            Place::Observation,
+            &stored.observations,
+            &replayed.observations,
+        )
+    };
+    let result = || first_number(Place::Result, &stored.result, &replayed.result);
+    observations().or_else(result).or_else(|| {
+        (stored.end != replayed.end).then(|| Difference::End {
+            stored: stored.end.clone(),
+            replayed: replayed.end.clone(),
+        })
+    })
+}
+
+fn first_number(
+    place: Place,
+    stored: &[Observation],
+    replayed: &[Observation],
+) -> Option<Difference> {
+    let mut numbers: BTreeMap<(u64, Metric), (Option<f64>, Option<f64>)> = BTreeMap::new();
+    for one in stored {
+        numbers.entry((one.step, one.metric)).or_default().0 = Some(one.value);
+    }
+    for one in replayed {
+        numbers.entry((one.step, one.metric)).or_default().1 = Some(one.value);
+    }
+    let differing = |(_, (stored, replayed)): &(_, (Option<f64>, Option<f64>))| {
+        stored.map(place_on_line) != replayed.map(place_on_line)
+    };
+    let ((step, metric), (stored, replayed)) = numbers.into_iter().find(differing)?;
+    Some(Difference::Number {
+        place,
+        step,
+        metric,
+        stored,
+        replayed,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn observed(step: u64, metric: Metric, value: f64) -> Observation {
+        Observation {
+            step,
+            metric,
+            value,
+        }
+    }
+
+    fn measured() -> Measured {
+        let metrics = [Metric::AccuracyInterpolation, Metric::LossTraining];
+        let numbers = metrics
+            .iter()
+            .flat_map(|&metric| [observed(20, metric, 0.5), observed(40, metric, 0.75)]);
+        Measured::new(End::Succeeded, numbers.collect())
+    }
+
+    fn ulps(stored: f64, replayed: f64) -> u64 {
+        let one = |value| Measured {
+            result: Vec::new(),
+            ..Measured::new(
+                End::Succeeded,
+                vec![observed(1, Metric::LossTraining, value)],
+            )
+        };
+        let difference = compare(&one(stored), &one(replayed));
+        difference.map_or(0, |difference| difference.ulps().unwrap())
+    }
+
+    #[test]
+    fn a_result_is_the_last_evaluation_of_a_trial_that_succeeded() {
+        let result = measured().result;
+        assert_eq!(result.len(), 2);
+        assert!(result.iter().all(|observation| observation.step == 40));
+        let diverged = Measured::new(End::Infeasible("why".into()), measured().observations);
+        assert_eq!(diverged.result, []);
+    }
+
+    #[test]
+    fn the_order_of_observations_makes_no_difference() {
+        let mut replayed = measured();
+        replayed.observations.reverse();
+        replayed.result.reverse();
+        assert_eq!(compare(&measured(), &replayed), None);
+    }
+
+    #[test]
+    fn the_first_differing_observation_is_the_one_of_the_lowest_step() {
+        let mut stored = measured();
+        stored.observations[1].value = 0.8;
+        stored.observations[2].value = f64::from_bits(0.5_f64.to_bits() + 3);
+        let difference = compare(&stored, &measured()).unwrap();
+        let expected = Difference::Number {
+            place: Place::Observation,
+            step: 20,
+            metric: Metric::LossTraining,
+            stored: Some(stored.observations[2].value),
+            replayed: Some(0.5),
+        };
+        assert_eq!((difference.ulps(), difference), (Some(3), expected));
+    }
+
+    #[test]
+    fn a_number_that_one_side_lacks_is_a_difference_without_a_distance() {
+        let mut stored = measured();
+        stored.observations.remove(0);
+        let difference = compare(&stored, &measured()).unwrap();
+        assert_eq!(difference.ulps(), None);
+        assert!(matches!(
+            difference,
+            Difference::Number {
+                stored: None,
+                replayed: Some(_),
+                ..
+            }
+        ));
+        let more = compare(&measured(), &stored).unwrap();
+        assert!(matches!(more, Difference::Number { replayed: None, .. }));
+    }
+
+    #[test]
+    fn a_changed_result_is_found_although_every_observation_is_right() {
+        let mut stored = measured();
+        stored.result[0].value = 1.0;
+        let difference = compare(&stored, &measured()).unwrap();
+        assert!(matches!(
+            difference,
+            Difference::Number {
+                place: Place::Result,
+                step: 40,
+                ..
+            }
+        ));
+    }
+
+    #[test]
+    fn another_end_is_a_difference() {
+        let ended = |text: &str| Measured::new(End::Infeasible(text.into()), Vec::new());
+        assert_eq!(compare(&ended("at 3"), &ended("at 3")), None);
+        let difference = compare(&ended("at 3"), &ended("at 4")).unwrap();
+        assert!(matches!(difference, Difference::End { .. }));
+        assert_eq!(difference.ulps(), None);
+    }
+
+    #[test]
+    fn ulps_count_the_numbers_on_the_way_also_over_zero() {
+        assert_eq!(ulps(1.0, 1.0 + f64::EPSILON), 1);
+        assert_eq!(ulps(2.0, 1.0), 1 << 52);
+        assert_eq!(ulps(-0.0, 0.0), 0);
+        let least = f64::from_bits(1);
+        assert_eq!(ulps(-least, least), 2);
+        assert!(ulps(f64::MIN, f64::MAX) > 1 << 62);
+    }
+
+    proptest! {
+        #[test]
+        fn no_two_numbers_are_closer_than_one_ulp(a in proptest::num::f64::NORMAL, steps in 1_u64..1_000) {
+            let away = f64::from_bits(a.to_bits() + steps);
+            prop_assume!(away.is_finite());
+            prop_assert_eq!(ulps(a, away), steps);
+            prop_assert_eq!(ulps(away, a), steps);
+        }
+    }
+}

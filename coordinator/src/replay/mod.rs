@@ -1,0 +1,11 @@
+//! PURE: whether a trial that was trained again measured what the database says, and what a sample
+//! of such trials says about a sweep. It trains nothing, reads nothing and decides nothing about
+//! what is stored.
+
+mod compare;
+mod origin;
+mod sample;
+
+pub use compare::{Difference, End, Measured, Place, compare};
+pub use origin::{Contrast, Origin, contrasts, likely_reason};
+pub use sample::{Stratum, effective_size, sample};

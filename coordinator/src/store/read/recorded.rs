@@ -1,0 +1,193 @@
+//! What is recorded of a trial's result and of who computed it: all that training it again needs, and
+//! all that can be compared afterwards.
+
+use pondersweep_proto::{
+    id::{Attempt, ContentKey, SweepId, TrialId},
+    metric::{Metric, Observation},
+    spec::TrialSpec,
+};
+use sqlx::{Connection as _, Row as _, SqliteConnection, sqlite::SqliteRow};
+
+use super::{
+    Reader,
+    column::{parsed, whole},
+    configuration::configurations,
+    result::shared,
+    sweep::trial_range,
+    trial::find,
+};
+use crate::{
+    replay::{End, Measured, Origin},
+    scheduler::TrialState,
+    store::{error::ReadError, name::trial_state, statement::statements},
+    sweep::SweepTerms,
+};
+
+statements! {
+    TERMS = "
+        SELECT spec FROM sweep WHERE sweep_id = ?1";
+    /// The current attempt of a trial with a result is the one that gave it. Every column of the
+    /// worker, because what workers say of their machines grows with versions.
+    DECIDING = "
+        SELECT attempt.message, worker.*
+        FROM attempt JOIN worker ON worker.worker_id = attempt.worker_id
+        WHERE attempt.trial_id = ?1 AND attempt.attempt = ?2";
+    CURRENT_ATTEMPT = "
+        SELECT attempt FROM trial WHERE trial_id = ?1";
+    OBSERVED = "
+        SELECT step, metric, value FROM observation
+        WHERE trial_id = ?1 AND attempt = ?2 ORDER BY step, metric";
+    RESULT = "
+        SELECT * FROM result WHERE trial_id = ?1";
+    ORIGINS = "
+        SELECT trial.trial_id, worker.*
+        FROM trial
+        JOIN attempt ON attempt.trial_id = trial.trial_id AND attempt.attempt = trial.attempt
+        JOIN worker ON worker.worker_id = attempt.worker_id
+        WHERE trial.trial_id >= ?1 AND trial.trial_id < ?2
+            AND trial.state IN ('succeeded', 'infeasible')
+        ORDER BY trial.trial_id";
+}
+
+/// A trial, its result if it has one, and where that came from.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RecordedTrial {
+    /// Its number in this database.
+    pub trial_id: TrialId,
+    /// The hash of its specification, as stored.
+    pub trial_key: ContentKey,
+    /// The sweep it belongs to.
+    pub sweep_id: SweepId,
+    /// What to train.
+    pub spec: TrialSpec,
+    /// Its state.
+    pub state: TrialState,
+    /// Its current or last attempt.
+    pub attempt: Attempt,
+    /// What that attempt measured and who it was; `None` unless the trial succeeded or diverged.
+    pub result: Option<(Measured, Origin)>,
+}
+
+impl Reader {
+    /// The trial with this number or with a key that starts like this.
+    ///
+    /// # Errors
+    /// There is none, several trials have such a key, or what is stored is of another version.
+    pub async fn recorded(&mut self, text: &str) -> Result<RecordedTrial, ReadError> {
+        let mut snapshot = self.connection.begin().await?;
+        let row = find(&mut snapshot, text).await?;
+        let trial_id: i64 = row.try_get("trial_id")?;
+        let current = sqlx::query_scalar(CURRENT_ATTEMPT).bind(trial_id);
+        let attempt = Attempt(current.fetch_one(&mut *snapshot).await?);
+        let state = trial_state(row.try_get("state")?)?;
+        Ok(RecordedTrial {
+            trial_id: TrialId(whole(&row, "trial_id")?),
+            trial_key: parsed(&row, "trial_key")?,
+            sweep_id: parsed(&row, "sweep_id")?,
+            spec: spec(&mut snapshot, &row).await?,
+            state,
+            attempt,
+            result: result(&mut snapshot, trial_id, attempt, state).await?,
+        })
+    }
+
+    /// What computed each result of a sweep, in the order of the trials.
+    ///
+    /// # Errors
+    /// There is no such sweep, or the disk failed.
+    pub async fn origins(
+        &mut self,
+        sweep_id: SweepId,
+    ) -> Result<Vec<(TrialId, Origin)>, ReadError> {
+        let mut snapshot = self.connection.begin().await?;
+        let (first, end) = trial_range(&mut snapshot, sweep_id).await?;
+        let query = sqlx::query(ORIGINS).bind(first).bind(end);
+        let rows = query.fetch_all(&mut *snapshot).await?;
+        let of = |row| Ok((TrialId(whole(row, "trial_id")?), origin(row)?));
+        rows.iter().map(of).collect()
+    }
+}
+
+/// A trial's specification: its configuration, and the seeds of its sweep.
+async fn spec(snapshot: &mut SqliteConnection, trial: &SqliteRow) -> Result<TrialSpec, ReadError> {
+    let found = configurations(snapshot, vec![trial.try_get("configuration_id")?]).await?;
+    let terms = sqlx::query_scalar(TERMS).bind(trial.try_get::<String, _>("sweep_id")?);
+    let terms: String = terms.fetch_one(snapshot).await?;
+    // Not `SweepSpec::new`: checking a million configurations says nothing about this one.
+    let terms: SweepTerms =
+        serde_json::from_str(&terms).map_err(|error| ReadError::Unreadable {
+            problem: format!("a sweep cannot be read back: {error}"),
+        })?;
+    Ok(TrialSpec {
+        configuration: shared(trial, &found)?.spec.clone(),
+        seed: terms.seed,
+        replicate: trial.try_get("replicate")?,
+        common_seeds: terms.common_seeds,
+    })
+}
+
+async fn result(
+    snapshot: &mut SqliteConnection,
+    trial_id: i64,
+    attempt: Attempt,
+    state: TrialState,
+) -> Result<Option<(Measured, Origin)>, ReadError> {
+    if !matches!(state, TrialState::Succeeded | TrialState::Infeasible) {
+        return Ok(None);
+    }
+    let deciding = sqlx::query(DECIDING).bind(trial_id).bind(attempt.0);
+    let deciding = deciding.fetch_one(&mut *snapshot).await?;
+    let observed = sqlx::query(OBSERVED).bind(trial_id).bind(attempt.0);
+    let observed = observed.fetch_all(&mut *snapshot).await?;
+    let row = sqlx::query(RESULT).bind(trial_id);
+    let row = row.fetch_optional(snapshot).await?;
+    let measured = Measured {
+        end: match state {
+            TrialState::Succeeded => End::Succeeded,
+            _ => End::Infeasible(deciding.try_get("message")?),
+        },
+        observations: observed.iter().map(observation).collect::<Result<_, _>>()?,
+        result: row
+            .as_ref()
+            .map(last_evaluation)
+            .transpose()?
+            .unwrap_or_default(),
+    };
+    Ok(Some((measured, origin(&deciding)?)))
+}
+
+fn observation(row: &SqliteRow) -> Result<Observation, ReadError> {
+    Ok(Observation {
+        step: whole(row, "step")?,
+        metric: parsed(row, "metric")?,
+        value: row.try_get("value")?,
+    })
+}
+
+/// The numbers of a row of `result`; none where its attempt reported nothing.
+fn last_evaluation(row: &SqliteRow) -> Result<Vec<Observation>, ReadError> {
+    let step: Option<i64> = row.try_get("step")?;
+    let mut numbers = Vec::new();
+    for &metric in Metric::ALL {
+        let value: Option<f64> = row.try_get(metric.name())?;
+        numbers.extend(step.zip(value).map(|(step, value)| Observation {
+            step: step.unsigned_abs(),
+            metric,
+            value,
+        }));
+    }
+    Ok(numbers)
+}
+
+fn origin(row: &SqliteRow) -> Result<Origin, ReadError> {
+    // Workers of some versions do not say it, and some devices have none.
+    let instructions: Option<String> = row.try_get("instructions").ok();
+    Ok(Origin {
+        host: row.try_get("host")?,
+        device: row.try_get("device")?,
+        backend: row.try_get("backend")?,
+        instructions: instructions.filter(|name| !name.is_empty()),
+        binary_sha256: row.try_get("binary_sha256")?,
+        version: row.try_get("version")?,
+    })
+}
