@@ -162,10 +162,24 @@ CREATE TABLE worker (
     binary_sha256 TEXT NOT NULL,
     -- Trials it can train at once.
     slots INTEGER NOT NULL CHECK (slots >= 0),
+    -- The machine, as it describes itself: the processor's model, those of its instruction set
+    -- extensions that matter to arithmetic (separated by spaces), the vector instructions of the
+    -- kernels (empty where the device has none) and its graphics processors (separated by commas).
+    cpu TEXT NOT NULL DEFAULT '',
+    cpu_features TEXT NOT NULL DEFAULT '',
+    instructions TEXT NOT NULL DEFAULT '',
+    gpu TEXT NOT NULL DEFAULT '',
     -- The token it registered with: no other speaks for it. NULL where none was asked for.
     token_id TEXT REFERENCES token,
     -- When it was first heard of.
-    registered_at_ms INTEGER NOT NULL
+    registered_at_ms INTEGER NOT NULL,
+    -- When it was last heard of. Written every few seconds at most, so it may lag by that much.
+    last_heard_at_ms INTEGER NOT NULL,
+    -- The term of its leases, as it was told. Who is not heard of for longer is missing.
+    lease_duration_ms INTEGER NOT NULL CHECK (lease_duration_ms >= 0),
+    -- `draining`: it ends what it holds and takes nothing more. `left`: it has handed everything back.
+    state TEXT NOT NULL DEFAULT 'working',
+    CONSTRAINT worker_state_is_known CHECK (state IN ('working', 'draining', 'left'))
 ) STRICT;
 
 -- One execution of a trial: the lease while it lives, its history afterwards.

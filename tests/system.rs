@@ -28,8 +28,12 @@ mod launch_slurm;
 mod launch_ssh;
 #[path = "system/load.rs"]
 mod load;
+#[path = "system/machines.rs"]
+mod machines;
 #[path = "system/metrics.rs"]
 mod metrics;
+#[path = "system/network.rs"]
+mod network;
 #[path = "system/promises.rs"]
 mod promises;
 #[path = "system/replay.rs"]

@@ -1,5 +1,6 @@
 //! A folder, a program and a clock with a limit: what every system test starts from.
 
+mod namespaces;
 mod peer;
 mod required;
 mod serve;
@@ -17,6 +18,7 @@ use std::{
 use pondersweep::store::{Reader, SweepDigest};
 use tempfile::TempDir;
 
+pub(crate) use namespaces::{Direction, Namespaces, WORKERS};
 pub(crate) use peer::Peer;
 pub(crate) use required::{free_port, program, skip};
 pub(crate) use serve::Serve;
@@ -98,9 +100,13 @@ impl Sandbox {
 
     /// Starts the program in a process group of its own, as a shell would.
     pub(crate) fn start<A: AsRef<OsStr>>(&self, arguments: &[A]) -> Running {
+        Self::spawn(self.command(arguments))
+    }
+
+    /// Starts a command in a process group of its own.
+    pub(crate) fn spawn(mut command: Command) -> Running {
         use std::os::unix::process::CommandExt as _;
-        let child = self
-            .command(arguments)
+        let child = command
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .process_group(0)

@@ -21,17 +21,22 @@ pub(crate) struct Peer {
 impl Peer {
     /// A peer that is registered.
     pub(crate) async fn register(url: &str, name: &str) -> Self {
-        let endpoint = Endpoint::from_shared(url.to_owned()).expect("a URL");
-        let channel = endpoint.timeout(CALL_TIMEOUT).connect().await;
-        let mut peer = Self {
-            name: name.to_owned(),
-            requests: 0,
-            leases: LeasesClient::new(channel.expect("a coordinator")),
-        };
         let worker = wire::WorkerInfo {
             worker_id: name.to_owned(),
             slots: 1,
             ..wire::WorkerInfo::default()
+        };
+        Self::register_as(url, worker).await
+    }
+
+    /// A peer that is registered as what it says.
+    pub(crate) async fn register_as(url: &str, worker: wire::WorkerInfo) -> Self {
+        let endpoint = Endpoint::from_shared(url.to_owned()).expect("a URL");
+        let channel = endpoint.timeout(CALL_TIMEOUT).connect().await;
+        let mut peer = Self {
+            name: worker.worker_id.clone(),
+            requests: 0,
+            leases: LeasesClient::new(channel.expect("a coordinator")),
         };
         let worker = Some(worker);
         let registered = peer.leases.register(wire::RegisterRequest { worker }).await;

@@ -1,4 +1,4 @@
-//! What a test needs of the machine beside the program: sshd, Slurm, a validator. Where it is not
+//! What a test needs of the machine beside the program: sshd, Slurm, a validator, namespaces. Where it is not
 //! there the test says so and passes, unless `PONDERSWEEP_REQUIRE` names it, as `.ci/run` does.
 
 use std::{

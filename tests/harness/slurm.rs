@@ -108,14 +108,23 @@ impl Slurm {
     }
 
     /// Lets a task that is queued again start at once: Slurm makes it wait for two minutes, lest a
-    /// message to its former run reaches the next.
+    /// message to its former run reaches the next. Said again and again, since that wait may be set
+    /// after the task is shown as pending.
     pub(crate) fn start_now(&self, task: &str) {
-        self.ask(&[
-            "scontrol",
-            "update",
-            &format!("JobId={task}"),
-            "StartTime=now",
-        ]);
+        let job = format!("JobId={task}");
+        let queue = [
+            "squeue",
+            "--noheader",
+            "--array",
+            "--states=all",
+            "--format=%T",
+            "--jobs",
+            task,
+        ];
+        wait_until("the task starts again", || {
+            self.ask(&["scontrol", "update", &job, "StartTime=now"]);
+            self.ask(&queue).trim() != "PENDING"
+        });
     }
 }
 

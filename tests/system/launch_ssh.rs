@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::{
     checkpoints::{assert_as_undisturbed, scene},
-    harness::{Finished, Sandbox, Serve, Sshd, free_port, wait_until},
+    harness::{Finished, Sandbox, Serve, Sshd, TINY, free_port, wait_until},
 };
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_pondersweep-under-test");
@@ -242,4 +242,40 @@ fn what_a_worker_says_before_it_ends_is_told() {
         ended.stderr.contains("cuda:7 is not in this build"),
         "{ended:?}"
     );
+}
+
+#[test]
+fn workers_are_let_in_by_what_was_sent_along_with_them() {
+    let sandbox = Sandbox::new();
+    let Some(sshd) = Sshd::start(&sandbox) else {
+        return;
+    };
+    sandbox.write("tiny.toml", TINY);
+    assert_eq!(sandbox.run(&["tls", "init", "tls"]).code, 0);
+    for role in ["submitter", "worker"] {
+        let made = sandbox.run(&["token", "new", "--role", role, "--out", role]);
+        assert_eq!(made.code, 0, "{}", made.stderr);
+    }
+    let options = ["--tls", "tls", "--tls-client-ca", "tls/ca.pem"];
+    let serve = Serve::start_with(&sandbox, "127.0.0.1:0", &options);
+    let certificates = [
+        "--tls-ca",
+        "tls/ca.pem",
+        "--tls-cert",
+        "tls/worker.pem",
+        "--tls-key",
+        "tls/worker-key.pem",
+    ];
+    let submit = ["submit", "tiny.toml", "--coordinator", &serve.url];
+    let submit = [&submit[..], &["--token-file", "submitter"], &certificates].concat();
+    let submitted = sandbox.run(&submit);
+    assert_eq!(submitted.code, 0, "{}", submitted.stderr);
+
+    let more = ["--binary", PROGRAM, "--token-file", "worker"];
+    let more = [&more[..], &certificates].concat();
+    let started = launch_on(&sandbox, &sshd, &["alpha"], &serve.url, &more);
+    assert_eq!(started.code, 0, "{started:?}");
+    wait_until("the sweep has finished", || sandbox.count(SUCCEEDED) == 8);
+
+    assert_eq!(launch(&sandbox, &sshd, &["stop"]).code, 0);
 }

@@ -219,6 +219,7 @@ async fn nobody_speaks_for_a_worker_of_another_token() {
             token,
             updates_done: 1,
         }],
+        draining: false,
     };
     let header = wire::CheckpointHeader {
         worker_id: worker_id(),

@@ -29,9 +29,10 @@ const CALL_TIMEOUT: Duration = Duration::from_secs(10);
 const TRANSFER_TIMEOUT: Duration = Duration::from_secs(120);
 /// How long a connection attempt may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-/// A silent connection is probed this often, so that a half-open one is noticed...
+/// A connection on which nothing arrives for this long is probed...
 const KEEPALIVE: Duration = Duration::from_secs(10);
-/// ...when no answer to the probe arrives within this time.
+/// ...and left for a new one when no answer to the probe arrives within this time. Together they bound
+/// how long a half-open connection can deceive a worker: 15 seconds, whatever TCP believes.
 const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A lease as granted: the right to run one attempt, and what to run.
@@ -193,14 +194,15 @@ impl Client {
         })
     }
 
-    /// Extends the leases and returns those that are no longer the worker's. Tried once: the next
-    /// heartbeat is the repetition.
+    /// Extends the leases and returns those that are no longer the worker's; says whether the worker
+    /// is about to leave. Tried once: the next heartbeat is the repetition.
     ///
     /// # Errors
     /// The coordinator refused, or cannot be reached.
     pub async fn renew_once(
         &self,
         leases: Vec<(LeaseToken, u64)>,
+        draining: bool,
     ) -> Result<Vec<LeaseToken>, LeaseError> {
         let leases = leases
             .into_iter()
@@ -212,6 +214,7 @@ impl Client {
         let request = wire::RenewRequest {
             worker_id: self.worker_id.to_string(),
             leases,
+            draining,
         };
         let answer = self.service.clone().renew(request).await?.into_inner();
         Ok(answer.lost.into_iter().map(LeaseToken::from).collect())

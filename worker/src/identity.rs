@@ -1,5 +1,7 @@
-//! Who this worker is: host, process, version and the hash of its own program, so that every
-//! result says what computed it. Reads the machine; decides nothing.
+//! Who this worker is: host, process, machine, version and the hash of its own program, so that
+//! every result says what computed it. Reads the machine; decides nothing.
+
+mod machine;
 
 use std::{fs, io, process};
 
@@ -28,6 +30,10 @@ pub fn identify(
         version: env!("CARGO_PKG_VERSION").to_owned(),
         binary_sha256: binary_sha256()?,
         slots,
+        cpu: machine::cpu(),
+        cpu_features: machine::cpu_features(),
+        instructions: device.instructions().to_owned(),
+        gpu: machine::gpu(),
     };
     Ok((worker_id, info))
 }

@@ -131,6 +131,7 @@ async fn live(
         held.clone(),
         lease_duration,
         options.alive_file.clone(),
+        stop.clone(),
     );
     let device = DeviceSlots { device, slots };
     let outcome = run_slots(&client, &held, device, &options, &stop).await;

@@ -5,6 +5,7 @@
 mod chaos;
 mod load;
 mod machine;
+mod network;
 mod null;
 mod scale;
 mod serve;
@@ -21,6 +22,7 @@ use clap::Subcommand;
 #[derive(Debug, Subcommand)]
 pub(super) enum BenchCommand {
     Chaos(chaos::ChaosArgs),
+    Network(network::NetworkArgs),
     Train(train::TrainArgs),
     Null(null::NullArgs),
     Scale(scale::ScaleArgs),
@@ -29,6 +31,7 @@ pub(super) enum BenchCommand {
 pub(super) async fn run(command: BenchCommand) -> anyhow::Result<ExitCode> {
     match command {
         BenchCommand::Chaos(args) => chaos::run(args).await,
+        BenchCommand::Network(args) => network::run(args).await,
         BenchCommand::Train(args) => train::run(&args),
         BenchCommand::Null(args) => null::run(args).await,
         BenchCommand::Scale(args) => scale::run(args).await,

@@ -1,6 +1,9 @@
 //! Where a command finds its sweeps: a running coordinator, or a database that none holds.
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use clap::Args;
 use pondersweep_proto::{
@@ -23,6 +26,13 @@ use crate::coordinator::{Coordinator, CoordinatorOptions, DEFAULT_MAX_FAILURE_RA
 
 /// The database unless another is named.
 pub(super) const DEFAULT_DATABASE: &str = "results.db";
+
+/// How long a connection attempt may take.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// A connection on which nothing arrives for this long is probed...
+const KEEPALIVE: Duration = Duration::from_secs(10);
+/// ...and counts as lost when no answer to the probe arrives within this time.
+const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Names the database a command reads.
 #[derive(Clone, Debug, Args)]
@@ -133,7 +143,10 @@ impl Sweeps {
         };
         let channel = trust
             .endpoint(url)?
-            .connect_timeout(std::time::Duration::from_secs(5))
+            .connect_timeout(CONNECT_TIMEOUT)
+            // Only while a call is under way, such as a watch that waits for the next change.
+            .http2_keep_alive_interval(KEEPALIVE)
+            .keep_alive_timeout(KEEPALIVE_TIMEOUT)
             .connect()
             .await
             .map_err(|error| match distrust(&error) {
@@ -171,6 +184,10 @@ impl Sweeps {
 
     pub(super) async fn list(&mut self) -> Result<Vec<wire::Sweep>, SweepError> {
         Ok(unwrap(self.0.list_sweeps(wire::ListSweepsRequest {}).await)?.sweeps)
+    }
+
+    pub(super) async fn workers(&mut self) -> Result<Vec<wire::WorkerStatus>, SweepError> {
+        Ok(unwrap(self.0.list_workers(wire::ListWorkersRequest {}).await)?.workers)
     }
 
     pub(super) async fn pause(&mut self, sweep: &str) -> Result<wire::Sweep, SweepError> {

@@ -20,8 +20,8 @@ use clap::Subcommand;
 /// Start workers on other machines, and look after them
 #[derive(Debug, Subcommand)]
 pub(super) enum LaunchCommand {
-    Ssh(ssh::SshArgs),
-    Slurm(slurm::SlurmArgs),
+    Ssh(Box<ssh::SshArgs>),
+    Slurm(Box<slurm::SlurmArgs>),
     K8s(Box<k8s::K8sArgs>),
     Ls(list::LsArgs),
     Stop(stop::StopArgs),
@@ -31,8 +31,8 @@ pub(super) enum LaunchCommand {
 
 pub(super) async fn run(command: LaunchCommand) -> anyhow::Result<ExitCode> {
     match command {
-        LaunchCommand::Ssh(args) => ssh::run(args).await,
-        LaunchCommand::Slurm(args) => slurm::run(args).await,
+        LaunchCommand::Ssh(args) => ssh::run(*args).await,
+        LaunchCommand::Slurm(args) => slurm::run(*args).await,
         LaunchCommand::K8s(args) => k8s::run(&args),
         LaunchCommand::Ls(args) => list::run(args).await,
         LaunchCommand::Stop(args) => stop::run(args).await,

@@ -1,4 +1,4 @@
-//! `pondersweep ls` and `pondersweep status`: the sweeps, and one of them.
+//! `pondersweep ls` and `pondersweep status`: the sweeps, one of them, and the workers.
 
 use std::process::ExitCode;
 
@@ -7,6 +7,7 @@ use clap::Args;
 use super::{
     output::OutputArgs,
     results::{SourceArgs, rows},
+    workers,
 };
 
 /// List the sweeps
@@ -18,12 +19,18 @@ pub(super) struct LsArgs {
     output: OutputArgs,
 }
 
-/// Show how a sweep stands
+/// Show how a sweep stands, or who works
 #[derive(Debug, Args)]
 pub(super) struct StatusArgs {
     /// The sweep: its id, a prefix of it, or `last`
-    #[arg(default_value = "last")]
+    #[arg(default_value = "last", conflicts_with = "workers")]
     sweep: String,
+    /// Show the workers instead: who, where, on which device, what each holds and has done
+    #[arg(long)]
+    workers: bool,
+    /// Show workers that have left, too
+    #[arg(long, requires = "workers")]
+    all: bool,
     #[command(flatten)]
     source: SourceArgs,
     #[command(flatten)]
@@ -37,7 +44,14 @@ pub(super) async fn ls(args: LsArgs) -> anyhow::Result<ExitCode> {
 }
 
 pub(super) async fn status(args: StatusArgs) -> anyhow::Result<ExitCode> {
-    let sweep = args.source.open().await?.sweep(&args.sweep).await?;
+    let mut source = args.source.open().await?;
+    if args.workers {
+        let workers = source.workers().await?;
+        let format = args.output.output;
+        workers::rows(&workers, args.all, format).print(format)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let sweep = source.sweep(&args.sweep).await?;
     rows(&[sweep]).print(args.output.output)?;
     Ok(ExitCode::SUCCESS)
 }

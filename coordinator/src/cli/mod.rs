@@ -26,6 +26,7 @@ mod trial;
 mod wait;
 mod watch;
 mod worker;
+mod workers;
 
 use std::process::ExitCode;
 

@@ -51,8 +51,8 @@ pub(super) struct ReportOptions {
     #[arg(long, value_enum, default_value = "table")]
     format: ReportFormat,
     /// Also write the whole report into this folder: an interactive page (report.html) that needs no
-    /// network, the same as Markdown and LaTeX, every table as CSV, every figure as SVG and PNG,
-    /// and a manifest
+    /// network, the same as Markdown and LaTeX, every table as CSV, every figure as SVG and PNG, and
+    /// a manifest that `--verify` checks
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
 }
@@ -102,12 +102,8 @@ impl ReportOptions {
         let inputs = read_all(database, sweeps, depth).await?;
         self.print_inputs(&inputs)?;
         if let Some(folder) = &self.out {
-            // By id: `last` may be another sweep a moment later.
-            let sweeps: Vec<String> = inputs
-                .iter()
-                .map(|input| input.sweep_id.to_string())
-                .collect();
             let written = report::write_all(&Study::new(&inputs, BOOTSTRAP_SEED), folder)?;
+            let sweeps: Vec<String> = inputs.iter().map(|of| of.sweep_id.to_string()).collect();
             manifest::write(database, &sweeps, &written, folder).await?;
             eprintln!(
                 "wrote {} files and their manifest; the page is {}",
@@ -145,23 +141,17 @@ impl ReportOptions {
     }
 }
 
-impl ReportFormat {
-    /// Cells that it shows of a report.
-    const fn cells(self) -> usize {
-        match self {
-            Self::Table => report::terminal::MAX_ROWS,
-            Self::Markdown => report::markdown::MAX_ROWS,
-            Self::Csv | Self::Json => usize::MAX,
-        }
+/// The sweeps of a report.
+async fn read_all(
+    database: &Path,
+    sweeps: &[String],
+    depth: Depth,
+) -> anyhow::Result<Vec<ReportInput>> {
+    let mut inputs = Vec::new();
+    for sweep in sweeps {
+        inputs.push(read(database, sweep, depth).await?);
     }
-
-    /// A document for people.
-    fn text(self, document: &Document) -> String {
-        match self {
-            Self::Markdown => report::markdown::render(document),
-            _ => report::terminal::render(document, width()),
-        }
-    }
+    Ok(inputs)
 }
 
 /// Writes the report on these sweeps into a folder, and names the files.
@@ -180,16 +170,23 @@ async fn write_files(
     )?)
 }
 
-async fn read_all(
-    database: &Path,
-    sweeps: &[String],
-    depth: Depth,
-) -> anyhow::Result<Vec<ReportInput>> {
-    let mut inputs = Vec::new();
-    for sweep in sweeps {
-        inputs.push(read(database, sweep, depth).await?);
+impl ReportFormat {
+    /// Cells that it shows of a report.
+    const fn cells(self) -> usize {
+        match self {
+            Self::Table => report::terminal::MAX_ROWS,
+            Self::Markdown => report::markdown::MAX_ROWS,
+            Self::Csv | Self::Json => usize::MAX,
+        }
     }
-    Ok(inputs)
+
+    /// A document for people.
+    fn text(self, document: &Document) -> String {
+        match self {
+            Self::Markdown => report::markdown::render(document),
+            _ => report::terminal::render(document, width()),
+        }
+    }
 }
 
 fn width() -> u16 {

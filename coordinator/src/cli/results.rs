@@ -12,6 +12,8 @@ use super::{
     output::{Rows, iso_time},
 };
 use crate::{
+    clock,
+    grpc::worker_status,
     scheduler::{SweepState, TrialCounts},
     store::{Reader, SweepSummary},
 };
@@ -68,6 +70,21 @@ impl Source {
                 .into_iter()
                 .map(SweepStatus::from)
                 .collect(),
+        })
+    }
+
+    /// Every worker ever heard of, the one heard of last first.
+    ///
+    /// # Errors
+    /// The source cannot be read.
+    pub(super) async fn workers(&mut self) -> anyhow::Result<Vec<wire::WorkerStatus>> {
+        Ok(match self {
+            Self::Database(reader) => {
+                let (workers, now_ms) = (reader.workers().await?, clock::now_ms());
+                let status = |worker| worker_status(worker, now_ms);
+                workers.iter().map(status).collect()
+            }
+            Self::Coordinator(sweeps) => sweeps.workers().await?,
         })
     }
 

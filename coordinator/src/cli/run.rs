@@ -32,7 +32,7 @@ use super::{
 use crate::{
     coordinator::{Coordinator, CoordinatorOptions},
     driver::{DriverHandle, SweepView},
-    scheduler::SweepState,
+    scheduler::{SweepState, is_of_device},
     sweep::SweepSpec,
     trust::Secret,
 };
@@ -68,6 +68,7 @@ pub(super) async fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
     let spec = sweep_file::read(&args.file)?;
     sweep_file::confirm_size(&spec, &args.file, args.yes)?;
     let sweep_id = spec.id();
+    refuse_other_devices(&spec, &args.devices.devices())?;
     let interrupted = on_interrupt()?;
     let own = draw_secret()?;
     let options = CoordinatorOptions {
@@ -104,6 +105,20 @@ pub(super) async fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
         );
     }
     Ok(exit::of_ended(&counts))
+}
+
+/// A sweep that asks for a device would wait for ever for workers on others.
+fn refuse_other_devices(spec: &SweepSpec, devices: &[DeviceName]) -> anyhow::Result<()> {
+    let Some(wanted) = spec.terms().device.as_deref() else {
+        return Ok(());
+    };
+    let fits = |device: &DeviceName| is_of_device(&device.to_string(), wanted);
+    anyhow::ensure!(
+        devices.iter().any(fits),
+        "the sweep asks for the device {wanted}, and no worker would have it\n\
+         hint: name one with --device"
+    );
+    Ok(())
 }
 
 /// Submits the sweep and works on it until it has ended or the user interrupts.

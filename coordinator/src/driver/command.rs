@@ -97,8 +97,13 @@ pub enum LeaseRequest {
         /// Only trials that can be trained beside this one, which the worker holds.
         beside: Option<LeaseToken>,
     },
-    /// A fresh term for each, and how many updates each has done.
-    Renew(Vec<(LeaseToken, u64)>),
+    /// A fresh term for each lease.
+    Renew {
+        /// The leases, and how many updates each has done.
+        leases: Vec<(LeaseToken, u64)>,
+        /// The worker takes nothing more.
+        draining: bool,
+    },
     /// Observations of a running attempt.
     Report {
         /// Whose.
@@ -137,7 +142,7 @@ impl LeaseRequest {
     pub(super) const fn name(&self) -> &'static str {
         match self {
             Self::Acquire { .. } => "acquire",
-            Self::Renew(_) => "renew",
+            Self::Renew { .. } => "renew",
             Self::Report { .. } => "report",
             Self::MaySaveCheckpoint(_) => "may_save_checkpoint",
             Self::LoadCheckpoint(_) => "load_checkpoint",
@@ -163,7 +168,7 @@ impl LeaseRequest {
                 attempt: checkpoint.attempt,
             }),
             Self::Finish(report) => Some(report.token),
-            Self::Acquire { .. } | Self::Renew(_) | Self::Drain => None,
+            Self::Acquire { .. } | Self::Renew { .. } | Self::Drain => None,
         }
     }
 }

@@ -99,6 +99,7 @@ impl Driver {
         let mut scheduler = Scheduler::restore(limits, scheduler_sweeps, now);
         for worker in &restored.workers {
             scheduler.register(&worker.worker_id, worker.process());
+            scheduler.note_device(&worker.worker_id, &worker.device);
         }
         scheduler.restore_checkpoints(restored.checkpoints);
         let roster = Roster::restore(restored.workers, limits.lease_duration);
@@ -160,6 +161,8 @@ impl Driver {
         let mut round = Round {
             batch: Batch {
                 at_ms: clock::now_ms(),
+                lease_duration_ms: u64::try_from(self.lease_duration.as_millis())
+                    .unwrap_or(u64::MAX),
                 ..Batch::default()
             },
             ..Round::default()
@@ -184,6 +187,7 @@ impl Driver {
         }
         self.steer(&mut round);
         round.batch.changes = self.scheduler.take_changes();
+        round.batch.sightings = self.roster.sightings(now);
         if !round.batch.is_empty() {
             let started = clock::now();
             let span = log::commit(round.batch.changes.len());
@@ -237,6 +241,8 @@ impl Driver {
                 let known = self.roster.register(&worker, now);
                 if known.is_ok() {
                     self.scheduler.register(&worker.worker_id, worker.process());
+                    self.scheduler
+                        .note_device(&worker.worker_id, &worker.device);
                     round.batch.workers.push(worker);
                 }
                 round.replies.add(reply, known);
@@ -256,7 +262,8 @@ impl Driver {
                 reply,
             } => {
                 let token = request.token();
-                let answer = span.in_scope(|| match self.roster.heard_from(&speaker, now) {
+                let heard = self.roster.heard_from(&speaker, &request, now);
+                let answer = span.in_scope(|| match heard {
                     Ok(()) => {
                         let batch = &mut round.batch;
                         self.serve_worker(&speaker.worker_id, request, now, batch)

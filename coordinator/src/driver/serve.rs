@@ -133,7 +133,9 @@ impl Driver {
                     idle: self.scheduler.is_idle(only),
                 })
             }
-            LeaseRequest::Renew(leases) => Ok(Grant::Lost(self.renew(worker_id, leases, now))),
+            LeaseRequest::Renew { leases, .. } => {
+                Ok(Grant::Lost(self.renew(worker_id, leases, now)))
+            }
             LeaseRequest::Report {
                 token,
                 observations,

@@ -37,6 +37,7 @@ impl SweepEntry {
             first_trial_id: self.first_trial_id,
             shape_of_configuration: shapes(&self.spec),
             replicates: terms.replicates,
+            device: terms.device.clone(),
             limits: TrialLimits {
                 max_failures: terms.max_failures,
                 max_out_of_memory: terms.max_out_of_memory,

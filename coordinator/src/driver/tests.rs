@@ -16,7 +16,7 @@ use crate::{
     scheduler::{Finish, SweepState, TrialState},
     statistics::SplitMix64,
     store::{
-        Reader, Restored, SweepDigest, WorkerRecord,
+        MachineRecord, Reader, Restored, SweepDigest, WorkerRecord,
         fault::{CommitMoment, PlannedFailure},
     },
     sweep::{SweepSpec, test_support::terms},
@@ -101,6 +101,7 @@ fn worker() -> WorkerRecord {
         version: "0".into(),
         binary_sha256: "ab".into(),
         slots: 1,
+        machine: MachineRecord::default(),
         token_id: None,
     }
 }

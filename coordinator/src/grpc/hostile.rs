@@ -138,6 +138,7 @@ impl Scene {
                     updates_done: 7,
                 })
                 .collect(),
+            draining: false,
         };
         let renewed = self.leases.renew(Request::new(renew)).await.unwrap();
         assert_eq!(renewed.into_inner().lost, []);
@@ -236,7 +237,11 @@ async fn claims_of_more_work_than_there_is_are_survived() {
     let leases: Vec<_> = granted.get_ref().leases.iter().map(claim).collect();
     assert_eq!(leases.len(), 3);
     let worker_id = "mallory".into();
-    let renew = Sent::Renew(wire::RenewRequest { worker_id, leases });
+    let renew = Sent::Renew(wire::RenewRequest {
+        worker_id,
+        leases,
+        draining: false,
+    });
     assert!(scene.send(renew).await.is_none());
     scene.honest_work_is_untouched().await;
 }

@@ -22,7 +22,7 @@ use crate::{
     checkpoint::Blobs,
     driver::{DriverHandle, FinishReport, Grant, LeaseRequest, Speaker},
     scheduler::Finish,
-    store::WorkerRecord,
+    store::{MachineRecord, WorkerRecord},
     trust::TokenId,
 };
 
@@ -122,7 +122,9 @@ impl Leases for LeaseService {
         request: Request<wire::RenewRequest>,
     ) -> Result<Response<wire::RenewResponse>, Status> {
         let speaker = speaker(&request, &request.get_ref().worker_id)?;
-        let leases = request.into_inner().leases;
+        let wire::RenewRequest {
+            leases, draining, ..
+        } = request.into_inner();
         if leases.len() > MAX_RENEWALS {
             return Err(malformed("too many leases in one renewal"));
         }
@@ -130,7 +132,11 @@ impl Leases for LeaseService {
             .into_iter()
             .map(|lease| Ok((token(lease.token)?, lease.updates_done)))
             .collect();
-        let Grant::Lost(lost) = self.ask(speaker, LeaseRequest::Renew(leases?)).await? else {
+        let renew = LeaseRequest::Renew {
+            leases: leases?,
+            draining,
+        };
+        let Grant::Lost(lost) = self.ask(speaker, renew).await? else {
             unreachable!("a renewal is answered with what is lost")
         };
         let lost = lost.into_iter().map(Into::into).collect();
@@ -302,6 +308,12 @@ fn worker_record(worker: wire::WorkerInfo) -> Result<WorkerRecord, Status> {
         backend: cut(worker.backend, MAX_WORKER_FIELD_BYTES),
         version: cut(worker.version, MAX_WORKER_FIELD_BYTES),
         binary_sha256: cut(worker.binary_sha256, MAX_WORKER_FIELD_BYTES),
+        machine: MachineRecord {
+            cpu: cut(worker.cpu, MAX_WORKER_FIELD_BYTES),
+            cpu_features: cut(worker.cpu_features, MAX_WORKER_FIELD_BYTES),
+            instructions: cut(worker.instructions, MAX_WORKER_FIELD_BYTES),
+            gpu: cut(worker.gpu, MAX_WORKER_FIELD_BYTES),
+        },
     })
 }
 

@@ -35,9 +35,13 @@ use gate::{Gate, guard};
 pub(crate) use keys::Keys;
 use leases::LeaseService;
 use sweeps::SweepService;
+pub(crate) use view::worker as worker_status;
 
-/// A silent connection is probed this often and dropped if nobody answers; it is not the lease.
+/// A silent connection is probed this often...
 const KEEPALIVE: Duration = Duration::from_secs(20);
+/// ...and dropped if nobody answers within this time: it frees memory and is not the lease, which ends
+/// by itself.
+const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(10);
 /// Calls one connection may have under way.
 const MAX_CONCURRENT_CALLS: usize = 256;
 /// How long a peer may take to agree on a cipher.
@@ -58,6 +62,7 @@ pub(crate) struct Served {
 pub(crate) fn server(tls: Option<&ServerTls>) -> anyhow::Result<Server> {
     let server = Server::builder()
         .http2_keepalive_interval(Some(KEEPALIVE))
+        .http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT))
         .concurrency_limit_per_connection(MAX_CONCURRENT_CALLS);
     let Some(tls) = tls else {
         return Ok(server);

@@ -16,6 +16,7 @@ use tonic::{Request, Response, Status};
 
 use super::{gate::Pass, view};
 use crate::{
+    clock,
     driver::{DriverHandle, SweepView},
     scheduler::{SweepState, TrialState},
     store::Reader,
@@ -165,10 +166,9 @@ impl Sweeps for SweepService {
         } else {
             page_size.min(MAX_PAGE_SIZE)
         };
-        let unreadable = |error| SweepError::Unavailable(format!("{error}"));
         let mut reader = Reader::open(&self.database).await.map_err(unreadable)?;
         let page = reader.results_page(sweep.sweep_id, after, limit).await;
-        let page = page.map_err(|error| SweepError::Unavailable(error.to_string()))?;
+        let page = page.map_err(unreadable)?;
         let terms = sweep.spec.terms();
         let full = page.len() == limit as usize;
         let last = page
@@ -183,6 +183,23 @@ impl Sweeps for SweepService {
             next_page_token: last.unwrap_or_default(),
         }))
     }
+
+    async fn list_workers(
+        &self,
+        _: Request<wire::ListWorkersRequest>,
+    ) -> Result<Response<wire::ListWorkersResponse>, Status> {
+        let mut reader = Reader::open(&self.database).await.map_err(unreadable)?;
+        let workers = reader.workers().await.map_err(unreadable)?;
+        let now_ms = clock::now_ms();
+        let workers = workers.iter().map(|worker| view::worker(worker, now_ms));
+        Ok(Response::new(wire::ListWorkersResponse {
+            workers: workers.collect(),
+        }))
+    }
+}
+
+fn unreadable(error: impl std::fmt::Display) -> SweepError {
+    SweepError::Unavailable(error.to_string())
 }
 
 fn answer(sweep: Result<SweepView, SweepError>) -> Result<Response<wire::Sweep>, Status> {

@@ -5,7 +5,7 @@ use pondersweep_proto::{metric::Observation, wire};
 use crate::{
     driver::{SweepProgress, SweepView},
     scheduler::{Checkpoint, SweepState, TrialCounts, TrialState},
-    store::TrialResult,
+    store::{TrialResult, WorkerStanding, WorkerStatus},
     sweep::SweepTerms,
 };
 
@@ -50,6 +50,35 @@ pub(super) fn result(result: &TrialResult, terms: &SweepTerms) -> wire::TrialRes
             .collect(),
         seconds: result.seconds.unwrap_or_default(),
         worker_id: result.worker_id.clone(),
+    }
+}
+
+/// A worker as it stands at a moment, in milliseconds since 1970-01-01 UTC.
+pub(crate) fn worker(status: &WorkerStatus, now_ms: i64) -> wire::WorkerStatus {
+    let worker = &status.worker;
+    let machine = &worker.machine;
+    wire::WorkerStatus {
+        worker: Some(wire::WorkerInfo {
+            worker_id: worker.worker_id.to_string(),
+            host: worker.host.clone(),
+            process_id: worker.process_id,
+            device: worker.device.clone(),
+            backend: worker.backend.clone(),
+            version: worker.version.clone(),
+            binary_sha256: worker.binary_sha256.clone(),
+            slots: worker.slots,
+            cpu: machine.cpu.clone(),
+            cpu_features: machine.cpu_features.clone(),
+            instructions: machine.instructions.clone(),
+            gpu: machine.gpu.clone(),
+        }),
+        standing: wire::WorkerStanding::from(status.standing(now_ms)).into(),
+        registered_at_ms: status.registered_at_ms,
+        last_heard_at_ms: status.last_heard_at_ms,
+        holds: status.holds,
+        done: status.done,
+        failed: status.failed,
+        lapsed: status.lapsed,
     }
 }
 
@@ -129,6 +158,31 @@ impl TryFrom<wire::SweepState> for SweepState {
             wire::SweepState::Paused => Self::Paused,
             wire::SweepState::Cancelled => Self::Cancelled,
             wire::SweepState::Finished => Self::Finished,
+        })
+    }
+}
+
+impl From<WorkerStanding> for wire::WorkerStanding {
+    fn from(standing: WorkerStanding) -> Self {
+        match standing {
+            WorkerStanding::Working => Self::Working,
+            WorkerStanding::Draining => Self::Draining,
+            WorkerStanding::Left => Self::Left,
+            WorkerStanding::Silent => Self::Silent,
+        }
+    }
+}
+
+impl TryFrom<wire::WorkerStanding> for WorkerStanding {
+    type Error = UnspecifiedState;
+
+    fn try_from(standing: wire::WorkerStanding) -> Result<Self, UnspecifiedState> {
+        Ok(match standing {
+            wire::WorkerStanding::Unspecified => return Err(UnspecifiedState),
+            wire::WorkerStanding::Working => Self::Working,
+            wire::WorkerStanding::Draining => Self::Draining,
+            wire::WorkerStanding::Left => Self::Left,
+            wire::WorkerStanding::Silent => Self::Silent,
         })
     }
 }

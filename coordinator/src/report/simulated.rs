@@ -101,6 +101,7 @@ impl SimulatedSweep {
                 max_failures: 3,
                 max_out_of_memory: 3,
                 max_worker_losses: 10,
+                device: None,
             },
         }
     }

@@ -5,6 +5,7 @@
 mod blame;
 mod change;
 mod checkpoint;
+mod device;
 mod lease;
 mod lookup;
 mod pace;
@@ -23,6 +24,7 @@ mod trial;
 pub use blame::{Limit, Record, Suspicion, TrialLimits};
 pub use change::{Change, Ending, SweepState, TrialState};
 pub use checkpoint::{Checkpoint, Saved, StartError};
+pub use device::is_of_device;
 pub use pace::Baseline;
 pub use process::Process;
 pub use restore::{RestoredLease, RestoredSweep, RestoredTrial};

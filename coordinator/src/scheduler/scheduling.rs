@@ -14,6 +14,7 @@ use super::{
     blame::{Evidence, Suspicion},
     change::{Change, Ending, SweepState, TrialState},
     checkpoint::Checkpoint,
+    device::Devices,
     lease::{Lease, Leases},
     process::{Process, Processes},
     restore::RestoredSweep,
@@ -65,6 +66,7 @@ pub struct Scheduler {
     pub(super) sweeps: BTreeMap<TrialId, Sweep>,
     leases: Leases,
     processes: Processes,
+    devices: Devices,
     /// Of trials that have not ended.
     pub(super) checkpoints: BTreeMap<TrialId, Checkpoint>,
     pub(super) changes: Vec<Change>,
@@ -79,6 +81,7 @@ impl Scheduler {
             sweeps: BTreeMap::new(),
             leases: Leases::default(),
             processes: Processes::default(),
+            devices: Devices::default(),
             checkpoints: BTreeMap::new(),
             changes: Vec::new(),
         }
@@ -122,6 +125,11 @@ impl Scheduler {
         self.processes.register(worker_id, process);
     }
 
+    /// Notes what a worker computes on.
+    pub fn note_device(&mut self, worker_id: &WorkerId, device: &str) {
+        self.devices.note(worker_id, device);
+    }
+
     /// Adds a sweep; its trials are pending.
     pub fn enqueue(&mut self, entry: SweepEntry) {
         let trials = entry.shape_of_configuration.len() * entry.replicates as usize;
@@ -131,7 +139,7 @@ impl Scheduler {
     }
 
     /// Leases up to `max_lanes` pending trials of one shape: of the oldest active sweep, or of the
-    /// one sweep named, in the order of their ids. The same request of the same worker gets the
+    /// one sweep named, that may be trained on the worker's device, in the order of their ids. The same request of the same worker gets the
     /// same leases, as far as it still holds them. Suspects keep to themselves, see
     /// `blame`.
     pub fn acquire(
@@ -218,7 +226,9 @@ impl Scheduler {
             return Vec::new();
         }
         let dispatched = |sweep: &&Sweep| {
-            sweep.is_dispatched() && only.is_none_or(|only| only == sweep.entry.sweep_id)
+            sweep.is_dispatched()
+                && only.is_none_or(|only| only == sweep.entry.sweep_id)
+                && self.devices.fit(worker_id, sweep.entry.device.as_deref())
         };
         let sweeps = self.sweeps.values().filter(dispatched);
         sweeps

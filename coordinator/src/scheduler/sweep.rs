@@ -25,6 +25,8 @@ pub struct SweepEntry {
     pub shape_of_configuration: Vec<ShapeIndex>,
     /// Repetitions of every configuration; all configurations come once before any comes again.
     pub replicates: u32,
+    /// Only workers on this device may train its trials; without it all may.
+    pub device: Option<String>,
     /// What a trial may do before it has failed.
     pub limits: TrialLimits,
 }

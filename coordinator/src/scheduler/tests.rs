@@ -35,6 +35,7 @@ fn worker(name: &str) -> WorkerId {
 /// A sweep of four trials, in two shapes that alternate.
 fn entry(number: u64, first: u64) -> SweepEntry {
     SweepEntry {
+        device: None,
         sweep_id: sweep_id(number),
         first_trial_id: TrialId(first),
         shape_of_configuration: vec![0, 1],
@@ -45,6 +46,28 @@ fn entry(number: u64, first: u64) -> SweepEntry {
             max_worker_losses: 2,
         },
     }
+}
+
+#[test]
+fn a_sweep_that_asks_for_a_device_is_trained_on_that_device_only() {
+    let mut scene = Scene::new();
+    scene.scheduler.enqueue(SweepEntry {
+        device: Some("cuda".into()),
+        ..entry(2, 5)
+    });
+    scene.scheduler.note_device(&worker("cpu"), "cpu");
+    scene.scheduler.note_device(&worker("gpu"), "cuda:1");
+    let trials = |tokens: Vec<LeaseToken>| -> Vec<u64> {
+        tokens.iter().map(|token| token.trial_id.0).collect()
+    };
+    let mut taken = Vec::new();
+    for _ in 0..3 {
+        taken.extend(trials(scene.acquire("cpu", 2)));
+    }
+    taken.sort_unstable();
+    assert_eq!(taken, [1, 2, 3, 4]);
+    assert_eq!(scene.acquire("unknown", 2), []);
+    assert_eq!(trials(scene.acquire("gpu", 1)), [5]);
 }
 
 impl Scene {

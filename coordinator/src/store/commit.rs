@@ -20,7 +20,7 @@ use super::fault::CommitMoment;
 use super::{
     Store,
     error::{CommitError, DatabaseError},
-    record::{Batch, WorkerRecord},
+    record::{Batch, Sighting, WorkerRecord, WorkerState},
     statement::statements,
 };
 use crate::{
@@ -34,13 +34,21 @@ statements! {
     UPSERT_WORKER = "
         INSERT INTO worker (
             worker_id, host, process_id, device, backend, version, binary_sha256, slots,
-            registered_at_ms, token_id
+            registered_at_ms, last_heard_at_ms, lease_duration_ms, cpu, cpu_features, instructions,
+            gpu, token_id
         )
-        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?9, ?10, ?11, ?12, ?13, ?14, ?15)
         ON CONFLICT (worker_id) DO UPDATE SET
             host = excluded.host, process_id = excluded.process_id, device = excluded.device,
             backend = excluded.backend, version = excluded.version,
-            binary_sha256 = excluded.binary_sha256, slots = excluded.slots";
+            binary_sha256 = excluded.binary_sha256, slots = excluded.slots, cpu = excluded.cpu,
+            cpu_features = excluded.cpu_features, instructions = excluded.instructions,
+            gpu = excluded.gpu, last_heard_at_ms = excluded.last_heard_at_ms,
+            lease_duration_ms = excluded.lease_duration_ms, state = 'working'";
+    /// ?3 is a JSON list of workers.
+    SIGHT_WORKERS = "
+        UPDATE worker SET last_heard_at_ms = ?1, state = ?2
+        WHERE worker_id IN (SELECT value FROM json_each(?3))";
     SET_SWEEP_STATE = "
         UPDATE sweep
         SET state = ?2, state_reason = ?3, baseline_ended = ?4, baseline_failed = ?5
@@ -137,8 +145,9 @@ pub(super) struct Writer<'a> {
 impl Writer<'_> {
     async fn write(&mut self, batch: &Batch) -> Result<(), CommitError> {
         for worker in &batch.workers {
-            self.worker(worker).await?;
+            self.worker(worker, batch.lease_duration_ms).await?;
         }
+        self.sightings(&batch.sightings).await?;
         self.observations(batch).await?;
         for run in batch.changes.chunk_by(go_together) {
             self.changes(run).await?;
@@ -150,7 +159,12 @@ impl Writer<'_> {
         self.append_events().await
     }
 
-    async fn worker(&mut self, worker: &WorkerRecord) -> Result<(), CommitError> {
+    async fn worker(
+        &mut self,
+        worker: &WorkerRecord,
+        lease_duration_ms: u64,
+    ) -> Result<(), CommitError> {
+        let machine = &worker.machine;
         let upsert = sqlx::query(UPSERT_WORKER)
             .bind(worker.worker_id.as_str())
             .bind(&worker.host)
@@ -161,6 +175,11 @@ impl Writer<'_> {
             .bind(&worker.binary_sha256)
             .bind(worker.slots)
             .bind(self.at_ms)
+            .bind(i64::try_from(lease_duration_ms).unwrap_or(i64::MAX))
+            .bind(&machine.cpu)
+            .bind(&machine.cpu_features)
+            .bind(&machine.instructions)
+            .bind(&machine.gpu)
             .bind(worker.token_id.as_ref().map(TokenId::as_str));
         self.run(upsert, || format!("worker {}", worker.worker_id))
             .await?;
@@ -169,6 +188,26 @@ impl Writer<'_> {
             worker_id: Some(worker.worker_id.to_string()),
             ..Event::default()
         });
+        Ok(())
+    }
+
+    /// Notes who was heard of: no event, since nothing was decided.
+    async fn sightings(&mut self, sightings: &[Sighting]) -> Result<(), CommitError> {
+        for state in WorkerState::ALL {
+            let seen = sightings.iter().filter(|seen| seen.state == state);
+            let workers: Vec<&str> = seen.map(|seen| seen.worker_id.as_str()).collect();
+            if workers.is_empty() {
+                continue;
+            }
+            let update = sqlx::query(SIGHT_WORKERS)
+                .bind(self.at_ms)
+                .bind(state.name())
+                .bind(json!(workers).to_string());
+            self.run_on(workers.len() as u64, update, || {
+                "sightings of workers".into()
+            })
+            .await?;
+        }
         Ok(())
     }
 

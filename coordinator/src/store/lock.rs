@@ -37,6 +37,14 @@ impl WriterLock {
     }
 }
 
+/// Whether somebody holds the lock of a database. One that cannot be asked counts as free.
+pub(super) fn is_taken(database: &Path) -> bool {
+    // The lock lies beside the file itself, wherever a symbolic link to it lies.
+    let database = std::fs::canonicalize(database).unwrap_or_else(|_| database.into());
+    let asked = File::open(lock_path(&database)).map(|file| file.try_lock_shared());
+    matches!(asked, Ok(Err(TryLockError::WouldBlock)))
+}
+
 fn lock_path(database: &Path) -> PathBuf {
     let mut name = database.as_os_str().to_owned();
     name.push(".lock");

@@ -31,11 +31,14 @@ pub(crate) use floor::CommitFloor;
 pub use name::UnknownName;
 pub use read::{
     AttemptCounts, AttemptDetail, CellResult, Completeness, Configuration, Curves, Deaths, Event,
-    ForwardPasses, Measurement, Metrics, Producer, Reader, RecordedTrial, Rows, SweepDigest,
-    SweepFingerprint, SweepSummary, TrialBlocks, TrialDetail, TrialDifficulty, TrialHalting,
-    TrialResult, Troubles, Value,
+    ForwardPasses, Measurement, Metrics, Producer, Reader, RecentResults, RecordedTrial, Rows,
+    SweepDigest, SweepFingerprint, SweepSummary, TrialBlocks, TrialDetail, TrialDifficulty,
+    TrialHalting, TrialResult, Troubles, Value, WorkerStanding, WorkerStatus,
 };
-pub use record::{AttemptReport, Batch, Restored, RestoredSweep, StoredSweep, WorkerRecord};
+pub use record::{
+    AttemptReport, Batch, MachineRecord, RECORD_SIGHTINGS_EVERY, Restored, RestoredSweep, Sighting,
+    StoredSweep, WorkerRecord, WorkerState,
+};
 pub use token::{TokenAdministration, TokenError};
 
 use lock::WriterLock;

@@ -2,6 +2,7 @@
 
 use pondersweep_proto::failure::{Cause, Failure};
 
+use super::record::WorkerState;
 use crate::scheduler::{Ending, Suspicion, SweepState, TrialState};
 
 /// A name in the database that this program does not know.
@@ -30,6 +31,14 @@ pub(super) fn trial_state(name: &str) -> Result<TrialState, UnknownName> {
 pub(super) fn suspicion(name: &str) -> Result<Suspicion, UnknownName> {
     let found = Suspicion::ALL.into_iter().find(|s| s.name() == name);
     found.ok_or_else(|| UnknownName(name.into(), "suspicion"))
+}
+
+/// The worker state with this name.
+pub(super) fn worker_state(name: &str) -> Result<WorkerState, UnknownName> {
+    let found = WorkerState::ALL
+        .into_iter()
+        .find(|state| state.name() == name);
+    found.ok_or_else(|| UnknownName(name.into(), "worker state"))
 }
 
 /// The ending with this name, cause and message.

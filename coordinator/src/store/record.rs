@@ -1,6 +1,8 @@
 //! What goes into the database and what comes back from it, in the words of the rest of the
 //! program. Plain data: rows and SQL stay in the files that use them.
 
+use std::time::Duration;
+
 use pondersweep_proto::{
     breakdown::Breakdown,
     id::{LeaseToken, SweepId, TrialId, WorkerId},
@@ -32,8 +34,63 @@ pub struct WorkerRecord {
     pub binary_sha256: String,
     /// Trials it can train at once.
     pub slots: u32,
+    /// What the machine is made of.
+    pub machine: MachineRecord,
     /// The token it registered with; no other speaks for it. `None` where none was asked for.
     pub token_id: Option<TokenId>,
+}
+
+/// A machine, as it describes itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct MachineRecord {
+    /// The processor's model.
+    pub cpu: String,
+    /// Its instruction set extensions that matter to arithmetic, separated by spaces.
+    pub cpu_features: String,
+    /// The vector instructions of the kernels, such as `avx512`; empty where the device has none.
+    pub instructions: String,
+    /// Its graphics processors, separated by commas.
+    pub gpu: String,
+}
+
+/// What a worker is about, by its own word.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum WorkerState {
+    /// It takes trials.
+    #[default]
+    Working,
+    /// It ends what it holds and takes nothing more.
+    Draining,
+    /// It has handed everything back.
+    Left,
+}
+
+impl WorkerState {
+    /// All states.
+    pub const ALL: [Self; 3] = [Self::Working, Self::Draining, Self::Left];
+
+    /// Its name in the database.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Working => "working",
+            Self::Draining => "draining",
+            Self::Left => "left",
+        }
+    }
+}
+
+/// How often it is written who was heard of: often enough for people who look, and so rarely that a
+/// thousand workers that beat cost one statement now and then.
+pub const RECORD_SIGHTINGS_EVERY: Duration = Duration::from_secs(5);
+
+/// A worker that was heard of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sighting {
+    /// Who.
+    pub worker_id: WorkerId,
+    /// What it is about.
+    pub state: WorkerState,
 }
 
 impl WorkerRecord {
@@ -63,6 +120,10 @@ pub struct Batch {
     pub at_ms: i64,
     /// Workers that became known or changed what they say of themselves.
     pub workers: Vec<WorkerRecord>,
+    /// The term of leases that those workers are told, in milliseconds.
+    pub lease_duration_ms: u64,
+    /// Workers that were heard of by now.
+    pub sightings: Vec<Sighting>,
     /// What the scheduler decided, in its order.
     pub changes: Vec<Change>,
     /// What attempts measured. They are written before the changes, so an attempt that ends in
@@ -79,6 +140,7 @@ impl Batch {
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.workers.is_empty()
+            && self.sightings.is_empty()
             && self.changes.is_empty()
             && self.reports.is_empty()
             && self.seconds.is_empty()

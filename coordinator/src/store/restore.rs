@@ -11,7 +11,7 @@ use super::{
     commit::as_i64,
     error::RestoreError,
     name::{UnknownName, suspicion, sweep_state, trial_state},
-    record::{Restored, RestoredSweep, WorkerRecord},
+    record::{MachineRecord, Restored, RestoredSweep, WorkerRecord},
     statement::statements,
 };
 use crate::{
@@ -37,7 +37,9 @@ statements! {
         WHERE trial.trial_id >= ?1 AND trial.trial_id < ?2
         ORDER BY trial.trial_id";
     WORKERS = "
-        SELECT worker_id, host, process_id, device, backend, version, binary_sha256, slots, token_id
+        SELECT
+            worker_id, host, process_id, device, backend, version, binary_sha256, slots, cpu,
+            cpu_features, instructions, gpu, token_id
         FROM worker ORDER BY registered_at_ms, worker_id";
 }
 
@@ -154,7 +156,7 @@ fn trial(
     })
 }
 
-fn worker(row: &SqliteRow) -> Result<WorkerRecord, RestoreError> {
+pub(super) fn worker(row: &SqliteRow) -> Result<WorkerRecord, RestoreError> {
     let worker_id: &str = row.try_get("worker_id")?;
     let token_id: Option<&str> = row.try_get("token_id")?;
     Ok(WorkerRecord {
@@ -163,6 +165,12 @@ fn worker(row: &SqliteRow) -> Result<WorkerRecord, RestoreError> {
             .map_err(|error: InvalidId| RestoreError::Worker {
                 problem: error.to_string(),
             })?,
+        machine: MachineRecord {
+            cpu: row.try_get("cpu")?,
+            cpu_features: row.try_get("cpu_features")?,
+            instructions: row.try_get("instructions")?,
+            gpu: row.try_get("gpu")?,
+        },
         host: row.try_get("host")?,
         process_id: row.try_get("process_id")?,
         device: row.try_get("device")?,

@@ -12,7 +12,7 @@ use pondersweep_proto::{
 };
 use tempfile::TempDir;
 
-use super::{AttemptReport, Batch, Reader, Store, StoredSweep, WorkerRecord};
+use super::{AttemptReport, Batch, MachineRecord, Reader, Store, StoredSweep, WorkerRecord};
 use crate::{
     scheduler::{Change, Ending, Limit, Record, Suspicion, TrialState},
     sweep::{Axis, SweepSpec, SweepTerms},
@@ -147,6 +147,7 @@ pub(super) fn spec(replicates: u32) -> SweepSpec {
         max_failures: 3,
         max_out_of_memory: 3,
         max_worker_losses: 3,
+        device: None,
     })
     .unwrap()
 }
@@ -169,6 +170,12 @@ pub(super) fn worker(worker_id: &str) -> WorkerRecord {
         version: "0.1.0".into(),
         binary_sha256: "ab".repeat(32),
         slots: 8,
+        machine: MachineRecord {
+            cpu: "A Processor".into(),
+            cpu_features: "avx2 fma".into(),
+            instructions: "avx2".into(),
+            gpu: String::new(),
+        },
         token_id: None,
     }
 }

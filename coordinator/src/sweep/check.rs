@@ -13,6 +13,8 @@ use super::terms::{Axis, Condition, Exclusion, SweepTerms};
 
 /// More attempts than this hide a fault instead of surviving it.
 const MAX_ATTEMPTS: u32 = 1_000;
+/// Bytes of a device's name.
+const MAX_DEVICE_BYTES: usize = 64;
 
 /// Checks and admits everything but the template.
 ///
@@ -21,6 +23,7 @@ const MAX_ATTEMPTS: u32 = 1_000;
 pub(super) fn admit(terms: &mut SweepTerms) -> Result<(), SpecError> {
     check_name(&terms.name)?;
     check_numbers(terms)?;
+    check_device(terms.device.as_deref())?;
     admit_axes(&mut terms.axes)?;
     check_grid_size(&terms.axes)?;
     admit_exclusions(terms)
@@ -38,6 +41,22 @@ fn check_name(name: &str) -> Result<(), SpecError> {
         return refuse("holds control characters", "a name is one line of text");
     }
     Ok(())
+}
+
+/// Whether it can be a device's name; which devices there are is for the workers to say.
+fn check_device(device: Option<&str>) -> Result<(), SpecError> {
+    let Some(device) = device else { return Ok(()) };
+    let known = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+    let is_name = !device.is_empty()
+        && device.len() <= MAX_DEVICE_BYTES
+        && device
+            .split(':')
+            .all(|part| !part.is_empty() && part.chars().all(known));
+    if is_name {
+        return Ok(());
+    }
+    let hint = "a device as workers name theirs, such as cpu, cuda or cuda:0";
+    Err(SpecError::new("sweep.device", "is no device", hint))
 }
 
 fn check_numbers(terms: &SweepTerms) -> Result<(), SpecError> {

@@ -139,6 +139,7 @@ fn scalar_terms(sweep: &Value, template: ConfigurationSpec) -> SweepTerms {
         max_failures: count("limits", "max_failures", MAX_FAILURES),
         max_out_of_memory: count("limits", "max_out_of_memory", MAX_OUT_OF_MEMORY),
         max_worker_losses: count("limits", "max_worker_losses", MAX_WORKER_LOSSES),
+        device: sweep["sweep"]["device"].as_str().map(str::to_owned),
     }
 }
 

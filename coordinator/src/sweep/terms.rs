@@ -33,6 +33,10 @@ pub struct SweepTerms {
     pub max_out_of_memory: u32,
     /// Attempts that may be lost with their worker before it counts as failed, from 1.
     pub max_worker_losses: u32,
+    /// Only workers on this device may train its trials: `cuda` means any of them, `cuda:0` that one.
+    /// Left out of what names the sweep while all may.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub device: Option<String>,
 }
 
 /// One parameter and the values it takes.

@@ -31,6 +31,7 @@ pub(crate) fn terms() -> SweepTerms {
         max_failures: 3,
         max_out_of_memory: 3,
         max_worker_losses: 5,
+        device: None,
     }
 }
 
@@ -95,8 +96,10 @@ pub(crate) fn any_terms() -> impl Strategy<Value = SweepTerms> {
         let exclusions = prop::collection::vec(any_exclusion(rule_axes), rules);
         (Just(axes), exclusions)
     });
-    (spaces, 1_u32..4, any::<u64>(), any::<bool>()).prop_map(
-        |((axes, exclusions), replicates, seed, common_seeds)| SweepTerms {
+    let device = prop::option::of(Just("cuda:0".to_owned()));
+    (spaces, 1_u32..4, any::<u64>(), any::<bool>(), device).prop_map(
+        |((axes, exclusions), replicates, seed, common_seeds, device)| SweepTerms {
+            device,
             axes,
             exclusions,
             replicates,

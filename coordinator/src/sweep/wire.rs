@@ -25,6 +25,7 @@ impl From<&SweepSpec> for wire::SweepSpec {
             max_failures: terms.max_failures,
             max_worker_losses: terms.max_worker_losses,
             max_out_of_memory: terms.max_out_of_memory,
+            device: terms.device.clone().unwrap_or_default(),
         }
     }
 }
@@ -49,6 +50,7 @@ impl TryFrom<wire::SweepSpec> for SweepSpec {
             max_failures: spec.max_failures,
             max_worker_losses: spec.max_worker_losses,
             max_out_of_memory: spec.max_out_of_memory,
+            device: Some(spec.device).filter(|device| !device.is_empty()),
         })
     }
 }

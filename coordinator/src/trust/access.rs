@@ -19,11 +19,12 @@ const KNOWN: Access = Access::Roles(&Role::ALL);
 
 /// Every call and who may make it.
 #[rustfmt::skip]
-pub const TABLE: [(&str, Access); 21] = [
+pub const TABLE: [(&str, Access); 22] = [
     ("/pondersweep.v1.Sweeps/GetSweep", READ),
     ("/pondersweep.v1.Sweeps/ListSweeps", READ),
     ("/pondersweep.v1.Sweeps/WatchSweep", READ),
     ("/pondersweep.v1.Sweeps/ListResults", READ),
+    ("/pondersweep.v1.Sweeps/ListWorkers", READ),
     ("/pondersweep.v1.Sweeps/CreateSweep", CHANGE),
     ("/pondersweep.v1.Sweeps/PauseSweep", CHANGE),
     ("/pondersweep.v1.Sweeps/ResumeSweep", CHANGE),

@@ -1,4 +1,5 @@
-//! Renews what the worker holds, three times within a lease's term, whatever training does.
+//! Renews what the worker holds, three times within a lease's term, whatever training does, and says
+//! when it is about to leave.
 
 use std::{
     path::{Path, PathBuf},
@@ -7,6 +8,7 @@ use std::{
 
 use pondersweep_proto::error::LeaseError;
 use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
 
 use crate::{client::Client, session::held::Held};
 
@@ -19,13 +21,19 @@ pub(super) fn spawn(
     held: Held,
     lease_duration: Duration,
     alive_file: Option<PathBuf>,
+    stop: CancellationToken,
 ) -> JoinHandle<()> {
     tokio::spawn(async move {
         let mut beat = tokio::time::interval(lease_duration / RENEWALS_PER_TERM);
         beat.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut draining = false;
         loop {
-            beat.tick().await;
-            renew(&client, &held).await;
+            tokio::select! {
+                _ = beat.tick() => {}
+                // Said at once, and by every beat from then on.
+                () = stop.cancelled(), if !draining => draining = true,
+            }
+            renew(&client, &held, draining).await;
             // Also when the coordinator is away: that is no reason to end a worker.
             if let Some(path) = &alive_file {
                 say_alive(path);
@@ -42,8 +50,8 @@ fn say_alive(path: &Path) {
 }
 
 /// One renewal. A failed one is not repeated: the next beat comes soon enough.
-async fn renew(client: &Client, held: &Held) {
-    match client.renew_once(held.progress()).await {
+async fn renew(client: &Client, held: &Held, draining: bool) {
+    match client.renew_once(held.progress(), draining).await {
         Ok(lost) => {
             for token in lost {
                 tracing::warn!(%token, "lease lost, dropping its work");

@@ -5,7 +5,7 @@
 mod arena;
 mod disturb;
 mod gateway;
-mod network;
+pub(super) mod network;
 mod process;
 mod schedule;
 mod table;

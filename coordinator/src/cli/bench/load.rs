@@ -163,7 +163,7 @@ impl NullWorker {
         while clock::now() < until {
             beat.tick().await;
             let asked = clock::now();
-            let lost = self.client.renew_once(vec![(token, 0)]).await?;
+            let lost = self.client.renew_once(vec![(token, 0)], false).await?;
             anyhow::ensure!(lost.is_empty(), "{token} was lost");
             renewals.push(clock::now() - asked);
         }
@@ -215,6 +215,7 @@ fn client(url: &str, number: u32, slots: u32) -> anyhow::Result<Client> {
         version: env!("CARGO_PKG_VERSION").into(),
         binary_sha256: String::new(),
         slots,
+        ..wire::WorkerInfo::default()
     };
     Ok(Client::new(url, worker_id.parse()?, worker)?)
 }

@@ -49,10 +49,6 @@ pub(in crate::cli) struct SshArgs {
     /// Lead a port of each host's loopback back to the coordinator, through ssh, for as long as
     /// this machine is on [default port: the coordinator's]
     #[arg(long, value_name = "PORT", num_args = 0..=1, require_equals = true)]
-    #[expect(
-        clippy::option_option,
-        reason = "the flag may be absent, alone, or with a port"
-    )]
     tunnel: Option<Option<u16>>,
     /// The program on the hosts
     #[arg(

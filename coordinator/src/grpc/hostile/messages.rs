@@ -227,7 +227,11 @@ pub(super) fn any_sent() -> impl Strategy<Value = Sent> {
             device: text.clone(),
             backend: text.clone(),
             version: text.clone(),
-            binary_sha256: text,
+            binary_sha256: text.clone(),
+            cpu: text.clone(),
+            cpu_features: text.clone(),
+            instructions: text.clone(),
+            gpu: text,
         };
         Sent::Register(wire::RegisterRequest { worker: Some(info) })
     });
@@ -257,8 +261,15 @@ pub(super) fn any_sent() -> impl Strategy<Value = Sent> {
             token,
             updates_done,
         });
-    let renew = (any_worker(), prop::collection::vec(progress, 0..6))
-        .prop_map(|(worker_id, leases)| Sent::Renew(wire::RenewRequest { worker_id, leases }));
+    let renew =
+        (any_worker(), prop::collection::vec(progress, 0..6)).prop_map(|(worker_id, leases)| {
+            let draining = leases.len() % 2 == 1;
+            Sent::Renew(wire::RenewRequest {
+                worker_id,
+                leases,
+                draining,
+            })
+        });
     let report = (any_worker(), any_token(), any_observations());
     let report = report.prop_map(|(worker_id, token, observations)| {
         Sent::Report(wire::ReportRequest {

@@ -27,7 +27,9 @@ statements! {
         )
         ORDER BY 1";
     DEVICES = "
-        SELECT DISTINCT device || ' (' || backend || ')' FROM worker WHERE worker_id IN (
+        SELECT DISTINCT
+            device || ' (' || backend || iif(instructions = '', '', ', ' || instructions) || ')'
+        FROM worker WHERE worker_id IN (
             SELECT worker_id FROM attempt
             WHERE trial_id >= ?1 AND trial_id < ?2 AND ending IN ('succeeded', 'infeasible')
         )
@@ -45,7 +47,8 @@ pub struct Completeness {
     pub refused: u64,
     /// SHA-256 of every executable that produced a result. More than one: a mixed sweep.
     pub binaries: Vec<String>,
-    /// Every device and backend that produced a result, such as "cpu (flex)".
+    /// Every device, backend and set of vector instructions that produced a result, such as
+    /// "cpu (flex, avx2)": between any two of them rounding may differ.
     pub devices: Vec<String>,
 }
 

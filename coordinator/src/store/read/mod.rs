@@ -17,6 +17,7 @@ mod result;
 mod sweep;
 mod trial;
 mod troubles;
+mod worker;
 
 use std::path::Path;
 
@@ -36,9 +37,10 @@ pub use recorded::RecordedTrial;
 pub use result::{Metrics, TrialResult};
 pub use sweep::SweepSummary;
 pub use trial::{AttemptDetail, Event, TrialDetail};
-pub use troubles::{Deaths, Troubles};
+pub use troubles::{Deaths, RecentResults, Troubles};
+pub use worker::{WorkerStanding, WorkerStatus};
 
-use super::{error::OpenError, open};
+use super::{error::OpenError, lock, open};
 
 /// A read-only view of a database.
 #[derive(Debug)]
@@ -54,6 +56,13 @@ impl Reader {
     pub async fn open(path: &Path) -> Result<Self, OpenError> {
         let connection = open::open_reader(path).await?;
         Ok(Self { connection })
+    }
+
+    /// Whether a coordinator holds the database now. It is asked by trying the lock for a moment, in
+    /// which a coordinator that starts would find it taken: ask only when nothing else tells.
+    #[must_use]
+    pub fn is_served(path: &Path) -> bool {
+        lock::is_taken(path)
     }
 }
 
@@ -75,6 +84,7 @@ pub(super) fn statements() -> impl Iterator<Item = &'static str> {
         sweep::STATEMENTS,
         trial::STATEMENTS,
         troubles::STATEMENTS,
+        worker::STATEMENTS,
     ]
     .into_iter()
     .flatten()

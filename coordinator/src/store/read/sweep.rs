@@ -24,7 +24,7 @@ statements! {
     SWEEPS = "
         SELECT
             sweep_id, name, state, state_reason, configurations, replicates, solved_threshold,
-            first_trial_id, created_at_ms
+            first_trial_id, created_at_ms, spec ->> '$.device' AS device
         FROM sweep ORDER BY first_trial_id";
     COUNTS = "
         SELECT state, count(*) AS trials FROM trial
@@ -59,6 +59,8 @@ pub struct SweepSummary {
     pub first_trial_id: TrialId,
     /// When it was created, in milliseconds since 1970-01-01 UTC.
     pub created_at_ms: i64,
+    /// Only workers on this device may train its trials.
+    pub device: Option<String>,
     /// Its trials by state.
     pub trials: TrialCounts,
 }
@@ -156,6 +158,7 @@ fn summary(row: &SqliteRow) -> Result<SweepSummary, ReadError> {
         solved_threshold: row.try_get("solved_threshold")?,
         first_trial_id: TrialId(whole(row, "first_trial_id")?),
         created_at_ms: row.try_get("created_at_ms")?,
+        device: row.try_get("device")?,
         trials: TrialCounts::default(),
     })
 }

@@ -38,13 +38,16 @@ statements! {
     ATTEMPTS = "
         SELECT
             attempt.attempt, attempt.worker_id, worker.host, worker.device, worker.backend,
-            attempt.started_at_ms, attempt.ended_at_ms, attempt.ending, attempt.message,
+            worker.cpu, worker.instructions, worker.gpu, worker.version, worker.binary_sha256,
+            attempt.started_from_updates, attempt.started_at_ms, attempt.ended_at_ms, attempt.ending, attempt.message,
             attempt.cause, attempt.blamed, attempt.seconds
         FROM attempt JOIN worker ON worker.worker_id = attempt.worker_id
         WHERE attempt.trial_id = ?1 ORDER BY attempt.attempt";
     OBSERVATIONS = "
         SELECT attempt, step, metric, value FROM observation
         WHERE trial_id = ?1 ORDER BY attempt, step, metric";
+    CHECKPOINT = "
+        SELECT updates_done FROM checkpoint WHERE trial_id = ?1";
     EVENTS = "
         SELECT at_ms, kind, attempt, worker_id, state, detail FROM event
         WHERE trial_id = ?1 ORDER BY event_id";
@@ -67,6 +70,8 @@ pub struct TrialDetail {
     pub state: TrialState,
     /// What stands against it.
     pub record: Record,
+    /// Parameter updates done by the checkpoint it can go on from, if it has one.
+    pub checkpoint_updates: Option<u64>,
     /// Every attempt, the first one first.
     pub attempts: Vec<AttemptDetail>,
     /// Everything its attempts measured, by attempt and step.
@@ -88,6 +93,18 @@ pub struct AttemptDetail {
     pub device: String,
     /// With which library.
     pub backend: String,
+    /// With which vector instructions; empty where the device has no kernels.
+    pub instructions: String,
+    /// The machine's processor.
+    pub cpu: String,
+    /// The machine's graphics processors.
+    pub gpu: String,
+    /// The worker's version.
+    pub version: String,
+    /// SHA-256 of its executable.
+    pub binary_sha256: String,
+    /// Parameter updates done by the checkpoint it started from, if it did.
+    pub started_from_updates: Option<u64>,
     /// In milliseconds since 1970-01-01 UTC.
     pub started_at_ms: i64,
     /// When and how it ended; `None` while it lives.
@@ -134,6 +151,10 @@ impl Reader {
             .bind(id)
             .fetch_all(&mut *snapshot)
             .await?;
+        let checkpoint: Option<i64> = sqlx::query_scalar(CHECKPOINT)
+            .bind(id)
+            .fetch_optional(&mut *snapshot)
+            .await?;
         let events = sqlx::query(EVENTS)
             .bind(id)
             .fetch_all(&mut *snapshot)
@@ -151,6 +172,7 @@ impl Reader {
                 worker_losses: row.try_get("worker_losses")?,
                 suspicion: suspicion(row.try_get("suspicion")?)?,
             },
+            checkpoint_updates: checkpoint.map(i64::unsigned_abs),
             attempts: attempts.iter().map(attempt).collect::<Result<_, _>>()?,
             observations: observations
                 .iter()
@@ -201,6 +223,14 @@ fn attempt(row: &SqliteRow) -> Result<AttemptDetail, ReadError> {
         host: row.try_get("host")?,
         device: row.try_get("device")?,
         backend: row.try_get("backend")?,
+        instructions: row.try_get("instructions")?,
+        cpu: row.try_get("cpu")?,
+        gpu: row.try_get("gpu")?,
+        version: row.try_get("version")?,
+        binary_sha256: row.try_get("binary_sha256")?,
+        started_from_updates: row
+            .try_get::<Option<i64>, _>("started_from_updates")?
+            .map(i64::unsigned_abs),
         started_at_ms: row.try_get("started_at_ms")?,
         ended: ended_at_ms.zip(how),
         blamed: row.try_get("blamed")?,

@@ -17,6 +17,11 @@ statements! {
     SUSPECTS = "
         SELECT count(*) FROM trial
         WHERE trial_id >= ?1 AND trial_id < ?2 AND state = 'pending' AND suspicion = 'suspect'";
+    /// ?3 is the beginning of the time looked at.
+    RECENT = "
+        SELECT count(*), coalesce(min(started_at_ms), 0) FROM attempt
+        WHERE trial_id >= ?1 AND trial_id < ?2
+            AND ending IN ('succeeded', 'infeasible') AND ended_at_ms >= ?3";
     RUNNING = "
         SELECT count(*) AS attempts, count(DISTINCT worker_id) AS workers FROM attempt
         WHERE trial_id >= ?1 AND trial_id < ?2 AND ended_at_ms IS NULL";
@@ -35,6 +40,15 @@ pub struct Deaths {
     pub trials: u64,
     /// What was said of the last one.
     pub last_message: String,
+}
+
+/// Results of the last while.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RecentResults {
+    /// How many there were.
+    pub results: u64,
+    /// When the first of their attempts began, in milliseconds since 1970-01-01 UTC.
+    pub started_at_ms: i64,
 }
 
 /// What went wrong in a sweep, and what of it runs now.
@@ -67,6 +81,27 @@ impl Reader {
             suspects: suspects.try_get::<i64, _>(0)?.unsigned_abs(),
             running: whole(&running, "attempts")?,
             workers: whole(&running, "workers")?,
+        })
+    }
+}
+
+impl Reader {
+    /// A sweep's results since a moment, in milliseconds since 1970-01-01 UTC.
+    ///
+    /// # Errors
+    /// There is no such sweep, or the disk failed.
+    pub async fn recent_results(
+        &mut self,
+        sweep_id: SweepId,
+        since_ms: i64,
+    ) -> Result<RecentResults, ReadError> {
+        let mut snapshot = self.connection.begin().await?;
+        let (first, end) = trial_range(&mut snapshot, sweep_id).await?;
+        let recent = sqlx::query(RECENT).bind(first).bind(end).bind(since_ms);
+        let recent = recent.fetch_one(&mut *snapshot).await?;
+        Ok(RecentResults {
+            results: recent.try_get::<i64, _>(0)?.unsigned_abs(),
+            started_at_ms: recent.try_get(1)?,
         })
     }
 }

@@ -7,7 +7,8 @@ use pondersweep_proto::{
 };
 
 use super::super::{
-    Batch, CellResult, ReadError, Reader, Value,
+    Batch, CellResult, ReadError, Reader, Sighting, Value, WorkerStanding, WorkerState,
+    WorkerStatus,
     testing::{Fixture, NOW_MS, batch, ended, leased, panicked, spec, token, worker},
 };
 use crate::scheduler::{Change, Ending, SweepState, TrialState};
@@ -351,6 +352,8 @@ async fn completeness_counts_what_a_report_must_confess() {
     let mut fixture = Fixture::new().await;
     let mut other = worker("w3");
     other.binary_sha256 = "cd".repeat(32);
+    // Two instruction sets agree to rounding, not to the bit.
+    other.machine.instructions = "avx512".into();
     let workers = Batch {
         at_ms: NOW_MS,
         workers: vec![other],
@@ -381,7 +384,7 @@ async fn completeness_counts_what_a_report_must_confess() {
     );
     assert_eq!((found.retried, found.refused), (1, 1));
     assert_eq!(found.binaries, ["ab".repeat(32), "cd".repeat(32)]);
-    assert_eq!(found.devices, ["cpu (flex)"]);
+    assert_eq!(found.devices, ["cpu (flex, avx2)", "cpu (flex, avx512)"]);
     assert!(!found.is_complete());
     assert_eq!(
         fixture
@@ -481,4 +484,55 @@ async fn a_reader_sees_one_moment_while_the_coordinator_writes_on() {
         .await
         .unwrap();
     assert_eq!(reader.sweeps().await.unwrap()[0].trials.leased, 1);
+}
+
+#[tokio::test]
+async fn a_worker_is_listed_with_what_it_did_and_when_it_was_last_heard_of() {
+    let mut fixture = Fixture::new().await;
+    fixture.succeed(1, 0.95, 2.0).await;
+    fixture.lease(2, 1, "w2").await;
+    fixture
+        .commit(vec![ended(2, 1, Ending::Lapsed, TrialState::Pending)])
+        .await;
+    fixture.lease(3, 1, "w2").await;
+    let sighting = |worker_id: &str, state| Sighting {
+        worker_id: worker_id.parse().unwrap(),
+        state,
+    };
+    let sighted = Batch {
+        at_ms: NOW_MS + 9_000,
+        sightings: vec![sighting("w2", WorkerState::Draining)],
+        ..Batch::default()
+    };
+    fixture.store.commit(&sighted).await.unwrap();
+
+    let workers = fixture.reader().await.workers().await.unwrap();
+
+    let told = |status: &WorkerStatus| {
+        let WorkerStatus {
+            holds,
+            done,
+            failed,
+            lapsed,
+            ..
+        } = *status;
+        (holds, done, failed, lapsed)
+    };
+    assert_eq!(workers[0].worker, worker("w2"));
+    assert_eq!(workers[0].last_heard_at_ms, NOW_MS + 9_000);
+    assert_eq!(told(&workers[0]), (1, 0, 0, 1));
+    assert_eq!(workers[1].worker, worker("w1"));
+    assert_eq!(told(&workers[1]), (0, 1, 0, 0));
+    // The fixture's workers were told of a term of no length.
+    let standing = |later_ms| workers[0].standing(NOW_MS + 9_000 + later_ms);
+    assert_eq!(standing(0), WorkerStanding::Draining);
+    assert_eq!(standing(-60_000), WorkerStanding::Draining);
+    assert_eq!(standing(5_000), WorkerStanding::Draining);
+    assert_eq!(standing(5_001), WorkerStanding::Silent);
+    // Nobody unknown is heard of.
+    let unknown = Batch {
+        sightings: vec![sighting("w9", WorkerState::Working)],
+        ..sighted
+    };
+    fixture.store.commit(&unknown).await.unwrap_err();
 }

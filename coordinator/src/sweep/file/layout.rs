@@ -100,6 +100,7 @@ pub(super) const SWEEP: &[SectionLayout] = &[
         keys: &[
             required("name", ValueKind::Text),
             optional("solved_threshold", ValueKind::Number),
+            optional("device", ValueKind::Text),
         ],
     },
     SectionLayout {

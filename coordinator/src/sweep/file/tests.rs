@@ -168,6 +168,11 @@ const BAD: &[(&str, &str, &str)] = &[
         "name = \"good\"\nsolved_threshold = 95",
     ),
     (
+        "device_that_is_none",
+        "name = \"good\"",
+        "name = \"good\"\ndevice = \"CUDA 0\"",
+    ),
+    (
         "no_replicates",
         "[space]",
         "[replicates]\ncount = 0\n[space]",
@@ -463,4 +468,15 @@ fn every_table_may_be_missing_when_the_space_gives_what_it_must_hold() {
         .replace("\"ponder_net\"", "\"ponder_net\"\nlambda_p = 0.2");
     let spec = SweepFile::parse(without_space, "good.toml").unwrap();
     assert_eq!(spec.configurations(), 1);
+}
+
+#[test]
+fn a_device_is_part_of_what_names_a_sweep_only_where_one_is_asked_for() {
+    let plain = SweepFile::parse(GOOD, "good.toml").unwrap();
+    let text = serde_json::to_string(plain.terms()).unwrap();
+    assert!(!text.contains("device"), "{text}");
+    let asking = edited("name = \"good\"", "name = \"good\"\ndevice = \"cuda\"");
+    let asking = SweepFile::parse(asking, "good.toml").unwrap();
+    assert_eq!(asking.terms().device.as_deref(), Some("cuda"));
+    assert_ne!(asking.id(), plain.id());
 }

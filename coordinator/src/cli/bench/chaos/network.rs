@@ -2,7 +2,7 @@
 //! middle of a message or half open, each by a seeded fate. It carries bytes and understands none.
 
 use std::{
-    net::SocketAddr,
+    net::{IpAddr, Ipv4Addr, SocketAddr},
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
@@ -19,6 +19,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::statistics::SplitMix64;
 
+/// Any free port of this machine.
+const LOOPBACK: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 /// Bytes carried at once: small, so that a cut may fall anywhere inside a message.
 const CHUNK_BYTES: usize = 512;
 /// A cut or half-open connection carries up to so many bytes first: a few calls.
@@ -81,7 +83,7 @@ pub(super) struct NetworkCounts {
 }
 
 /// The proxy, which stops when it is forgotten.
-pub(super) struct Network {
+pub(in crate::cli::bench) struct Network {
     address: SocketAddr,
     shared: Arc<Shared>,
     accepting: JoinHandle<()>,
@@ -105,17 +107,30 @@ impl Network {
     /// # Errors
     /// No port is free.
     pub(super) async fn start(upstream: SocketAddr, seed: Option<u64>) -> std::io::Result<Self> {
-        Self::with_fates(upstream, move |connection| {
+        Self::start_at(LOOPBACK, upstream, seed).await
+    }
+
+    /// The same, listening at an address.
+    ///
+    /// # Errors
+    /// The address is taken.
+    pub(in crate::cli::bench) async fn start_at(
+        listen: SocketAddr,
+        upstream: SocketAddr,
+        seed: Option<u64>,
+    ) -> std::io::Result<Self> {
+        Self::with_fates(listen, upstream, move |connection| {
             seed.map_or(Fate::Clean, |seed| Fate::of(seed, connection))
         })
         .await
     }
 
     async fn with_fates(
+        listen: SocketAddr,
         upstream: SocketAddr,
         fate: impl Fn(u64) -> Fate + Send + Sync + 'static,
     ) -> std::io::Result<Self> {
-        let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
+        let listener = TcpListener::bind(listen).await?;
         let address = listener.local_addr()?;
         let shared = Arc::new(Shared {
             upstream,
@@ -136,7 +151,7 @@ impl Network {
     }
 
     /// Where it listens, for clients.
-    pub(super) fn url(&self) -> String {
+    pub(in crate::cli::bench) fn url(&self) -> String {
         format!("http://{}", self.address)
     }
 
@@ -148,6 +163,20 @@ impl Network {
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
         std::mem::take(&mut *cut_all).cancel();
+    }
+
+    /// What it did so far, for people.
+    pub(in crate::cli::bench) fn summary(&self) -> String {
+        let NetworkCounts {
+            connections,
+            refused,
+            slow,
+            cut,
+            half_open,
+        } = self.counts();
+        format!(
+            "{connections} connections: {refused} refused, {slow} slow, {cut} cut, {half_open} half open"
+        )
     }
 
     /// What it did so far.
@@ -308,7 +337,7 @@ mod tests {
     }
 
     async fn network(fate: Fate) -> Network {
-        Network::with_fates(echo().await, move |_| fate)
+        Network::with_fates(LOOPBACK, echo().await, move |_| fate)
             .await
             .unwrap()
     }
@@ -380,7 +409,7 @@ mod tests {
             },
             _ => Fate::Clean,
         };
-        let network = Network::with_fates(coordinator.address(), fate)
+        let network = Network::with_fates(LOOPBACK, coordinator.address(), fate)
             .await
             .unwrap();
         let info = wire::WorkerInfo {

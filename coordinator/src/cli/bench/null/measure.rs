@@ -12,7 +12,7 @@ use crate::{
         connect::Sweeps,
     },
     clock,
-    store::{CommitFloor, WorkerRecord},
+    store::{CommitFloor, MachineRecord, WorkerRecord},
     sweep::SweepSpec,
 };
 
@@ -151,6 +151,7 @@ async fn commit_floor(folder: &Path, spec: &SweepSpec) -> anyhow::Result<CommitF
         version: env!("CARGO_PKG_VERSION").into(),
         binary_sha256: String::new(),
         slots: 1,
+        machine: MachineRecord::default(),
         token_id: None,
     };
     let path = folder.join("floor.db");

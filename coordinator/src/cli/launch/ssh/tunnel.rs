@@ -28,10 +28,6 @@ impl Route {
     ///
     /// # Errors
     /// The address is missing or is none.
-    #[expect(
-        clippy::option_option,
-        reason = "the flag may be absent, alone, or with a port"
-    )]
     pub(super) fn of(
         coordinator: Option<&str>,
         tunnel: Option<Option<u16>>,

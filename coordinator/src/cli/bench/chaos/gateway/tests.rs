@@ -126,6 +126,7 @@ async fn story(first: CallFate) -> Ending {
             token: Some(token),
             updates_done: 5,
         }],
+        draining: false,
     };
     assert_eq!(given_again!(first, leases, renew, renew).lost, []);
     let report = wire::ReportRequest {

@@ -1,0 +1,60 @@
+//! What each worker computes on, and which sweeps that is good enough for: a sweep may ask for a
+//! device, so that its table is not mixed. Names are compared; none has a meaning here.
+
+use std::collections::HashMap;
+
+use pondersweep_proto::id::WorkerId;
+
+/// Whether a device is the one asked for or one of its kind: `cuda:0` is a `cuda`.
+#[must_use]
+pub fn is_of_device(device: &str, wanted: &str) -> bool {
+    let rest = device.strip_prefix(wanted);
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(':'))
+}
+
+/// The devices of the workers that were heard of.
+#[derive(Debug, Default)]
+pub(super) struct Devices(HashMap<WorkerId, String>);
+
+impl Devices {
+    /// Notes a worker's device.
+    pub(super) fn note(&mut self, worker_id: &WorkerId, device: &str) {
+        self.0.insert(worker_id.clone(), device.to_owned());
+    }
+
+    /// Whether a worker may train what asks for this device. One whose device is not known may train
+    /// only what asks for none.
+    pub(super) fn fit(&self, worker_id: &WorkerId, wanted: Option<&str>) -> bool {
+        wanted.is_none_or(|wanted| {
+            let device = self.0.get(worker_id);
+            device.is_some_and(|device| is_of_device(device, wanted))
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_device_is_of_its_own_name_and_of_every_kind_it_belongs_to() {
+        for wanted in ["tch", "tch:cuda", "tch:cuda:1"] {
+            assert!(is_of_device("tch:cuda:1", wanted), "{wanted}");
+        }
+        for wanted in ["tch:cuda:11", "tch:c", "cuda", "cuda:1", "tch:cpu", "cpu"] {
+            assert!(!is_of_device("tch:cuda:1", wanted), "{wanted}");
+        }
+    }
+
+    #[test]
+    fn a_worker_of_unknown_device_fits_only_what_asks_for_none() {
+        let worker_id: WorkerId = "w".parse().unwrap();
+        let mut devices = Devices::default();
+        assert!(devices.fit(&worker_id, None));
+        assert!(!devices.fit(&worker_id, Some("cpu")));
+        devices.note(&worker_id, "cpu");
+        assert!(devices.fit(&worker_id, Some("cpu")));
+        devices.note(&worker_id, "cuda:0");
+        assert!(!devices.fit(&worker_id, Some("cpu")));
+    }
+}
