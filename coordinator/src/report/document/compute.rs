@@ -41,7 +41,7 @@ fn figure(sweeps: &[Reported<'_>]) -> Option<BandFigure> {
         .collect();
     let series = sweeps.iter().filter_map(|sweep| {
         let best = sweep.best()?;
-        let name = format!("{} ({})", sweep.method(), sweep.setting(best));
+        let name = series_name(sweep, sweeps);
         let samples = sweep.trials_of(best).flat_map(|trial| {
             let passes = forward_passes(sweep, trial);
             passes.into_iter().map(|(step, passes, accuracy)| Sample {
@@ -76,6 +76,17 @@ fn figure(sweeps: &[Reported<'_>]) -> Option<BandFigure> {
         reference: Some((CHANCE, "chance".to_owned())),
     };
     figure.if_any()
+}
+
+/// The method, and the sweep where two have the same method.
+fn series_name(sweep: &Reported<'_>, sweeps: &[Reported<'_>]) -> String {
+    let method = sweep.method();
+    let alike = sweeps.iter().filter(|other| other.method() == method);
+    if alike.count() > 1 {
+        format!("{method} of {}", sweep.input.terms.name)
+    } else {
+        method
+    }
 }
 
 /// At every evaluation of a trial: updates done, forward passes needed until then, accuracy.

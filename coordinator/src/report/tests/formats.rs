@@ -53,7 +53,7 @@ fn the_study_reads_well_on_a_terminal() {
 #[test]
 fn the_page_has_its_structure() {
     let document = of(SimulatedSweep::new(3).numbers(Parameter::LambdaP, &[0.1, 0.5])).document;
-    let page = ["style", "script", "noscript"]
+    let page = ["script", "style", "noscript"]
         .into_iter()
         .fold(html::render(&document), |page, element| {
             without(&page, element)

@@ -21,6 +21,8 @@ pub(super) const BOTTOM: f64 = 640.0;
 
 /// Room above the plot for the legend.
 pub(super) const LEGEND_Y: f64 = 94.0;
+/// An entry that would get less room than this is left out: its mark would stand there without a word.
+const LEAST_LEGEND_ROOM: f64 = 100.0;
 /// Room below the plot for labels that are turned.
 const MAX_UPRIGHT_LABEL: f64 = 72.0;
 /// Room beside the plot for the labels of a vertical axis.
@@ -104,6 +106,9 @@ pub(super) fn legend(scene: &mut Scene, entries: Vec<LegendEntry>) {
     let style = TextStyle::new(TICK_SIZE, INK, Anchor::Start);
     let mut x = LEFT;
     for entry in entries {
+        if x > WIDTH - LEAST_LEGEND_ROOM {
+            break;
+        }
         let (text, indent) = match entry {
             LegendEntry::Words(text) => (text, 0.0),
             LegendEntry::Dot(colour, text) => {
@@ -116,7 +121,7 @@ pub(super) fn legend(scene: &mut Scene, entries: Vec<LegendEntry>) {
                 (text, 38.0)
             }
         };
-        let text = fitted(&text, TICK_SIZE, (WIDTH - 20.0 - x - indent).max(0.0));
+        let text = fitted(&text, TICK_SIZE, WIDTH - 20.0 - x - indent);
         scene.text((x + indent, LEGEND_Y), text.clone(), style);
         x += indent + text_width(&text, TICK_SIZE) + 24.0;
     }
