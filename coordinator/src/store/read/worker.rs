@@ -27,8 +27,8 @@ statements! {
         )
         SELECT
             worker.worker_id, host, process_id, device, backend, version, binary_sha256, slots, cpu,
-            cpu_features, instructions, gpu, registered_at_ms, last_heard_at_ms, lease_duration_ms,
-            state, coalesce(holds, 0) AS holds, coalesce(done, 0) AS done,
+            cpu_features, instructions, gpu, token_id, registered_at_ms, last_heard_at_ms,
+            lease_duration_ms, state, coalesce(holds, 0) AS holds, coalesce(done, 0) AS done,
             coalesce(failed, 0) AS failed, coalesce(lapsed, 0) AS lapsed
         FROM worker LEFT JOIN tally USING (worker_id)
         ORDER BY last_heard_at_ms DESC, worker_id";
