@@ -60,6 +60,7 @@ fn states(sandbox: &Sandbox, slurm: &Slurm) -> Vec<String> {
 }
 
 #[test]
+#[ignore = "Slurm may hold a job that is queued again for two minutes"]
 fn a_sweep_finishes_through_jobs_that_are_cancelled_and_queued_again() {
     let (sandbox, serve) = scene();
     let Some(slurm) = Slurm::start(&sandbox) else {
@@ -97,6 +98,7 @@ fn a_sweep_finishes_through_jobs_that_are_cancelled_and_queued_again() {
 }
 
 #[test]
+#[ignore = "Slurm may hold a job that is queued again for two minutes"]
 fn a_worker_whose_limit_is_announced_is_queued_again_until_the_sweep_is_done() {
     let (sandbox, serve) = scene();
     let Some(slurm) = Slurm::start(&sandbox) else {

@@ -241,7 +241,7 @@ impl Slot {
             .finish_with(token, outcome, &[], seconds, breakdown)
             .await;
         if finished.is_ok() {
-            tracing::info!("acknowledged");
+            tracing::info!(%token, "acknowledged");
         }
         self.still_mine(lane, finished)
     }
