@@ -83,9 +83,9 @@ fn push_picture(text: &mut String, picture: &Picture) {
         "\n\\begin{{center}}\n\\includegraphics[width=\\linewidth]{{{{{}}}.png}}\n\\end{{center}}\n",
         picture.file
     );
-    let _ = write!(
+    let _ = writeln!(
         text,
-        "\\textbf{{{}.}} {}\n",
+        "\\textbf{{{}.}} {}",
         escaped(&picture.figure.title()),
         escaped(&picture.rule)
     );

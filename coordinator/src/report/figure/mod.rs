@@ -188,8 +188,11 @@ fn number_pairs(input: &ReportInput, axes: &[usize]) -> Vec<(usize, usize)> {
     pairs.take(MAX_HEAT_MAP_PAIRS).collect()
 }
 
+/// Two axes of a heat map, and a third held at one of its values.
+type Facet = ((usize, usize), Option<(usize, usize)>);
+
 /// The first two axes of numbers at every value of the third, where there are exactly three.
-fn facets(input: &ReportInput, axes: &[usize]) -> Vec<((usize, usize), Option<(usize, usize)>)> {
+fn facets(input: &ReportInput, axes: &[usize]) -> Vec<Facet> {
     let [first, second, third] = numeric_axes(input, axes)[..] else {
         return Vec::new();
     };

@@ -83,7 +83,10 @@ fn boxes(groups: &[SeedsOfValue]) -> Box<BoxPlot<f64, f64>> {
 }
 
 /// A trace for each colour of the key; points side by side in their order, as in the pictures.
-fn points(groups: &[&[SeedPoint]], key: Option<&ColourKey>) -> Vec<Box<Scatter<f64, f64>>> {
+fn points(
+    groups: &[&[SeedPoint]],
+    key: Option<&ColourKey>,
+) -> impl Iterator<Item = Box<Scatter<f64, f64>>> {
     let names = key.map_or_else(
         || vec!["a trial".to_owned()],
         |key| {
@@ -96,9 +99,7 @@ fn points(groups: &[&[SeedPoint]], key: Option<&ColourKey>) -> Vec<Box<Scatter<f
     let total: usize = groups.iter().map(|group| group.len()).sum();
     let stride = total.div_ceil(MAX_POINTS).max(1);
     let traces = names.into_iter().enumerate();
-    traces
-        .map(|(colour, name)| points_of(groups, colour, name, stride))
-        .collect()
+    traces.map(move |(colour, name)| points_of(groups, colour, name, stride))
 }
 
 fn points_of(
