@@ -150,14 +150,18 @@ impl FromStr for WorkerId {
 /// [`ContentKey`].
 #[must_use]
 pub fn content_sha256(value: &impl Serialize) -> String {
+    hexadecimal(&Sha256::digest(canonical_json(value).as_bytes()))
+}
+
+/// Bytes as hexadecimal digits, two each.
+#[must_use]
+pub fn hexadecimal(bytes: &[u8]) -> String {
     use std::fmt::Write;
-    let digest = Sha256::digest(canonical_json(value).as_bytes());
-    digest
-        .iter()
-        .fold(String::with_capacity(64), |mut text, byte| {
-            write!(text, "{byte:02x}").expect("a String takes every write");
-            text
-        })
+    let text = String::with_capacity(2 * bytes.len());
+    bytes.iter().fold(text, |mut text, byte| {
+        write!(text, "{byte:02x}").expect("a String takes every write");
+        text
+    })
 }
 
 /// The canonical JSON form: keys sorted, no white space, numbers in shortest round-trip form.

@@ -98,6 +98,12 @@ impl Sandbox {
         )
     }
 
+    /// Creates the sweep of a file of the sandbox in its database, which nobody serves.
+    pub(crate) fn submit(&self, file: &str) {
+        let submitted = self.run(&["submit", file, "--db", "results.db"]);
+        assert_eq!(submitted.code, 0, "{}", submitted.stderr);
+    }
+
     /// Starts the program in a process group of its own, as a shell would.
     pub(crate) fn start<A: AsRef<OsStr>>(&self, arguments: &[A]) -> Running {
         Self::spawn(self.command(arguments))

@@ -230,12 +230,7 @@ fn a_coordinator_that_is_away_exits_with_69() {
 fn an_unknown_sweep_is_not_found() {
     let sandbox = Sandbox::new();
     sandbox.write("tiny.toml", TINY);
-    assert_eq!(
-        sandbox
-            .run(&["submit", "tiny.toml", "--db", "results.db"])
-            .code,
-        0
-    );
+    sandbox.submit("tiny.toml");
     let serve = Serve::start(&sandbox);
     for command in [
         &["status", "ffff"][..],
@@ -254,8 +249,7 @@ fn a_name_that_fits_several_sweeps_is_refused_with_all_of_them() {
     let sandbox = Sandbox::new();
     for seed in ["seed = 7", "seed = 8"] {
         sandbox.write("tiny.toml", TINY.replace("seed = 7", seed));
-        let submitted = sandbox.run(&["submit", "tiny.toml", "--db", "results.db"]);
-        assert_eq!(submitted.code, 0, "{}", submitted.stderr);
+        sandbox.submit("tiny.toml");
     }
 
     let refused = sandbox.run(&["status", "tiny"]);

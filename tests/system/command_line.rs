@@ -121,12 +121,7 @@ fn watch_follows_to_the_end_from_either_source() {
 fn a_wait_that_takes_too_long_exits_with_124() {
     let sandbox = Sandbox::new();
     sandbox.write("tiny.toml", TINY);
-    assert_eq!(
-        sandbox
-            .run(&["submit", "tiny.toml", "--db", "results.db"])
-            .code,
-        0
-    );
+    sandbox.submit("tiny.toml");
     let waited = sandbox.run(&["wait", "last", "--timeout", "1"]);
     assert_eq!(waited.code, 124, "{}", waited.stderr);
 }

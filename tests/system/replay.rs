@@ -163,12 +163,7 @@ fn what_cannot_be_replayed_says_why() {
     assert_eq!(elsewhere.code, 0, "{}", elsewhere.stderr);
 
     sandbox.write("other.toml", TINY.replace("tiny", "other"));
-    assert_eq!(
-        sandbox
-            .run(&["submit", "other.toml", "--db", "results.db"])
-            .code,
-        0
-    );
+    sandbox.submit("other.toml");
     let pending = sandbox.run(&["trial", "replay", "9"]);
     assert_eq!(pending.code, 1, "{}", pending.stderr);
     assert!(
@@ -217,12 +212,7 @@ fn an_audit_of_everything_finds_the_one_changed_result() {
 fn an_audit_of_nothing_is_refused() {
     let sandbox = Sandbox::new();
     sandbox.write("tiny.toml", TINY);
-    assert_eq!(
-        sandbox
-            .run(&["submit", "tiny.toml", "--db", "results.db"])
-            .code,
-        0
-    );
+    sandbox.submit("tiny.toml");
     let audit = sandbox.run(&["audit"]);
     assert_eq!(audit.code, 1, "{}", audit.stderr);
     assert!(
@@ -290,12 +280,7 @@ fn a_report_holds_for_its_database_only() {
     let sandbox = trained();
     let other = Sandbox::new();
     other.write("other.toml", TINY.replace("tiny", "other"));
-    assert_eq!(
-        other
-            .run(&["submit", "other.toml", "--db", "results.db"])
-            .code,
-        0
-    );
+    other.submit("other.toml");
     let manifest = sandbox.path("report/manifest.json");
     let verified = other.run(&["report", "--verify", manifest.to_str().unwrap()]);
     assert_eq!(verified.code, 1, "{}", verified.stderr);
@@ -310,12 +295,7 @@ fn a_report_holds_for_its_database_only() {
 fn a_manifest_of_an_unfinished_sweep_says_so() {
     let sandbox = Sandbox::new();
     sandbox.write("tiny.toml", TINY);
-    assert_eq!(
-        sandbox
-            .run(&["submit", "tiny.toml", "--db", "results.db"])
-            .code,
-        0
-    );
+    sandbox.submit("tiny.toml");
     assert_eq!(sandbox.run(&["report", "--out", "report"]).code, 0);
 
     let manifest = fs::read_to_string(sandbox.path("report/manifest.json")).unwrap();

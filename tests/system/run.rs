@@ -109,12 +109,7 @@ fn run_works_on_its_own_sweep_only() {
     let sandbox = Sandbox::new();
     sandbox.write("other.toml", TINY.replace("tiny", "other"));
     sandbox.write("tiny.toml", TINY);
-    assert_eq!(
-        sandbox
-            .run(&["submit", "other.toml", "--db", "results.db"])
-            .code,
-        0
-    );
+    sandbox.submit("other.toml");
 
     assert_eq!(sandbox.run(&["run", "tiny.toml"]).code, 0);
 

@@ -12,8 +12,7 @@ const OBSERVATIONS: &str = "select count(*) from observation";
 fn submitted() -> Sandbox {
     let sandbox = Sandbox::new();
     sandbox.write("tiny.toml", TINY);
-    let submitted = sandbox.run(&["submit", "tiny.toml", "--db", "results.db"]);
-    assert_eq!(submitted.code, 0, "{}", submitted.stderr);
+    sandbox.submit("tiny.toml");
     sandbox
 }
 

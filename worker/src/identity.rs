@@ -5,7 +5,10 @@ mod machine;
 
 use std::{fs, io, process};
 
-use pondersweep_proto::{id::WorkerId, wire};
+use pondersweep_proto::{
+    id::{WorkerId, hexadecimal},
+    wire,
+};
 use sha2::{Digest, Sha256};
 
 use crate::device::DeviceName;
@@ -70,10 +73,11 @@ fn worker_id(host: &str, number: usize) -> io::Result<WorkerId> {
     text.parse().map_err(io::Error::other)
 }
 
-fn binary_sha256() -> io::Result<String> {
+/// The SHA-256 of this program, as hexadecimal digits.
+///
+/// # Errors
+/// Its file cannot be read.
+pub fn binary_sha256() -> io::Result<String> {
     let program = fs::read(std::env::current_exe()?)?;
-    Ok(Sha256::digest(program)
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect())
+    Ok(hexadecimal(&Sha256::digest(program)))
 }

@@ -5,6 +5,7 @@ use std::io::{self, IsTerminal as _, Write as _};
 
 use clap::{Args, ValueEnum};
 use comfy_table::{CellAlignment, ContentArrangement, Table};
+use pondersweep_proto::id::hexadecimal;
 use serde_json::{Value, json};
 
 use crate::{report::terminal::TABLE_STYLE, store};
@@ -120,14 +121,7 @@ pub(super) fn json_of(value: &store::Value) -> Value {
         store::Value::Integer(whole) => json!(whole),
         store::Value::Real(number) => json!(number),
         store::Value::Text(text) => json!(text),
-        store::Value::Blob(bytes) => {
-            json!(
-                bytes
-                    .iter()
-                    .map(|byte| format!("{byte:02x}"))
-                    .collect::<String>()
-            )
-        }
+        store::Value::Blob(bytes) => json!(hexadecimal(bytes)),
     }
 }
 

@@ -6,6 +6,7 @@
 
 use std::{fmt, sync::Arc};
 
+use pondersweep_proto::id::hexadecimal;
 use sha2::{Digest, Sha256};
 
 /// Random bytes of a secret.
@@ -108,10 +109,6 @@ impl fmt::Display for TokenId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
-}
-
-fn hexadecimal(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// The bytes of lower-case hexadecimal digits: one text for each secret.

@@ -1,6 +1,7 @@
 //! This program as something that can be copied to a host.
 
 use anyhow::Context as _;
+use pondersweep_proto::id::hexadecimal;
 use sha2::{Digest as _, Sha256};
 
 /// Digits of the hash in the name of a copy.
@@ -25,10 +26,7 @@ impl Program {
         let path = std::env::current_exe().context("cannot find this program")?;
         let bytes =
             std::fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
-        let digits = Sha256::digest(&bytes)
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect::<String>();
+        let digits = hexadecimal(&Sha256::digest(&bytes));
         Ok(Self {
             name: format!("pondersweep-{VERSION}-{}", &digits[..DIGITS]),
             bytes,

@@ -4,7 +4,8 @@
 use std::{fs, io, path::Path};
 
 use anyhow::Context as _;
-use pondersweep_proto::id::SweepId;
+use pondersweep_proto::id::{SweepId, hexadecimal};
+use pondersweep_worker::identity::binary_sha256;
 use sha2::{Digest as _, Sha256};
 
 use crate::{
@@ -112,8 +113,7 @@ fn hash_file(folder: &Path, file: &Path) -> anyhow::Result<ManifestFile> {
 
 /// The hash of some bytes, as hexadecimal digits.
 pub(super) fn sha256(bytes: &[u8]) -> String {
-    let digits = Sha256::digest(bytes);
-    digits.iter().map(|byte| format!("{byte:02x}")).collect()
+    hexadecimal(&Sha256::digest(bytes))
 }
 
 /// This program.
@@ -123,6 +123,6 @@ pub(super) fn sha256(bytes: &[u8]) -> String {
 pub(super) fn this_program() -> io::Result<ManifestProgram> {
     Ok(ManifestProgram {
         version: env!("CARGO_PKG_VERSION").to_owned(),
-        binary_sha256: sha256(&fs::read(std::env::current_exe()?)?),
+        binary_sha256: binary_sha256()?,
     })
 }

@@ -3,6 +3,7 @@
 
 use std::{fmt, str::FromStr};
 
+use pondersweep_proto::id::hexadecimal;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
@@ -40,11 +41,7 @@ impl LaunchName {
             hash.update(part.len().to_le_bytes());
             hash.update(part);
         }
-        let digits = hash
-            .finalize()
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect::<String>();
+        let digits = hexadecimal(&hash.finalize());
         Self(digits[..DIGITS].to_owned())
     }
 

@@ -2,9 +2,7 @@
 //! alike have the same, whatever faults, workers and attempts lie between; who measured it, when and
 //! how fast is left out. It is the oracle of every test that disturbs a sweep.
 
-use std::fmt::Write as _;
-
-use pondersweep_proto::id::SweepId;
+use pondersweep_proto::id::{SweepId, hexadecimal};
 use sha2::{Digest as _, Sha256};
 use sqlx::{Column as _, Connection as _, Row as _, SqliteConnection, sqlite::SqliteRow};
 use tokio_stream::StreamExt as _;
@@ -83,16 +81,7 @@ pub(super) async fn digest(
     Ok(SweepDigest {
         trials,
         observations,
-        sha256: hexadecimal(hash),
-    })
-}
-
-/// The hash as hexadecimal digits.
-pub(super) fn hexadecimal(hash: Sha256) -> String {
-    let bytes = hash.finalize();
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        write!(text, "{byte:02x}").expect("a String takes every write");
-        text
+        sha256: hexadecimal(&hash.finalize()),
     })
 }
 

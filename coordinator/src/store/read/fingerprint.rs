@@ -1,7 +1,7 @@
 //! The hashes of a sweep that a manifest holds: of what was asked for, of the set of its trials, and
 //! of its results, as a whole and trial by trial, so that a difference can be told by its place.
 
-use pondersweep_proto::id::SweepId;
+use pondersweep_proto::id::{SweepId, hexadecimal};
 use sha2::{Digest as _, Sha256};
 use sqlx::{Connection as _, Row as _, SqliteConnection};
 use tokio_stream::StreamExt as _;
@@ -9,7 +9,7 @@ use tokio_stream::StreamExt as _;
 use super::{
     Reader, SweepDigest,
     column::whole,
-    digest::{digest, feed_row, hexadecimal},
+    digest::{digest, feed_row},
     sweep::{counts, trial_range},
 };
 use crate::{
@@ -105,7 +105,7 @@ impl Reader {
         let row = row.fetch_one(&mut *snapshot).await?;
         Ok(SweepFingerprint {
             name: row.try_get("name")?,
-            spec_sha256: hexadecimal(Sha256::new_with_prefix(row.try_get::<&str, _>("spec")?)),
+            spec_sha256: hexadecimal(&Sha256::digest(row.try_get::<&str, _>("spec")?)),
             trial_set_sha256: trial_set(&mut snapshot, range).await?,
             counts: counts(&mut snapshot, range).await?,
             results: digest(&mut snapshot, range).await?,
@@ -129,7 +129,7 @@ async fn trial_set(
         // Keys have one length, so none can run into the next.
         hash.update(key);
     }
-    Ok(hexadecimal(hash))
+    Ok(hexadecimal(&hash.finalize()))
 }
 
 async fn blocks(
@@ -156,7 +156,7 @@ async fn blocks(
             feed_row(hash, &row)?;
         }
     }
-    let short = |hash| hexadecimal(hash)[..BLOCK_DIGITS].to_owned();
+    let short = |hash: Sha256| hexadecimal(&hash.finalize())[..BLOCK_DIGITS].to_owned();
     Ok(TrialBlocks {
         trials_per_block,
         hashes: hashes.into_iter().map(short).collect(),

@@ -81,7 +81,7 @@ impl Route {
 fn short_hash(host: &HostName) -> String {
     use sha2::{Digest as _, Sha256};
     let hash = Sha256::digest(host.as_str());
-    hash[..4].iter().map(|byte| format!("{byte:02x}")).collect()
+    pondersweep_proto::id::hexadecimal(&hash[..4])
 }
 
 /// Scheme, host and port of an address.
