@@ -43,7 +43,8 @@ CREATE TABLE sweep (
     baseline_failed INTEGER NOT NULL DEFAULT 0 CHECK (baseline_failed >= 0),
     -- Number of points of the space.
     configurations INTEGER NOT NULL,
-    -- Repetitions of each.
+    -- Repetitions of each at most; those beyond the specification's `initial_replicates` are withheld
+    -- until they are allotted.
     replicates INTEGER NOT NULL,
     -- A trial is solved when its `accuracy_interpolation` reaches this share.
     solved_threshold REAL NOT NULL,
@@ -107,10 +108,14 @@ CREATE TABLE trial (
     UNIQUE (trial_key, sweep_id),
     FOREIGN KEY (configuration_id, sweep_id) REFERENCES configuration (configuration_id, sweep_id),
     CONSTRAINT trial_state_is_known CHECK (
-        state IN ('pending', 'leased', 'succeeded', 'infeasible', 'failed', 'cancelled')
+        state IN (
+            'pending', 'leased', 'succeeded', 'infeasible', 'failed', 'cancelled', 'withheld'
+        )
     ),
+    -- `withheld`: not to be run unless its configuration is allotted more replicates.
     CONSTRAINT trial_needs_an_attempt_for_a_result
-        CHECK (attempt >= 1 OR state IN ('pending', 'cancelled'))
+        CHECK (attempt >= 1 OR state IN ('pending', 'cancelled', 'withheld')),
+    CONSTRAINT trial_withheld_was_never_run CHECK (attempt = 0 OR state != 'withheld')
 ) STRICT;
 
 -- Who may call the coordinator. A token is 256 random bits that only its holder has; here is its
