@@ -36,6 +36,9 @@ const ONE_OBSERVATION: &str = "
     update observation set value = value + 0.001
     where trial_id = 3 and step = 20 and metric = 'loss_training'";
 const ONE_RESULT: &str = "update result set accuracy_interpolation = 1.0 where trial_id = 3";
+const ONE_COUNT: &str = "
+    update halting set examples = examples + 1
+    where trial_id = 3 and range = 'interpolation' and step = 1";
 
 fn json(finished: &Finished) -> Value {
     serde_json::from_str(&finished.stdout).unwrap_or_else(|_| panic!("no JSON: {finished:?}"))
@@ -119,6 +122,21 @@ fn a_changed_result_is_named_although_its_observations_are_right() {
     assert_eq!(replayed.code, 1, "{}", replayed.stderr);
     let named = "first at result step 40 accuracy_interpolation: stored 1.0, replayed ";
     assert!(replayed.stdout.contains(named), "{}", replayed.stdout);
+}
+
+#[test]
+fn a_changed_count_is_named_by_the_replay_and_by_the_manifest() {
+    let sandbox = trained();
+    tamper(&sandbox, ONE_COUNT);
+
+    let replayed = sandbox.run(&["trial", "replay", "3"]);
+
+    assert_eq!(replayed.code, 1, "{}", replayed.stderr);
+    let named = "first at halting interpolation, step 1, examples: stored ";
+    assert!(replayed.stdout.contains(named), "{}", replayed.stdout);
+    let verified = sandbox.run(&["report", "--verify", "report/manifest.json"]);
+    let named = "of trial 3 are not the published ones";
+    assert!(verified.stdout.contains(named), "{}", verified.stdout);
 }
 
 #[test]

@@ -6,6 +6,8 @@ use std::collections::BTreeMap;
 
 use pondersweep_proto::metric::{Metric, Observation};
 
+use super::{CountName, Counts};
+
 /// How a trial ended, in its own words.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum End {
@@ -24,28 +26,33 @@ pub struct Measured {
     pub observations: Vec<Observation>,
     /// What the result tables hold: the last evaluation of a trial that succeeded, else nothing.
     pub result: Vec<Observation>,
+    /// The same evaluation broken down.
+    pub counts: Counts,
 }
 
 impl Measured {
-    /// What a trial says that measured this: its result is its last evaluation.
+    /// What a trial says that measured this: its result is its last evaluation, which it has if it
+    /// succeeded.
     #[must_use]
-    pub fn new(end: End, observations: Vec<Observation>) -> Self {
+    pub fn new(end: End, observations: Vec<Observation>, counts: Counts) -> Self {
         let last = observations
             .iter()
             .map(|observation| observation.step)
             .max();
-        let result = match end {
-            End::Succeeded => observations
-                .iter()
-                .filter(|observation| Some(observation.step) == last)
-                .copied()
-                .collect(),
-            End::Infeasible(_) => Vec::new(),
+        let (result, counts) = match end {
+            End::Succeeded => {
+                let of_last = observations
+                    .iter()
+                    .filter(|observation| Some(observation.step) == last);
+                (of_last.copied().collect(), counts)
+            }
+            End::Infeasible(_) => (Vec::new(), Counts::new()),
         };
         Self {
             end,
             observations,
             result,
+            counts,
         }
     }
 }
@@ -85,6 +92,15 @@ pub enum Difference {
         stored: Option<f64>,
         /// What the replay measured.
         replayed: Option<f64>,
+    },
+    /// A number of the last evaluation broken down: one of the two may be missing.
+    Count {
+        /// Which.
+        name: CountName,
+        /// What the database says.
+        stored: Option<u64>,
+        /// What the replay counted.
+        replayed: Option<u64>,
     },
     /// Every number is the same, but not how training ended.
     End {
@@ -128,7 +144,8 @@ pub fn compare(stored: &Measured, replayed: &Measured) -> Option<Difference> {
         )
     };
     let result = || first_number(Place::Result, &stored.result, &replayed.result);
-    observations().or_else(result).or_else(|| {
+    let count = || first_count(&stored.counts, &replayed.counts);
+    observations().or_else(result).or_else(count).or_else(|| {
         (stored.end != replayed.end).then(|| Difference::End {
             stored: stored.end.clone(),
             replayed: replayed.end.clone(),
@@ -161,11 +178,27 @@ fn first_number(
     })
 }
 
+fn first_count(stored: &Counts, replayed: &Counts) -> Option<Difference> {
+    let names = stored.keys().chain(replayed.keys());
+    let differing = names.filter(|name| stored.get(name) != replayed.get(name));
+    differing.min().map(|name| Difference::Count {
+        name: *name,
+        stored: stored.get(name).copied(),
+        replayed: replayed.get(name).copied(),
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
+    use pondersweep_proto::{
+        breakdown::{DifficultyBucket, HaltingCount},
+        spec::EvaluationRange::Interpolation,
+    };
+
     use super::*;
+    use crate::replay::counts;
 
     fn observed(step: u64, metric: Metric, value: f64) -> Observation {
         Observation {
@@ -180,7 +213,21 @@ mod tests {
         let numbers = metrics
             .iter()
             .flat_map(|&metric| [observed(20, metric, 0.5), observed(40, metric, 0.75)]);
-        Measured::new(End::Succeeded, numbers.collect())
+        let bucket = DifficultyBucket {
+            range: Interpolation,
+            first_nonzeros: 1,
+            last_nonzeros: 4,
+            examples: 10,
+            correct: 9,
+            ponder_steps: 20,
+        };
+        let halting = HaltingCount {
+            range: Interpolation,
+            step: 2,
+            examples: 10,
+        };
+        let counts = counts(&[bucket], &[halting]);
+        Measured::new(End::Succeeded, numbers.collect(), counts)
     }
 
     fn ulps(stored: f64, replayed: f64) -> u64 {
@@ -189,6 +236,7 @@ mod tests {
             ..Measured::new(
                 End::Succeeded,
                 vec![observed(1, Metric::LossTraining, value)],
+                Counts::new(),
             )
         };
         let difference = compare(&one(stored), &one(replayed));
@@ -200,8 +248,13 @@ mod tests {
         let result = measured().result;
         assert_eq!(result.len(), 2);
         assert!(result.iter().all(|observation| observation.step == 40));
-        let diverged = Measured::new(End::Infeasible("why".into()), measured().observations);
-        assert_eq!(diverged.result, []);
+        let Measured {
+            observations,
+            counts,
+            ..
+        } = measured();
+        let diverged = Measured::new(End::Infeasible("why".into()), observations, counts);
+        assert_eq!((diverged.result, diverged.counts), (vec![], Counts::new()));
     }
 
     #[test]
@@ -262,8 +315,31 @@ mod tests {
     }
 
     #[test]
+    fn a_changed_missing_or_invented_count_is_found_in_each_table() {
+        let replayed = measured();
+        for &name in replayed.counts.keys() {
+            let expected = |stored| {
+                Some(Difference::Count {
+                    name,
+                    stored,
+                    replayed: replayed.counts.get(&name).copied(),
+                })
+            };
+            let mut stored = measured();
+            *stored.counts.get_mut(&name).unwrap() += 1;
+            let changed = stored.counts.get(&name).copied();
+            assert_eq!(compare(&stored, &replayed), expected(changed));
+            stored.counts.remove(&name);
+            assert_eq!(compare(&stored, &replayed), expected(None));
+            let invented = compare(&replayed, &stored).unwrap();
+            assert!(matches!(invented, Difference::Count { replayed: None, .. }));
+        }
+    }
+
+    #[test]
     fn another_end_is_a_difference() {
-        let ended = |text: &str| Measured::new(End::Infeasible(text.into()), Vec::new());
+        let ended =
+            |text: &str| Measured::new(End::Infeasible(text.into()), Vec::new(), Counts::new());
         assert_eq!(compare(&ended("at 3"), &ended("at 3")), None);
         let difference = compare(&ended("at 3"), &ended("at 4")).unwrap();
         assert!(matches!(difference, Difference::End { .. }));

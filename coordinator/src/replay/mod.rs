@@ -3,9 +3,11 @@
 //! what is stored.
 
 mod compare;
+mod count;
 mod origin;
 mod sample;
 
 pub use compare::{Difference, End, Measured, Place, compare};
+pub use count::{CountName, CountTable, Counts, counts};
 pub use origin::{Contrast, Origin, contrasts, likely_reason};
 pub use sample::{Stratum, effective_size, sample};

@@ -109,6 +109,16 @@ fn difference(difference: &Difference) -> Value {
             "replayed": replayed,
             "ulps": difference.ulps(),
         }),
+        Difference::Count {
+            name,
+            stored,
+            replayed,
+        } => json!({
+            "place": name.table.name(),
+            "count": name.to_string(),
+            "stored": stored,
+            "replayed": replayed,
+        }),
         Difference::End { stored, replayed } => json!({
             "place": "end",
             "stored": end(stored),
@@ -157,7 +167,9 @@ fn text(replayed: &Replayed) -> String {
 
 /// A difference in one sentence.
 pub(in crate::cli) fn first(difference: &Difference) -> String {
-    let number = |value: &Option<f64>| value.map_or("nothing".into(), |value| format!("{value:?}"));
+    fn told(value: Option<impl std::fmt::Debug>) -> String {
+        value.map_or("nothing".into(), |value| format!("{value:?}"))
+    }
     match difference {
         Difference::Number {
             place,
@@ -171,10 +183,19 @@ pub(in crate::cli) fn first(difference: &Difference) -> String {
             format!(
                 "{} step {step} {metric}: stored {}, replayed {}{far}",
                 place.name(),
-                number(stored),
-                number(replayed)
+                told(*stored),
+                told(*replayed)
             )
         }
+        Difference::Count {
+            name,
+            stored,
+            replayed,
+        } => format!(
+            "{name}: stored {}, replayed {}",
+            told(*stored),
+            told(*replayed)
+        ),
         Difference::End { stored, replayed } => {
             format!(
                 "its end: stored {}, replayed {}",

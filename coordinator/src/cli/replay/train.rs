@@ -1,9 +1,13 @@
 //! The worker's training loop with a listener that keeps every number: the same call that workers
 //! make, on this thread, without a coordinator.
 
-use std::{io, num::NonZeroUsize, sync::Mutex};
+use std::{
+    io,
+    num::NonZeroUsize,
+    sync::{Mutex, MutexGuard},
+};
 
-use pondersweep_proto::{metric::Observation, spec::TrialSpec};
+use pondersweep_proto::{breakdown::Breakdown, metric::Observation, spec::TrialSpec};
 use pondersweep_worker::{
     device::DeviceName,
     identity::identify,
@@ -11,7 +15,7 @@ use pondersweep_worker::{
 };
 
 use super::Updates;
-use crate::replay::{End, Measured, Origin};
+use crate::replay::{Counts, End, Measured, Origin, counts};
 
 /// What this process is when it computes on a device.
 ///
@@ -43,7 +47,7 @@ pub(super) fn train(
     updates: &Updates,
 ) -> Result<Measured, String> {
     let listener = Listener {
-        observations: Mutex::new(Vec::new()),
+        heard: Mutex::default(),
         updates,
     };
     let trials = std::slice::from_ref(spec);
@@ -54,26 +58,39 @@ pub(super) fn train(
         LaneEnd::Panicked(text) => return Err(format!("training panicked: {text}")),
         LaneEnd::Stopped => unreachable!("the listener stops nothing"),
     };
-    let observations = listener.observations.into_inner();
-    Ok(Measured::new(
-        end,
-        observations.expect("nobody panics while observing"),
-    ))
+    let heard = listener.heard.into_inner();
+    let Heard {
+        observations,
+        counts,
+    } = heard.expect("nobody panics while observing");
+    Ok(Measured::new(end, observations, counts))
 }
 
 /// Keeps what is observed and shows how far training is.
 struct Listener<'a> {
-    observations: Mutex<Vec<Observation>>,
+    heard: Mutex<Heard>,
     updates: &'a Updates,
+}
+
+#[derive(Default)]
+struct Heard {
+    observations: Vec<Observation>,
+    counts: Counts,
+}
+
+impl Listener<'_> {
+    fn heard(&self) -> MutexGuard<'_, Heard> {
+        self.heard.lock().expect("nobody panics while observing")
+    }
 }
 
 impl Observer for Listener<'_> {
     fn observe(&self, _: usize, observation: Observation) {
-        let mut observations = self.observations.lock();
-        let observations = observations
-            .as_mut()
-            .expect("nobody panics while observing");
-        observations.push(observation);
+        self.heard().observations.push(observation);
+    }
+
+    fn break_down(&self, _: usize, breakdown: Breakdown) {
+        self.heard().counts = counts(breakdown.difficulty(), breakdown.halting());
     }
 
     fn after_update(&self, _: usize, _: u64) -> Continue {

@@ -122,14 +122,19 @@ fn difficulty(row: &SqliteRow) -> Result<TrialDifficulty, ReadError> {
     Ok(TrialDifficulty {
         trial_id: TrialId(whole(row, "trial_id")?),
         configuration_id: row.try_get("configuration_id")?,
-        bucket: DifficultyBucket {
-            range: range(row)?,
-            first_nonzeros: row.try_get("first_nonzeros")?,
-            last_nonzeros: row.try_get("last_nonzeros")?,
-            examples: whole(row, "examples")?,
-            correct: whole(row, "correct")?,
-            ponder_steps: whole(row, "ponder_steps")?,
-        },
+        bucket: difficulty_bucket(row)?,
+    })
+}
+
+/// What a row says of a range of difficulties.
+pub(super) fn difficulty_bucket(row: &SqliteRow) -> Result<DifficultyBucket, ReadError> {
+    Ok(DifficultyBucket {
+        range: range(row)?,
+        first_nonzeros: row.try_get("first_nonzeros")?,
+        last_nonzeros: row.try_get("last_nonzeros")?,
+        examples: whole(row, "examples")?,
+        correct: whole(row, "correct")?,
+        ponder_steps: whole(row, "ponder_steps")?,
     })
 }
 
@@ -137,11 +142,16 @@ fn halting(row: &SqliteRow) -> Result<TrialHalting, ReadError> {
     Ok(TrialHalting {
         trial_id: TrialId(whole(row, "trial_id")?),
         configuration_id: row.try_get("configuration_id")?,
-        count: HaltingCount {
-            range: range(row)?,
-            step: row.try_get("step")?,
-            examples: whole(row, "examples")?,
-        },
+        count: halting_count(row)?,
+    })
+}
+
+/// What a row says of a ponder step.
+pub(super) fn halting_count(row: &SqliteRow) -> Result<HaltingCount, ReadError> {
+    Ok(HaltingCount {
+        range: range(row)?,
+        step: row.try_get("step")?,
+        examples: whole(row, "examples")?,
     })
 }
 

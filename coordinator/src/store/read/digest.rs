@@ -30,6 +30,9 @@ statements! {
         ORDER BY trial_id, range, step";
 }
 
+/// The last evaluations broken down, by trial.
+pub(super) const BROKEN_DOWN: [&str; 2] = [DIFFICULTY, HALTING];
+
 /// Columns of `trial_result` that are not the result: numbers of this file, who computed it, how
 /// often it was tried, when and how fast.
 const NOT_CONTENT: [&str; 10] = [
@@ -76,8 +79,9 @@ pub(super) async fn digest(
     let mut hash = Sha256::new();
     let trials = feed(&mut hash, snapshot, CONTENT, range).await?;
     let observations = feed(&mut hash, snapshot, MEASURED, range).await?;
-    feed(&mut hash, snapshot, DIFFICULTY, range).await?;
-    feed(&mut hash, snapshot, HALTING, range).await?;
+    for statement in BROKEN_DOWN {
+        feed(&mut hash, snapshot, statement, range).await?;
+    }
     Ok(SweepDigest {
         trials,
         observations,

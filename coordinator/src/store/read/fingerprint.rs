@@ -9,7 +9,7 @@ use tokio_stream::StreamExt as _;
 use super::{
     Reader, SweepDigest,
     column::whole,
-    digest::{digest, feed_row},
+    digest::{BROKEN_DOWN, digest, feed_row},
     sweep::{counts, trial_range},
 };
 use crate::{
@@ -142,7 +142,8 @@ async fn blocks(
     let mut hashes: Vec<Sha256> = (0..trials.div_ceil(trials_per_block))
         .map(|_| Sha256::new())
         .collect();
-    for statement in [ROWS_OF_TRIALS, OBSERVATIONS_OF_TRIALS] {
+    let statements = [ROWS_OF_TRIALS, OBSERVATIONS_OF_TRIALS];
+    for statement in statements.into_iter().chain(BROKEN_DOWN) {
         let query = sqlx::query(statement).bind(first).bind(end);
         let mut rows = query.fetch(&mut *snapshot);
         while let Some(row) = rows.try_next().await? {

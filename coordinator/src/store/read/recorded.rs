@@ -10,6 +10,7 @@ use sqlx::{Connection as _, Row as _, SqliteConnection, sqlite::SqliteRow};
 
 use super::{
     Reader,
+    breakdown::{difficulty_bucket, halting_count},
     column::{parsed, whole},
     configuration::configurations,
     result::shared,
@@ -17,7 +18,7 @@ use super::{
     trial::find,
 };
 use crate::{
-    replay::{End, Measured, Origin},
+    replay::{Counts, End, Measured, Origin, counts},
     scheduler::TrialState,
     store::{error::ReadError, name::trial_state, statement::statements},
     sweep::SweepTerms,
@@ -38,6 +39,10 @@ statements! {
         WHERE trial_id = ?1 AND attempt = ?2 ORDER BY step, metric";
     RESULT = "
         SELECT * FROM result WHERE trial_id = ?1";
+    DIFFICULTY = "
+        SELECT * FROM difficulty WHERE trial_id = ?1";
+    HALTING = "
+        SELECT * FROM halting WHERE trial_id = ?1";
     ORIGINS = "
         SELECT trial.trial_id, worker.*
         FROM trial
@@ -139,7 +144,7 @@ async fn result(
     let observed = sqlx::query(OBSERVED).bind(trial_id).bind(attempt.0);
     let observed = observed.fetch_all(&mut *snapshot).await?;
     let row = sqlx::query(RESULT).bind(trial_id);
-    let row = row.fetch_optional(snapshot).await?;
+    let row = row.fetch_optional(&mut *snapshot).await?;
     let measured = Measured {
         end: match state {
             TrialState::Succeeded => End::Succeeded,
@@ -151,8 +156,22 @@ async fn result(
             .map(last_evaluation)
             .transpose()?
             .unwrap_or_default(),
+        counts: broken_down(snapshot, trial_id).await?,
     };
     Ok(Some((measured, origin(&deciding)?)))
+}
+
+async fn broken_down(snapshot: &mut SqliteConnection, trial_id: i64) -> Result<Counts, ReadError> {
+    let rows = sqlx::query(DIFFICULTY).bind(trial_id);
+    let rows = rows.fetch_all(&mut *snapshot).await?;
+    let difficulty: Vec<_> = rows
+        .iter()
+        .map(difficulty_bucket)
+        .collect::<Result<_, _>>()?;
+    let rows = sqlx::query(HALTING).bind(trial_id);
+    let rows = rows.fetch_all(&mut *snapshot).await?;
+    let halting: Vec<_> = rows.iter().map(halting_count).collect::<Result<_, _>>()?;
+    Ok(counts(&difficulty, &halting))
 }
 
 fn observation(row: &SqliteRow) -> Result<Observation, ReadError> {
