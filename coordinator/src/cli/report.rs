@@ -13,13 +13,14 @@ use std::{
 };
 
 use clap::{Args, ValueEnum};
+use pondersweep_proto::id::SweepId;
 
 use self::{
     analysis::AnalysisArgs,
     read::{Depth, read},
 };
 use super::{connect::DatabaseArgs, output::print_text};
-use crate::report::{self, Document, Report, ReportInput, Study, analysis::Analysis};
+use crate::report::{self, Document, Page, Report, ReportInput, Study, analysis::Analysis};
 
 /// The seed of the bootstrap: any will do, but the same table must come out every time.
 const BOOTSTRAP_SEED: u64 = 0;
@@ -55,6 +56,9 @@ pub(super) struct ReportOptions {
     /// a manifest that `--verify` checks
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
+    /// Leave the page out of it, which carries 5 MB of plotting library
+    #[arg(long, requires = "out")]
+    without_page: bool,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -102,16 +106,26 @@ impl ReportOptions {
         let inputs = read_all(database, sweeps, depth).await?;
         self.print_inputs(&inputs)?;
         if let Some(folder) = &self.out {
-            let written = report::write_all(&Study::new(&inputs, BOOTSTRAP_SEED), folder)?;
-            let sweeps: Vec<String> = inputs.iter().map(|of| of.sweep_id.to_string()).collect();
+            let study = Study::new(&inputs, BOOTSTRAP_SEED);
+            let written = report::write_all(&study, folder, self.page())?;
+            let sweeps: Vec<SweepId> = inputs.iter().map(|of| of.sweep_id).collect();
             manifest::write(database, &sweeps, &written, folder).await?;
+            let first = written.first().expect("a report has files");
             eprintln!(
-                "wrote {} files and their manifest; the page is {}",
+                "wrote {} files and their manifest; read {}",
                 written.len(),
-                folder.join("report.html").display()
+                first.display()
             );
         }
         Ok(())
+    }
+
+    const fn page(&self) -> Page {
+        if self.without_page {
+            Page::LeftOut
+        } else {
+            Page::Written
+        }
     }
 
     fn print_inputs(&self, inputs: &[ReportInput]) -> anyhow::Result<()> {
@@ -164,10 +178,8 @@ async fn write_files(
     folder: &Path,
 ) -> anyhow::Result<Vec<PathBuf>> {
     let inputs = read_all(database, sweeps, Depth::Curves).await?;
-    Ok(report::write_all(
-        &Study::new(&inputs, BOOTSTRAP_SEED),
-        folder,
-    )?)
+    let study = Study::new(&inputs, BOOTSTRAP_SEED);
+    Ok(report::write_all(&study, folder, Page::Written)?)
 }
 
 impl ReportFormat {

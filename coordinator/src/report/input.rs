@@ -11,6 +11,7 @@ use serde::Serialize;
 
 use crate::{
     scheduler::TrialState,
+    statistics::Replicate,
     sweep::{Axis, SweepTerms},
 };
 
@@ -133,6 +134,19 @@ impl TrialRow {
     pub fn metric(&self, metric: Metric) -> Option<f64> {
         let value = self.metrics.get(&metric).copied();
         value.filter(|value| value.is_finite())
+    }
+
+    /// Its accuracy as the statistics count it. What a diverged trial measured before it diverged is
+    /// not a result.
+    #[must_use]
+    pub fn as_replicate(&self) -> Replicate {
+        match self.outcome {
+            TrialState::Infeasible => Replicate::Infeasible,
+            TrialState::Succeeded => self
+                .metric(Metric::AccuracyInterpolation)
+                .map_or(Replicate::Missing, Replicate::Measured),
+            _ => Replicate::Missing,
+        }
     }
 
     /// Whether the trial reached the threshold on the samples it was trained for.

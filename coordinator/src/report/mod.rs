@@ -36,7 +36,7 @@ pub use self::{
     input::{Completeness, CurvePoint, DifficultyPoint, ReportInput, TrialRow},
     table::{CellRow, ParameterRow, ParameterTable},
     warning::Warning,
-    write::{WriteError, write_all},
+    write::{Page, WriteError, write_all},
 };
 use self::{figure::Figures, input::swept_axes, placement::PlacedTrial};
 use crate::{statistics::CONFIDENCE, sweep::Axis};

@@ -8,7 +8,7 @@ use comfy_table::{
 };
 
 use super::{
-    document::{Block, Document, Table as DocumentTable},
+    document::{Block, Document, Section, Table as DocumentTable},
     field::Field,
 };
 
@@ -30,7 +30,7 @@ pub fn render(document: &Document, width: u16) -> String {
     for paragraph in &document.summary {
         push_wrapped(&mut text, paragraph, width.into());
     }
-    for section in &document.sections {
+    for section in document.sections.iter().filter(|section| is_shown(section)) {
         push_heading(&mut text, &section.title, section.level);
         for block in &section.blocks {
             push_block(&mut text, block, width);
@@ -41,6 +41,12 @@ pub fn render(document: &Document, width: u16) -> String {
         push_wrapped(&mut text, note, width.into());
     }
     text
+}
+
+/// A terminal shows no pictures, so a part that has nothing else is left out.
+fn is_shown(section: &Section) -> bool {
+    let is_figure = |block| matches!(block, &Block::Figure(_));
+    section.level == 1 || !section.blocks.iter().all(is_figure)
 }
 
 fn push_heading(text: &mut String, title: &str, level: u8) {

@@ -1,5 +1,10 @@
 //! The report as a whole: what its tables say, whatever the sweep.
 
+use std::{
+    collections::BTreeSet,
+    path::{Path, PathBuf},
+};
+
 use pondersweep_proto::{metric::Metric, parameter::Parameter};
 
 mod formats;
@@ -203,10 +208,34 @@ fn a_name_cannot_break_out_of_its_line_of_markdown() {
 }
 
 #[test]
+fn on_a_terminal_no_heading_stands_over_pictures_only() {
+    let study = Study::new(&[small().input(), small().input()], 0);
+    let text = terminal::render(&study.document, 100);
+    let (full, empty): (Vec<_>, Vec<_>) = study.document.sections.iter().partition(|section| {
+        let is_figure = |block: &_| matches!(block, document::Block::Figure(_));
+        section.level == 1 || !section.blocks.iter().all(is_figure)
+    });
+    assert!(!empty.is_empty());
+    let heading = |section: &&document::Section| format!("\n{}\n--", section.title);
+    assert!(
+        empty
+            .iter()
+            .all(|section| !text.contains(&heading(section)))
+    );
+    let parts = full.iter().filter(|section| section.level == 2);
+    assert!(
+        parts
+            .clone()
+            .all(|section| text.contains(&heading(section)))
+    );
+    assert!(parts.count() > 0);
+}
+
+#[test]
 fn everything_is_written_and_named() {
     let folder = tempfile::tempdir().unwrap();
     let study = Study::new(&[small().input()], 0);
-    let written = write_all(&study, &folder.path().join("new/report")).unwrap();
+    let written = write_all(&study, &folder.path().join("new/report"), Page::Written).unwrap();
     let names: Vec<&str> = written
         .iter()
         .map(|path| path.file_name().unwrap().to_str().unwrap())
@@ -220,10 +249,26 @@ fn everything_is_written_and_named() {
 }
 
 #[test]
+fn a_page_that_is_left_out_is_all_that_is_missing() {
+    let folder = tempfile::tempdir().unwrap();
+    let study = Study::new(&[small().input()], 0);
+    let write = |name: &str, page| {
+        let folder = folder.path().join(name);
+        let written = write_all(&study, &folder, page).unwrap();
+        let name = |path: &PathBuf| path.strip_prefix(&folder).unwrap().to_owned();
+        written.iter().map(name).collect::<BTreeSet<_>>()
+    };
+    let (all, rest) = (write("all", Page::Written), write("rest", Page::LeftOut));
+    let missing: Vec<_> = all.difference(&rest).collect();
+    assert_eq!(missing, [Path::new("report.html")]);
+    assert!(rest.is_subset(&all));
+}
+
+#[test]
 fn a_folder_that_cannot_be_made_is_named() {
     let file = tempfile::NamedTempFile::new().unwrap();
     let study = Study::new(&[small().input()], 0);
-    let error = write_all(&study, &file.path().join("report")).unwrap_err();
+    let error = write_all(&study, &file.path().join("report"), Page::LeftOut).unwrap_err();
     let text = error.to_string();
     assert!(
         text.starts_with("cannot write") && text.contains("hint:"),

@@ -23,12 +23,21 @@ pub struct WriteError {
     source: io::Error,
 }
 
+/// Whether a report has a page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Page {
+    /// It has.
+    Written,
+    /// It has not: the plotting library in it is larger than all the rest.
+    LeftOut,
+}
+
 /// Writes the study in every form into the folder, which is made if it is missing, and names the files
 /// in the order they were written. Files of an earlier report with the same names are replaced.
 ///
 /// # Errors
 /// The first file that could not be written.
-pub fn write_all(study: &Study, folder: &Path) -> Result<Vec<PathBuf>, WriteError> {
+pub fn write_all(study: &Study, folder: &Path, page: Page) -> Result<Vec<PathBuf>, WriteError> {
     fs::create_dir_all(folder).map_err(|source| WriteError {
         path: folder.into(),
         source,
@@ -38,7 +47,9 @@ pub fn write_all(study: &Study, folder: &Path) -> Result<Vec<PathBuf>, WriteErro
         written: Vec::new(),
     };
     let document = &study.document;
-    writer.write("report.html", html::render(document).as_bytes())?;
+    if page == Page::Written {
+        writer.write("report.html", html::render(document).as_bytes())?;
+    }
     writer.write("report.md", markdown::render(document).as_bytes())?;
     writer.write("report.tex", latex::render(document).as_bytes())?;
     for sweep in &study.sweeps {

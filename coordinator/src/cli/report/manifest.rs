@@ -22,14 +22,13 @@ use crate::{
 /// Something cannot be read or written.
 pub(super) async fn write(
     database: &Path,
-    sweeps: &[String],
+    sweeps: &[SweepId],
     files: &[impl AsRef<Path>],
     folder: &Path,
 ) -> anyhow::Result<Manifest> {
     let mut reader = Reader::open(database).await?;
     let mut described = Vec::new();
-    for sweep in sweeps {
-        let sweep_id = reader.find_sweep(sweep).await?;
+    for &sweep_id in sweeps {
         described.push(describe(&mut reader, sweep_id).await?.0);
     }
     let files = files.iter().map(|file| hash_file(folder, file.as_ref()));

@@ -1,18 +1,10 @@
 //! The scores of a sweep on the full grid of its swept axes.
 
-use pondersweep_proto::{
-    metric::Metric,
-    parameter::{Parameter, ParameterKind, ParameterValue},
-};
+use pondersweep_proto::parameter::{Parameter, ParameterKind, ParameterValue};
 
 use super::AnalysisError;
 use crate::{
-    report::{
-        input::ReportInput,
-        number::label,
-        placement::{PlacedTrial, place},
-    },
-    scheduler::TrialState,
+    report::{input::ReportInput, number::label, placement::place},
     statistics::{Counting, GridAxis, Replicate},
 };
 
@@ -50,7 +42,7 @@ impl<'a> ScoredGrid<'a> {
             let cell = ranks.fold(0, |cell, (axis, &position)| {
                 cell * axis.values.len() + axis.ranks[trial.positions[position]]
             });
-            cells[cell][trial.row.replicate as usize] = counting.score(replicate(&trial));
+            cells[cell][trial.row.replicate as usize] = counting.score(trial.row.as_replicate());
         }
         if cells.iter().flatten().all(Option::is_none) {
             return Err(AnalysisError::NoScore);
@@ -142,17 +134,5 @@ fn size(value: &ParameterValue) -> f64 {
         ParameterValue::Integer(value) => *value as f64,
         ParameterValue::Number(value) => *value,
         ParameterValue::Choice(_) => f64::NAN,
-    }
-}
-
-/// What a diverged trial measured before it diverged is not a result.
-fn replicate(trial: &PlacedTrial<'_>) -> Replicate {
-    match trial.row.outcome {
-        TrialState::Infeasible => Replicate::Infeasible,
-        TrialState::Succeeded => trial
-            .row
-            .metric(Metric::AccuracyInterpolation)
-            .map_or(Replicate::Missing, Replicate::Measured),
-        _ => Replicate::Missing,
     }
 }

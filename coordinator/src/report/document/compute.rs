@@ -6,7 +6,7 @@ use super::{Block, Picture, Table, comparison::Reported, paper::PAPER_COMPUTE};
 use crate::{
     report::{
         field::Field,
-        figure::{BandFigure, BandSeries, CHANCE, Caption, Figure, Sample},
+        figure::{BandFigure, BandSeries, CHANCE, Caption, Figure, Height, Sample},
         input::TrialRow,
     },
     scheduler::TrialState,
@@ -34,11 +34,6 @@ pub(super) fn figure_1c(sweeps: &[Reported<'_>], bootstrap_seed: u64) -> Vec<Blo
 }
 
 fn figure(sweeps: &[Reported<'_>]) -> Option<BandFigure> {
-    let caption = Caption::new(sweeps.first()?.input, &[]);
-    let names: Vec<&str> = sweeps
-        .iter()
-        .map(|sweep| sweep.input.terms.name.as_str())
-        .collect();
     let series = sweeps.iter().filter_map(|sweep| {
         let best = sweep.best()?;
         let name = series_name(sweep, sweeps);
@@ -55,21 +50,10 @@ fn figure(sweeps: &[Reported<'_>]) -> Option<BandFigure> {
     let series: Vec<BandSeries> = series.collect();
     let figure = BandFigure {
         title: "Figure 1c: total compute against accuracy".to_owned(),
-        caption: Caption {
-            sweep: names.join(", "),
-            trials_shown: sweeps
-                .iter()
-                .map(|sweep| Caption::new(sweep.input, &[]).trials_shown)
-                .sum(),
-            trials_expected: sweeps
-                .iter()
-                .map(|sweep| sweep.input.completeness.expected)
-                .sum(),
-            pooled: Vec::new(),
-            ..caption
-        },
+        caption: Caption::of_all(sweeps.iter().map(|sweep| sweep.input))?,
         horizontal: "forward passes needed until then  (millions)".to_owned(),
-        metric: Metric::AccuracyInterpolation,
+        horizontal_start: 0.0,
+        height: Height::Metric(Metric::AccuracyInterpolation),
         key: "method".to_owned(),
         ordered: false,
         series,
@@ -79,7 +63,7 @@ fn figure(sweeps: &[Reported<'_>]) -> Option<BandFigure> {
 }
 
 /// The method, and the sweep where two have the same method.
-fn series_name(sweep: &Reported<'_>, sweeps: &[Reported<'_>]) -> String {
+pub(super) fn series_name(sweep: &Reported<'_>, sweeps: &[Reported<'_>]) -> String {
     let method = sweep.method();
     let alike = sweeps.iter().filter(|other| other.method() == method);
     if alike.count() > 1 {

@@ -4,6 +4,7 @@
 mod comparison;
 mod compute;
 mod paper;
+mod profile;
 mod sensitivity;
 mod study;
 mod sweep;

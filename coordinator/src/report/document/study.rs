@@ -8,6 +8,7 @@ use super::{
     completeness_line,
     compute::figure_1c,
     counted,
+    profile::profiles,
     sweep::chapter,
 };
 use crate::report::{Report, input::ReportInput};
@@ -62,6 +63,10 @@ fn document(inputs: &[ReportInput], sweeps: &[StudySweep], seed: u64) -> Documen
     if let Some(table) = figure_1(&reported, seed) {
         let section = Section::new(1, "The methods beside the paper").with([Block::Table(table)]);
         sections.push(section.with(figure_1c(&reported, seed)));
+    }
+    let profiles = profiles(&reported, seed);
+    if !profiles.is_empty() {
+        sections.push(Section::new(1, "The methods over their whole grids").with(profiles));
     }
     for (sweep, of) in reported.iter().zip(sweeps) {
         sections.extend(chapter(sweep, &of.prefix, seed));

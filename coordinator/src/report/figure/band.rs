@@ -1,10 +1,10 @@
-//! Medians with a band between the quartiles, against a quantity: learning curves, compute, difficulty.
+//! Lines with bands around them, against a quantity: learning curves, compute, difficulty, profiles.
 
 use std::collections::BTreeMap;
 
 use pondersweep_proto::metric::Metric;
 
-use super::{Caption, is_accuracy};
+use super::{Caption, is_accuracy, metric_name, short_name};
 use crate::statistics::Summary;
 
 /// Series of one figure: more cannot be told apart.
@@ -19,8 +19,10 @@ pub struct BandFigure {
     pub caption: Caption,
     /// What is measured along the horizontal axis.
     pub horizontal: String,
+    /// Where that starts.
+    pub horizontal_start: f64,
     /// What is measured along the vertical axis.
-    pub metric: Metric,
+    pub height: Height,
     /// What tells the series apart.
     pub key: String,
     /// Whether the series are in the order of a number, which their colours then show.
@@ -29,6 +31,15 @@ pub struct BandFigure {
     pub series: Vec<BandSeries>,
     /// A height to compare with, and its name.
     pub reference: Option<(f64, String)>,
+}
+
+/// What lines and bands of a figure are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Height {
+    /// Medians of a metric over trials, and between which quartiles half of them lie.
+    Metric(Metric),
+    /// Shares of all trials, with their 95 % intervals.
+    ShareOfTrials,
 }
 
 /// One line with its band.
@@ -46,11 +57,11 @@ pub struct BandPoint {
     /// The median over trials of where they stand horizontally.
     pub at: f64,
     /// Lower end of the band.
-    pub lower_quartile: f64,
+    pub lower: f64,
     /// The line.
-    pub median: f64,
+    pub line: f64,
     /// Upper end of the band.
-    pub upper_quartile: f64,
+    pub upper: f64,
     /// How many trials.
     pub n: u64,
 }
@@ -67,7 +78,7 @@ pub(in crate::report) struct Sample {
 }
 
 impl BandSeries {
-    /// The series of all samples, whatever their order.
+    /// Medians and quartiles of all samples, whatever their order.
     pub(in crate::report) fn of(name: String, samples: impl IntoIterator<Item = Sample>) -> Self {
         let mut places: BTreeMap<u64, (Vec<f64>, Vec<f64>)> = BTreeMap::new();
         for sample in samples {
@@ -79,9 +90,9 @@ impl BandSeries {
             let summary = Summary::of(values)?;
             Some(BandPoint {
                 at: Summary::of(ats)?.median,
-                lower_quartile: summary.lower_quartile,
-                median: summary.median,
-                upper_quartile: summary.upper_quartile,
+                lower: summary.lower_quartile,
+                line: summary.median,
+                upper: summary.upper_quartile,
                 n: summary.count,
             })
         });
@@ -98,10 +109,48 @@ impl BandFigure {
         let line = self.series.iter().any(|series| series.points.len() > 1);
         line.then_some(self)
     }
+}
+
+impl Height {
+    /// The metric, if it is one.
+    #[must_use]
+    pub const fn metric(self) -> Option<Metric> {
+        match self {
+            Self::Metric(metric) => Some(metric),
+            Self::ShareOfTrials => None,
+        }
+    }
+
+    /// What it measures and on what, as axes call it.
+    pub(in crate::report) const fn name(self) -> &'static str {
+        match self {
+            Self::Metric(metric) => metric_name(metric),
+            Self::ShareOfTrials => "share of trials",
+        }
+    }
+
+    /// The same in one or two words.
+    pub(in crate::report) const fn short_name(self) -> &'static str {
+        match self {
+            Self::Metric(metric) => short_name(metric),
+            Self::ShareOfTrials => "share of trials",
+        }
+    }
+
+    /// What the line is, and the band around it.
+    pub(in crate::report) const fn words(self) -> [&'static str; 2] {
+        match self {
+            Self::Metric(_) => ["median", "quartiles"],
+            Self::ShareOfTrials => ["share", "95 % interval"],
+        }
+    }
 
     /// Whether heights are shares of correct answers.
-    pub(super) const fn is_accuracy(&self) -> bool {
-        is_accuracy(self.metric)
+    pub(super) const fn is_accuracy(self) -> bool {
+        match self {
+            Self::Metric(metric) => is_accuracy(metric),
+            Self::ShareOfTrials => false,
+        }
     }
 }
 
@@ -123,9 +172,9 @@ mod tests {
         );
         assert_eq!(series.points.len(), 2);
         let first = series.points[0];
-        assert_eq!((first.at, first.median, first.n), (11.0, 0.6, 3));
-        assert!((first.lower_quartile - 0.55).abs() < 1e-12);
-        assert!((first.upper_quartile - 0.7).abs() < 1e-12);
+        assert_eq!((first.at, first.line, first.n), (11.0, 0.6, 3));
+        assert!((first.lower - 0.55).abs() < 1e-12);
+        assert!((first.upper - 0.7).abs() < 1e-12);
         assert_eq!(series.points[1].n, 1);
     }
 }

@@ -16,7 +16,7 @@ use pondersweep_proto::{
 pub(super) use self::band::{MAX_SERIES, Sample};
 pub(super) use self::prior::truncated_prior_mean;
 pub use self::{
-    band::{BandFigure, BandPoint, BandSeries},
+    band::{BandFigure, BandPoint, BandSeries, Height},
     box_plot::{BoxPlotFigure, SeedsOfValue},
     colour_key::{ColourKey, SeedPoint},
     heat_map::{HeatMapCell, HeatMapFigure, HeatMapQuantity},
@@ -42,7 +42,7 @@ pub enum Figure {
     PonderSteps(PonderStepsFigure),
     /// A quantity over two parameters.
     HeatMap(HeatMapFigure),
-    /// Medians and quartiles against a quantity.
+    /// Lines with bands against a quantity.
     Band(BandFigure),
 }
 
@@ -100,7 +100,7 @@ impl Figure {
             Self::BoxPlot(figure) => Some(figure.metric),
             Self::PonderSteps(_) => Some(Metric::PonderStepsInterpolation),
             Self::HeatMap(_) => None,
-            Self::Band(figure) => Some(figure.metric),
+            Self::Band(figure) => figure.height.metric(),
         }
     }
 
@@ -226,6 +226,20 @@ impl Caption {
                 .map(|axis| input.terms.axes[axis].parameter)
                 .collect(),
         }
+    }
+
+    /// Of a figure on several sweeps; `None` where there are none.
+    pub(super) fn of_all<'a>(inputs: impl Iterator<Item = &'a ReportInput>) -> Option<Self> {
+        let all = inputs.map(|input| Self {
+            pooled: Vec::new(),
+            ..Self::new(input, &[])
+        });
+        all.reduce(|all, next| Self {
+            sweep: format!("{}, {}", all.sweep, next.sweep),
+            trials_shown: all.trials_shown + next.trials_shown,
+            trials_expected: all.trials_expected + next.trials_expected,
+            ..all
+        })
     }
 }
 

@@ -9,7 +9,7 @@ use super::{Picture, Reported};
 use crate::{
     report::{
         figure::{
-            BandFigure, BandSeries, CHANCE, Caption, Figure, MAX_SERIES, Sample,
+            BandFigure, BandSeries, CHANCE, Caption, Figure, Height, MAX_SERIES, Sample,
             truncated_prior_mean,
         },
         input::{CurvePoint, DifficultyPoint, TrialRow},
@@ -46,7 +46,8 @@ pub(super) fn ponder_curve(sweep: &Reported<'_>, axis: usize, position: usize) -
         title: "Ponder steps during training at lambda_p = 0.1".to_owned(),
         caption: Caption::new(sweep.input, &[axis]),
         horizontal: UPDATES.to_owned(),
-        metric: Metric::PonderStepsInterpolation,
+        horizontal_start: 0.0,
+        height: Height::Metric(Metric::PonderStepsInterpolation),
         key: "lambda_p = 0.1".to_owned(),
         ordered: false,
         series: vec![series],
@@ -136,7 +137,8 @@ fn along_axis(
         title: format!("{} by {parameter}", frame.title),
         caption: Caption::new(sweep.input, &[axis]),
         horizontal: frame.horizontal.to_owned(),
-        metric: frame.metric,
+        horizontal_start: 0.0,
+        height: Height::Metric(frame.metric),
         key: parameter.to_string(),
         ordered: !matches!(parameter.kind(), ParameterKind::Choice(_)),
         series: series.collect(),

@@ -1,4 +1,4 @@
-//! Draws medians with bands between the quartiles.
+//! Draws lines with bands around them.
 
 use super::{
     box_plot::accuracy_domain,
@@ -10,7 +10,7 @@ use super::{
     scene::{Point, Scene, Stroke},
     ticks::Scale,
 };
-use crate::report::figure::{BandFigure, BandSeries, metric_name};
+use crate::report::figure::{BandFigure, BandSeries};
 
 /// Bands lie on each other; each must let the ones below it through.
 const BAND_OPACITY: f64 = 0.16;
@@ -22,15 +22,15 @@ pub fn draw_band(figure: &BandFigure) -> Scene {
     heading(&mut scene, &figure.title, &figure.caption);
     legend(&mut scene, legend_entries(figure));
     let (across, upwards) = (horizontal_scale(figure), vertical_scale(figure));
-    quantity_axis(&mut scene, &upwards, metric_name(figure.metric));
+    quantity_axis(&mut scene, &upwards, figure.height.name());
     if let Some((height, name)) = &figure.reference {
         reference_line(&mut scene, upwards.at(*height), name, GREY);
     }
     for (series, colour) in coloured(figure) {
-        draw_interquartile(&mut scene, series, colour, &across, &upwards);
+        draw_surroundings(&mut scene, series, colour, &across, &upwards);
     }
     for (series, colour) in coloured(figure) {
-        draw_median(&mut scene, series, colour, &across, &upwards);
+        draw_line(&mut scene, series, colour, &across, &upwards);
     }
     if figure.series.iter().all(|series| series.points.is_empty()) {
         nothing_yet(&mut scene);
@@ -51,28 +51,29 @@ fn legend_entries(figure: &BandFigure) -> Vec<LegendEntry> {
     entries.extend(
         coloured(figure).map(|(series, colour)| LegendEntry::Dot(colour, series.name.clone())),
     );
-    entries.push(LegendEntry::Words(
-        "line: median, band: quartiles".to_owned(),
-    ));
+    let [line, band] = figure.height.words();
+    entries.push(LegendEntry::Words(format!("line: {line}, band: {band}")));
     entries
 }
 
 fn horizontal_scale(figure: &BandFigure) -> Scale {
     let points = figure.series.iter().flat_map(|series| &series.points);
     let farthest = points.map(|point| point.at).fold(0.0, f64::max);
+    let start = figure.horizontal_start;
+    let width = farthest - start;
     Scale {
-        domain: (0.0, if farthest > 0.0 { 1.02 * farthest } else { 1.0 }),
+        domain: (start, start + if width > 0.0 { 1.02 * width } else { 1.0 }),
         range: (LEFT, RIGHT),
     }
 }
 
 fn vertical_scale(figure: &BandFigure) -> Scale {
     let points = || figure.series.iter().flat_map(|series| &series.points);
-    let domain = if figure.is_accuracy() {
-        accuracy_domain(points().map(|point| point.lower_quartile))
+    let domain = if figure.height.is_accuracy() {
+        accuracy_domain(points().map(|point| point.lower))
     } else {
         let reference = figure.reference.iter().map(|(height, _)| *height);
-        let heights = points().map(|point| point.upper_quartile).chain(reference);
+        let heights = points().map(|point| point.upper).chain(reference);
         (0.0, 1.06 * heights.fold(1.0, f64::max))
     };
     Scale {
@@ -81,7 +82,7 @@ fn vertical_scale(figure: &BandFigure) -> Scale {
     }
 }
 
-fn draw_interquartile(
+fn draw_surroundings(
     scene: &mut Scene,
     series: &BandSeries,
     colour: Colour,
@@ -91,17 +92,17 @@ fn draw_interquartile(
     let points = series.points.iter();
     let above = points
         .clone()
-        .map(|point| (across.at(point.at), upwards.at(point.upper_quartile)));
+        .map(|point| (across.at(point.at), upwards.at(point.upper)));
     let below = points
         .rev()
-        .map(|point| (across.at(point.at), upwards.at(point.lower_quartile)));
+        .map(|point| (across.at(point.at), upwards.at(point.lower)));
     let corners: Vec<Point> = above.chain(below).collect();
     if corners.len() > 3 {
         scene.polygon(corners, colour.with_opacity(BAND_OPACITY));
     }
 }
 
-fn draw_median(
+fn draw_line(
     scene: &mut Scene,
     series: &BandSeries,
     colour: Colour,
@@ -110,7 +111,7 @@ fn draw_median(
 ) {
     let points = series.points.iter();
     let places: Vec<Point> = points
-        .map(|point| (across.at(point.at), upwards.at(point.median)))
+        .map(|point| (across.at(point.at), upwards.at(point.line)))
         .collect();
     for &place in &places {
         scene.circle(place, 3.0, colour);

@@ -1,4 +1,4 @@
-//! Medians with a band between the quartiles.
+//! Lines with bands around them.
 
 use plotly::{
     Plot, Scatter,
@@ -9,7 +9,6 @@ use super::{layout, quantity, reference, rgba};
 use crate::report::figure::{
     BandFigure, BandSeries,
     draw::palette::{Colour, series_colour},
-    short_name,
 };
 
 pub(super) fn band(figure: &BandFigure) -> Plot {
@@ -17,25 +16,29 @@ pub(super) fn band(figure: &BandFigure) -> Plot {
     let points = || figure.series.iter().flat_map(|series| &series.points);
     let farthest = points().map(|point| point.at).fold(0.0, f64::max);
     if let Some((height, name)) = &figure.reference {
-        plot.add_trace(reference(name, *height, (0.0, farthest)));
+        plot.add_trace(reference(
+            name,
+            *height,
+            (figure.horizontal_start, farthest),
+        ));
     }
     for (index, series) in figure.series.iter().enumerate() {
         let colour = series_colour(index, figure.series.len(), figure.ordered);
-        plot.add_trace(interquartile(series, colour));
-        plot.add_trace(median(figure, series, colour));
+        plot.add_trace(surroundings(series, colour));
+        plot.add_trace(line(figure, series, colour));
     }
     plot.set_layout(layout(
         quantity(&figure.horizontal),
-        quantity(short_name(figure.metric)),
+        quantity(figure.height.short_name()),
     ));
     plot
 }
 
 /// The outline of the band, filled; it comes and goes with its line.
-fn interquartile(series: &BandSeries, colour: Colour) -> Box<Scatter<f64, f64>> {
+fn surroundings(series: &BandSeries, colour: Colour) -> Box<Scatter<f64, f64>> {
     let points = series.points.iter();
-    let above = points.clone().map(|point| (point.at, point.upper_quartile));
-    let below = points.rev().map(|point| (point.at, point.lower_quartile));
+    let above = points.clone().map(|point| (point.at, point.upper));
+    let below = points.rev().map(|point| (point.at, point.lower));
     let (x, y) = above.chain(below).unzip();
     Scatter::new(x, y)
         .mode(Mode::Lines)
@@ -47,13 +50,14 @@ fn interquartile(series: &BandSeries, colour: Colour) -> Box<Scatter<f64, f64>> 
         .hover_info(HoverInfo::Skip)
 }
 
-fn median(figure: &BandFigure, series: &BandSeries, colour: Colour) -> Box<Scatter<f64, f64>> {
+fn line(figure: &BandFigure, series: &BandSeries, colour: Colour) -> Box<Scatter<f64, f64>> {
     let points = series.points.iter();
-    let (x, y) = points.clone().map(|point| (point.at, point.median)).unzip();
+    let (x, y) = points.clone().map(|point| (point.at, point.line)).unzip();
+    let [middle, around] = figure.height.words();
     let words = points.map(|point| {
         format!(
-            "{}: median {:.4}, quartiles [{:.4}, {:.4}], n = {}",
-            series.name, point.median, point.lower_quartile, point.upper_quartile, point.n
+            "{}: {middle} {:.4}, {around} [{:.4}, {:.4}], n = {}",
+            series.name, point.line, point.lower, point.upper, point.n
         )
     });
     let name = match &figure.series[..] {
