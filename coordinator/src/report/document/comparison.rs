@@ -1,6 +1,9 @@
 //! The methods beside each other and beside the paper: its Figure 1.
 
-use pondersweep_proto::spec::ModelKind;
+use pondersweep_proto::{
+    parameter::{Parameter, ParameterValue},
+    spec::ModelKind,
+};
 
 use super::{
     Table,
@@ -29,9 +32,44 @@ impl Reported<'_> {
         match model.kind {
             ModelKind::PonderNet => "PonderNet".to_owned(),
             ModelKind::Act => "ACT".to_owned(),
-            ModelKind::Fixed if model.max_steps == 1 => "RNN".to_owned(),
-            ModelKind::Fixed => "fixed steps".to_owned(),
+            ModelKind::Fixed if self.steps_are_swept() => "fixed steps".to_owned(),
+            ModelKind::Fixed => fixed_steps(model.max_steps.into()),
         }
+    }
+
+    fn steps_are_swept(&self) -> bool {
+        let axis = self.input.axis_of(Parameter::MaxSteps);
+        axis.is_some_and(|axis| self.report.swept_axes().contains(&axis))
+    }
+
+    /// What of the sweep stands beside the paper: its best cell; but where nothing is swept but how often a
+    /// step is repeated, every cell, since each is a network of its own.
+    pub(super) fn entrants(&self) -> Vec<Entrant<'_>> {
+        let is_fixed = self.input.terms.template.model.kind == ModelKind::Fixed;
+        let steps = self.input.axis_of(Parameter::MaxSteps);
+        let steps = steps.filter(|&axis| is_fixed && self.report.swept_axes() == [axis]);
+        let Some(axis) = steps else {
+            let best = self.best().map(|cell| Entrant {
+                method: self.method(),
+                setting: self.setting(cell),
+                cell,
+            });
+            return best.into_iter().collect();
+        };
+        let measured = self
+            .report
+            .cells
+            .iter()
+            .filter(|cell| cell.sensitivity.n > 0);
+        let entrants = measured.map(|cell| Entrant {
+            method: match cell.values[axis] {
+                ParameterValue::Integer(steps) => fixed_steps(steps),
+                _ => self.method(),
+            },
+            setting: format!("max_steps = {}", label(&cell.values[axis])),
+            cell,
+        });
+        entrants.collect()
     }
 
     /// The cell with the highest mean accuracy, the first of several.
@@ -63,6 +101,21 @@ impl Reported<'_> {
             1 => named,
             cells => format!("{named} (best of {cells})"),
         }
+    }
+}
+
+/// A method with the setting that stands for it.
+pub(super) struct Entrant<'a> {
+    pub(super) method: String,
+    pub(super) setting: String,
+    pub(super) cell: &'a CellRow,
+}
+
+/// A network that repeats its step so often; the paper's plain RNN does it once.
+fn fixed_steps(steps: u64) -> String {
+    match steps {
+        1 => "RNN".to_owned(),
+        _ => format!("{steps} fixed steps"),
     }
 }
 
@@ -131,25 +184,31 @@ fn rules(sweeps: &[Reported<'_>]) -> Vec<String> {
 }
 
 fn measured_rows(sweep: &Reported<'_>, bootstrap_seed: u64) -> Vec<Vec<Field>> {
-    let Some(best) = sweep.best() else {
-        return Vec::new();
-    };
-    let mut rows = vec![row(sweep, sweep.setting(best), &best.sensitivity)];
+    let entrants = sweep.entrants();
+    let rows = entrants.iter().map(|entrant| {
+        let Entrant {
+            method,
+            setting,
+            cell,
+        } = entrant;
+        row(method.clone(), setting.clone(), &cell.sensitivity)
+    });
+    let mut rows: Vec<Vec<Field>> = rows.collect();
     let cells = sweep.report.cells.len();
-    if cells > 1 {
+    if cells > 1 && entrants.len() == 1 {
         let trials = place(sweep.input);
         let all: Vec<_> = trials.iter().collect();
         let threshold = sweep.input.terms.solved_threshold;
         let pooled = Sensitivity::of(&all, threshold, bootstrap_seed);
-        rows.push(row(sweep, format!("all {cells}"), &pooled));
+        rows.push(row(sweep.method(), format!("all {cells}"), &pooled));
     }
     rows
 }
 
-fn row(sweep: &Reported<'_>, setting: String, numbers: &Sensitivity) -> Vec<Field> {
+fn row(method: String, setting: String, numbers: &Sensitivity) -> Vec<Field> {
     vec![
         Field::text("measured"),
-        Field::Text(sweep.method()),
+        Field::Text(method),
         Field::Text(setting),
         Field::Count(numbers.n),
         solved(numbers),
@@ -158,4 +217,46 @@ fn row(sweep: &Reported<'_>, setting: String, numbers: &Sensitivity) -> Vec<Fiel
         mean(numbers.accuracy_extrapolation.as_ref()),
         mean_of(numbers.ponder_steps_extrapolation.as_ref(), 2),
     ]
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::report::simulated::SimulatedSweep;
+
+    fn entrants(sweep: SimulatedSweep) -> (String, Vec<(String, String)>) {
+        let input = sweep.input();
+        let report = Report::new(&input, 0);
+        let sweep = Reported {
+            input: &input,
+            report: &report,
+        };
+        let entrants = sweep.entrants().into_iter();
+        let named = entrants.map(|entrant| (entrant.method, entrant.setting));
+        (sweep.method(), named.collect())
+    }
+
+    #[test]
+    fn a_sweep_of_fixed_steps_enters_each_of_them_and_one_step_is_the_papers_rnn() {
+        let fixed = || SimulatedSweep::new(2).model(json!({ "kind": "fixed", "max_steps": 1 }));
+        let (method, named) = entrants(fixed().integers(Parameter::MaxSteps, &[1, 3]));
+        assert_eq!(method, "fixed steps");
+        let [one, three] = &named[..] else {
+            panic!("{named:?}");
+        };
+        assert_eq!((&*one.0, &*one.1), ("RNN", "max_steps = 1"));
+        assert_eq!((&*three.0, &*three.1), ("3 fixed steps", "max_steps = 3"));
+        let (method, named) = entrants(fixed());
+        assert_eq!((&*method, named.len()), ("RNN", 1));
+    }
+
+    #[test]
+    fn every_other_sweep_enters_its_best_configuration() {
+        let sweep = SimulatedSweep::new(2).numbers(Parameter::LambdaP, &[0.1, 0.5, 0.9]);
+        let (method, named) = entrants(sweep);
+        assert_eq!((&*method, named.len()), ("PonderNet", 1));
+        assert!(named[0].1.ends_with("(best of 3)"), "{named:?}");
+    }
 }

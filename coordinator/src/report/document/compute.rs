@@ -6,7 +6,7 @@ use super::{Block, Picture, Table, comparison::Reported, paper::PAPER_COMPUTE};
 use crate::{
     report::{
         field::Field,
-        figure::{BandFigure, BandSeries, CHANCE, Caption, Figure, Height, Sample},
+        figure::{BandFigure, BandSeries, CHANCE, Caption, Figure, Height, MAX_SERIES, Sample},
         input::TrialRow,
     },
     scheduler::TrialState,
@@ -17,7 +17,7 @@ const MILLION: f64 = 1e6;
 
 const RULE: &str = "Forward passes: samples trained since the evaluation before, times the mean ponder steps that \
      evaluation measured (sampled halting), summed over training: what the samples needed, not what a fixed \
-     unroll computed. Each method at its best configuration.";
+     unroll computed. Each method at its best configuration; fixed steps at each.";
 
 /// The figure and the table of its end points; nothing where no evaluation was read.
 pub(super) fn figure_1c(sweeps: &[Reported<'_>], bootstrap_seed: u64) -> Vec<Block> {
@@ -34,10 +34,18 @@ pub(super) fn figure_1c(sweeps: &[Reported<'_>], bootstrap_seed: u64) -> Vec<Blo
 }
 
 fn figure(sweeps: &[Reported<'_>]) -> Option<BandFigure> {
-    let series = sweeps.iter().filter_map(|sweep| {
-        let best = sweep.best()?;
-        let name = series_name(sweep, sweeps);
-        let samples = sweep.trials_of(best).flat_map(|trial| {
+    let entrants = || {
+        sweeps.iter().flat_map(|sweep| {
+            sweep
+                .entrants()
+                .into_iter()
+                .map(move |entrant| (sweep, entrant))
+        })
+    };
+    let methods: Vec<String> = entrants().map(|(_, entrant)| entrant.method).collect();
+    let series = entrants().map(|(sweep, entrant)| {
+        let name = told_apart(entrant.method, sweep, &methods);
+        let samples = sweep.trials_of(entrant.cell).flat_map(|trial| {
             let passes = forward_passes(sweep, trial);
             passes.into_iter().map(|(step, passes, accuracy)| Sample {
                 place: step,
@@ -45,9 +53,9 @@ fn figure(sweeps: &[Reported<'_>]) -> Option<BandFigure> {
                 value: accuracy,
             })
         });
-        Some(BandSeries::of(name, samples))
+        BandSeries::of(name, samples)
     });
-    let series: Vec<BandSeries> = series.collect();
+    let series: Vec<BandSeries> = series.take(MAX_SERIES).collect();
     let figure = BandFigure {
         title: "Figure 1c: total compute against accuracy".to_owned(),
         caption: Caption::of_all(sweeps.iter().map(|sweep| sweep.input))?,
@@ -62,11 +70,9 @@ fn figure(sweeps: &[Reported<'_>]) -> Option<BandFigure> {
     figure.if_any()
 }
 
-/// The method, and the sweep where two have the same method.
-pub(super) fn series_name(sweep: &Reported<'_>, sweeps: &[Reported<'_>]) -> String {
-    let method = sweep.method();
-    let alike = sweeps.iter().filter(|other| other.method() == method);
-    if alike.count() > 1 {
+/// The method of a sweep, and the sweep's name where one of another has the same.
+pub(super) fn told_apart(method: String, sweep: &Reported<'_>, methods: &[String]) -> String {
+    if methods.iter().filter(|other| **other == method).count() > 1 {
         format!("{method} of {}", sweep.input.terms.name)
     } else {
         method
@@ -110,19 +116,21 @@ fn batch(sweep: &Reported<'_>, trial: &TrialRow) -> u32 {
 fn end_points(sweeps: &[Reported<'_>], bootstrap_seed: u64) -> Table {
     let mut rows: Vec<Vec<Field>> = Vec::new();
     for sweep in sweeps {
-        let Some(best) = sweep.best() else { continue };
-        let ends = sweep.trials_of(best);
-        let ends = ends.filter_map(|trial| Some(forward_passes(sweep, trial).last()?.1 / MILLION));
-        let ends: Vec<f64> = ends.collect();
-        let mean = Summary::of(&ends).map(|summary| summary.mean);
-        let interval = bootstrap_mean_interval(&ends, bootstrap_seed);
-        rows.push(vec![
-            Field::text("measured"),
-            Field::Text(sweep.method()),
-            Field::Text(sweep.setting(best)),
-            Field::Count(ends.len() as u64),
-            Field::estimate(mean, interval, 1),
-        ]);
+        for entrant in sweep.entrants() {
+            let ends = sweep.trials_of(entrant.cell);
+            let ends =
+                ends.filter_map(|trial| Some(forward_passes(sweep, trial).last()?.1 / MILLION));
+            let ends: Vec<f64> = ends.collect();
+            let mean = Summary::of(&ends).map(|summary| summary.mean);
+            let interval = bootstrap_mean_interval(&ends, bootstrap_seed);
+            rows.push(vec![
+                Field::text("measured"),
+                Field::Text(entrant.method),
+                Field::Text(entrant.setting),
+                Field::Count(ends.len() as u64),
+                Field::estimate(mean, interval, 1),
+            ]);
+        }
     }
     rows.extend(PAPER_COMPUTE.map(|(method, compute)| {
         let mut fields = ["paper", method, "not stated"].map(Field::text).to_vec();

@@ -2,7 +2,7 @@
 //! that a trial of one does better than a trial of another (Agarwal et al. 2021). It judges a method by
 //! its whole grid, as who has not yet tuned it meets it.
 
-use super::{Block, Picture, Table, comparison::Reported, compute::series_name};
+use super::{Block, Picture, Table, comparison::Reported, compute::told_apart};
 use crate::{
     report::{
         field::Field,
@@ -26,13 +26,14 @@ struct Scored {
 /// The figure and the table; nothing where fewer than two methods have scores.
 pub(super) fn profiles(sweeps: &[Reported<'_>], bootstrap_seed: u64) -> Vec<Block> {
     let counting = Counting::infeasible_as(CHANCE);
+    let methods: Vec<String> = sweeps.iter().map(Reported::method).collect();
     let scored = sweeps.iter().filter_map(|sweep| {
         let trials = sweep.input.trials.iter();
         let scores: Vec<f64> = trials
             .filter_map(|trial| counting.score(trial.as_replicate()))
             .collect();
         Some(Scored {
-            name: series_name(sweep, sweeps),
+            name: told_apart(sweep.method(), sweep, &methods),
             scores: Strata::single(&scores)?,
         })
     });
