@@ -122,6 +122,13 @@ pub struct Means {
     pub insecure: bool,
 }
 
+/// Chooses ring for every encrypted connection of this process. A build with S3 has two libraries for
+/// that, between which rustls chooses only when it is told to.
+pub fn choose_cryptography() {
+    // Refused only if somebody has chosen before.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+}
+
 impl TrustArgs {
     /// The files that are named: token, authority, certificate, private key.
     #[must_use]
