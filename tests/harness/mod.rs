@@ -187,6 +187,39 @@ impl From<Output> for Finished {
     }
 }
 
+impl Finished {
+    /// Asserts how it ended.
+    #[track_caller]
+    pub(crate) fn assert_code(&self, code: i32) -> &Self {
+        assert_eq!(self.code, code, "{}{}", self.stdout, self.stderr);
+        self
+    }
+
+    /// Asserts that its standard output has a text.
+    #[track_caller]
+    pub(crate) fn assert_printed(&self, text: &str) -> &Self {
+        assert!(
+            self.stdout.contains(text),
+            "{text}: {}{}",
+            self.stdout,
+            self.stderr
+        );
+        self
+    }
+
+    /// Asserts that its standard error has a text.
+    #[track_caller]
+    pub(crate) fn assert_told(&self, text: &str) -> &Self {
+        assert!(
+            self.stderr.contains(text),
+            "{text}: {}{}",
+            self.stdout,
+            self.stderr
+        );
+        self
+    }
+}
+
 /// A program that runs, killed with its children when the test forgets it.
 pub(crate) struct Running(Child);
 

@@ -13,6 +13,11 @@ use super::{
     wait_until,
 };
 
+/// How long a job's credential is good, in seconds: also how long Slurm lets a task wait that is queued
+/// again, lest its former run is taken for the next. Two minutes unless said; but a node that is slower
+/// than this to start a job refuses it.
+const CREDENTIAL_SECONDS: u32 = 5;
+
 /// A Slurm that runs, stopped with the value.
 pub(crate) struct Slurm {
     /// In the order in which they were started.
@@ -106,26 +111,6 @@ impl Slurm {
             .output();
         String::from_utf8(output.expect("the program starts").stdout).expect("UTF-8")
     }
-
-    /// Lets a task that is queued again start at once: Slurm makes it wait for two minutes, lest a
-    /// message to its former run reaches the next. Said again and again, since that wait may be set
-    /// after the task is shown as pending.
-    pub(crate) fn start_now(&self, task: &str) {
-        let job = format!("JobId={task}");
-        let queue = [
-            "squeue",
-            "--noheader",
-            "--array",
-            "--states=all",
-            "--format=%T",
-            "--jobs",
-            task,
-        ];
-        wait_until("the task starts again", || {
-            self.ask(&["scontrol", "update", &job, "StartTime=now"]);
-            self.ask(&queue).trim() != "PENDING"
-        });
-    }
 }
 
 impl Drop for Slurm {
@@ -147,7 +132,7 @@ fn configure(folder: &Path) -> String {
     format!(
         "ClusterName=test\nSlurmctldHost=localhost(127.0.0.1)\nSlurmctldPort={controller}\nSlurmdPort={node}\n\
          CommunicationParameters=NoInAddrAny,NoCtldInAddrAny\nSlurmUser=root\nSlurmdUser=root\n\
-         AuthType=auth/munge\nAuthInfo=socket={at}/munge\nCredType=cred/munge\n\
+         AuthType=auth/munge\nAuthInfo=socket={at}/munge,cred_expire={CREDENTIAL_SECONDS}\nCredType=cred/munge\n\
          StateSaveLocation={at}/state\nSlurmdSpoolDir={at}/spool\n\
          SlurmctldPidFile={at}/slurmctld.pid\nSlurmdPidFile={at}/slurmd.pid\n\
          SlurmctldLogFile={at}/slurmctld.log\nSlurmdLogFile={at}/slurmd.log\n\

@@ -81,6 +81,26 @@ fn a_worker_leaves_in_order_at_the_end_of_its_lifetime() {
 }
 
 #[test]
+fn a_worker_that_is_told_to_leave_says_by_its_code_that_there_was_more_to_do() {
+    let sandbox = Sandbox::new();
+    sandbox.write(
+        "tiny.toml",
+        TINY.replace("updates = 40", "updates = 100000000"),
+    );
+    let serve = Serve::start(&sandbox);
+    serve.submit(&sandbox, "tiny.toml");
+    let code = ["--stopped-code", "75"];
+    let leaving = worker(&sandbox, &serve, &code);
+    wait_until_it_is_training(&sandbox);
+    leaving.signal(Signal::TERM);
+    leaving.finish().assert_code(75);
+
+    let cancelled = sandbox.run(&["cancel", "last", "--yes", "--coordinator", &serve.url]);
+    cancelled.assert_code(0);
+    worker(&sandbox, &serve, &code).finish().assert_code(0);
+}
+
+#[test]
 fn without_checkpoints_a_leaving_worker_hands_its_trial_back_as_it_was() {
     let (sandbox, serve) = scene();
     let leaving = worker(&sandbox, &serve, &["--checkpoint-every", "0"]);

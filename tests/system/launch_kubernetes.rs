@@ -7,6 +7,14 @@ use crate::harness::{Sandbox, program, skip};
 /// The oldest and the newest version whose schemas the validator of `.ci/run` has.
 const VERSIONS: [&str; 2] = ["1.33.0", "1.37.0"];
 
+/// A folder with a token and an authority.
+fn sandbox() -> Sandbox {
+    let sandbox = Sandbox::new();
+    sandbox.write("token", "hush\n");
+    assert_eq!(sandbox.run(&["tls", "init", "tls"]).code, 0);
+    sandbox
+}
+
 /// What the validator says of a file, and whether it is content.
 fn validate(sandbox: &Sandbox, validator: &str, version: &str, file: &str) -> (bool, String) {
     let output = Command::new(validator)
@@ -31,14 +39,15 @@ fn manifests_fit_the_schemas_that_kubernetes_publishes() {
         return;
     };
     let validator = validator.display().to_string();
-    let sandbox = Sandbox::new();
-    sandbox.write("token", "hush\n");
+    let sandbox = sandbox();
     let forms: [&[&str]; 3] = [
         &[
             "--coordinator",
             "https://head:7878",
             "--token-file",
             "token",
+            "--tls-ca",
+            "tls/ca.pem",
             "--gpus",
             "2",
             "--memory",
@@ -49,6 +58,7 @@ fn manifests_fit_the_schemas_that_kubernetes_publishes() {
             "http://head:7878",
             "--secret",
             "mine",
+            "--insecure",
             "--namespace",
             "lab",
         ],
@@ -66,7 +76,7 @@ fn manifests_fit_the_schemas_that_kubernetes_publishes() {
     ];
     for form in forms {
         let printed = sandbox.run(&[&common, form].concat());
-        assert_eq!(printed.code, 0, "{}", printed.stderr);
+        printed.assert_code(0);
         sandbox.write("manifest.yaml", &printed.stdout);
         for version in VERSIONS {
             let (valid, said) = validate(&sandbox, &validator, version, "manifest.yaml");
@@ -86,17 +96,17 @@ fn manifests_fit_the_schemas_that_kubernetes_publishes() {
 
 #[test]
 fn a_manifest_with_a_secret_says_so_and_nonsense_is_refused() {
-    let sandbox = Sandbox::new();
-    sandbox.write("token", "hush\n");
+    let sandbox = sandbox();
     let common = ["launch", "k8s", "--workers", "2", "--image", "i"];
-    let elsewhere = ["--coordinator", "https://head:7878"];
+    let elsewhere = [
+        "--coordinator",
+        "https://head:7878",
+        "--tls-ca",
+        "tls/ca.pem",
+    ];
     let printed = sandbox.run(&[&common[..], &elsewhere, &["--token-file", "token"]].concat());
-    assert!(printed.stdout.contains("token: hush"), "{}", printed.stdout);
-    assert!(
-        printed.stderr.contains("keep it like them"),
-        "{}",
-        printed.stderr
-    );
+    printed.assert_printed("token: hush");
+    printed.assert_told("keep it like them");
     for nonsense in [
         ["--memory", "lots"],
         ["--cpu", "-1"],
@@ -108,5 +118,41 @@ fn a_manifest_with_a_secret_says_so_and_nonsense_is_refused() {
         let refused = sandbox.run(&[&common[..], &nonsense].concat());
         assert_ne!(refused.code, 0, "{nonsense:?}");
         assert_eq!(refused.stdout, "", "{nonsense:?}");
+    }
+}
+
+#[test]
+fn workers_that_would_refuse_their_coordinators_address_are_not_even_planned() {
+    let sandbox = sandbox();
+    let token: &[&str] = &["--token-file", "token"];
+    let secret: &[&str] = &["--secret", "mine"];
+    let authority: &[&str] = &["--tls-ca", "tls/ca.pem"];
+    for (url, credentials, code, hint) in [
+        ("http://head:7878", token, 77, "say --insecure"),
+        ("http://head:7878", secret, 77, "say --insecure"),
+        ("https://head:7878", token, 2, "--tls-ca"),
+        ("https://head:7878", secret, 2, "--secret-files"),
+        ("http://head:7878", authority, 2, "use https://"),
+        ("head:7878", &[], 2, "http://HOST:PORT"),
+    ] {
+        let coordinator = ["--coordinator", url];
+        for way in [
+            &["k8s", "--workers", "1", "--image", "i"][..],
+            &["slurm", "--workers", "1", "--dry-run"],
+            &["ssh", "nowhere.invalid", "--dry-run"],
+        ] {
+            if way[0] != "k8s" && credentials == secret {
+                continue;
+            }
+            let arguments = [&["launch"], way, &coordinator, credentials].concat();
+            let refused = sandbox.run(&arguments);
+            assert_eq!(refused.code, code, "{arguments:?}: {}", refused.stderr);
+            assert!(
+                refused.stderr.contains(hint),
+                "{arguments:?}: {}",
+                refused.stderr
+            );
+            assert_eq!(refused.stdout, "", "{arguments:?}");
+        }
     }
 }

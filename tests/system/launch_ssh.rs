@@ -256,7 +256,7 @@ fn workers_are_let_in_by_what_was_sent_along_with_them() {
     assert_eq!(sandbox.run(&["tls", "init", "tls"]).code, 0);
     for role in ["submitter", "worker"] {
         let made = sandbox.run(&["token", "new", "--role", role, "--out", role]);
-        assert_eq!(made.code, 0, "{}", made.stderr);
+        made.assert_code(0);
     }
     let options = ["--tls", "tls", "--tls-client-ca", "tls/ca.pem"];
     let serve = Serve::start_with(&sandbox, "127.0.0.1:0", &options);
@@ -271,7 +271,7 @@ fn workers_are_let_in_by_what_was_sent_along_with_them() {
     let submit = ["submit", "tiny.toml", "--coordinator", &serve.url];
     let submit = [&submit[..], &["--token-file", "submitter"], &certificates].concat();
     let submitted = sandbox.run(&submit);
-    assert_eq!(submitted.code, 0, "{}", submitted.stderr);
+    submitted.assert_code(0);
 
     let more = ["--binary", PROGRAM, "--token-file", "worker"];
     let more = [&more[..], &certificates].concat();

@@ -16,7 +16,7 @@ fn trained() -> Sandbox {
     let sandbox = Sandbox::new();
     sandbox.write("tiny.toml", TINY);
     let finished = sandbox.run(&["run", "tiny.toml", "--out", "report"]);
-    assert_eq!(finished.code, 0, "{}", finished.stderr);
+    finished.assert_code(0);
     sandbox
 }
 
@@ -51,7 +51,7 @@ fn a_trial_trained_again_from_its_row_is_exact() {
 
     let replayed = sandbox.run(&["trial", "replay", "3"]);
 
-    assert_eq!(replayed.code, 0, "{}", replayed.stderr);
+    replayed.assert_code(0);
     assert!(
         replayed.stdout.starts_with("EXACT: trial 3 ("),
         "{}",
@@ -82,12 +82,9 @@ fn a_trial_that_diverged_is_trained_again_to_the_same_update() {
         "update attempt set message = 'diverged at update 2: it did not' where trial_id = 1",
     );
     let replayed = sandbox.run(&["trial", "replay", "1"]);
-    assert_eq!(replayed.code, 1, "{}", replayed.stderr);
-    assert!(
-        replayed.stdout.contains("its end: stored infeasible"),
-        "{}",
-        replayed.stdout
-    );
+    replayed
+        .assert_code(1)
+        .assert_printed("its end: stored infeasible");
 }
 
 #[test]
@@ -97,7 +94,7 @@ fn a_changed_observation_is_named_by_the_replay() {
 
     let replayed = sandbox.run(&["trial", "replay", "3", "--output", "json"]);
 
-    assert_eq!(replayed.code, 1, "{}", replayed.stderr);
+    replayed.assert_code(1);
     let told = json(&replayed);
     let difference = &told["difference"];
     assert_eq!(told["verdict"], "DIFFERS");
@@ -119,9 +116,9 @@ fn a_changed_result_is_named_although_its_observations_are_right() {
 
     let replayed = sandbox.run(&["trial", "replay", "3"]);
 
-    assert_eq!(replayed.code, 1, "{}", replayed.stderr);
+    replayed.assert_code(1);
     let named = "first at result step 40 accuracy_interpolation: stored 1.0, replayed ";
-    assert!(replayed.stdout.contains(named), "{}", replayed.stdout);
+    replayed.assert_printed(named);
 }
 
 #[test]
@@ -149,21 +146,16 @@ fn another_binary_is_named_as_the_likely_reason() {
              (select worker_id from trial join attempt using (trial_id, attempt) where trial_id = 3)",
     );
     let replayed = sandbox.run(&["trial", "replay", "3"]);
-    assert_eq!(replayed.code, 1, "{}", replayed.stderr);
-    assert!(
-        replayed
-            .stdout
-            .contains("another build of the same version"),
-        "{}",
-        replayed.stdout
-    );
+    replayed
+        .assert_code(1)
+        .assert_printed("another build of the same version");
 }
 
 #[test]
 fn what_cannot_be_replayed_says_why() {
     let sandbox = trained();
     let missing = sandbox.run(&["trial", "replay", "99"]);
-    assert_eq!(missing.code, 5, "{}", missing.stderr);
+    missing.assert_code(5);
 
     tamper(
         &sandbox,
@@ -172,23 +164,14 @@ fn what_cannot_be_replayed_says_why() {
     );
     let absent = sandbox.run(&["trial", "replay", "3"]);
     assert_eq!((absent.code, &*absent.stdout), (1, ""));
-    assert!(
-        absent.stderr.contains("was computed on cuda:0"),
-        "{}",
-        absent.stderr
-    );
+    absent.assert_told("was computed on cuda:0");
     let elsewhere = sandbox.run(&["trial", "replay", "3", "--device", "cpu"]);
-    assert_eq!(elsewhere.code, 0, "{}", elsewhere.stderr);
+    elsewhere.assert_code(0);
 
     sandbox.write("other.toml", TINY.replace("tiny", "other"));
     sandbox.submit("other.toml");
     let pending = sandbox.run(&["trial", "replay", "9"]);
-    assert_eq!(pending.code, 1, "{}", pending.stderr);
-    assert!(
-        pending.stderr.contains("trial 9 is pending"),
-        "{}",
-        pending.stderr
-    );
+    pending.assert_code(1).assert_told("trial 9 is pending");
 }
 
 #[test]
@@ -197,7 +180,7 @@ fn an_audit_replays_a_sample_and_bounds_what_it_has_not_seen() {
 
     let audit = sandbox.run(&["audit", "tiny", "--fraction", "0.25", "--output", "json"]);
 
-    assert_eq!(audit.code, 0, "{}", audit.stderr);
+    audit.assert_code(0);
     let told = json(&audit);
     let trials = told["trials"].as_array().unwrap();
     assert_eq!(told["exact"].as_u64(), Some(trials.len() as u64));
@@ -215,15 +198,11 @@ fn an_audit_of_everything_finds_the_one_changed_result() {
 
     let audit = sandbox.run(&["audit", "--fraction", "1", "--workers", "2"]);
 
-    assert_eq!(audit.code, 1, "{}", audit.stderr);
+    audit.assert_code(1);
     let wrong = audit.stdout.lines().filter(|line| line.contains("DIFFERS"));
     assert_eq!(wrong.count(), 1, "{}", audit.stdout);
-    assert!(audit.stdout.contains("7 of 8 EXACT"), "{}", audit.stdout);
-    assert!(
-        audit.stderr.contains("trial 3 DIFFERS: result step 40"),
-        "{}",
-        audit.stderr
-    );
+    audit.assert_printed("7 of 8 EXACT");
+    audit.assert_told("trial 3 DIFFERS: result step 40");
 }
 
 #[test]
@@ -232,12 +211,7 @@ fn an_audit_of_nothing_is_refused() {
     sandbox.write("tiny.toml", TINY);
     sandbox.submit("tiny.toml");
     let audit = sandbox.run(&["audit"]);
-    assert_eq!(audit.code, 1, "{}", audit.stderr);
-    assert!(
-        audit.stderr.contains("has no results yet"),
-        "{}",
-        audit.stderr
-    );
+    audit.assert_code(1).assert_told("has no results yet");
 }
 
 #[test]
@@ -258,27 +232,18 @@ fn a_report_holds_until_a_row_a_file_or_the_database_is_another() {
     let published = fs::read_to_string(&table).unwrap();
     fs::write(&table, published.replacen("0.", "1.", 1)).unwrap();
     let changed = verify();
-    assert_eq!(changed.code, 1, "{}", changed.stderr);
-    assert!(
-        changed.stdout.contains("DIFFERS  file     cells.csv"),
-        "{}",
-        changed.stdout
-    );
-    assert!(
-        changed
-            .stdout
-            .contains("DIFFERS  tables   cells.csv: line 2 is"),
-        "{}",
-        changed.stdout
-    );
+    changed
+        .assert_code(1)
+        .assert_printed("DIFFERS  file     cells.csv");
+    changed.assert_printed("DIFFERS  tables   cells.csv: line 2 is");
     fs::write(&table, published).unwrap();
     assert_eq!(verify().code, 0);
 
     tamper(&sandbox, ONE_OBSERVATION);
     let changed = verify();
-    assert_eq!(changed.code, 1, "{}", changed.stderr);
+    changed.assert_code(1);
     let named = "the result or the observations of trial 3 are not the published ones";
-    assert!(changed.stdout.contains(named), "{}", changed.stdout);
+    changed.assert_printed(named);
     let report = [
         "report",
         "--verify",
@@ -301,12 +266,9 @@ fn a_report_holds_for_its_database_only() {
     other.submit("other.toml");
     let manifest = sandbox.path("report/manifest.json");
     let verified = other.run(&["report", "--verify", manifest.to_str().unwrap()]);
-    assert_eq!(verified.code, 1, "{}", verified.stderr);
-    assert!(
-        verified.stdout.contains("no such sweep in this database"),
-        "{}",
-        verified.stdout
-    );
+    verified
+        .assert_code(1)
+        .assert_printed("no such sweep in this database");
 }
 
 #[test]
@@ -321,16 +283,13 @@ fn a_manifest_of_an_unfinished_sweep_says_so() {
     assert_eq!(manifest["complete"], false);
     assert_eq!(manifest["sweeps"][0]["trials"]["pending"], 8);
     let verified = sandbox.run(&["report", "--verify", "report/manifest.json"]);
-    assert_eq!(verified.code, 0, "{}", verified.stdout);
-    assert!(
-        verified.stdout.contains("while 8 trials had no result"),
-        "{}",
-        verified.stdout
-    );
+    verified
+        .assert_code(0)
+        .assert_printed("while 8 trials had no result");
 
     assert_eq!(sandbox.run(&["run", "tiny.toml"]).code, 0);
     let later = sandbox.run(&["report", "--verify", "report/manifest.json"]);
-    assert_eq!(later.code, 1, "{}", later.stdout);
+    later.assert_code(1);
 }
 
 /// A row of a Parquet file as the line of JSON that it should equal.

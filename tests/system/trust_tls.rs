@@ -11,11 +11,11 @@ fn sandbox() -> Sandbox {
     sandbox.write("tiny.toml", TINY);
     for folder in ["tls", "other"] {
         let made = sandbox.run(&["tls", "init", folder]);
-        assert_eq!(made.code, 0, "{}", made.stderr);
+        made.assert_code(0);
     }
     for role in ["submitter", "worker"] {
         let made = sandbox.run(&["token", "new", "--role", role, "--out", role]);
-        assert_eq!(made.code, 0, "{}", made.stderr);
+        made.assert_code(0);
     }
     sandbox
 }
@@ -57,17 +57,14 @@ fn a_sweep_is_trained_over_encrypted_calls_with_certificates_on_both_sides() {
     assert!(serve.url.starts_with("https://127.0.0.1:"), "{}", serve.url);
     for command in [SUBMIT, WORK] {
         let done = run(&sandbox, &serve.url, &command, "tls", Some("tls"));
-        assert_eq!(done.code, 0, "{}", done.stderr);
+        done.assert_code(0);
     }
     assert_eq!(sandbox.count("select count(*) from trial_result"), 8);
     // A certificate says who may connect, not who one is.
     let without_token = run(&sandbox, &serve.url, &["ls"], "tls", Some("tls"));
-    assert_eq!(without_token.code, 77, "{}", without_token.stderr);
-    assert!(
-        without_token.stderr.contains("asks for a token"),
-        "{}",
-        without_token.stderr
-    );
+    without_token
+        .assert_code(77)
+        .assert_told("asks for a token");
 }
 
 #[test]
@@ -77,13 +74,8 @@ fn somebody_in_between_with_another_authority_is_refused() {
     let serve = serve(&sandbox, &[]);
     for command in [SUBMIT, WORK] {
         let refused = run(&sandbox, &serve.url, &command, "other", None);
-        assert_eq!(refused.code, 77, "{}", refused.stderr);
-        assert!(
-            refused.stderr.contains("is not trusted"),
-            "{}",
-            refused.stderr
-        );
-        assert!(refused.stderr.contains("hint: "), "{}", refused.stderr);
+        refused.assert_code(77).assert_told("is not trusted");
+        refused.assert_told("hint: ");
     }
     // Nor is one trusted whose certificate is for another name.
     let elsewhere = serve.url.replace("127.0.0.1", "127.0.0.2");
@@ -121,16 +113,10 @@ fn a_token_is_not_sent_unencrypted_to_another_machine() {
     for command in [SUBMIT, WORK] {
         let arguments = [&command[..], &["--coordinator", "http://192.0.2.1:7878"]].concat();
         let refused = sandbox.run(&arguments);
-        assert_eq!(refused.code, 77, "{}", refused.stderr);
-        assert!(refused.stderr.contains("unencrypted"), "{}", refused.stderr);
+        refused.assert_code(77).assert_told("unencrypted");
     }
     let unvouched = sandbox.run(&["ls", "--coordinator", "https://127.0.0.1:1"]);
-    assert_eq!(unvouched.code, 2, "{}", unvouched.stderr);
-    assert!(
-        unvouched.stderr.contains("--tls-ca"),
-        "{}",
-        unvouched.stderr
-    );
+    unvouched.assert_code(2).assert_told("--tls-ca");
 }
 
 #[test]
@@ -138,11 +124,7 @@ fn other_machines_are_served_encrypted_and_with_tokens_only() {
     let sandbox = Sandbox::new();
     let plain = sandbox.run(&["serve", "--listen", "0.0.0.0:0"]);
     assert_eq!(plain.code, 1);
-    assert!(
-        plain.stderr.contains("hint: say --insecure"),
-        "{}",
-        plain.stderr
-    );
+    plain.assert_told("hint: say --insecure");
 
     assert_eq!(sandbox.run(&["tls", "init"]).code, 0);
     let serve = Serve::start_with(&sandbox, "0.0.0.0:0", &["--tls", "tls"]);
@@ -150,7 +132,7 @@ fn other_machines_are_served_encrypted_and_with_tokens_only() {
     let barred = run(&sandbox, &url, &["ls"], "tls", None);
     assert_eq!(barred.code, 77, "no token was ever made: {}", barred.stderr);
     let made = sandbox.run(&["token", "new", "--role", "viewer", "--out", "viewer"]);
-    assert_eq!(made.code, 0, "{}", made.stderr);
+    made.assert_code(0);
     let listed = run(
         &sandbox,
         &url,
@@ -158,11 +140,11 @@ fn other_machines_are_served_encrypted_and_with_tokens_only() {
         "tls",
         None,
     );
-    assert_eq!(listed.code, 0, "{}", listed.stderr);
+    listed.assert_code(0);
     // Plain calls are not understood.
     let plain = url.replace("https", "http");
     let refused = sandbox.run(&["ls", "--token-file", "viewer", "--coordinator", &plain]);
-    assert_eq!(refused.code, 69, "{}", refused.stderr);
+    refused.assert_code(69);
 }
 
 #[test]
@@ -176,7 +158,7 @@ fn keys_are_their_owners_and_not_replaced_by_accident() {
         "--host",
         "192.0.2.7",
     ]);
-    assert_eq!(made.code, 0, "{}", made.stderr);
+    made.assert_code(0);
     let mode = |name: &str| {
         fs::metadata(sandbox.path(name))
             .unwrap()
@@ -197,11 +179,7 @@ fn keys_are_their_owners_and_not_replaced_by_accident() {
     let before = authority();
     let refused = sandbox.run(&["tls", "init"]);
     assert_eq!(refused.code, 1);
-    assert!(
-        refused.stderr.contains("hint: --force"),
-        "{}",
-        refused.stderr
-    );
+    refused.assert_told("hint: --force");
     assert_eq!(authority(), before);
     assert_eq!(sandbox.run(&["tls", "init", "--force"]).code, 0);
     assert_ne!(authority(), before);
@@ -216,10 +194,6 @@ fn keys_are_their_owners_and_not_replaced_by_accident() {
     ];
     let refused = sandbox.run(&swapped);
     assert_eq!(refused.code, 1);
-    assert!(
-        refused.stderr.contains("cannot be used together"),
-        "{}",
-        refused.stderr
-    );
+    refused.assert_told("cannot be used together");
     assert!(!sandbox.has("results.db"), "nothing was opened");
 }

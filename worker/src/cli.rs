@@ -116,6 +116,15 @@ pub struct WorkerArgs {
         value_name = "SECONDS"
     )]
     grace: u64,
+    /// Exit with this code when told to leave before there was nothing left to do: for clusters that start
+    /// anew only what has failed
+    #[arg(
+        long,
+        env = "PONDERSWEEP_STOPPED_CODE",
+        default_value_t = 0,
+        value_name = "CODE"
+    )]
+    stopped_code: u8,
     /// How long the coordinator may take to appear, in seconds
     #[arg(
         long,
@@ -173,10 +182,11 @@ impl WorkerArgs {
             tokio::spawn(cancel_on_end_of_stdin(stop.clone()));
         }
         let worked = match self.options() {
-            Ok(options) => session::run(options, stop).await,
+            Ok(options) => session::run(options, stop.clone()).await,
             Err(error) => Err(error.into()),
         };
         match worked {
+            Ok(()) if stop.is_cancelled() => self.stopped_code.into(),
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => {
                 eprintln!("error: {error}");

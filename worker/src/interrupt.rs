@@ -59,7 +59,8 @@ pub fn stop_on_announcement(stop: CancellationToken) -> io::Result<()> {
     let mut announcement = signal(SignalKind::user_defined1())?;
     tokio::spawn(async move {
         while announcement.recv().await.is_some() {
-            stop.cancel()
+            tracing::info!("the end of this job was announced, leaving");
+            stop.cancel();
         }
     });
     Ok(())

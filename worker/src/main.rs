@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::Parser;
-use pondersweep_worker::cli::WorkerArgs;
+use pondersweep_worker::{cli::WorkerArgs, trust::choose_cryptography};
 use tracing_subscriber::EnvFilter;
 
 /// Train trials for a pondersweep coordinator.
@@ -21,5 +21,6 @@ async fn main() -> ExitCode {
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
         .init();
+    choose_cryptography();
     Cli::parse().worker.run().await
 }

@@ -1,7 +1,11 @@
 //! A client's side of trust: which authority it believes, what it shows of itself, and that a token
 //! never leaves the machine unencrypted unless that is said. It opens no connection.
 
-use std::{fmt, fs, net::IpAddr, path::PathBuf};
+use std::{
+    fmt, fs,
+    net::IpAddr,
+    path::{Path, PathBuf},
+};
 
 use clap::Args;
 use tonic::{
@@ -105,7 +109,45 @@ pub struct Trust {
 #[derive(Clone, Default)]
 pub struct Bearer(Option<MetadataValue<Ascii>>);
 
+/// Which of these a client has: enough to say whether it would speak to an address.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Means {
+    /// A token to show.
+    pub token: bool,
+    /// The certificate of an authority to believe.
+    pub authority: bool,
+    /// A certificate to show.
+    pub certificate: bool,
+    /// The word that the network is trusted.
+    pub insecure: bool,
+}
+
+/// Chooses ring for every encrypted connection of this process. A build with S3 has two libraries for
+/// that, between which rustls chooses only when it is told to.
+pub fn choose_cryptography() {
+    // Refused only if somebody has chosen before.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+}
+
 impl TrustArgs {
+    /// The files that are named: token, authority, certificate, private key.
+    #[must_use]
+    pub fn files(&self) -> [Option<&Path>; 4] {
+        [
+            &self.token_file,
+            &self.tls_ca,
+            &self.tls_cert,
+            &self.tls_key,
+        ]
+        .map(Option::as_deref)
+    }
+
+    /// Whether the network is trusted.
+    #[must_use]
+    pub const fn is_insecure(&self) -> bool {
+        self.insecure
+    }
+
     /// Reads what is named.
     ///
     /// # Errors
@@ -152,26 +194,25 @@ impl Trust {
     /// # Errors
     /// The URL is none, or what was named does not fit it or would expose the token.
     pub fn endpoint(&self, url: &str) -> Result<Endpoint, TrustError> {
-        let bad = || TrustError::BadAddress(url.to_owned());
-        let endpoint = Endpoint::from_shared(url.to_owned()).map_err(|_| bad())?;
-        let host = endpoint.uri().host().ok_or_else(bad)?;
-        match endpoint.uri().scheme_str() {
-            Some("https") => self.encrypted(endpoint.clone(), url),
-            Some("http") if self.authority.is_some() || self.identity.is_some() => {
-                Err(TrustError::NotEncrypted(url.to_owned()))
-            }
-            Some("http") if self.bearer.0.is_some() && !is_loopback(host) && !self.insecure => {
-                Err(TrustError::Exposed(url.to_owned()))
-            }
-            Some("http") => Ok(endpoint),
-            _ => Err(bad()),
+        let means = Means {
+            token: self.bearer.0.is_some(),
+            authority: self.authority.is_some(),
+            certificate: self.identity.is_some(),
+            insecure: self.insecure,
+        };
+        let endpoint = means.endpoint(url)?;
+        match &self.authority {
+            Some(authority) => self.encrypted(endpoint, authority),
+            None => Ok(endpoint),
         }
     }
 
-    fn encrypted(&self, endpoint: Endpoint, url: &str) -> Result<Endpoint, TrustError> {
-        let none = || TrustError::NoAuthority(url.to_owned());
-        let authority = self.authority.clone().ok_or_else(none)?;
-        let config = ClientTlsConfig::new().ca_certificate(authority);
+    fn encrypted(
+        &self,
+        endpoint: Endpoint,
+        authority: &Certificate,
+    ) -> Result<Endpoint, TrustError> {
+        let config = ClientTlsConfig::new().ca_certificate(authority.clone());
         let config = match &self.identity {
             Some(identity) => config.identity(identity.clone()),
             None => config,
@@ -185,6 +226,34 @@ impl Trust {
     #[must_use]
     pub fn bearer(&self) -> Bearer {
         self.bearer.clone()
+    }
+}
+
+impl Means {
+    /// Whether somebody who has these would speak to the coordinator at a URL. It is encrypted if and only
+    /// if an authority is among them.
+    ///
+    /// # Errors
+    /// The URL is none, or what they are does not fit it or would expose the token.
+    pub fn check(self, url: &str) -> Result<(), TrustError> {
+        self.endpoint(url).map(drop)
+    }
+
+    fn endpoint(self, url: &str) -> Result<Endpoint, TrustError> {
+        let bad = || TrustError::BadAddress(url.to_owned());
+        let endpoint = Endpoint::from_shared(url.to_owned()).map_err(|_| bad())?;
+        let host = endpoint.uri().host().ok_or_else(bad)?;
+        match endpoint.uri().scheme_str() {
+            Some("https") if !self.authority => Err(TrustError::NoAuthority(url.to_owned())),
+            Some("http") if self.authority || self.certificate => {
+                Err(TrustError::NotEncrypted(url.to_owned()))
+            }
+            Some("http") if self.token && !is_loopback(host) && !self.insecure => {
+                Err(TrustError::Exposed(url.to_owned()))
+            }
+            Some("http" | "https") => Ok(endpoint),
+            _ => Err(bad()),
+        }
     }
 }
 

@@ -99,6 +99,7 @@ enum Command {
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
     start_log(cli.log_format);
+    pondersweep_worker::trust::choose_cryptography();
     let runtime = match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime,
         Err(error) => return exit::fail(&error.into()),

@@ -10,6 +10,7 @@ use std::{
 use anyhow::Context as _;
 use clap::Args;
 use pondersweep_proto::id::SweepId;
+use pondersweep_worker::trust::{Means, TrustArgs, TrustError};
 
 use crate::launch::{
     Ledger, LedgerError,
@@ -49,9 +50,6 @@ pub(super) struct WorkerArgs {
     /// How long leaving in order may take, in seconds
     #[arg(long, value_name = "SECONDS")]
     grace: Option<u64>,
-    /// Let workers send their token unencrypted, over a network that is trusted
-    #[arg(long)]
-    insecure: bool,
 }
 
 /// Device names are checked where the device is; here only that they are words.
@@ -64,8 +62,8 @@ fn device(text: &str) -> Result<String, String> {
 }
 
 impl WorkerArgs {
-    /// Workers for a coordinator.
-    pub(super) fn plan(&self, coordinator: String) -> WorkerPlan {
+    /// Workers for a coordinator, over a network that is trusted or not.
+    pub(super) fn plan(&self, coordinator: String, insecure: bool) -> WorkerPlan {
         WorkerPlan {
             coordinator,
             devices: self.devices.clone(),
@@ -76,49 +74,57 @@ impl WorkerArgs {
             exit_when_idle: self.exit_when_idle,
             lifetime_seconds: self.lifetime,
             grace_seconds: self.grace,
-            insecure: self.insecure,
+            insecure,
         }
     }
 }
 
-/// What lets workers in, as files.
+/// What lets workers in, as files: the same flags as for a worker.
 #[derive(Clone, Debug, Args)]
+// A token in this command's environment stays there.
+#[command(mut_arg("token_file", |flag| flag.help("File with the token that workers show")))]
 pub(super) struct CredentialArgs {
-    /// File with the token that workers show
-    #[arg(long, env = "PONDERSWEEP_TOKEN_FILE", value_name = "PATH")]
-    token_file: Option<PathBuf>,
-    /// File with the certificates by which workers know the coordinator
-    #[arg(long, env = "PONDERSWEEP_TLS_CA", value_name = "PATH")]
-    tls_ca: Option<PathBuf>,
-    /// File with the certificate that workers show
-    #[arg(
-        long,
-        env = "PONDERSWEEP_TLS_CERT",
-        value_name = "PATH",
-        requires = "tls_key"
-    )]
-    tls_cert: Option<PathBuf>,
-    /// File with the private key of --tls-cert
-    #[arg(
-        long,
-        env = "PONDERSWEEP_TLS_KEY",
-        value_name = "PATH",
-        requires = "tls_cert"
-    )]
-    tls_key: Option<PathBuf>,
+    #[command(flatten)]
+    trust: TrustArgs,
 }
 
 impl CredentialArgs {
     /// The files that were named.
     fn named(&self) -> impl Iterator<Item = (Credential, &Path)> {
-        let paths = [
-            &self.token_file,
-            &self.tls_ca,
-            &self.tls_cert,
-            &self.tls_key,
-        ];
-        let named = Credential::ALL.into_iter().zip(paths);
-        named.filter_map(|(credential, path)| Some((credential, path.as_deref()?)))
+        let named = Credential::ALL.into_iter().zip(self.trust.files());
+        named.filter_map(|(credential, path)| Some((credential, path?)))
+    }
+
+    /// Whether the network is trusted.
+    pub(super) const fn is_insecure(&self) -> bool {
+        self.trust.is_insecure()
+    }
+
+    /// Refuses an address that workers would refuse themselves, each on its own machine.
+    ///
+    /// # Errors
+    /// It is none, or does not fit the files that were named.
+    pub(super) fn check(&self, coordinator: &str) -> Result<(), TrustError> {
+        let named: Vec<Credential> = self.named().map(|(credential, _)| credential).collect();
+        self.check_with(coordinator, &named)
+    }
+
+    /// The same for workers that have other credentials.
+    ///
+    /// # Errors
+    /// The address is none, or does not fit them.
+    pub(super) fn check_with(
+        &self,
+        coordinator: &str,
+        credentials: &[Credential],
+    ) -> Result<(), TrustError> {
+        let means = Means {
+            token: credentials.contains(&Credential::Token),
+            authority: credentials.contains(&Credential::Authority),
+            certificate: credentials.contains(&Credential::Certificate),
+            insecure: self.is_insecure(),
+        };
+        means.check(coordinator)
     }
 
     /// The files' contents.

@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use anyhow::Context as _;
 use clap::Args;
 
 use super::arguments::{CredentialArgs, NameArgs, WorkerArgs};
@@ -44,7 +45,7 @@ pub(in crate::cli) struct K8sArgs {
     #[arg(long, value_name = "NAME")]
     namespace: Option<String>,
     /// A secret that is there already, for workers of a coordinator elsewhere
-    #[arg(long, value_name = "NAME", conflicts_with_all = ["token_file", "tls_ca"])]
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["token_file", "tls_ca", "tls_cert", "tls_key"])]
     secret: Option<String>,
     /// What the secret has: token, ca.pem, cert.pem, key.pem
     #[arg(
@@ -79,7 +80,8 @@ fn quantity(text: &str) -> Result<String, String> {
 pub(super) fn run(args: &K8sArgs) -> anyhow::Result<ExitCode> {
     // The coordinator in the cluster is found by the launch's name.
     let coordinator = args.coordinator.clone().unwrap_or_default();
-    let mut worker = args.worker.plan(coordinator);
+    let insecure = args.credentials.is_insecure();
+    let mut worker = args.worker.plan(coordinator, insecure);
     if worker.devices.is_empty() {
         let devices = (0..args.gpus).map(|number| format!("cuda:{number}"));
         worker.devices = devices.collect();
@@ -129,11 +131,20 @@ fn access(args: &K8sArgs) -> anyhow::Result<Access> {
             credentials => Access::Inline(credentials),
         },
     };
-    anyhow::ensure!(
-        args.coordinator.is_some() || access == Access::Open,
-        "the coordinator in the cluster knows no credentials: only its launch's workers reach it\n\
-         hint: name a coordinator elsewhere with --coordinator URL, or leave the credentials out"
-    );
+    match (&args.coordinator, &args.secret) {
+        (None, _) => anyhow::ensure!(
+            access == Access::Open,
+            "the coordinator in the cluster knows no credentials: only its launch's workers reach it\n\
+             hint: name a coordinator elsewhere with --coordinator URL, or leave the credentials out"
+        ),
+        (Some(url), None) => args.credentials.check(url)?,
+        (Some(url), Some(secret)) => args
+            .credentials
+            .check_with(url, &args.secret_files)
+            .with_context(|| {
+                format!("the files of the secret {secret} (--secret-files) do not do")
+            })?,
+    }
     if matches!(access, Access::Inline(_)) {
         eprintln!("note: the manifest has the credentials in it; keep it like them");
     }

@@ -59,7 +59,9 @@ pub(in crate::cli) struct SlurmArgs {
 }
 
 pub(super) async fn run(args: SlurmArgs) -> anyhow::Result<ExitCode> {
-    let worker = args.worker.plan(args.coordinator.clone());
+    args.credentials.check(&args.coordinator)?;
+    let insecure = args.credentials.is_insecure();
+    let worker = args.worker.plan(args.coordinator.clone(), insecure);
     let how: Vec<&str> = std::iter::once("slurm")
         .chain(args.options.iter().map(String::as_str))
         .collect();

@@ -103,7 +103,9 @@ impl SshArgs {
 pub(super) async fn run(args: SshArgs) -> anyhow::Result<ExitCode> {
     let hosts = args.hosts()?;
     let route = Route::of(args.coordinator.as_deref(), args.tunnel)?;
-    let worker = args.worker.plan(route.coordinator());
+    args.credentials.check(&route.coordinator())?;
+    let insecure = args.credentials.is_insecure();
+    let worker = args.worker.plan(route.coordinator(), insecure);
     let name = args.name.of(&["ssh"], &worker);
     let ssh = args.ssh.ssh()?;
     if args.dry_run {

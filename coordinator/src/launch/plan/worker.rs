@@ -106,11 +106,12 @@ mod tests {
         worker.slots = NonZeroU32::new(2);
         worker.checkpoint_every_seconds = Some(0);
         worker.exit_when_idle = true;
+        worker.insecure = true;
         assert!(!worker.is_on_processors());
         let said = worker.arguments().join(" ");
         assert_eq!(
             said,
-            "--coordinator http://c:7878 --device cuda:0,cpu --slots 2 --checkpoint-every 0 --exit-when-idle"
+            "--coordinator http://c:7878 --device cuda:0,cpu --slots 2 --checkpoint-every 0 --exit-when-idle --insecure"
         );
     }
 }

@@ -3,7 +3,7 @@
 
 use anyhow::Context as _;
 use axum::http::Uri;
-use pondersweep_worker::cli::DEFAULT_COORDINATOR;
+use pondersweep_worker::{cli::DEFAULT_COORDINATOR, trust::TrustError};
 
 use crate::launch::{
     Ledger, LedgerError,
@@ -85,14 +85,14 @@ fn short_hash(host: &HostName) -> String {
 }
 
 /// Scheme, host and port of an address.
-fn parts(url: &str) -> anyhow::Result<(String, String, u16)> {
-    let bad = || format!("{url:?} is not an address\nhint: use the form http://HOST:PORT");
-    let uri: Uri = url.parse().with_context(bad)?;
+fn parts(url: &str) -> Result<(String, String, u16), TrustError> {
+    let bad = || TrustError::BadAddress(url.to_owned());
+    let uri: Uri = url.parse().map_err(|_| bad())?;
     let scheme = uri
         .scheme_str()
         .filter(|scheme| ["http", "https"].contains(scheme));
     let parts = scheme.zip(uri.host()).zip(uri.port_u16());
-    let ((scheme, host), port) = parts.with_context(bad)?;
+    let ((scheme, host), port) = parts.ok_or_else(bad)?;
     Ok((scheme.to_owned(), host.to_owned(), port))
 }
 

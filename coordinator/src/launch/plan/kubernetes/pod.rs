@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use k8s_openapi::{
     api::core::v1::{
-        Capabilities, Container, EmptyDirVolumeSource, PodSecurityContext, PodSpec,
+        Capabilities, Container, EmptyDirVolumeSource, EnvVar, PodSecurityContext, PodSpec,
         PodTemplateSpec, ResourceRequirements, SeccompProfile, SecurityContext, Volume,
         VolumeMount,
     },
@@ -26,6 +26,8 @@ pub(super) fn container(cluster: &Cluster, part: &str, arguments: Vec<String>) -
         name: part.to_owned(),
         image: Some(cluster.image.clone()),
         args: Some(arguments),
+        // For `kubectl logs`: as much as workers elsewhere say, and without colours.
+        env: Some(variables(&[("NO_COLOR", "1"), ("PONDERSWEEP_LOG", "info")])),
         security_context: Some(SecurityContext {
             allow_privilege_escalation: Some(false),
             read_only_root_filesystem: Some(true),
@@ -38,6 +40,15 @@ pub(super) fn container(cluster: &Cluster, part: &str, arguments: Vec<String>) -
         volume_mounts: Some(vec![mount("scratch", SCRATCH, false)]),
         ..Container::default()
     }
+}
+
+fn variables(pairs: &[(&str, &str)]) -> Vec<EnvVar> {
+    let variable = |&(name, value): &(&str, &str)| EnvVar {
+        name: name.to_owned(),
+        value: Some(value.to_owned()),
+        ..EnvVar::default()
+    };
+    pairs.iter().map(variable).collect()
 }
 
 /// A pod of one container.

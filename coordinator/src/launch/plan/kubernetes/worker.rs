@@ -27,6 +27,9 @@ const CONNECT_SECONDS: i32 = 600;
 const PROBE_SECONDS: i32 = 10;
 /// What a worker writes while its heart beats, in the one folder it may write.
 const ALIVE_FILE: &str = "/tmp/alive";
+/// Exit code of a worker that leaves before the work is done: with 0 its index would be, and nobody would
+/// take its place.
+const EXIT_STOPPED: u8 = 75;
 /// Exit code for arguments that cannot be: no other pod would do better.
 const EXIT_USAGE: i32 = 2;
 
@@ -110,7 +113,15 @@ fn container(cluster: &Cluster) -> Container {
     let mut arguments = vec!["worker".to_owned()];
     arguments.extend(worker.arguments());
     let waits = CONNECT_SECONDS.to_string();
-    let more = ["--connect-timeout", &waits, "--alive-file", ALIVE_FILE];
+    let stopped = EXIT_STOPPED.to_string();
+    let more = [
+        "--connect-timeout",
+        &waits,
+        "--alive-file",
+        ALIVE_FILE,
+        "--stopped-code",
+        &stopped,
+    ];
     arguments.extend(more.map(str::to_owned));
     Container {
         resources: Some(pod::requirements(&cluster.resources)),
