@@ -29,6 +29,7 @@ mod anova;
 mod best_set;
 mod bootstrap;
 mod box_plot;
+mod confidence_sequence;
 mod counting;
 mod distribution;
 mod exact_binomial;
@@ -54,6 +55,7 @@ pub use bootstrap::{
     IntervalMethod, MAX_RESAMPLED, Statistic, Strata, bootstrap_interval, bootstrap_mean_interval,
 };
 pub use box_plot::BoxPlot;
+pub use confidence_sequence::confidence_sequence;
 pub use counting::{Counted, Counting, Replicate};
 pub use exact_binomial::exact_upper_bound;
 pub use generator::SplitMix64;
