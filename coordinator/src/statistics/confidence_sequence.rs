@@ -154,7 +154,7 @@ mod tests {
     fn whoever_looks_after_every_trial_is_seldom_misled() {
         let mut generator = SplitMix64::new(5);
         for truth in [0.02, 0.3, 0.5, 0.9] {
-            let (sequences, trials) = (1_000, 200);
+            let (sequences, trials) = (400, 200);
             let missed = |of: fn(u64, u64) -> Interval, generator: &mut SplitMix64| {
                 let ever = (0..sequences).filter(|_| {
                     let mut successes = 0;
