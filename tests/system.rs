@@ -2,6 +2,8 @@
 
 mod harness;
 
+#[path = "system/adaptive.rs"]
+mod adaptive;
 #[path = "system/bad_input.rs"]
 mod bad_input;
 #[path = "system/blame.rs"]

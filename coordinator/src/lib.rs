@@ -2,6 +2,7 @@
 //!
 //! Pure rooms decide, edge rooms act; ARCHITECTURE.md has the map.
 
+pub mod allotment;
 pub mod checkpoint;
 pub mod cli;
 mod clock;

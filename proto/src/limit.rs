@@ -31,6 +31,10 @@ pub const MAX_METRIC_BYTES: usize = 64;
 pub const MAX_LANES: u32 = 1_024;
 /// Leases of one renewal.
 pub const MAX_RENEWALS: usize = 4_096;
+/// Configurations that one call allots replicates to; more take several calls.
+pub const MAX_ALLOTMENTS: usize = 65_536;
+/// Configurations of one page.
+pub const MAX_CELLS_OF_PAGE: u32 = 10_000;
 /// Results of one page.
 pub const MAX_PAGE_SIZE: u32 = 1_000;
 /// Bytes of one gRPC message in either direction.

@@ -6,7 +6,8 @@ use std::{
 };
 
 /// Rooms that decide without touching the world.
-const PURE: [&str; 12] = [
+const PURE: [&str; 13] = [
+    "coordinator/src/allotment",
     "coordinator/src/sweep",
     "coordinator/src/scheduler",
     "coordinator/src/statistics",

@@ -8,7 +8,7 @@ use std::{
 use clap::Args;
 use pondersweep_proto::{
     error::SweepError,
-    limit::MAX_WIRE_MESSAGE_BYTES,
+    limit::{MAX_CELLS_OF_PAGE, MAX_WIRE_MESSAGE_BYTES},
     wire::{self, sweeps_client::SweepsClient},
 };
 use pondersweep_worker::{
@@ -22,7 +22,10 @@ use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
 
 use super::token::draw_secret;
 
-use crate::coordinator::{Coordinator, CoordinatorOptions, DEFAULT_MAX_FAILURE_RATE};
+use crate::{
+    allotment::Allotment,
+    coordinator::{Coordinator, CoordinatorOptions, DEFAULT_MAX_FAILURE_RATE},
+};
 
 /// The database unless another is named.
 pub(super) const DEFAULT_DATABASE: &str = "results.db";
@@ -234,6 +237,47 @@ impl Sweeps {
                 })
                 .await,
         )
+    }
+
+    /// Lets configurations have more of the replicates that were withheld.
+    pub(super) async fn allot(
+        &mut self,
+        sweep: &str,
+        allotments: &[Allotment],
+    ) -> Result<wire::AllotReplicatesResponse, SweepError> {
+        let message = |allotment: &Allotment| wire::Allotment {
+            position: allotment.position,
+            replicates: allotment.replicates,
+        };
+        unwrap(
+            self.0
+                .allot_replicates(wire::AllotReplicatesRequest {
+                    sweep: sweep.into(),
+                    allotments: allotments.iter().map(message).collect(),
+                })
+                .await,
+        )
+    }
+
+    /// Every configuration's replicates, counted, in the order of the space.
+    pub(super) async fn cells(&mut self, sweep: &str) -> Result<Vec<wire::Cell>, SweepError> {
+        let mut cells = Vec::new();
+        let mut page_token = String::new();
+        loop {
+            let request = wire::ListCellsRequest {
+                sweep: sweep.into(),
+                page_size: MAX_CELLS_OF_PAGE,
+                page_token,
+            };
+            let page = unwrap(self.0.list_cells(request).await)?;
+            // A page without cells is the last, whatever it says.
+            let more = !page.cells.is_empty() && !page.next_page_token.is_empty();
+            cells.extend(page.cells);
+            if !more {
+                return Ok(cells);
+            }
+            page_token = page.next_page_token;
+        }
     }
 
     pub(super) async fn watch(

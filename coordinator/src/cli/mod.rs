@@ -1,12 +1,14 @@
 //! The command line. Each command is one file: its arguments and what it does. Flags only parse;
 //! data goes to standard output, talk to standard error, and every failure has its exit code.
 
+mod allocate;
 mod audit;
 mod bench;
 mod connect;
 mod exit;
 mod explain;
 mod export;
+mod goal;
 mod launch;
 mod list;
 mod output;
@@ -77,6 +79,7 @@ enum Command {
     Resume(steer::SteerArgs),
     Cancel(steer::CancelArgs),
     Retry(steer::RetryArgs),
+    Allocate(allocate::AllocateArgs),
     Wait(wait::WaitArgs),
     Query(query::QueryArgs),
     Export(export::ExportArgs),
@@ -138,6 +141,7 @@ async fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         Command::Resume(args) => steer::resume(args).await,
         Command::Cancel(args) => steer::cancel(args).await,
         Command::Retry(args) => steer::retry(args).await,
+        Command::Allocate(args) => allocate::run(args).await,
         Command::Wait(args) => wait::run(args).await,
         Command::Query(args) => query::run(args).await,
         Command::Export(args) => export::run(args).await,

@@ -52,13 +52,25 @@ pub(super) fn run(args: &PlanArgs) -> anyhow::Result<ExitCode> {
 }
 
 fn summary(spec: &SweepSpec, plan: &Plan, cost: &Cost) -> String {
+    let (first, most) = (spec.initial_replicates(), spec.terms().replicates);
+    let replicates = if first == most {
+        format!("{most} replicates")
+    } else {
+        format!("{first} to {most} replicates")
+    };
+    let first_of_them = match plan.initial_trials {
+        all if all == plan.trials => String::new(),
+        initial => format!(
+            "{initial} trials are run anyway, the others where `run --until-ci` or `allocate` adds replicates; \
+             for all of them:\n"
+        ),
+    };
     format!(
-        "{} ({}): {} configurations x {} replicates = {} trials in {} bundles\n\
-         {} updates, {} {:.2} core-hours at {} GFLOP/s a core",
+        "{} ({}): {} configurations x {replicates} = {} trials in {} bundles\n\
+         {first_of_them}{} updates, {} {:.2} core-hours at {} GFLOP/s a core",
         spec.terms().name,
         spec.id(),
         plan.configurations,
-        spec.terms().replicates,
         plan.trials,
         plan.bundles,
         plan.updates,

@@ -132,14 +132,19 @@ impl SweepStatus {
             infeasible,
             failed,
             cancelled,
+            withheld,
         } = self.counts;
         let reason = match self.state {
             SweepState::Paused => format!(" ({})", self.reason),
             _ => String::new(),
         };
+        let withheld = match withheld {
+            0 => String::new(),
+            withheld => format!(", {withheld} withheld"),
+        };
         format!(
             "{} {} {}{reason}: {succeeded} succeeded, {infeasible} infeasible, {failed} failed, \
-             {leased} running, {pending} pending, {cancelled} cancelled",
+             {leased} running, {pending} pending, {cancelled} cancelled{withheld}",
             self.sweep_id,
             self.name,
             self.state.name()
@@ -147,7 +152,7 @@ impl SweepStatus {
     }
 
     /// The columns of [`rows`].
-    const COLUMNS: [&'static str; 12] = [
+    const COLUMNS: [&'static str; 13] = [
         "sweep_id",
         "name",
         "state",
@@ -158,6 +163,7 @@ impl SweepStatus {
         "infeasible",
         "failed",
         "cancelled",
+        "withheld",
         "created_at",
         "reason",
     ];
@@ -170,6 +176,7 @@ impl SweepStatus {
             infeasible,
             failed,
             cancelled,
+            withheld,
         } = self.counts;
         vec![
             json!(self.sweep_id),
@@ -182,6 +189,7 @@ impl SweepStatus {
             json!(infeasible),
             json!(failed),
             json!(cancelled),
+            json!(withheld),
             iso_time(self.created_at_ms),
             json!(self.reason),
         ]

@@ -4,6 +4,7 @@
 
 mod death;
 pub(super) mod progress;
+mod rounds;
 mod workers;
 
 use std::{num::NonZeroU32, path::PathBuf, process::ExitCode, time::Duration};
@@ -20,6 +21,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::{
     progress::{Bar, Snapshot},
+    rounds::{Rounds, UntilArgs},
     workers::{Workers, WorkersOptions},
 };
 use super::{
@@ -59,6 +61,8 @@ pub(super) struct RunArgs {
     #[arg(long)]
     yes: bool,
     #[command(flatten)]
+    until: UntilArgs,
+    #[command(flatten)]
     failures: FailureRateArgs,
     #[command(flatten)]
     report: ReportOptions,
@@ -68,6 +72,7 @@ pub(super) async fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
     let spec = sweep_file::read(&args.file)?;
     sweep_file::confirm_size(&spec, &args.file, args.yes)?;
     let sweep_id = spec.id();
+    let goal = args.until.goal(&spec)?;
     refuse_other_devices(&spec, &args.devices.devices())?;
     let interrupted = on_interrupt()?;
     let own = draw_secret()?;
@@ -76,7 +81,8 @@ pub(super) async fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
         ..CoordinatorOptions::loopback(&args.database.db)
     };
     let coordinator = Coordinator::start(options.owned_by(own.clone())).await?;
-    let outcome = run_trials(&coordinator, spec, own, &args, &interrupted).await;
+    let rounds = Rounds::new(coordinator.driver.clone(), args.database.db.clone(), goal);
+    let outcome = run_trials(&coordinator, spec, own, &args, &rounds, &interrupted).await;
     let stopped = coordinator.stop().await;
     let SweepView {
         state,
@@ -121,19 +127,24 @@ fn refuse_other_devices(spec: &SweepSpec, devices: &[DeviceName]) -> anyhow::Res
     Ok(())
 }
 
-/// Submits the sweep and works on it until it has ended or the user interrupts.
+/// Submits the sweep and works on it until it has ended, with all rounds that there are to be, or the user
+/// interrupts.
 async fn run_trials(
     coordinator: &Coordinator,
     spec: SweepSpec,
     own: Secret,
     args: &RunArgs,
+    rounds: &Rounds,
     interrupted: &CancellationToken,
 ) -> anyhow::Result<SweepView> {
     let (sweep, created) = coordinator.driver.create_sweep(spec).await?;
-    let sweep = ready_to_run(&coordinator.driver, sweep).await?;
+    let mut sweep = ready_to_run(&coordinator.driver, sweep).await?;
     eprintln!("{}", opening_line(&sweep, created, args));
     if sweep.state == SweepState::Finished {
-        return Ok(sweep);
+        match rounds.next(&sweep, |text| eprintln!("{text}")).await? {
+            Some(goes_on) => sweep = goes_on,
+            None => return Ok(sweep),
+        }
     }
     let mut workers = Workers::start(WorkersOptions {
         coordinator: coordinator.url(),
@@ -145,7 +156,7 @@ async fn run_trials(
     })?;
     let mut bar = Bar::new(&sweep.spec.terms().name);
     let ended = tokio::select! {
-        ended = follow(coordinator, sweep.sweep_id, &mut workers, &mut bar) => ended,
+        ended = follow_rounds(coordinator, &sweep, rounds, &mut workers, &mut bar) => ended,
         () = interrupted.cancelled() => {
             bar.note("stopping the workers");
             Ok(sweep)
@@ -154,6 +165,22 @@ async fn run_trials(
     workers.stop().await;
     bar.finish();
     ended
+}
+
+/// Follows the sweep to its end, and through every round of more replicates.
+async fn follow_rounds(
+    coordinator: &Coordinator,
+    sweep: &SweepView,
+    rounds: &Rounds,
+    workers: &mut Workers,
+    bar: &mut Bar,
+) -> anyhow::Result<SweepView> {
+    loop {
+        let ended = follow(coordinator, sweep.sweep_id, workers, bar).await?;
+        if rounds.next(&ended, |text| bar.note(text)).await?.is_none() {
+            return Ok(ended);
+        }
+    }
 }
 
 /// A paused sweep is resumed: whoever runs it wants it to run.
@@ -170,7 +197,7 @@ async fn ready_to_run(driver: &DriverHandle, sweep: SweepView) -> anyhow::Result
 }
 
 fn opening_line(sweep: &SweepView, created: bool, args: &RunArgs) -> String {
-    let trials = sweep.spec.trials();
+    let trials = sweep.counts.total();
     let done = sweep.counts.ended();
     let name = &sweep.spec.terms().name;
     let database = args.database.db.display();
@@ -178,8 +205,12 @@ fn opening_line(sweep: &SweepView, created: bool, args: &RunArgs) -> String {
         (true, _) => "running".to_owned(),
         (false, done) => format!("going on with {done} of {trials} trials done:"),
     };
+    let withheld = match sweep.counts.withheld {
+        0 => String::new(),
+        withheld => format!(" ({withheld} more withheld)"),
+    };
     format!(
-        "{verb} {name} ({}), {trials} trials, results in {database}",
+        "{verb} {name} ({}), {trials} trials{withheld}, results in {database}",
         sweep.sweep_id
     )
 }

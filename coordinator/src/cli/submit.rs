@@ -35,10 +35,14 @@ pub(super) async fn run(args: SubmitArgs) -> anyhow::Result<ExitCode> {
     let created = answer?.created;
     let sweep_id = spec.id().to_string();
     if created {
+        let withheld = match spec.trials() - spec.initial_trials() {
+            0 => String::new(),
+            withheld => format!(" and {withheld} more that are withheld"),
+        };
         eprintln!(
-            "submitted {} with {} trials",
+            "submitted {} with {} trials{withheld}",
             spec.terms().name,
-            spec.trials()
+            spec.initial_trials()
         );
     } else {
         eprintln!(

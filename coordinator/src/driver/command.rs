@@ -14,6 +14,7 @@ use tokio::sync::oneshot;
 use tracing::Span;
 
 use crate::{
+    allotment::Allotment,
     scheduler::{Checkpoint, Finish, Process, Saved, SweepState, TrialCounts, TrialState},
     store::WorkerRecord,
     sweep::SweepSpec,
@@ -60,6 +61,8 @@ pub(super) enum SweepChange {
     Cancel,
     /// Make ended trials of these states pending again.
     Retry(Vec<TrialState>),
+    /// Let configurations have more of the replicates that were withheld.
+    Allot(Vec<Allotment>),
 }
 
 /// Who speaks: a worker, with the token it showed. A worker's name belongs to the token that
@@ -230,7 +233,7 @@ pub(super) enum Command {
     Sweep {
         name: String,
         change: SweepChange,
-        /// The sweep, and how many trials were made pending again.
+        /// The sweep, and how many trials were made pending.
         reply: oneshot::Sender<Result<(SweepView, u64), SweepError>>,
     },
     ListSweeps {

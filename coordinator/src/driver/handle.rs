@@ -14,6 +14,7 @@ use super::{
     log,
 };
 use crate::{
+    allotment::Allotment,
     clock,
     metrics::Metrics,
     scheduler::{Process, TrialState},
@@ -142,6 +143,19 @@ impl DriverHandle {
         states: Vec<TrialState>,
     ) -> Result<(SweepView, u64), SweepError> {
         self.change(name, SweepChange::Retry(states)).await
+    }
+
+    /// Lets configurations have more of the replicates that were withheld, and says how many trials
+    /// that are.
+    ///
+    /// # Errors
+    /// As [`Self::pause`]; or the sweep has no such configuration, or fewer replicates.
+    pub async fn allot(
+        &self,
+        name: &str,
+        allotments: Vec<Allotment>,
+    ) -> Result<(SweepView, u64), SweepError> {
+        self.change(name, SweepChange::Allot(allotments)).await
     }
 
     /// How far a sweep is.

@@ -51,20 +51,25 @@ impl Driver {
     ) -> Result<(SweepView, u64), SweepError> {
         let entry = self.sweeps.named(name)?.clone();
         let sweep_id = entry.sweep_id;
-        let mut retried = 0;
+        let mut moved = 0;
         match change {
             SweepChange::None => {}
             SweepChange::Pause => self.scheduler.pause(sweep_id).map_err(wrong_state)?,
             SweepChange::Resume => self.scheduler.resume(sweep_id).map_err(wrong_state)?,
             SweepChange::Cancel => self.scheduler.cancel(sweep_id).map_err(wrong_state)?,
             SweepChange::Retry(states) => {
-                retried = self
+                moved = self
                     .scheduler
                     .retry(sweep_id, &states)
                     .map_err(wrong_state)?;
             }
+            SweepChange::Allot(allotments) => {
+                let replicates = entry.replicates_of_each(&allotments)?;
+                let allotted = self.scheduler.allot(sweep_id, replicates);
+                moved = allotted.map_err(wrong_state)?;
+            }
         }
-        Ok((self.view(&entry), retried))
+        Ok((self.view(&entry), moved))
     }
 
     pub(super) fn views(&self) -> Vec<SweepView> {
@@ -74,17 +79,19 @@ impl Driver {
     pub(super) fn progress(&self, name: &str, now: Instant) -> Result<SweepProgress, SweepError> {
         let entry = self.sweeps.named(name)?;
         let sweep = self.view(entry);
-        let ended = entry.updates_ended(&sweep.counts, |trial| {
+        let state_of = |trial| {
             self.scheduler
                 .trial_state(trial)
                 .expect("every stored trial is enqueued")
-        });
+        };
+        let ended = entry.updates_ended(&sweep.counts, state_of);
+        let updates_total = entry.updates_total(&sweep.counts, state_of);
         Ok(SweepProgress {
             workers: self.roster.alive(now),
             updates_done: ended
                 .saturating_add(self.roster.updates_done(entry.trials()))
-                .min(entry.updates_total()),
-            updates_total: entry.updates_total(),
+                .min(updates_total),
+            updates_total,
             sweep,
         })
     }

@@ -28,7 +28,8 @@ pub(super) struct Waiting {
 
 struct Unanswered {
     sweep_id: SweepId,
-    retried: u64,
+    /// Trials that follow.
+    moved: u64,
     reply: Reply,
 }
 
@@ -64,12 +65,12 @@ impl Driver {
                 });
             }
             _ => match self.change_sweep(&name, change) {
-                Ok((view, retried))
+                Ok((view, moved))
                     if !only_looks && self.scheduler.is_steering(Some(view.sweep_id)) =>
                 {
                     self.waiting.unanswered.push(Unanswered {
                         sweep_id: view.sweep_id,
-                        retried,
+                        moved,
                         reply,
                     });
                 }
@@ -88,7 +89,7 @@ impl Driver {
         for answer in over {
             let entry = self.sweeps.get(answer.sweep_id);
             let view = self.view(entry.expect("a sweep is never forgotten"));
-            round.replies.add(answer.reply, Ok((view, answer.retried)));
+            round.replies.add(answer.reply, Ok((view, answer.moved)));
         }
     }
 }

@@ -14,6 +14,7 @@ use pondersweep_proto::{
 };
 
 use crate::{
+    allotment::Allotment,
     scheduler::{self, RestoredSweep, TrialCounts, TrialLimits, TrialState},
     store,
     sweep::{SweepSpec, select},
@@ -37,6 +38,7 @@ impl SweepEntry {
             first_trial_id: self.first_trial_id,
             shape_of_configuration: shapes(&self.spec),
             replicates: terms.replicates,
+            initial_replicates: self.spec.initial_replicates(),
             device: terms.device.clone(),
             limits: TrialLimits {
                 max_failures: terms.max_failures,
@@ -44,6 +46,37 @@ impl SweepEntry {
                 max_worker_losses: terms.max_worker_losses,
             },
         }
+    }
+
+    /// How many replicates every configuration is to have; 0 where nothing is said of it.
+    ///
+    /// # Errors
+    /// There is no such configuration, or the sweep has fewer replicates.
+    pub(super) fn replicates_of_each(
+        &self,
+        allotments: &[Allotment],
+    ) -> Result<Vec<u32>, SweepError> {
+        let (configurations, most) = (self.spec.configurations(), self.spec.terms().replicates);
+        let mut replicates = vec![0; usize::try_from(configurations).expect("MAX_TRIALS fits")];
+        for allotment in allotments {
+            let position = usize::try_from(allotment.position).ok();
+            let found = position.and_then(|position| replicates.get_mut(position));
+            let place = found.ok_or_else(|| {
+                SweepError::Invalid(format!(
+                    "there is no configuration {}\nhint: the sweep has {configurations}, counted from 0",
+                    allotment.position
+                ))
+            })?;
+            if allotment.replicates > most {
+                return Err(SweepError::Invalid(format!(
+                    "{} replicates of configuration {} are more than the sweep has\n\
+                     hint: up to {most}, which is `most` under [replicates] in its file",
+                    allotment.replicates, allotment.position
+                )));
+            }
+            *place = allotment.replicates.max(*place);
+        }
+        Ok(replicates)
     }
 
     pub(super) fn trials(&self) -> Range<u64> {
@@ -71,14 +104,20 @@ impl SweepEntry {
             .fold(0, |sum, trial| sum.saturating_add(self.updates(trial)))
     }
 
-    /// Updates of every trial; the largest number there is for a sweep that is larger.
-    pub(super) fn updates_total(&self) -> u64 {
-        match self.uniform_updates() {
-            Some(updates) => updates.saturating_mul(self.spec.trials()),
-            None => self
-                .trials()
-                .fold(0, |sum, trial| sum.saturating_add(self.updates(trial))),
+    /// Updates of every trial that is not withheld; the largest number there is for a sweep that is
+    /// larger.
+    pub(super) fn updates_total(
+        &self,
+        counts: &TrialCounts,
+        state_of: impl Fn(TrialId) -> TrialState,
+    ) -> u64 {
+        if let Some(updates) = self.uniform_updates() {
+            return updates.saturating_mul(counts.total());
         }
+        let to_be_run = |trial: &u64| state_of(TrialId(*trial)) != TrialState::Withheld;
+        self.trials()
+            .filter(to_be_run)
+            .fold(0, |sum, trial| sum.saturating_add(self.updates(trial)))
     }
 
     /// Updates of each trial, where they do not vary: then nothing needs to be counted.
@@ -202,11 +241,12 @@ mod tests {
             first_trial_id: TrialId(1),
             created_at_ms: 0,
         };
-        assert_eq!(entry.updates_total(), u64::MAX);
         let counts = TrialCounts {
             succeeded: 50_000_000,
             ..TrialCounts::default()
         };
+        let total = entry.updates_total(&counts, |_| TrialState::Succeeded);
+        assert_eq!(total, u64::MAX);
         let ended = entry.updates_ended(&counts, |_| TrialState::Succeeded);
         assert_eq!(ended, u64::MAX);
     }

@@ -13,6 +13,7 @@ use tokio::task::JoinHandle;
 
 use super::*;
 use crate::{
+    allotment::{Allotment, MAX_TRIALS_OF_A_CALL},
     scheduler::{Finish, SweepState, TrialState},
     statistics::SplitMix64,
     store::{
@@ -91,6 +92,20 @@ fn spec() -> SweepSpec {
     SweepSpec::new(terms()).unwrap()
 }
 
+/// Two configurations of three replicates, of which the last two are withheld at first.
+fn withholding_spec() -> SweepSpec {
+    let mut terms = terms();
+    terms.initial_replicates = Some(1);
+    SweepSpec::new(terms).unwrap()
+}
+
+fn allotment(position: u64, replicates: u32) -> Allotment {
+    Allotment {
+        position,
+        replicates,
+    }
+}
+
 fn worker() -> WorkerRecord {
     WorkerRecord {
         worker_id: "w".parse().unwrap(),
@@ -148,6 +163,8 @@ enum Call {
     Resume,
     Cancel,
     Retry,
+    CreateWithholding,
+    Allot,
 }
 
 /// A story in which every call changes what is stored.
@@ -180,6 +197,8 @@ async fn give(handle: &DriverHandle, call: Call) -> Result<Option<Grant>, ()> {
     };
     let granted = match call {
         Call::Create => return known(handle.create_sweep(spec()).await),
+        Call::CreateWithholding => return known(handle.create_sweep(withholding_spec()).await),
+        Call::Allot => return known(handle.allot("last", vec![allotment(1, 3)]).await),
         Call::Pause => return known(handle.pause("last").await),
         Call::Resume => return known(handle.resume("last").await),
         Call::Cancel => return known(handle.cancel("last").await),
@@ -255,7 +274,15 @@ async fn stored(path: &Path) -> (Restored, Vec<Vec<(Attempt, Observation)>>) {
 
 #[tokio::test]
 async fn a_call_whose_commit_fails_is_not_answered_and_may_be_given_again() {
-    let story = [&STORY[..], &[Call::Retry]].concat();
+    let of_retry = [&STORY[..], &[Call::Retry]].concat();
+    let of_allotment = vec![Call::CreateWithholding, Call::Allot];
+    for story in [of_retry, of_allotment] {
+        every_call_may_fail(&story).await;
+    }
+}
+
+/// Each call of the story meets a disk that fails.
+async fn every_call_may_fail(story: &[Call]) {
     for (number, &call) in story.iter().enumerate() {
         for moment in [CommitMoment::Before, CommitMoment::After] {
             let folder = tempfile::tempdir().unwrap();
@@ -465,4 +492,91 @@ async fn seen_until<T>(
             views = handle.sweeps() => seen.extend(views.unwrap()),
         }
     }
+}
+
+#[tokio::test]
+async fn replicates_are_allotted_once_however_often_it_is_said_and_over_a_restart() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("results.db");
+    let mut running = Running::healthy(&path).await;
+    give(&running.handle, Call::CreateWithholding)
+        .await
+        .unwrap();
+    give(&running.handle, Call::Register).await.unwrap();
+    for trial in 1..=2 {
+        let acquire = Call::Acquire(u32::try_from(trial).unwrap());
+        give(&running.handle, acquire).await.unwrap();
+        give(&running.handle, Call::Finish(trial)).await.unwrap();
+    }
+    let finished = running.handle.sweep("last").await.unwrap();
+    assert_eq!(finished.state, SweepState::Finished);
+    assert_eq!((finished.counts.total(), finished.counts.withheld), (2, 4));
+
+    for expected in [1, 0] {
+        let allotted = running.handle.allot("last", vec![allotment(1, 2)]).await;
+        let (view, allotted) = allotted.unwrap();
+        assert_eq!(allotted, expected);
+        assert_eq!(view.state, SweepState::Active);
+        assert_eq!((view.counts.pending, view.counts.withheld), (1, 3));
+        running.stop().await;
+        running = Running::healthy(&path).await;
+    }
+    // Trial 4 is the second replicate of the second configuration.
+    let granted = give(&running.handle, Call::Acquire(9)).await.unwrap();
+    let Some(Grant::Leases { leases, .. }) = granted else {
+        panic!("{granted:?}");
+    };
+    assert_eq!(leases[0].token, token(4));
+    // Never fewer than before, the largest number where several are given.
+    let fewer = vec![allotment(1, 1), allotment(0, 3), allotment(0, 2)];
+    let (view, allotted) = running.handle.allot("last", fewer).await.unwrap();
+    assert_eq!((allotted, view.counts.withheld), (2, 1));
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn what_cannot_be_allotted_is_refused_and_changes_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let running = Running::healthy(&folder.path().join("results.db")).await;
+    let handle = &running.handle;
+    handle.create_sweep(withholding_spec()).await.unwrap();
+    let before = handle.sweep("last").await.unwrap().counts;
+    let good = allotment(0, 3);
+    for bad in [allotment(2, 1), allotment(u64::MAX, 1), allotment(1, 4)] {
+        let refused = handle.allot("last", vec![good, bad]).await;
+        assert!(matches!(refused, Err(SweepError::Invalid(_))), "{bad:?}");
+    }
+    assert_eq!(handle.sweep("last").await.unwrap().counts, before);
+    handle.cancel("last").await.unwrap();
+    let refused = handle.allot("last", vec![good]).await;
+    assert!(matches!(refused, Err(SweepError::WrongState(_))));
+    assert_eq!(handle.sweep("last").await.unwrap().counts.withheld, 4);
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn others_are_answered_while_very_many_replicates_are_allotted() {
+    let folder = tempfile::tempdir().unwrap();
+    let running = Running::healthy(&folder.path().join("results.db")).await;
+    let mut terms = long_spec().terms().clone();
+    let most = terms.replicates;
+    terms.initial_replicates = Some(1);
+    let handle = &running.handle;
+    let spec = SweepSpec::new(terms).unwrap();
+    handle.create_sweep(spec).await.unwrap();
+    let all = vec![allotment(0, most), allotment(1, most)];
+    let (allotted, seen) = seen_until(handle, handle.allot("last", all)).await;
+    let (view, count) = allotted.unwrap();
+    assert_eq!((view.counts.withheld, count), (0, 2 * u64::from(most) - 2));
+    let halfway = |view: &&SweepView| view.counts.pending > 2 && view.counts.withheld > 0;
+    assert!(seen.iter().filter(halfway).count() >= 2);
+    running.stop().await;
+}
+
+#[test]
+fn a_call_of_the_rule_is_durable_at_once() {
+    assert_eq!(
+        MAX_TRIALS_OF_A_CALL,
+        steering::MAX_TRIALS_STEERED_PER_COMMIT as u64
+    );
 }

@@ -6,7 +6,7 @@ use std::{path::PathBuf, pin::Pin, sync::Arc, time::Duration};
 use pondersweep_proto::{
     error::SweepError,
     id::TrialId,
-    limit::{MAX_PAGE_SIZE, MAX_TRIALS_UNCONFIRMED},
+    limit::{MAX_ALLOTMENTS, MAX_CELLS_OF_PAGE, MAX_PAGE_SIZE, MAX_TRIALS_UNCONFIRMED},
     wire::{self, sweeps_server::Sweeps},
 };
 use tokio::sync::mpsc;
@@ -16,6 +16,7 @@ use tonic::{Request, Response, Status};
 
 use super::{gate::Pass, view};
 use crate::{
+    allotment::Allotment,
     clock,
     driver::{DriverHandle, SweepView},
     scheduler::{SweepState, TrialState},
@@ -27,6 +28,8 @@ use crate::{
 const PROGRESS_INTERVAL: Duration = Duration::from_millis(200);
 /// Results of a page when the caller does not say.
 const DEFAULT_PAGE_SIZE: u32 = 100;
+/// Cells of a page when the caller does not say.
+const DEFAULT_CELLS_OF_PAGE: u32 = 1_000;
 
 /// Serves people by asking the driver.
 pub(super) struct SweepService {
@@ -127,6 +130,20 @@ impl Sweeps for SweepService {
         Ok(Response::new(wire::RetryTrialsResponse { retried, sweep }))
     }
 
+    async fn allot_replicates(
+        &self,
+        request: Request<wire::AllotReplicatesRequest>,
+    ) -> Result<Response<wire::AllotReplicatesResponse>, Status> {
+        let request = request.into_inner();
+        let allotments = allotments(&request.allotments)?;
+        let (sweep, allotted) = self.driver.allot(&request.sweep, allotments).await?;
+        let sweep = Some(view::sweep(&sweep));
+        Ok(Response::new(wire::AllotReplicatesResponse {
+            allotted,
+            sweep,
+        }))
+    }
+
     async fn watch_sweep(
         &self,
         request: Request<wire::WatchSweepRequest>,
@@ -184,6 +201,32 @@ impl Sweeps for SweepService {
         }))
     }
 
+    async fn list_cells(
+        &self,
+        request: Request<wire::ListCellsRequest>,
+    ) -> Result<Response<wire::ListCellsResponse>, Status> {
+        let wire::ListCellsRequest {
+            sweep,
+            page_size,
+            page_token,
+        } = request.into_inner();
+        let sweep = self.driver.sweep(&sweep).await?;
+        let first = parse_page_token(&page_token)?.0;
+        let page_size = match page_size {
+            0 => DEFAULT_CELLS_OF_PAGE,
+            asked => asked.min(MAX_CELLS_OF_PAGE),
+        };
+        let mut reader = Reader::open(&self.database).await.map_err(unreadable)?;
+        let page = reader.tallies(sweep.sweep_id, first, page_size).await;
+        let page = page.map_err(unreadable)?;
+        let end = first.saturating_add(page_size.into());
+        let next = (end < sweep.spec.configurations()).then(|| end.to_string());
+        Ok(Response::new(wire::ListCellsResponse {
+            cells: page.iter().map(view::cell).collect(),
+            next_page_token: next.unwrap_or_default(),
+        }))
+    }
+
     async fn list_workers(
         &self,
         _: Request<wire::ListWorkersRequest>,
@@ -235,7 +278,21 @@ fn states_to_retry(
     Ok(retried)
 }
 
-/// The trial a page comes after; trials are numbered from 1.
+fn allotments(messages: &[wire::Allotment]) -> Result<Vec<Allotment>, SweepError> {
+    if messages.len() > MAX_ALLOTMENTS {
+        return Err(SweepError::Invalid(format!(
+            "{} allotments are more than the {MAX_ALLOTMENTS} of one call",
+            messages.len()
+        )));
+    }
+    let allotment = |message: &wire::Allotment| Allotment {
+        position: message.position,
+        replicates: message.replicates,
+    };
+    Ok(messages.iter().map(allotment).collect())
+}
+
+/// The trial a page comes after, since trials are numbered from 1, or the cell it begins with.
 fn parse_page_token(token: &str) -> Result<TrialId, SweepError> {
     if token.is_empty() {
         return Ok(TrialId(0));

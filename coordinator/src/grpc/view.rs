@@ -5,7 +5,7 @@ use pondersweep_proto::{metric::Observation, wire};
 use crate::{
     driver::{SweepProgress, SweepView},
     scheduler::{Checkpoint, SweepState, TrialCounts, TrialState},
-    store::{TrialResult, WorkerStanding, WorkerStatus},
+    store::{CellTally, TrialResult, WorkerStanding, WorkerStatus},
     sweep::SweepTerms,
 };
 
@@ -82,6 +82,17 @@ pub(crate) fn worker(status: &WorkerStatus, now_ms: i64) -> wire::WorkerStatus {
     }
 }
 
+pub(super) const fn cell(tally: &CellTally) -> wire::Cell {
+    wire::Cell {
+        position: tally.position,
+        results: tally.results,
+        solved: tally.solved,
+        waiting: tally.waiting,
+        without_result: tally.without_result,
+        withheld: tally.withheld,
+    }
+}
+
 pub(super) const fn checkpoint(checkpoint: &Checkpoint) -> wire::Checkpoint {
     wire::Checkpoint {
         attempt: checkpoint.attempt.0,
@@ -99,6 +110,7 @@ impl From<TrialCounts> for wire::TrialCounts {
             infeasible,
             failed,
             cancelled,
+            withheld,
         } = counts;
         Self {
             pending,
@@ -107,6 +119,7 @@ impl From<TrialCounts> for wire::TrialCounts {
             infeasible,
             failed,
             cancelled,
+            withheld,
         }
     }
 }
@@ -120,6 +133,7 @@ impl From<wire::TrialCounts> for TrialCounts {
             infeasible,
             failed,
             cancelled,
+            withheld,
         } = counts;
         Self {
             pending,
@@ -128,6 +142,7 @@ impl From<wire::TrialCounts> for TrialCounts {
             infeasible,
             failed,
             cancelled,
+            withheld,
         }
     }
 }
@@ -196,6 +211,7 @@ impl From<TrialState> for wire::TrialState {
             TrialState::Infeasible => Self::Infeasible,
             TrialState::Failed => Self::Failed,
             TrialState::Cancelled => Self::Cancelled,
+            TrialState::Withheld => Self::Withheld,
         }
     }
 }
@@ -212,6 +228,7 @@ impl TryFrom<wire::TrialState> for TrialState {
             wire::TrialState::Infeasible => Self::Infeasible,
             wire::TrialState::Failed => Self::Failed,
             wire::TrialState::Cancelled => Self::Cancelled,
+            wire::TrialState::Withheld => Self::Withheld,
         })
     }
 }

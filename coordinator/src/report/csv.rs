@@ -6,7 +6,7 @@ use csv::Writer;
 use super::{
     Report,
     document::Table,
-    estimate::{Estimate, Sensitivity},
+    estimate::{Estimate, Sensitivity, ShareInterval},
 };
 use crate::statistics::Interval;
 
@@ -96,7 +96,8 @@ fn render<'a>(
     rows: impl Iterator<Item = (Vec<String>, &'a Sensitivity)>,
 ) -> String {
     let mut writer = Writer::from_writer(Vec::new());
-    header.extend(columns(&Sensitivity::of(&[], 1.0, 0)));
+    let nothing = Sensitivity::of(&[], 1.0, 0, ShareInterval::Wilson);
+    header.extend(columns(&nothing));
     writer.write_record(&header).expect(IN_MEMORY);
     for (mut fields, sensitivity) in rows {
         fields.extend(self::fields(sensitivity));

@@ -4,11 +4,22 @@
 use pondersweep_proto::metric::Metric;
 use serde::Serialize;
 
-use super::placement::PlacedTrial;
+use super::{input::ReportInput, placement::PlacedTrial};
 use crate::{
     scheduler::TrialState,
-    statistics::{Interval, Summary, bootstrap_mean_interval, wilson_interval},
+    statistics::{
+        Interval, Summary, bootstrap_mean_interval, confidence_sequence, wilson_interval,
+    },
 };
+
+/// How the interval of a share solved is made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum ShareInterval {
+    /// Wilson's, for a number of trials that did not depend on their results.
+    Wilson,
+    /// The confidence sequence's, for one that may have.
+    ConfidenceSequence,
+}
 
 /// The sensitivity of one group of trials: a cell, or all trials with one value of a parameter.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -19,7 +30,8 @@ pub struct Sensitivity {
     pub solved: u64,
     /// `solved / n`; `None` without a result.
     pub share_solved: Option<f64>,
-    /// Wilson's interval of the share.
+    /// The interval of the share: Wilson's, or of a configuration whose number of trials may depend on
+    /// their results, the confidence sequence's.
     pub share_solved_interval: Option<Interval>,
     /// Of `n`, those whose training diverged: not solved, and without any metric.
     pub infeasible: u64,
@@ -45,9 +57,32 @@ pub struct Estimate {
     pub mean_interval: Option<Interval>,
 }
 
+impl ShareInterval {
+    /// That of one configuration.
+    pub(super) const fn of_cells(input: &ReportInput) -> Self {
+        if input.is_adaptive() {
+            Self::ConfidenceSequence
+        } else {
+            Self::Wilson
+        }
+    }
+
+    fn of(self, solved: u64, n: u64) -> Option<Interval> {
+        match self {
+            Self::Wilson => wilson_interval(solved, n),
+            Self::ConfidenceSequence => (n > 0).then(|| confidence_sequence(solved, n)),
+        }
+    }
+}
+
 impl Sensitivity {
     /// Of trials that have ended.
-    pub(super) fn of(trials: &[&PlacedTrial<'_>], threshold: f64, bootstrap_seed: u64) -> Self {
+    pub(super) fn of(
+        trials: &[&PlacedTrial<'_>],
+        threshold: f64,
+        bootstrap_seed: u64,
+        share_interval: ShareInterval,
+    ) -> Self {
         let count = |outcome| {
             let matching = trials.iter().filter(|trial| trial.row.outcome == outcome);
             matching.count() as u64
@@ -61,7 +96,7 @@ impl Sensitivity {
             n,
             solved,
             share_solved: share(solved, n),
-            share_solved_interval: wilson_interval(solved, n),
+            share_solved_interval: share_interval.of(solved, n),
             infeasible,
             failed: count(TrialState::Failed),
             accuracy_interpolation: estimate(Metric::AccuracyInterpolation),

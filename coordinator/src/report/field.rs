@@ -18,7 +18,7 @@ pub enum Field {
     Number(Option<f64>),
     /// A number with its interval.
     Estimate(ShownEstimate),
-    /// A share of a count, with Wilson's interval.
+    /// A share of a count, with its interval.
     Share(ShownShare),
 }
 

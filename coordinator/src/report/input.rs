@@ -77,7 +77,7 @@ pub struct DifficultyPoint {
 /// What became of a sweep's trials and attempts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Completeness {
-    /// Trials of the sweep.
+    /// Trials of the sweep that are not withheld.
     pub expected: u64,
     /// Trials whose result was accepted, the infeasible ones included.
     pub accepted: u64,
@@ -91,6 +91,9 @@ pub struct Completeness {
     pub pending: u64,
     /// Trials a worker runs.
     pub leased: u64,
+    /// Trials that are withheld until they are allotted: not among the expected ones.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub withheld: u64,
     /// Messages refused because they spoke for an attempt that was no longer current.
     pub refused_stale: u64,
     /// Attempts beyond the first of their trial.
@@ -101,7 +104,24 @@ pub struct Completeness {
     pub distinct_devices: u64,
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks by reference")]
+const fn is_zero(count: &u64) -> bool {
+    *count == 0
+}
+
 impl ReportInput {
+    /// Whether replicates are added to some configurations after looking at results.
+    pub(super) const fn is_adaptive(&self) -> bool {
+        self.terms.initial_replicates.is_some()
+    }
+
+    /// Replicates of every configuration that are run whatever they show: all of them, unless some are
+    /// added after looking at results.
+    pub(super) fn fixed_replicates(&self) -> u32 {
+        let terms = &self.terms;
+        terms.initial_replicates.unwrap_or(terms.replicates)
+    }
+
     /// The positions of the axes that the report compares along.
     pub(super) fn swept_axes(&self) -> Vec<usize> {
         swept_axes(&self.terms.axes)

@@ -63,6 +63,14 @@ pub struct ManifestCounts {
     pub cancelled: u64,
     pub pending: u64,
     pub leased: u64,
+    /// Not among the expected ones.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub withheld: u64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks by reference")]
+const fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 /// Results of a sweep.
@@ -131,7 +139,7 @@ impl ManifestSweep {
             let end = first + self.results.trials_per_block;
             return Some(SweepDifference::Results {
                 first,
-                end: end.min(self.trials.expected),
+                end: end.min(self.trials.expected + self.trials.withheld),
             });
         }
         if self.results.sha256 != found.results.sha256 || self.trials != found.trials {
@@ -186,6 +194,7 @@ mod tests {
                 cancelled: 0,
                 pending: 1,
                 leased: 0,
+                withheld: 0,
             },
             results: ManifestResults {
                 trials: 4,

@@ -71,8 +71,11 @@ pub struct Header {
     pub name: String,
     /// The axes of its space.
     pub axes: Vec<Axis>,
-    /// Repetitions of every configuration.
+    /// Repetitions of every configuration, at most.
     pub replicates: u32,
+    /// Repetitions that are run whatever they show, where more may be added after looking at results.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub initial_replicates: Option<u32>,
     /// A trial is solved when `accuracy_interpolation` reaches this share.
     pub solved_threshold: f64,
     /// Confidence of every interval.
@@ -151,6 +154,7 @@ impl Header {
             name: input.terms.name.clone(),
             axes: input.terms.axes.clone(),
             replicates: input.terms.replicates,
+            initial_replicates: input.terms.initial_replicates,
             solved_threshold: input.terms.solved_threshold,
             confidence: CONFIDENCE,
             bootstrap_seed,

@@ -52,7 +52,9 @@ fn cell(axes: &[Axis], trial: &PlacedTrial<'_>) -> usize {
 const fn has_ended(outcome: TrialState) -> bool {
     match outcome {
         TrialState::Succeeded | TrialState::Infeasible | TrialState::Failed => true,
-        TrialState::Pending | TrialState::Leased | TrialState::Cancelled => false,
+        TrialState::Pending | TrialState::Leased | TrialState::Cancelled | TrialState::Withheld => {
+            false
+        }
     }
 }
 

@@ -21,6 +21,7 @@ pub(super) struct SimulatedSweep {
     name: String,
     axes: Vec<Axis>,
     replicates: u32,
+    initial_replicates: Option<u32>,
     outcome: fn(u64) -> TrialState,
     model: serde_json::Value,
 }
@@ -31,6 +32,7 @@ impl SimulatedSweep {
             name: "simulated robustness".into(),
             axes: Vec::new(),
             replicates,
+            initial_replicates: None,
             outcome: |_| TrialState::Succeeded,
             model: serde_json::json!({ "kind": "ponder_net", "lambda_p": 0.3 }),
         }
@@ -69,6 +71,12 @@ impl SimulatedSweep {
         self
     }
 
+    /// Only so many replicates of every configuration are run anyway.
+    pub(super) fn initially(mut self, replicates: u32) -> Self {
+        self.initial_replicates = Some(replicates);
+        self
+    }
+
     /// The state of each trial, by its number.
     pub(super) fn outcomes(mut self, outcome: fn(u64) -> TrialState) -> Self {
         self.outcome = outcome;
@@ -95,6 +103,7 @@ impl SimulatedSweep {
                 axes: self.axes,
                 exclusions: Vec::new(),
                 replicates: self.replicates,
+                initial_replicates: self.initial_replicates,
                 seed: 0,
                 common_seeds: false,
                 solved_threshold: 0.95,
@@ -201,13 +210,14 @@ fn completeness(trials: &[TrialRow]) -> Completeness {
     let count = |state| trials.iter().filter(|trial| trial.outcome == state).count() as u64;
     let infeasible = count(TrialState::Infeasible);
     Completeness {
-        expected: trials.len() as u64,
+        expected: trials.len() as u64 - count(TrialState::Withheld),
         accepted: count(TrialState::Succeeded) + infeasible,
         infeasible,
         failed: count(TrialState::Failed),
         cancelled: count(TrialState::Cancelled),
         pending: count(TrialState::Pending),
         leased: count(TrialState::Leased),
+        withheld: count(TrialState::Withheld),
         refused_stale: 1,
         retried: 2,
         distinct_binaries: 1,

@@ -3,7 +3,11 @@
 use pondersweep_proto::parameter::{Parameter, ParameterValue};
 use serde::Serialize;
 
-use super::{estimate::Sensitivity, input::ReportInput, placement::PlacedTrial};
+use super::{
+    estimate::{Sensitivity, ShareInterval},
+    input::ReportInput,
+    placement::PlacedTrial,
+};
 
 /// How the outcome depends on one parameter, over all values of the others.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -14,7 +18,9 @@ pub struct ParameterTable {
     pub rows: Vec<ParameterRow>,
 }
 
-/// The trials with one value of a parameter.
+/// The trials with one value of a parameter. Where they are of several configurations, some of which
+/// were given more replicates for what they showed, only those that all of them were given anyway: more
+/// of one configuration would be no more of the others.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct ParameterRow {
     /// The value.
@@ -50,8 +56,17 @@ fn parameter_table(
     bootstrap_seed: u64,
 ) -> ParameterTable {
     let values = &input.terms.axes[axis].values;
+    let of_one_cell = input.swept_axes().len() <= 1;
+    let (replicates, share_interval) = if of_one_cell {
+        (input.terms.replicates, ShareInterval::of_cells(input))
+    } else {
+        (input.fixed_replicates(), ShareInterval::Wilson)
+    };
     let mut groups: Vec<Vec<&PlacedTrial<'_>>> = vec![Vec::new(); values.len()];
-    for trial in trials {
+    for trial in trials
+        .iter()
+        .filter(|trial| trial.row.replicate < replicates)
+    {
         groups[trial.positions[axis]].push(trial);
     }
     let rows = values
@@ -59,7 +74,12 @@ fn parameter_table(
         .zip(groups)
         .map(|(value, group)| ParameterRow {
             value: value.clone(),
-            sensitivity: Sensitivity::of(&group, input.terms.solved_threshold, bootstrap_seed),
+            sensitivity: Sensitivity::of(
+                &group,
+                input.terms.solved_threshold,
+                bootstrap_seed,
+                share_interval,
+            ),
         });
     ParameterTable {
         parameter: input.terms.axes[axis].parameter,
@@ -83,7 +103,12 @@ pub(super) fn cell_rows(
             let group: Vec<&PlacedTrial<'_>> = cell.iter().collect();
             CellRow {
                 values: cell[0].row.values.to_vec(),
-                sensitivity: Sensitivity::of(&group, input.terms.solved_threshold, bootstrap_seed),
+                sensitivity: Sensitivity::of(
+                    &group,
+                    input.terms.solved_threshold,
+                    bootstrap_seed,
+                    ShareInterval::of_cells(input),
+                ),
             }
         })
         .collect();

@@ -14,7 +14,7 @@ use super::{
     *,
 };
 use crate::scheduler::TrialState::{
-    self, Cancelled, Failed, Infeasible, Leased, Pending, Succeeded,
+    self, Cancelled, Failed, Infeasible, Leased, Pending, Succeeded, Withheld,
 };
 
 fn small() -> SimulatedSweep {
@@ -165,6 +165,62 @@ fn every_row_of_a_marginal_table_pools_all_other_parameters() {
         let pooled: u64 = table.rows.iter().map(|row| row.sensitivity.solved).sum();
         assert_eq!(pooled, solved, "{}", table.parameter);
     }
+}
+
+/// A sweep of six replicates of which the first two were run anyway, and of the first cell all, of the
+/// second three.
+fn adaptive(sweep: SimulatedSweep) -> ReportInput {
+    let outcome = |trial| match trial {
+        0..6 => Succeeded,
+        6..9 => Succeeded,
+        trial if trial % 6 < 2 => Succeeded,
+        _ => Withheld,
+    };
+    sweep.initially(2).outcomes(outcome).input()
+}
+
+#[test]
+fn where_replicates_were_added_after_looking_a_cell_has_the_interval_that_allows_it() {
+    let sweep = SimulatedSweep::new(6).numbers(Parameter::LambdaP, &[0.1, 0.5, 0.9]);
+    let report = Report::new(&adaptive(sweep), 0);
+    let counts: Vec<u64> = report.cells.iter().map(|cell| cell.sensitivity.n).collect();
+    assert_eq!(counts, [6, 3, 2]);
+    // Of a single axis a row is a cell.
+    let rows = report.parameters[0].rows.iter().map(|row| &row.sensitivity);
+    let cells = report.cells.iter().map(|cell| &cell.sensitivity);
+    for cell in rows.chain(cells) {
+        let interval = crate::statistics::confidence_sequence(cell.solved, cell.n);
+        assert_eq!(cell.share_solved_interval, Some(interval));
+    }
+    let text = terminal::render(&report.document(), 120);
+    assert!(
+        text.contains("11 trials expected (7 more withheld): 11 accepted"),
+        "{text}"
+    );
+    assert!(text.contains("share [95 % confidence sequence]"), "{text}");
+    assert!(!text.contains("Wilson"), "{text}");
+}
+
+#[test]
+fn a_row_over_several_cells_takes_the_replicates_that_all_of_them_were_given_anyway() {
+    let sweep = || {
+        SimulatedSweep::new(6)
+            .numbers(Parameter::LambdaP, &[0.1, 0.5])
+            .numbers(Parameter::Beta, &[0.01, 0.1])
+    };
+    let report = Report::new(&adaptive(sweep()), 0);
+    let mut fixed = adaptive(sweep());
+    fixed.trials.retain(|trial| trial.replicate < 2);
+    fixed.terms.initial_replicates = None;
+    let fixed = Report::new(&fixed, 0);
+    assert_eq!(report.parameters, fixed.parameters);
+    assert_eq!(report.cells[0].sensitivity.n, 6);
+    assert_eq!(fixed.cells[0].sensitivity.n, 2);
+    let text = markdown::render(&report.document());
+    assert!(
+        text.contains("take the first 2 replicates of each"),
+        "{text}"
+    );
 }
 
 #[test]

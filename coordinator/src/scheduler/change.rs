@@ -17,7 +17,7 @@ pub enum SweepState {
     Paused,
     /// Ended by a person.
     Cancelled,
-    /// Every trial has ended.
+    /// Every trial has ended, but for those that are withheld.
     Finished,
 }
 
@@ -36,6 +36,8 @@ pub enum TrialState {
     Failed,
     /// A person ended it.
     Cancelled,
+    /// Not to be run unless its configuration is allotted more replicates.
+    Withheld,
 }
 
 impl SweepState {
@@ -53,13 +55,14 @@ impl SweepState {
 
 impl TrialState {
     /// Every state.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Pending,
         Self::Leased,
         Self::Succeeded,
         Self::Infeasible,
         Self::Failed,
         Self::Cancelled,
+        Self::Withheld,
     ];
 
     /// The state's name in SQL and in tables.
@@ -72,6 +75,7 @@ impl TrialState {
             Self::Infeasible => "infeasible",
             Self::Failed => "failed",
             Self::Cancelled => "cancelled",
+            Self::Withheld => "withheld",
         }
     }
 }
@@ -174,7 +178,7 @@ pub enum Change {
         /// What stands against the trial now.
         record: Record,
     },
-    /// A trial without a live attempt changed state: it was cancelled, or made pending again.
+    /// A trial without a live attempt changed state: it was cancelled, made pending again, or allotted.
     Trial {
         /// Which trial.
         trial_id: TrialId,

@@ -130,10 +130,11 @@ impl Scheduler {
         self.devices.note(worker_id, device);
     }
 
-    /// Adds a sweep; its trials are pending.
+    /// Adds a sweep; its trials are pending, but for those that are withheld.
     pub fn enqueue(&mut self, entry: SweepEntry) {
-        let trials = entry.shape_of_configuration.len() * entry.replicates as usize;
-        let sweep = Sweep::new(entry, vec![Trial::new(); trials]);
+        let states = (0..entry.trials()).map(|index| entry.first_state(index));
+        let trials = states.map(Trial::new).collect();
+        let sweep = Sweep::new(entry, trials);
         let former = self.sweeps.insert(sweep.entry.first_trial_id, sweep);
         assert!(former.is_none(), "a sweep is enqueued once");
     }

@@ -73,8 +73,8 @@ struct ModelDatabase {
 
 impl ModelDatabase {
     fn new(entries: &[SweepEntry]) -> Self {
-        let pending = RestoredTrial {
-            state: TrialState::Pending,
+        let fresh = |state| RestoredTrial {
+            state,
             attempt: Attempt(0),
             record: Record::default(),
             lease: None,
@@ -90,7 +90,8 @@ impl ModelDatabase {
             };
             sweeps.insert(entry.first_trial_id, sweep);
             for offset in 0..TRIALS_PER_SWEEP {
-                trials.insert(TrialId(entry.first_trial_id.0 + offset), pending.clone());
+                let state = entry.first_state(usize::try_from(offset).unwrap());
+                trials.insert(TrialId(entry.first_trial_id.0 + offset), fresh(state));
             }
         }
         Self {
@@ -337,6 +338,8 @@ impl Simulation {
                 first_trial_id: TrialId(1 + number * TRIALS_PER_SWEEP),
                 shape_of_configuration: vec![0, 1, 0],
                 replicates: 2,
+                // Of the last sweep, half of the trials are withheld at first.
+                initial_replicates: if number == SWEEPS - 1 { 1 } else { 2 },
                 limits: TrialLimits {
                     max_failures: MAX_FAILURES,
                     max_out_of_memory: MAX_OUT_OF_MEMORY,
@@ -602,10 +605,15 @@ impl Simulation {
     fn person(&mut self) {
         let number = self.dice.roll(SWEEPS);
         let sweep_id = sweep_id(number);
-        match self.dice.roll(8) {
+        match self.dice.roll(10) {
             0..=1 => _ = self.scheduler.pause(sweep_id),
             2..=4 => _ = self.scheduler.resume(sweep_id),
             5 => _ = self.scheduler.cancel(sweep_id),
+            6..=7 => {
+                let replicates = (0..3).map(|_| u32::try_from(self.dice.roll(3)).unwrap());
+                let replicates = replicates.collect();
+                _ = self.scheduler.allot(sweep_id, replicates);
+            }
             _ => drop(
                 self.scheduler
                     .retry(sweep_id, &[TrialState::Cancelled, TrialState::Failed]),
@@ -647,6 +655,7 @@ impl Simulation {
         for number in 0..SWEEPS {
             let cancelled = [TrialState::Cancelled];
             let _ = self.scheduler.retry(sweep_id(number), &cancelled);
+            let _ = self.scheduler.allot(sweep_id(number), vec![2; 3]);
             while self.scheduler.is_steering(None) {
                 self.scheduler.steer(1);
             }

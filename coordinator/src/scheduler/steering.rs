@@ -1,6 +1,6 @@
-//! What people decide about a whole sweep: pause, resume, cancel, retry. A sweep may have a million
-//! trials, so cancel and retry change its state at once and its trials afterwards, in pieces
-//! ([`Scheduler::steer`]), so that whoever calls can commit and serve others in between.
+//! What people decide about a whole sweep: pause, resume, cancel, retry, allot more replicates. A sweep
+//! may have a million trials, so the last three change its trials in pieces ([`Scheduler::steer`]), so
+//! that whoever calls can commit and serve others in between.
 
 use pondersweep_proto::id::{SweepId, TrialId};
 
@@ -26,23 +26,36 @@ pub struct WrongState {
 /// A decision about a sweep whose trials have not all followed yet.
 ///
 /// It is not stored. That a sweep is being cancelled is seen from its state and its pending trials; a
-/// retry is answered when it is over, so whoever asked for one that a crash cut short asks again.
+/// retry or an allotment is answered when it is over, so whoever asked for one that a crash cut short
+/// asks again.
 #[derive(Clone, Debug)]
 pub(super) struct Steering {
     /// What happens to the trials.
     event: Event,
-    /// Trials in these states are concerned.
-    states: Vec<TrialState>,
+    /// Which trials are concerned.
+    concerned: Concerned,
     /// The first trial that was not looked at yet.
     next: TrialIndex,
 }
 
+/// Which trials of a sweep a decision is about.
+#[derive(Clone, Debug)]
+pub(super) enum Concerned {
+    /// Those in one of these states.
+    InState(Vec<TrialState>),
+    /// Those that are withheld, of the first so many replicates of each configuration.
+    Allotted(Vec<u32>),
+}
+
 impl Steering {
     fn new(event: Event, states: &[TrialState]) -> Self {
-        let states = states.to_vec();
+        Self::of(event, Concerned::InState(states.to_vec()))
+    }
+
+    const fn of(event: Event, concerned: Concerned) -> Self {
         Self {
             event,
-            states,
+            concerned,
             next: 0,
         }
     }
@@ -53,8 +66,8 @@ impl Steering {
             SweepState::Cancelled if !sweep.all_ended() => {
                 Some(Self::new(Event::Cancelled, &[TrialState::Pending]))
             }
-            // A retry was cut short after every trial that it had reached had ended again: no trial
-            // is concerned any more, but the sweep has yet to finish.
+            // A retry or an allotment was cut short after every trial that it had reached had ended: no
+            // trial is concerned any more, but the sweep has yet to finish.
             SweepState::Active | SweepState::Paused if sweep.all_ended() => {
                 Some(Self::new(Event::Retried, &[]))
             }
@@ -146,6 +159,32 @@ impl Scheduler {
         Ok(trials)
     }
 
+    /// Lets configurations have more of the replicates that were withheld, and says how many trials
+    /// that are: by [`Self::steer`], which also makes a finished sweep active again. `replicates` has a
+    /// number for every configuration: how many it is to have in all; it never has fewer than before.
+    ///
+    /// # Errors
+    /// The sweep is cancelled.
+    ///
+    /// # Panics
+    /// Another sweep's configurations were counted.
+    pub fn allot(&mut self, sweep_id: SweepId, replicates: Vec<u32>) -> Result<u64, WrongState> {
+        self.steer_to_the_end(sweep_id);
+        let sweep = self.sweep_mut(sweep_id);
+        let configurations = sweep.entry.shape_of_configuration.len();
+        assert_eq!(replicates.len(), configurations, "one number for each");
+        if sweep.state == SweepState::Cancelled {
+            let state = sweep.state;
+            return Err(WrongState { sweep_id, state });
+        }
+        let concerned = Concerned::Allotted(replicates);
+        let trials = sweep.count_concerned(&concerned);
+        if trials > 0 {
+            sweep.steering = Some(Steering::of(Event::Allotted, concerned));
+        }
+        Ok(trials)
+    }
+
     /// Whether trials of a sweep have yet to follow what a person decided about it; of any sweep, if
     /// none is named. A verb of this room waits for them, so callers that have others to serve should
     /// not give one.
@@ -177,12 +216,16 @@ impl Scheduler {
         let Some(mut steering) = sweep.steering.take() else {
             return;
         };
-        let (trials, next) = sweep.next_in_state(&steering.states, steering.next, most);
+        let (trials, next) = sweep.next_concerned(&steering.concerned, steering.next, most);
         for &trial_id in &trials {
             self.move_trial(sweep_id, trial_id, steering.event);
         }
-        if steering.event == Event::Retried && !trials.is_empty() {
-            self.reopen(sweep_id);
+        if !trials.is_empty() {
+            match steering.event {
+                Event::Retried => self.reopen(sweep_id),
+                Event::Allotted => self.go_on(sweep_id),
+                _ => {}
+            }
         }
         match next {
             Some(next) => {
@@ -206,6 +249,15 @@ impl Scheduler {
             unchanged => (unchanged, sweep.reason.clone()),
         };
         self.enter(sweep_id, state, &reason);
+    }
+
+    /// Makes a finished sweep active again, because it has trials to run. Its failures are forgiven: what
+    /// did not pause it before its end must not pause it now.
+    fn go_on(&mut self, sweep_id: SweepId) {
+        if self.sweep_mut(sweep_id).state == SweepState::Finished {
+            self.forgive(sweep_id);
+            self.enter(sweep_id, SweepState::Active, "replicates were allotted");
+        }
     }
 
     /// Takes a trial without a lease to its next state.

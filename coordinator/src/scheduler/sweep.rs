@@ -9,7 +9,7 @@ use super::{
     change::{SweepState, TrialState},
     pace::Baseline,
     queue::{Queue, ShapeIndex, TrialIndex},
-    steering::Steering,
+    steering::{Concerned, Steering},
     trial::{Event, Trial},
 };
 
@@ -23,8 +23,11 @@ pub struct SweepEntry {
     /// For every configuration, which shape its trials have: only trials of one shape share a
     /// bundle. Shapes are numbered as the caller likes.
     pub shape_of_configuration: Vec<ShapeIndex>,
-    /// Repetitions of every configuration; all configurations come once before any comes again.
+    /// Repetitions of every configuration, at most; all configurations come once before any comes
+    /// again.
     pub replicates: u32,
+    /// Repetitions that are run anyway; those beyond are withheld until they are allotted.
+    pub initial_replicates: u32,
     /// Only workers on this device may train its trials; without it all may.
     pub device: Option<String>,
     /// What a trial may do before it has failed.
@@ -41,16 +44,17 @@ pub struct TrialCounts {
     pub infeasible: u64,
     pub failed: u64,
     pub cancelled: u64,
+    pub withheld: u64,
 }
 
 impl TrialCounts {
-    /// All trials.
+    /// All trials that have ended or are to be run: those that are withheld are expected by nobody.
     #[must_use]
     pub const fn total(&self) -> u64 {
         self.pending + self.leased + self.ended()
     }
 
-    /// Trials that are neither pending nor leased.
+    /// Trials that were to be run, and are neither pending nor leased.
     #[must_use]
     pub const fn ended(&self) -> u64 {
         self.succeeded + self.infeasible + self.failed + self.cancelled
@@ -65,6 +69,7 @@ impl TrialCounts {
             TrialState::Infeasible => &mut self.infeasible,
             TrialState::Failed => &mut self.failed,
             TrialState::Cancelled => &mut self.cancelled,
+            TrialState::Withheld => &mut self.withheld,
         }
     }
 }
@@ -87,13 +92,30 @@ pub(super) struct Sweep {
     suspects: BTreeSet<TrialIndex>,
 }
 
+impl SweepEntry {
+    /// Number of trials, those that are withheld included.
+    pub(super) fn trials(&self) -> usize {
+        self.shape_of_configuration.len() * self.replicates as usize
+    }
+
+    /// The state in which a trial begins: the first replicates of every configuration are the first
+    /// trials.
+    pub(super) fn first_state(&self, index: usize) -> TrialState {
+        let run_anyway = self.shape_of_configuration.len() * self.initial_replicates as usize;
+        if index < run_anyway {
+            TrialState::Pending
+        } else {
+            TrialState::Withheld
+        }
+    }
+}
+
 impl Sweep {
     /// An active sweep with trials in these states.
     pub(super) fn new(entry: SweepEntry, trials: Vec<Trial>) -> Self {
-        let expected = entry.shape_of_configuration.len() * entry.replicates as usize;
         assert_eq!(
             trials.len(),
-            expected,
+            entry.trials(),
             "a sweep has one trial for each place"
         );
         let mut sweep = Self {
@@ -193,22 +215,44 @@ impl Sweep {
         wanted.map(|(id, _)| TrialId(id)).collect()
     }
 
-    /// The first `most` trials in one of these states, from this one on, and where to look for more.
-    pub(super) fn next_in_state(
+    /// The first `most` trials that are concerned, from this one on, and where to look for more.
+    pub(super) fn next_concerned(
         &self,
-        states: &[TrialState],
+        concerned: &Concerned,
         from: TrialIndex,
         most: usize,
     ) -> (Vec<TrialId>, Option<TrialIndex>) {
         let trials = (from..).zip(&self.trials[from as usize..]);
-        let wanted = trials.filter(|(_, trial)| states.contains(&trial.state));
+        let wanted = trials.filter(|(index, trial)| self.is_concerned(concerned, *index, trial));
         let found: Vec<TrialIndex> = wanted.map(|(index, _)| index).take(most).collect();
         let more = found.len() == most;
         let next = found.last().filter(|_| more).map(|last| last + 1);
         (self.ids_of(found), next)
     }
 
-    /// Whether every trial has ended.
+    /// How many trials are concerned.
+    pub(super) fn count_concerned(&self, concerned: &Concerned) -> u64 {
+        let trials = (0..).zip(&self.trials);
+        let wanted = trials.filter(|(index, trial)| self.is_concerned(concerned, *index, trial));
+        wanted.count() as u64
+    }
+
+    fn is_concerned(&self, concerned: &Concerned, index: TrialIndex, trial: &Trial) -> bool {
+        match concerned {
+            Concerned::InState(states) => states.contains(&trial.state),
+            Concerned::Allotted(replicates) => {
+                let configurations = replicates.len();
+                let (configuration, replicate) = (
+                    index as usize % configurations,
+                    index as usize / configurations,
+                );
+                trial.state == TrialState::Withheld
+                    && replicate < replicates[configuration] as usize
+            }
+        }
+    }
+
+    /// Whether every trial has ended that was to be run.
     pub(super) const fn all_ended(&self) -> bool {
         self.counts.pending == 0 && self.counts.leased == 0
     }

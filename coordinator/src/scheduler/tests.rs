@@ -40,6 +40,7 @@ fn entry(number: u64, first: u64) -> SweepEntry {
         first_trial_id: TrialId(first),
         shape_of_configuration: vec![0, 1],
         replicates: 2,
+        initial_replicates: 2,
         limits: TrialLimits {
             max_failures: 2,
             max_out_of_memory: 2,

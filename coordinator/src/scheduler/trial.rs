@@ -23,24 +23,27 @@ pub(super) enum Event {
     Cancelled,
     /// A person wants it run again.
     Retried,
+    /// Its configuration was allotted more replicates.
+    Allotted,
 }
 
 /// The state after an event; `None` where the event cannot happen.
 pub(super) const fn next(state: TrialState, event: Event) -> Option<TrialState> {
-    use TrialState::{Cancelled, Failed, Infeasible, Leased, Pending, Succeeded};
+    use TrialState::{Cancelled, Failed, Infeasible, Leased, Pending, Succeeded, Withheld};
     match (state, event) {
         (Pending, Event::Acquired) => Some(Leased),
         (Leased, Event::Succeeded) => Some(Succeeded),
         (Leased, Event::Infeasible) => Some(Infeasible),
         (Leased, Event::Failed { condemned, .. }) => Some(if condemned { Failed } else { Pending }),
-        (Leased, Event::Returned) | (Infeasible | Failed | Cancelled, Event::Retried) => {
-            Some(Pending)
-        }
+        (Leased, Event::Returned)
+        | (Infeasible | Failed | Cancelled, Event::Retried)
+        | (Withheld, Event::Allotted) => Some(Pending),
         (Pending | Leased, Event::Cancelled) => Some(Cancelled),
         (Pending, _)
-        | (Leased, Event::Acquired | Event::Retried)
+        | (Leased, Event::Acquired | Event::Retried | Event::Allotted)
         | (Succeeded, _)
-        | (Infeasible | Failed | Cancelled, _) => None,
+        | (Infeasible | Failed | Cancelled, _)
+        | (Withheld, _) => None,
     }
 }
 
@@ -58,9 +61,9 @@ pub(super) struct Trial {
 }
 
 impl Trial {
-    /// A trial that nobody has run.
-    pub(super) fn new() -> Self {
-        Self::restored(TrialState::Pending, 0, Record::default())
+    /// A trial that nobody has run, to be run or withheld.
+    pub(super) fn new(state: TrialState) -> Self {
+        Self::restored(state, 0, Record::default())
     }
 
     /// A trial as it was stored.
@@ -97,9 +100,11 @@ impl Trial {
             Event::Acquired => Self::restored(state, attempt + 1, record),
             Event::Failed { record, .. } => Self::restored(state, attempt, record),
             Event::Retried => Self::restored(state, attempt, Record::default()),
-            Event::Succeeded | Event::Infeasible | Event::Returned | Event::Cancelled => {
-                Self::restored(state, attempt, record)
-            }
+            Event::Succeeded
+            | Event::Infeasible
+            | Event::Returned
+            | Event::Cancelled
+            | Event::Allotted => Self::restored(state, attempt, record),
         };
     }
 }
@@ -110,7 +115,7 @@ mod tests {
 
     #[test]
     fn every_state_and_event_goes_where_the_drawing_says() {
-        use TrialState::{Cancelled, Failed, Infeasible, Leased, Pending, Succeeded};
+        use TrialState::{Cancelled, Failed, Infeasible, Leased, Pending, Succeeded, Withheld};
         let failed = |condemned| Event::Failed {
             record: Record::default(),
             condemned,
@@ -127,6 +132,7 @@ mod tests {
             (Infeasible, Event::Retried, Pending),
             (Failed, Event::Retried, Pending),
             (Cancelled, Event::Retried, Pending),
+            (Withheld, Event::Allotted, Pending),
         ];
         let events = [
             Event::Acquired,
@@ -137,8 +143,9 @@ mod tests {
             Event::Returned,
             Event::Cancelled,
             Event::Retried,
+            Event::Allotted,
         ];
-        for state in [Pending, Leased, Succeeded, Infeasible, Failed, Cancelled] {
+        for state in TrialState::ALL {
             for event in events {
                 let arrow = arrows
                     .iter()

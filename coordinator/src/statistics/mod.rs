@@ -17,6 +17,9 @@
 //!   solved, with Wilson's interval, says what is known then.
 //! - The median holds at all sizes; the IQM covers 90 % with five seeds and 93 % from ten on, whatever the
 //!   shape. Of few seeds it cuts less than a quarter at each end (a fifth of five and of ten).
+//! - Where replicates are added after looking at results, Wilson's interval falls to 89 % at worst of what was
+//!   tried; the confidence sequence promises 95 % at every number of replicates at once, so at the one where
+//!   a rule happened to stop it covers more than that (99 %). That is the price of looking.
 //! - The robustness index is biased towards fragile with five seeds, its interval is on the safe side.
 //! - The worst drop names the worst of several neighbours of the best of many cells, chosen by the same data:
 //!   88 % with five seeds.
@@ -29,6 +32,7 @@ mod anova;
 mod best_set;
 mod bootstrap;
 mod box_plot;
+mod confidence_sequence;
 mod counting;
 mod distribution;
 mod exact_binomial;
@@ -54,6 +58,7 @@ pub use bootstrap::{
     IntervalMethod, MAX_RESAMPLED, Statistic, Strata, bootstrap_interval, bootstrap_mean_interval,
 };
 pub use box_plot::BoxPlot;
+pub use confidence_sequence::confidence_sequence;
 pub use counting::{Counted, Counting, Replicate};
 pub use exact_binomial::exact_upper_bound;
 pub use generator::SplitMix64;

@@ -17,7 +17,7 @@ use super::{
     record::StoredSweep,
     statement::{statements, with_rows},
 };
-use crate::sweep::SweepSpec;
+use crate::{scheduler::TrialState, sweep::SweepSpec};
 
 /// Large enough that a statement's own cost vanishes; SQLite would take 6,000.
 const CONFIGURATIONS_OF_A_STATEMENT: usize = 64;
@@ -41,16 +41,16 @@ statements! {
         INSERT INTO configuration (configuration_id, sweep_id, position, configuration_key, spec)
         VALUES (?, ?, ?, ?, ?)";
     /// Trials of one replicate and of neighbouring configurations: ?1 is the identifier of the
-    /// first trial, ?3 that of its configuration, and ?5 the JSON list of their keys.
+    /// first trial, ?3 that of its configuration, ?5 the JSON list of their keys, ?6 their state.
     INSERT_TRIALS = "
-        INSERT INTO trial (trial_id, sweep_id, configuration_id, replicate, trial_key)
-        SELECT ?1 + key, ?2, ?3 + key, ?4, value FROM json_each(?5)";
+        INSERT INTO trial (trial_id, sweep_id, configuration_id, replicate, trial_key, state)
+        SELECT ?1 + key, ?2, ?3 + key, ?4, value, ?6 FROM json_each(?5)";
     INSERT_CREATION = "
         INSERT INTO event (at_ms, kind, sweep_id, state) VALUES (?1, 'sweep_created', ?2, 'active')";
 }
 
 impl Store {
-    /// Stores a sweep with all its trials pending, or finds the one with this specification.
+    /// Stores a sweep with its trials, pending or withheld, or finds the one with this specification.
     ///
     /// # Errors
     /// The disk failed, or the sweep contradicts what is stored. Nothing was written.
@@ -203,12 +203,18 @@ impl Writer<'_> {
         let first = self.trial_index(replicate, position);
         let keys = &self.trial_keys[first..first + rest.min(TRIALS_OF_A_STATEMENT)];
         let keys: Vec<String> = keys.iter().map(ContentKey::to_string).collect();
+        let state = if replicate < self.spec.initial_replicates() {
+            TrialState::Pending
+        } else {
+            TrialState::Withheld
+        };
         sqlx::query(INSERT_TRIALS)
             .bind(self.first_trial_id + as_i64(first as u64))
             .bind(&self.sweep_id)
             .bind(self.first_configuration_id + as_i64(position))
             .bind(replicate)
             .bind(json!(keys).to_string())
+            .bind(state.name())
             .execute(&mut *self.connection)
             .await
             .map(drop)

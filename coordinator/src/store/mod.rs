@@ -30,10 +30,10 @@ pub use error::{CommitError, DatabaseError, OpenError, ReadError, RestoreError};
 pub(crate) use floor::CommitFloor;
 pub use name::UnknownName;
 pub use read::{
-    AttemptCounts, AttemptDetail, CellResult, Completeness, Configuration, Curves, Deaths, Event,
-    ForwardPasses, Measurement, Metrics, Producer, Reader, RecentResults, RecordedTrial, Rows,
-    SweepDigest, SweepFingerprint, SweepSummary, TrialBlocks, TrialDetail, TrialDifficulty,
-    TrialHalting, TrialResult, Troubles, Value, WorkerStanding, WorkerStatus,
+    AttemptCounts, AttemptDetail, CellResult, CellTally, Completeness, Configuration, Curves,
+    Deaths, Event, ForwardPasses, Measurement, Metrics, Producer, Reader, RecentResults,
+    RecordedTrial, Rows, SweepDigest, SweepFingerprint, SweepSummary, TrialBlocks, TrialDetail,
+    TrialDifficulty, TrialHalting, TrialResult, Troubles, Value, WorkerStanding, WorkerStatus,
 };
 pub use record::{
     AttemptReport, Batch, MachineRecord, RECORD_SIGHTINGS_EVERY, Restored, RestoredSweep, Sighting,

@@ -21,9 +21,9 @@ pub(super) fn sweep_state(name: &str) -> Result<SweepState, UnknownName> {
 
 /// The trial state with this name.
 pub(super) fn trial_state(name: &str) -> Result<TrialState, UnknownName> {
-    use TrialState::{Cancelled, Failed, Infeasible, Leased, Pending, Succeeded};
-    let states = [Pending, Leased, Succeeded, Infeasible, Failed, Cancelled];
-    let found = states.into_iter().find(|state| state.name() == name);
+    let found = TrialState::ALL
+        .into_iter()
+        .find(|state| state.name() == name);
     found.ok_or_else(|| UnknownName(name.into(), "trial state"))
 }
 

@@ -141,6 +141,7 @@ pub(super) fn spec(replicates: u32) -> SweepSpec {
         axes: vec![axis(Parameter::LambdaP, &[0.1, 0.9])],
         exclusions: Vec::new(),
         replicates,
+        initial_replicates: None,
         seed: u64::MAX,
         common_seeds: false,
         solved_threshold: 0.9,

@@ -22,6 +22,7 @@ const MAX_DEVICE_BYTES: usize = 64;
 /// The first part that cannot be.
 pub(super) fn admit(terms: &mut SweepTerms) -> Result<(), SpecError> {
     check_name(&terms.name)?;
+    admit_replicates(terms)?;
     check_numbers(terms)?;
     check_device(terms.device.as_deref())?;
     admit_axes(&mut terms.axes)?;
@@ -59,8 +60,26 @@ fn check_device(device: Option<&str>) -> Result<(), SpecError> {
     Err(SpecError::new("sweep.device", "is no device", hint))
 }
 
+/// Checks how often every configuration is repeated. That all repetitions are run anyway is said by
+/// leaving their number out, so that one sweep has one identity.
+fn admit_replicates(terms: &mut SweepTerms) -> Result<(), SpecError> {
+    let Some(initial) = terms.initial_replicates else {
+        return check_count("replicates.count", terms.replicates, MAX_REPLICATES);
+    };
+    check_count("replicates.count", initial, MAX_REPLICATES)?;
+    check_count("replicates.most", terms.replicates, MAX_REPLICATES)?;
+    if terms.replicates < initial {
+        let problem = format!("{} is out of range", terms.replicates);
+        let hint = format!("at least replicates.count, which is {initial}");
+        return Err(SpecError::new("replicates.most", problem, hint));
+    }
+    if terms.replicates == initial {
+        terms.initial_replicates = None;
+    }
+    Ok(())
+}
+
 fn check_numbers(terms: &SweepTerms) -> Result<(), SpecError> {
-    check_count("replicates.count", terms.replicates, MAX_REPLICATES)?;
     if !(terms.solved_threshold > 0.0 && terms.solved_threshold <= 1.0) {
         let problem = format!("{} is out of range", terms.solved_threshold);
         let hint = "a share of correct answers, above 0 and up to 1";

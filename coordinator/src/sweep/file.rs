@@ -125,12 +125,17 @@ fn scalar_terms(sweep: &Value, template: ConfigurationSpec) -> SweepTerms {
         u32::try_from(whole(section, key, default)).expect("the layout bounds counts")
     };
     let threshold = sweep["sweep"]["solved_threshold"].as_f64();
+    let initial = count("replicates", "count", 1);
+    // With `most`, those beyond `count` are withheld.
+    let most = sweep["replicates"]["most"].as_u64();
+    let replicates = most.map_or(initial, |_| count("replicates", "most", 1));
     SweepTerms {
         name: sweep["sweep"]["name"].as_str().unwrap_or_default().into(),
         template,
         axes: Vec::new(),
         exclusions: Vec::new(),
-        replicates: count("replicates", "count", 1),
+        replicates,
+        initial_replicates: most.map(|_| initial),
         seed: whole("replicates", "seed", 0),
         common_seeds: sweep["replicates"]["common_seeds"]
             .as_bool()

@@ -29,8 +29,10 @@ pub struct Cost {
 pub struct Plan {
     /// Points of the search space.
     pub configurations: u64,
-    /// Configurations times replicates.
+    /// Configurations times replicates, at most: all other numbers are of so many.
     pub trials: u64,
+    /// Those of them that are run anyway; the others are withheld until they are allotted.
+    pub initial_trials: u64,
     /// Groups of trials trained together.
     pub bundles: u64,
     /// Parameter updates of all trials together.
@@ -42,7 +44,8 @@ pub struct Plan {
     /// Time of one core for all of it, in hours.
     pub core_hours: f64,
     /// True when samples of some trials may stop pondering early in training (`unroll =
-    /// "cumulative"`, or `act`): then all operations and hours are upper bounds.
+    /// "cumulative"`, or `act`), or some trials may never be run: then all operations and hours are
+    /// upper bounds.
     pub is_upper_bound: bool,
     /// The same for each shape, in the order in which the search space meets them.
     pub shapes: Vec<ShapePlan>,
@@ -102,6 +105,7 @@ impl Plan {
         Self {
             configurations: spec.configurations(),
             trials: spec.trials(),
+            initial_trials: spec.initial_trials(),
             bundles: shapes.iter().map(|shape| shape.bundles).sum(),
             updates: shapes
                 .iter()
@@ -110,7 +114,8 @@ impl Plan {
             training_operations: total(ShapePlan::training_operations),
             evaluation_operations: total(ShapePlan::evaluation_operations),
             core_hours: total(|shape| shape.core_hours),
-            is_upper_bound: shapes.iter().any(|shape| shape.stops_early),
+            is_upper_bound: spec.initial_trials() < spec.trials()
+                || shapes.iter().any(|shape| shape.stops_early),
             shapes,
         }
     }
@@ -294,6 +299,15 @@ mod tests {
         assert_eq!(plan.shapes[0].evaluations_per_trial, 4);
         let operations = plan.training_operations + plan.evaluation_operations;
         assert!((plan.core_hours * 50e9 * 3600.0 / operations - 1.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn a_plan_tells_what_is_run_anyway_from_what_may_be_run() {
+        let mut terms = terms();
+        terms.initial_replicates = Some(1);
+        let plan = Plan::of(&SweepSpec::new(terms).unwrap(), &COST);
+        assert_eq!((plan.initial_trials, plan.trials), (2, 6));
+        assert!(plan.is_upper_bound);
     }
 
     #[test]

@@ -62,10 +62,23 @@ impl SweepSpec {
         self.configurations
     }
 
-    /// Number of trials.
+    /// Number of trials, those that are withheld until they are allotted included.
     #[must_use]
     pub fn trials(&self) -> u64 {
         self.configurations * u64::from(self.terms.replicates)
+    }
+
+    /// Repetitions of every configuration that are run anyway.
+    #[must_use]
+    pub fn initial_replicates(&self) -> u32 {
+        let terms = &self.terms;
+        terms.initial_replicates.unwrap_or(terms.replicates)
+    }
+
+    /// Number of trials that are run anyway: the first of all.
+    #[must_use]
+    pub fn initial_trials(&self) -> u64 {
+        self.configurations * u64::from(self.initial_replicates())
     }
 
     /// The configuration at an index below [`Self::configurations`].

@@ -19,8 +19,12 @@ pub struct SweepTerms {
     pub axes: Vec<Axis>,
     /// What is left out of the product.
     pub exclusions: Vec<Exclusion>,
-    /// Repetitions of every configuration.
+    /// Repetitions of every configuration, at most.
     pub replicates: u32,
+    /// Repetitions that are run anyway; those beyond are withheld until they are allotted. Left out of
+    /// what names the sweep while it is all of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub initial_replicates: Option<u32>,
     /// Base of every random stream.
     pub seed: u64,
     /// The configurations of a replicate share its random streams, for comparisons in pairs.

@@ -25,6 +25,7 @@ pub(crate) fn terms() -> SweepTerms {
         }],
         exclusions: vec![],
         replicates: 3,
+        initial_replicates: None,
         common_seeds: false,
         seed: 7,
         solved_threshold: 0.95,
@@ -97,15 +98,19 @@ pub(crate) fn any_terms() -> impl Strategy<Value = SweepTerms> {
         (Just(axes), exclusions)
     });
     let device = prop::option::of(Just("cuda:0".to_owned()));
-    (spaces, 1_u32..4, any::<u64>(), any::<bool>(), device).prop_map(
-        |((axes, exclusions), replicates, seed, common_seeds, device)| SweepTerms {
-            device,
-            axes,
-            exclusions,
-            replicates,
-            common_seeds,
-            seed,
-            ..terms()
+    let replicates = (1_u32..4).prop_flat_map(|most| (Just(most), prop::option::of(1..=most)));
+    (spaces, replicates, any::<u64>(), any::<bool>(), device).prop_map(
+        |((axes, exclusions), (replicates, initial_replicates), seed, common_seeds, device)| {
+            SweepTerms {
+                device,
+                axes,
+                exclusions,
+                replicates,
+                initial_replicates,
+                common_seeds,
+                seed,
+                ..terms()
+            }
         },
     )
 }

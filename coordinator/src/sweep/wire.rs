@@ -19,6 +19,7 @@ impl From<&SweepSpec> for wire::SweepSpec {
             axes: terms.axes.iter().map(Into::into).collect(),
             exclusions: terms.exclusions.iter().map(Into::into).collect(),
             replicates: terms.replicates,
+            initial_replicates: terms.initial_replicates,
             seed: terms.seed,
             common_seeds: terms.common_seeds,
             solved_threshold: terms.solved_threshold,
@@ -44,6 +45,7 @@ impl TryFrom<wire::SweepSpec> for SweepSpec {
             axes: try_all(spec.axes)?,
             exclusions: try_all(spec.exclusions)?,
             replicates: spec.replicates,
+            initial_replicates: spec.initial_replicates,
             seed: spec.seed,
             common_seeds: spec.common_seeds,
             solved_threshold: spec.solved_threshold,
@@ -154,6 +156,14 @@ mod tests {
         assert_eq!(
             refused(|message| message.replicates = 0),
             "replicates.count"
+        );
+        assert_eq!(
+            refused(|message| message.initial_replicates = Some(0)),
+            "replicates.count"
+        );
+        assert_eq!(
+            refused(|message| message.initial_replicates = Some(4)),
+            "replicates.most"
         );
         assert_eq!(
             refused(|message| message.axes[0].parameter = "warp".into()),

@@ -19,17 +19,19 @@ const KNOWN: Access = Access::Roles(&Role::ALL);
 
 /// Every call and who may make it.
 #[rustfmt::skip]
-pub const TABLE: [(&str, Access); 22] = [
+pub const TABLE: [(&str, Access); 24] = [
     ("/pondersweep.v1.Sweeps/GetSweep", READ),
     ("/pondersweep.v1.Sweeps/ListSweeps", READ),
     ("/pondersweep.v1.Sweeps/WatchSweep", READ),
     ("/pondersweep.v1.Sweeps/ListResults", READ),
+    ("/pondersweep.v1.Sweeps/ListCells", READ),
     ("/pondersweep.v1.Sweeps/ListWorkers", READ),
     ("/pondersweep.v1.Sweeps/CreateSweep", CHANGE),
     ("/pondersweep.v1.Sweeps/PauseSweep", CHANGE),
     ("/pondersweep.v1.Sweeps/ResumeSweep", CHANGE),
     ("/pondersweep.v1.Sweeps/CancelSweep", CHANGE),
     ("/pondersweep.v1.Sweeps/RetryTrials", CHANGE),
+    ("/pondersweep.v1.Sweeps/AllotReplicates", CHANGE),
     ("/pondersweep.v1.Leases/Register", WORK),
     ("/pondersweep.v1.Leases/Acquire", WORK),
     ("/pondersweep.v1.Leases/Renew", WORK),

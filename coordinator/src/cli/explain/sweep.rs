@@ -89,6 +89,7 @@ pub(super) fn findings(scene: &Scene) -> Vec<String> {
     findings.extend(waiting(scene));
     findings.extend(pace(scene));
     findings.extend(retry(sweep));
+    findings.extend(withheld(sweep));
     findings.extend(troubles.deaths.iter().map(deaths));
     findings.extend(scene.connected().filter_map(fails_everything));
     findings
@@ -128,6 +129,16 @@ fn retry(sweep: &SweepSummary) -> Option<String> {
         format!(
             "{failed} trials failed for good: `pondersweep explain TRIAL` tells why, `pondersweep retry \
              {id}` runs them again"
+        )
+    })
+}
+
+fn withheld(sweep: &SweepSummary) -> Option<String> {
+    let (withheld, id) = (sweep.trials.withheld, sweep.sweep_id);
+    (withheld > 0).then(|| {
+        format!(
+            "{withheld} more trials are withheld: `pondersweep allocate {id} --until-ci 0.1` gives more \
+             replicates to the configurations that need them"
         )
     })
 }
@@ -225,6 +236,25 @@ mod tests {
         );
         status.done = 1;
         assert_eq!(fails_everything(&status), None);
+    }
+
+    #[test]
+    fn withheld_trials_are_neither_missing_nor_left_out() {
+        let mut scene = scene();
+        scene.sweep.state = SweepState::Finished;
+        (scene.sweep.trials.pending, scene.sweep.trials.succeeded) = (0, 10);
+        assert_eq!(withheld(&scene.sweep), None);
+        scene.sweep.trials.withheld = 90;
+        let findings = findings(&scene).join("\n");
+        assert!(
+            findings.contains("10 of 10 trials have ended"),
+            "{findings}"
+        );
+        assert!(
+            findings
+                .contains("90 more trials are withheld: `pondersweep allocate 0123456789abcdef"),
+            "{findings}"
+        );
     }
 
     #[test]

@@ -27,7 +27,14 @@ pub(super) fn subject(trial: &TrialDetail) -> String {
 pub(super) fn findings(trial: &TrialDetail, terms: &SweepTerms) -> Vec<String> {
     let mut findings: Vec<String> = trial.attempts.iter().map(attempt).collect();
     if trial.attempts.is_empty() {
-        findings.push("it has never run".into());
+        findings.push(match trial.state {
+            TrialState::Withheld => {
+                "it is withheld: it is run only if its configuration is given more \
+                                     replicates, by `pondersweep allocate` or `run --until-ci`"
+                    .into()
+            }
+            _ => "it has never run".into(),
+        });
     }
     findings.extend(against(trial, terms));
     let refused = trial.events.iter().filter(|event| event.kind == "refused");

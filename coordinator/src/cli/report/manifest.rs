@@ -86,6 +86,7 @@ const fn counts(found: &SweepFingerprint) -> ManifestCounts {
         cancelled: counts.cancelled,
         pending: counts.pending,
         leased: counts.leased,
+        withheld: counts.withheld,
     }
 }
 

@@ -164,6 +164,7 @@ fn completeness(stored: &store::Completeness) -> Completeness {
         cancelled: counts.cancelled,
         pending: counts.pending,
         leased: counts.leased,
+        withheld: counts.withheld,
         refused_stale: stored.refused,
         retried: stored.retried,
         distinct_binaries: stored.binaries.len() as u64,

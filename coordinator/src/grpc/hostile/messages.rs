@@ -20,6 +20,8 @@ pub(super) enum Sent {
     Create(Box<wire::CreateSweepRequest>),
     Get(wire::GetSweepRequest),
     Results(wire::ListResultsRequest),
+    Cells(wire::ListCellsRequest),
+    Allot(wire::AllotReplicatesRequest),
     Watch(wire::WatchSweepRequest),
     /// An earlier message of the same peer, once more.
     Replay(prop::sample::Index),
@@ -213,6 +215,7 @@ fn any_spec() -> impl Strategy<Value = Option<wire::SweepSpec>> {
             replicates
         };
         (spec.max_failures, spec.max_worker_losses) = (max_failures, max_worker_losses);
+        spec.initial_replicates = (max_failures == 2).then_some(max_worker_losses);
         Some(spec)
     })
 }
@@ -311,6 +314,30 @@ pub(super) fn any_sent() -> impl Strategy<Value = Sent> {
             page_token,
         })
     });
+    let cells = (any_text(), any_small(), any_text());
+    let cells = cells.prop_map(|(sweep, page_size, page_token)| {
+        let sweep = if page_size == 1 { "last".into() } else { sweep };
+        Sent::Cells(wire::ListCellsRequest {
+            sweep,
+            page_size,
+            page_token,
+        })
+    });
+    let allotment = (any_whole(), any_small())
+        .prop_map(|(position, replicates)| wire::Allotment {
+            position,
+            replicates,
+        })
+        .boxed();
+    let allotments = prop_oneof![
+        9 => prop::collection::vec(allotment.clone(), 0..5),
+        1 => allotment.prop_map(|one| vec![one; 70_000]),
+    ];
+    let allot = (any_text(), any::<bool>(), allotments);
+    let allot = allot.prop_map(|(sweep, last, allotments)| {
+        let sweep = if last { "last".into() } else { sweep };
+        Sent::Allot(wire::AllotReplicatesRequest { sweep, allotments })
+    });
     let garble = (any::<prop::sample::Index>(), any::<u8>());
     let garbled = (
         any::<prop::sample::Index>(),
@@ -326,6 +353,8 @@ pub(super) fn any_sent() -> impl Strategy<Value = Sent> {
         1 => any_spec().prop_map(|spec| Sent::Create(Box::new(wire::CreateSweepRequest { spec, accept_large: false }))),
         1 => any_text().prop_map(|sweep| Sent::Get(wire::GetSweepRequest { sweep })),
         1 => results,
+        1 => cells,
+        2 => allot,
         1 => any_text().prop_map(|sweep| Sent::Watch(wire::WatchSweepRequest { sweep })),
         2 => any::<prop::sample::Index>().prop_map(Sent::Replay),
         3 => garbled.prop_map(|(which, bytes)| Sent::Garbled(which, bytes)),
@@ -358,6 +387,8 @@ fn garble(sent: &Sent, changes: &[(prop::sample::Index, u8)]) -> Option<Sent> {
         Sent::Create(request) => Sent::Create(Box::new(changed(&**request, changes)?)),
         Sent::Get(request) => Sent::Get(changed(request, changes)?),
         Sent::Results(request) => Sent::Results(changed(request, changes)?),
+        Sent::Cells(request) => Sent::Cells(changed(request, changes)?),
+        Sent::Allot(request) => Sent::Allot(changed(request, changes)?),
         Sent::Watch(request) => Sent::Watch(changed(request, changes)?),
         Sent::Replay(_) | Sent::Garbled(..) => return None,
     };

@@ -13,7 +13,7 @@ use crate::{
 pub fn anova(input: &ReportInput, counting: &Counting) -> Result<Analysis, AnalysisError> {
     let grid = ScoredGrid::new(input, counting)?;
     let cells = grid.complete_replicates();
-    let (complete, replicates) = (cells[0].len(), input.terms.replicates as usize);
+    let (complete, replicates) = (cells[0].len(), input.fixed_replicates() as usize);
     if complete < 2 {
         return Err(AnalysisError::Incomplete {
             complete,

@@ -34,10 +34,12 @@ impl<'a> ScoredGrid<'a> {
             .map(|&axis| ScoredAxis::new(input, axis))
             .collect();
         let size = axes.iter().map(|axis| axis.values.len()).product();
-        let replicates = input.terms.replicates as usize;
+        // Those that were added for what the others showed would favour what they showed by luck.
+        let replicates = input.fixed_replicates() as usize;
         let missing = counting.score(Replicate::Missing);
         let mut cells = vec![vec![missing; replicates]; size];
-        for trial in place(input) {
+        let trials = place(input).into_iter();
+        for trial in trials.filter(|trial| (trial.row.replicate as usize) < replicates) {
             let ranks = axes.iter().zip(&swept);
             let cell = ranks.fold(0, |cell, (axis, &position)| {
                 cell * axis.values.len() + axis.ranks[trial.positions[position]]

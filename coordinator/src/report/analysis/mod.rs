@@ -87,7 +87,9 @@ impl Analysis {
             warnings: warnings(&input.completeness),
             columns,
             rows: Vec::new(),
-            notes: vec![format!("score: accuracy_interpolation; {counting}.")],
+            notes: std::iter::once(format!("score: accuracy_interpolation; {counting}."))
+                .chain(note_on_added(input))
+                .collect(),
         }
     }
 
@@ -111,6 +113,17 @@ impl Analysis {
         self.notes.push(note.into());
         self
     }
+}
+
+/// Which replicates are analysed, where some were added after looking at results.
+fn note_on_added(input: &ReportInput) -> Option<String> {
+    input.is_adaptive().then(|| {
+        format!(
+            "Of each configuration the first {} replicates, which were run whatever they showed; those added after \
+             looking are left out.",
+            input.fixed_replicates()
+        )
+    })
 }
 
 /// Names as owned columns.

@@ -26,7 +26,7 @@ pub fn power(input: &ReportInput, counting: &Counting) -> Result<Analysis, Analy
         alpha: ALPHA,
         ..PowerTarget::default()
     };
-    let seeds = u64::from(input.terms.replicates);
+    let seeds = u64::from(input.fixed_replicates());
     let header = columns(&["quantity", "difference", "seeds_needed", "seeds", "power"]);
     let means = MEAN_DIFFERENCES.map(|difference| mean_row(difference, spread, seeds, target));
     let shares = SHARE_DIFFERENCES
@@ -102,7 +102,8 @@ fn pooled_deviation(cells: &[Vec<f64>]) -> Option<f64> {
 /// The highest share of trials that solved the task in any cell.
 fn best_share(input: &ReportInput) -> f64 {
     use crate::scheduler::TrialState::{Infeasible, Succeeded};
-    let trials = place(input);
+    let mut trials = place(input);
+    trials.retain(|trial| trial.row.replicate < input.fixed_replicates());
     let cells = trials.chunk_by(|a, b| a.positions == b.positions);
     let shares = cells.filter_map(|cell| {
         let counted = cell

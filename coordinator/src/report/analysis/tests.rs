@@ -141,6 +141,38 @@ fn neighbours_are_those_of_the_sorted_axis() {
 }
 
 #[test]
+fn replicates_that_were_added_after_looking_are_in_no_analysis() {
+    let mut adaptive = sweep().initially(4).input();
+    // As if the first cell alone had been given more.
+    let first = adaptive.trials[0].values.clone();
+    adaptive
+        .trials
+        .retain(|trial| trial.replicate < 4 || trial.values == first);
+    let mut fixed = adaptive.clone();
+    fixed.trials.retain(|trial| trial.replicate < 4);
+    fixed.terms.initial_replicates = None;
+    fixed.terms.replicates = 4;
+    assert!(fixed.trials.len() < adaptive.trials.len());
+    let analyses = |input: &ReportInput| {
+        [
+            anova(input, &COUNTING),
+            best(input, &COUNTING, 0),
+            robustness(input, &[0.05], &COUNTING, 0),
+            power(input, &COUNTING),
+        ]
+        .map(Result::unwrap)
+    };
+    for (adaptive, fixed) in analyses(&adaptive).iter().zip(analyses(&fixed)) {
+        assert_eq!(adaptive.rows, fixed.rows);
+        assert!(
+            adaptive.notes[1].contains("the first 4 replicates"),
+            "{:?}",
+            adaptive.notes
+        );
+    }
+}
+
+#[test]
 fn more_replicates_have_more_power() {
     let power_now = |replicates| {
         let input = SimulatedSweep::new(replicates).numbers(Parameter::LambdaP, &[0.1, 0.9]);

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::report::{
     CellRow, Report,
-    estimate::Sensitivity,
+    estimate::{Sensitivity, ShareInterval},
     field::Field,
     input::{ReportInput, TrialRow},
     number::label,
@@ -170,6 +170,13 @@ fn rules(sweeps: &[Reported<'_>]) -> Vec<String> {
             .to_owned(),
         PAPER_RULE.to_owned(),
     ];
+    if sweeps.iter().any(|sweep| sweep.input.is_adaptive()) {
+        rules.push(
+            "Where replicates were added after looking: best has all of its own, solved [95 % confidence sequence]; \
+             all: the first replicates of every configuration, which were run whatever they showed."
+                .to_owned(),
+        );
+    }
     let elements: Vec<u32> = sweeps
         .iter()
         .map(|sweep| sweep.input.terms.template.task.elements)
@@ -197,9 +204,13 @@ fn measured_rows(sweep: &Reported<'_>, bootstrap_seed: u64) -> Vec<Vec<Field>> {
     let cells = sweep.report.cells.len();
     if cells > 1 && entrants.len() == 1 {
         let trials = place(sweep.input);
-        let all: Vec<_> = trials.iter().collect();
+        let fixed = sweep.input.fixed_replicates();
+        let all: Vec<_> = trials
+            .iter()
+            .filter(|trial| trial.row.replicate < fixed)
+            .collect();
         let threshold = sweep.input.terms.solved_threshold;
-        let pooled = Sensitivity::of(&all, threshold, bootstrap_seed);
+        let pooled = Sensitivity::of(&all, threshold, bootstrap_seed, ShareInterval::Wilson);
         rows.push(row(sweep.method(), format!("all {cells}"), &pooled));
     }
     rows

@@ -54,9 +54,13 @@ fn notes(report: &Report) -> Vec<String> {
 pub(super) fn conventions(report: &Report) -> Vec<String> {
     let sweep = &report.sweep;
     let percent = significant(100.0 * sweep.confidence, 6);
-    vec![
+    let share = match sweep.initial_replicates {
+        None => format!("Wilson {percent} % interval"),
+        Some(_) => format!("{percent} % confidence sequence"),
+    };
+    let mut conventions = vec![
         format!(
-            "solved: accuracy_interpolation of at least {}; share [Wilson {percent} % interval]. \
+            "solved: accuracy_interpolation of at least {}; share [{share}]. \
              accuracy: median, and mean [{percent} % percentile bootstrap over the trials of the row, seed {}]. \
              steps: mean ponder steps over trials, sampled halting.",
             significant(sweep.solved_threshold, 6),
@@ -65,7 +69,29 @@ pub(super) fn conventions(report: &Report) -> Vec<String> {
         "n: trials with a result. An infeasible trial (training diverged) is a result: it counts in \
          n as not solved and has no accuracy. A failed trial (machinery) is not in n."
             .to_owned(),
-    ]
+    ];
+    if let Some(initial) = sweep.initial_replicates {
+        conventions.extend(conventions_of_added(report, initial));
+    }
+    conventions
+}
+
+/// What the numbers mean where replicates are added after looking at results.
+fn conventions_of_added(report: &Report, initial: u32) -> Vec<String> {
+    let mut conventions = vec![format!(
+        "Every configuration has {initial} replicates, and up to {} where its share solved was not known well \
+         enough. The confidence sequence of that share is valid although replicates were added after looking: it \
+         holds at every number of them at once, for each configuration by itself. The intervals of means, and \
+         figures, take all replicates of a configuration and are not corrected for the looking.",
+        report.sweep.replicates
+    )];
+    if report.swept_axes().len() > 1 {
+        conventions.push(format!(
+            "Rows over several configurations, and analyses, take the first {initial} replicates of each, which \
+             were run whatever they showed; the interval of such a row's share is Wilson's."
+        ));
+    }
+    conventions
 }
 
 /// One table for every swept parameter.

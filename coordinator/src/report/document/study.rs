@@ -11,7 +11,10 @@ use super::{
     profile::profiles,
     sweep::chapter,
 };
-use crate::report::{Report, input::ReportInput};
+use crate::{
+    report::{Report, input::ReportInput},
+    sweep::SweepTerms,
+};
 
 /// A document on sweeps, and what it was made from.
 #[derive(Clone, Debug, PartialEq)]
@@ -132,9 +135,18 @@ fn summary(sweep: &Reported<'_>) -> String {
         template.model.hidden,
         template.training.updates,
         template.training.batch,
-        counted(terms.replicates.into(), "replicate", "replicates"),
+        replicates(terms),
         completeness_line(&sweep.input.completeness),
     )
+}
+
+/// How often every configuration is repeated.
+fn replicates(terms: &SweepTerms) -> String {
+    let most = counted(terms.replicates.into(), "replicate", "replicates");
+    match terms.initial_replicates {
+        Some(initial) => format!("{initial} to {most}"),
+        None => most,
+    }
 }
 
 /// Those of every sweep, and what makes sweeps hard to compare.

@@ -34,7 +34,7 @@ const MAX_ANALYSED: usize = 2_000;
 
 const BOX_RULE: &str = "Box: quartiles and median; whiskers: the farthest trial within 1.5 interquartile ranges; \
      every trial that succeeded is a point. Above: trials solved of trials with a result; the tables give the \
-     share with its Wilson interval.";
+     share with its interval.";
 
 /// The chapter, its files' names starting with the prefix.
 pub(super) fn chapter(sweep: &Reported<'_>, prefix: &str, seed: u64) -> Vec<Section> {

@@ -4,8 +4,12 @@ use crate::report::input::Completeness;
 
 /// What became of the trials.
 pub(in crate::report) fn completeness_line(counts: &Completeness) -> String {
+    let withheld = match counts.withheld {
+        0 => String::new(),
+        withheld => format!(" ({withheld} more withheld)"),
+    };
     format!(
-        "{} trials expected: {} accepted (of them {} infeasible), {} failed, {} cancelled, \
+        "{} trials expected{withheld}: {} accepted (of them {} infeasible), {} failed, {} cancelled, \
          {} running, {} pending; {} retried, {} refused; \
          {} and {}.",
         counts.expected,

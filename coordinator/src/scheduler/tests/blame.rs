@@ -181,6 +181,7 @@ fn long_sweep() -> Scene {
     scene.scheduler.enqueue(SweepEntry {
         shape_of_configuration: vec![0],
         replicates: 100,
+        initial_replicates: 100,
         limits: TrialLimits {
             max_failures: 1,
             max_out_of_memory: 1,

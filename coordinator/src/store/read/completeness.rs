@@ -39,7 +39,7 @@ statements! {
 /// How complete and how uniform a sweep is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Completeness {
-    /// Trials by state; their total is what was expected.
+    /// Trials by state; their total, without those that are withheld, is what was expected.
     pub trials: TrialCounts,
     /// Trials that took more than one attempt.
     pub retried: u64,
@@ -53,7 +53,7 @@ pub struct Completeness {
 }
 
 impl Completeness {
-    /// Trials of the sweep.
+    /// Trials of the sweep that are not withheld.
     #[must_use]
     pub const fn expected(&self) -> u64 {
         self.trials.total()

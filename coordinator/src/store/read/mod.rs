@@ -15,6 +15,7 @@ mod query;
 mod recorded;
 mod result;
 mod sweep;
+mod tally;
 mod trial;
 mod troubles;
 mod worker;
@@ -36,6 +37,7 @@ pub use query::{Rows, Value};
 pub use recorded::RecordedTrial;
 pub use result::{Metrics, TrialResult};
 pub use sweep::SweepSummary;
+pub use tally::CellTally;
 pub use trial::{AttemptDetail, Event, TrialDetail};
 pub use troubles::{Deaths, RecentResults, Troubles};
 pub use worker::{WorkerStanding, WorkerStatus};
@@ -82,6 +84,7 @@ pub(super) fn statements() -> impl Iterator<Item = &'static str> {
         recorded::STATEMENTS,
         result::STATEMENTS,
         sweep::STATEMENTS,
+        tally::STATEMENTS,
         trial::STATEMENTS,
         troubles::STATEMENTS,
         worker::STATEMENTS,

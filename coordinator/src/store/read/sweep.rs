@@ -51,7 +51,7 @@ pub struct SweepSummary {
     pub state_reason: String,
     /// Points of its space.
     pub configurations: u64,
-    /// Repetitions of each.
+    /// Repetitions of each, at most.
     pub replicates: u64,
     /// A trial is solved when `accuracy_interpolation` reaches this share.
     pub solved_threshold: f64,

@@ -12,9 +12,12 @@ use super::super::{
     AttemptReport, Batch, CommitError, Store,
     testing::{Fixture, NOW_MS, batch, ended, leased, observe, panicked, spec, token, worker},
 };
-use crate::scheduler::{
-    Baseline, Change, Ending, Record, RestoredLease, RestoredTrial, Suspicion, SweepState,
-    TrialState,
+use crate::{
+    scheduler::{
+        Baseline, Change, Ending, Record, RestoredLease, RestoredTrial, Suspicion, SweepState,
+        TrialState,
+    },
+    sweep::SweepSpec,
 };
 
 const PENDING: RestoredTrial = RestoredTrial {
@@ -71,6 +74,37 @@ async fn a_sweep_is_restored_with_all_its_trials_in_the_order_of_its_space() {
         assert_eq!(detail.configuration.key, trial.configuration.key());
         assert_eq!(detail.configuration.position, spec(2).place(index).0);
     }
+}
+
+#[tokio::test]
+async fn replicates_beyond_the_first_are_stored_as_withheld_and_become_pending_once_allotted() {
+    let mut terms = spec(2).terms().clone();
+    terms.initial_replicates = Some(1);
+    let spec = SweepSpec::new(terms).unwrap();
+    let mut fixture = Fixture::of(spec.clone()).await;
+    let withheld = RestoredTrial {
+        state: TrialState::Withheld,
+        ..PENDING
+    };
+    let restored = fixture.store.restore().await.unwrap();
+    assert_eq!(restored.sweeps[0].spec, spec);
+    let expected = [PENDING, PENDING, withheld.clone(), withheld.clone()];
+    assert_eq!(restored.sweeps[0].trials, expected);
+    let allotted = Change::Trial {
+        trial_id: TrialId(4),
+        state: TrialState::Pending,
+    };
+    fixture.commit(vec![allotted]).await;
+    let restored = fixture.store.restore().await.unwrap();
+    let expected = [PENDING, PENDING, withheld, PENDING];
+    assert_eq!(restored.sweeps[0].trials, expected);
+    // The database itself lets nobody run what is withheld.
+    let refusal = "update trial set attempt = 1 where trial_id = 3";
+    let refused = fixture.refusal(refusal).await;
+    assert!(
+        refused.contains("trial_withheld_was_never_run"),
+        "{refused}"
+    );
 }
 
 #[tokio::test]

@@ -7,11 +7,14 @@ use pondersweep_proto::{
 };
 
 use super::super::{
-    Batch, CellResult, ReadError, Reader, Sighting, Value, WorkerStanding, WorkerState,
+    Batch, CellResult, CellTally, ReadError, Reader, Sighting, Value, WorkerStanding, WorkerState,
     WorkerStatus,
     testing::{Fixture, NOW_MS, batch, ended, leased, panicked, spec, token, worker},
 };
-use crate::scheduler::{Change, Ending, SweepState, TrialState};
+use crate::{
+    scheduler::{Change, Ending, SweepState, TrialState},
+    sweep::SweepSpec,
+};
 
 fn close(found: Option<f64>, expected: f64) {
     let found = found.expect("a number");
@@ -535,4 +538,53 @@ async fn a_worker_is_listed_with_what_it_did_and_when_it_was_last_heard_of() {
         ..sighted
     };
     fixture.store.commit(&unknown).await.unwrap_err();
+}
+
+#[tokio::test]
+async fn the_replicates_of_every_configuration_are_counted_by_what_became_of_them() {
+    let mut terms = spec(3).terms().clone();
+    terms.initial_replicates = Some(2);
+    let mut fixture = Fixture::of(SweepSpec::new(terms).unwrap()).await;
+    // Trials 1, 3 and 5 are the first configuration's, 2, 4 and 6 the second's.
+    fixture.succeed(1, 0.98, 2.5).await;
+    fixture.lease(3, 1, "w1").await;
+    fixture.succeed(2, 0.5, 2.5).await;
+    fixture.lease(4, 1, "w1").await;
+    let failed = ended(4, 1, panicked(), TrialState::Failed);
+    fixture.commit(vec![failed]).await;
+    let sweep_id = fixture.sweep.sweep_id;
+    let mut reader = fixture.reader().await;
+    let first = CellTally {
+        position: 0,
+        results: 1,
+        solved: 1,
+        waiting: 1,
+        without_result: 0,
+        withheld: 1,
+    };
+    let second = CellTally {
+        position: 1,
+        results: 1,
+        solved: 0,
+        waiting: 0,
+        without_result: 1,
+        withheld: 1,
+    };
+    assert_eq!(
+        reader.tallies(sweep_id, 0, 9).await.unwrap(),
+        [first, second]
+    );
+    assert_eq!(reader.tallies(sweep_id, 0, 1).await.unwrap(), [first]);
+    assert_eq!(reader.tallies(sweep_id, 1, 9).await.unwrap(), [second]);
+    assert_eq!(
+        reader.tallies(sweep_id, u64::MAX, u32::MAX).await.unwrap(),
+        []
+    );
+    let sweeps = reader.sweeps().await.unwrap();
+    assert_eq!(
+        (sweeps[0].trials.total(), sweeps[0].trials.withheld),
+        (4, 2)
+    );
+    let completeness = reader.completeness(sweep_id).await.unwrap();
+    assert_eq!((completeness.expected(), completeness.accepted()), (4, 2));
 }

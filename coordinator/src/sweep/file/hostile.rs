@@ -36,6 +36,7 @@ max_steps = 5
 lambda_p = [0.1, 0.2]
 [replicates]
 count = 2
+most = 4
 seed = 0
 [limits]
 max_failures = 3

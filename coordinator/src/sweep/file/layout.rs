@@ -107,6 +107,7 @@ pub(super) const SWEEP: &[SectionLayout] = &[
         name: "replicates",
         keys: &[
             optional("count", COUNT),
+            optional("most", COUNT),
             optional("seed", LONG_COUNT),
             optional("common_seeds", ValueKind::Flag),
         ],

@@ -178,6 +178,11 @@ const BAD: &[(&str, &str, &str)] = &[
         "[replicates]\ncount = 0\n[space]",
     ),
     (
+        "fewer_replicates_at_most_than_at_first",
+        "[space]",
+        "[replicates]\ncount = 5\nmost = 4\n[space]",
+    ),
+    (
         "no_failures_allowed",
         "[space]",
         "[limits]\nmax_failures = 0\n[space]",
@@ -424,7 +429,8 @@ fn every_key_is_read_into_its_own_setting() {
         examples = 15
         extrapolate = true
         [replicates]
-        count = 16
+        count = 15
+        most = 16
         seed = 17
         common_seeds = true
         [limits]
@@ -479,4 +485,22 @@ fn a_device_is_part_of_what_names_a_sweep_only_where_one_is_asked_for() {
     let asking = SweepFile::parse(asking, "good.toml").unwrap();
     assert_eq!(asking.terms().device.as_deref(), Some("cuda"));
     assert_ne!(asking.id(), plain.id());
+}
+
+#[test]
+fn replicates_are_withheld_only_where_more_are_allowed_than_are_run_at_first() {
+    let read = |replicates: &str| {
+        let text = edited("[space]", &format!("[replicates]\n{replicates}\n[space]"));
+        SweepFile::parse(text, "good.toml").unwrap()
+    };
+    let plain = read("count = 4");
+    // The id of the program that knew of no withheld replicates.
+    let text = serde_json::to_string(plain.terms()).unwrap();
+    assert!(!text.contains("initial_replicates"), "{text}");
+    assert_eq!(read("count = 4\nmost = 4"), plain);
+    let adaptive = read("count = 4\nmost = 40");
+    assert_eq!((adaptive.initial_trials(), adaptive.trials()), (8, 80));
+    assert_eq!(adaptive.terms().initial_replicates, Some(4));
+    assert_ne!(adaptive.id(), read("count = 40").id());
+    assert_eq!(read("most = 3").initial_replicates(), 1);
 }

@@ -5,12 +5,16 @@
 //! cargo test -p pondersweep --lib coverage -- --ignored --nocapture
 //! ```
 
+mod adaptive;
 mod population;
 mod table;
 
 use std::ops::RangeInclusive;
 
-use self::population::{ACCURACY, EXPONENTIAL, NORMAL, Population};
+use self::{
+    adaptive::{Adaptive, of_adaptive},
+    population::{ACCURACY, EXPONENTIAL, NORMAL, Population},
+};
 use crate::statistics::{
     BestSet, GridAxis, IntervalMethod, Pairing, Robustness, SplitMix64, Statistic, Strata, Verdict,
     bootstrap_interval, probability_of_improvement, share_above, wilson_interval,
@@ -218,6 +222,16 @@ fn wilsons_interval_covers_even_where_every_seed_succeeds() {
     for share in [0.5, 0.8, 0.95] {
         for size in SIZES {
             assert_within(of_wilson(share, size), 0.90..=1.0, "Wilson");
+        }
+    }
+}
+
+#[test]
+fn a_confidence_sequence_covers_where_the_results_decided_on_their_number() {
+    for share in adaptive::SHARES {
+        for threshold in adaptive::THRESHOLDS {
+            let Adaptive { sequence, .. } = of_adaptive(FEW, share, threshold);
+            assert_within(sequence, 0.93..=1.0, "confidence sequence");
         }
     }
 }

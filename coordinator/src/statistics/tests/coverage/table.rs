@@ -55,7 +55,39 @@ pub(super) fn render(simulations: u64) -> String {
     });
     text.push('\n');
     push_rates(&mut text, simulations);
+    text.push('\n');
+    push_adaptive(&mut text, simulations);
     text
+}
+
+/// What the rule for more replicates leaves behind.
+fn push_adaptive(text: &mut String, simulations: u64) {
+    let _ = writeln!(
+        text,
+        "| share solved, {} replicates and up to {} where the rule adds them | confidence sequence | Wilson | \
+         mean replicates |\n|---|---:|---:|---:|",
+        adaptive::FIRST,
+        adaptive::MOST
+    );
+    for share in adaptive::SHARES {
+        for threshold in adaptive::THRESHOLDS {
+            let until = threshold.map_or_else(String::new, |threshold| {
+                format!(", or on one side of {threshold}")
+            });
+            let Adaptive {
+                sequence,
+                wilson,
+                replicates,
+            } = of_adaptive(simulations, share, threshold);
+            let _ = writeln!(
+                text,
+                "| {share}, until within {}{until} | {:.1} | {:.1} | {replicates:.1} |",
+                adaptive::HALF_WIDTH,
+                100.0 * sequence,
+                100.0 * wilson
+            );
+        }
+    }
 }
 
 /// What is not coverage.

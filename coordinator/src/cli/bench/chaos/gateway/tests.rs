@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// Methods of both services. A new one belongs into the story below.
-const METHODS: usize = 15;
+const METHODS: usize = 17;
 
 /// Gives a call again after its first loss; the macro only repeats the client's name.
 macro_rules! given_again {
@@ -85,7 +85,9 @@ async fn story(first: CallFate) -> Ending {
     );
     let reply_lost = matches!(first, CallFate::ReplyLost(_));
 
-    let spec = SweepSpec::new(terms()).unwrap();
+    let mut terms = terms();
+    terms.initial_replicates = Some(terms.replicates - 1);
+    let spec = SweepSpec::new(terms).unwrap();
     let create = wire::CreateSweepRequest {
         spec: Some((&spec).into()),
         accept_large: false,
@@ -153,8 +155,19 @@ async fn story(first: CallFate) -> Ending {
         states: vec![wire::TrialState::Cancelled.into()],
     };
     let retried = given_again!(first, sweeps, retry_trials, retry).retried;
-    assert_eq!(retried, if reply_lost { 0 } else { spec.trials() - 1 });
-    for round in 3..3 + spec.trials() - 1 {
+    let initial = spec.initial_trials();
+    assert_eq!(retried, if reply_lost { 0 } else { initial - 1 });
+    let allot = wire::AllotReplicatesRequest {
+        sweep: name("last"),
+        allotments: vec![wire::Allotment {
+            position: 1,
+            replicates: spec.terms().replicates,
+        }],
+    };
+    let allotted = given_again!(first, sweeps, allot_replicates, allot).allotted;
+    assert_eq!(allotted, u64::from(!reply_lost));
+    let trials = initial + 1;
+    for round in 3..3 + trials - 1 {
         let granted = leases.acquire(acquire(&round.to_string())).await.unwrap();
         let token = granted.into_inner().leases[0].token.unwrap();
         leases.finish(finish(token)).await.unwrap();
@@ -165,7 +178,14 @@ async fn story(first: CallFate) -> Ending {
         page_token: String::new(),
     };
     let results = given_again!(first, sweeps, list_results, results).results;
-    assert_eq!(results.len() as u64, spec.trials());
+    assert_eq!(results.len() as u64, trials);
+    let cells = wire::ListCellsRequest {
+        sweep: name("last"),
+        ..wire::ListCellsRequest::default()
+    };
+    let cells = given_again!(first, sweeps, list_cells, cells).cells;
+    let withheld: Vec<u64> = cells.iter().map(|cell| cell.withheld).collect();
+    assert_eq!(withheld, [1, 0]);
     let watch = wire::WatchSweepRequest {
         sweep: name("last"),
     };

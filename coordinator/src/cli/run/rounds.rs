@@ -1,0 +1,152 @@
+//! The rounds of `run --until-ci`: when everything has ended that was to be run, the rule in `allotment/`
+//! says which configurations get more replicates. It looks at stored results only, so a run that is given
+//! again goes on with the round at which it was killed.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use crate::{
+    allotment::{Goal, Replicates, Standing, calls, trials_added},
+    cli::goal::{goal, half_width, of_tally, threshold},
+    driver::{DriverHandle, SweepView},
+    scheduler::SweepState,
+    store::Reader,
+    sweep::SweepSpec,
+};
+
+/// When a run has enough replicates.
+#[derive(Clone, Copy, Debug, Args)]
+pub(super) struct UntilArgs {
+    /// Go on with replicates that the file withholds (`most` under [replicates]) until the share solved of
+    /// each configuration is known to within this much either way, at 95 %
+    #[arg(long, value_name = "HALF_WIDTH", value_parser = half_width)]
+    until_ci: Option<f64>,
+    /// Or until it is known on which side of this share it lies
+    #[arg(long, value_name = "SHARE", requires = "until_ci", value_parser = threshold)]
+    threshold: Option<f64>,
+}
+
+/// The rounds of a run.
+pub(super) struct Rounds {
+    driver: DriverHandle,
+    database: PathBuf,
+    goal: Option<Goal>,
+}
+
+impl UntilArgs {
+    /// The goal of a run, if it has one.
+    ///
+    /// # Errors
+    /// The sweep has no replicates that could be added.
+    pub(super) fn goal(self, spec: &SweepSpec) -> anyhow::Result<Option<Goal>> {
+        let goal = self
+            .until_ci
+            .map(|half_width| goal(spec, half_width, self.threshold));
+        Ok(goal.transpose()?)
+    }
+}
+
+impl Rounds {
+    pub(super) const fn new(driver: DriverHandle, database: PathBuf, goal: Option<Goal>) -> Self {
+        Self {
+            driver,
+            database,
+            goal,
+        }
+    }
+
+    /// Begins the next round of a sweep that has finished, and says so; `None` if there is none.
+    ///
+    /// # Errors
+    /// The results cannot be read, or the coordinator has stopped.
+    pub(super) async fn next(
+        &self,
+        sweep: &SweepView,
+        tell: impl Fn(&str),
+    ) -> anyhow::Result<Option<SweepView>> {
+        let Some(goal) = self.goal.filter(|_| sweep.state == SweepState::Finished) else {
+            return Ok(None);
+        };
+        let mut reader = Reader::open(&self.database).await?;
+        let tallies = reader.tallies(sweep.sweep_id, 0, u32::MAX).await?;
+        let cells: Vec<Replicates> = tallies.iter().map(of_tally).collect();
+        let allotments = goal.allot(&cells, None);
+        tell(&summary(&goal, &cells));
+        let mut latest = None;
+        for call in calls(&allotments, &cells) {
+            let name = sweep.sweep_id.to_string();
+            let (view, _) = self.driver.allot(&name, call).await?;
+            latest = Some(view);
+        }
+        if latest.is_some() {
+            tell(&format!(
+                "{} more trials for {} configurations",
+                trials_added(&allotments, &cells),
+                allotments.len()
+            ));
+        }
+        Ok(latest)
+    }
+}
+
+/// How many configurations stand how.
+fn summary(goal: &Goal, cells: &[Replicates]) -> String {
+    let standings: Vec<Standing> = cells
+        .iter()
+        .map(|cell| goal.assess(cell).standing)
+        .collect();
+    let count = |standing| standings.iter().filter(|&&found| found == standing).count();
+    let mut text = format!(
+        "{} of {} configurations are known to within {}",
+        count(Standing::Narrow),
+        cells.len(),
+        goal.half_width
+    );
+    if let Some(threshold) = goal.threshold {
+        text += &format!(
+            ", {} more on which side of {threshold} they lie",
+            count(Standing::Decided)
+        );
+    }
+    text += &format!(
+        "; {} have used up their {} replicates",
+        count(Standing::UsedUp),
+        goal.most
+    );
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn how_the_configurations_stand_is_told() {
+        let cell = |solved, results| Replicates {
+            results,
+            solved,
+            waiting: 0,
+            given: u32::try_from(results).unwrap(),
+        };
+        let cells = [cell(20, 20), cell(4, 8), cell(12, 24), cell(0, 4)];
+        let goal = Goal {
+            half_width: 0.15,
+            threshold: Some(0.9),
+            most: 24,
+        };
+        assert_eq!(
+            summary(&goal, &cells),
+            "1 of 4 configurations are known to within 0.15, 2 more on which side of 0.9 they lie; 0 have \
+             used up their 24 replicates"
+        );
+        let goal = Goal {
+            threshold: None,
+            ..goal
+        };
+        assert_eq!(
+            summary(&goal, &cells),
+            "1 of 4 configurations are known to within 0.15; 1 have used up their 24 replicates"
+        );
+    }
+}
