@@ -1,22 +1,17 @@
 //! The sweeps by id, and how people name them: by id, by a unique prefix of it, by `last`.
 
-use std::{
-    collections::{BTreeMap, HashMap},
-    ops::Range,
-    sync::Arc,
-};
+use std::{collections::BTreeMap, ops::Range, sync::Arc};
 
 use pondersweep_proto::{
     error::SweepError,
     id::{SweepId, TrialId},
     parameter::Parameter,
-    shape::ShapeKey,
 };
 
 use crate::{
     scheduler::{self, RestoredSweep, TrialCounts, TrialLimits, TrialState},
     store,
-    sweep::{SweepSpec, select},
+    sweep::{Shapes, SweepSpec, select},
 };
 
 /// A sweep and the numbers of its trials.
@@ -29,13 +24,13 @@ pub(super) struct SweepEntry {
 }
 
 impl SweepEntry {
-    /// What the scheduler needs of it.
-    pub(super) fn for_scheduler(&self) -> scheduler::SweepEntry {
+    /// What the scheduler needs of it, with the shape of every configuration.
+    pub(super) fn for_scheduler(&self, shapes: Vec<u32>) -> scheduler::SweepEntry {
         let terms = self.spec.terms();
         scheduler::SweepEntry {
             sweep_id: self.sweep_id,
             first_trial_id: self.first_trial_id,
-            shape_of_configuration: shapes(&self.spec),
+            shape_of_configuration: shapes,
             replicates: terms.replicates,
             device: terms.device.clone(),
             limits: TrialLimits {
@@ -100,18 +95,6 @@ impl SweepEntry {
     }
 }
 
-/// The shape of every configuration, numbered as they come.
-fn shapes(spec: &SweepSpec) -> Vec<u32> {
-    let mut numbers = HashMap::new();
-    let mut number = |configuration| {
-        let next = u32::try_from(numbers.len()).expect("MAX_TRIALS fits");
-        *numbers.entry(ShapeKey::of(&configuration)).or_insert(next)
-    };
-    (0..spec.configurations())
-        .map(|index| number(spec.configuration(index)))
-        .collect()
-}
-
 /// Every sweep of the database.
 #[derive(Default)]
 pub(super) struct Sweeps {
@@ -130,6 +113,7 @@ impl Sweeps {
         let mut sweeps = Self::default();
         let mut for_scheduler = Vec::with_capacity(stored.len());
         for sweep in stored {
+            let shapes = Shapes::of(&sweep.spec).of_configuration;
             let entry = SweepEntry {
                 sweep_id: sweep.spec.id(),
                 spec: Arc::new(sweep.spec),
@@ -137,7 +121,7 @@ impl Sweeps {
                 created_at_ms: sweep.created_at_ms,
             };
             for_scheduler.push(RestoredSweep {
-                entry: entry.for_scheduler(),
+                entry: entry.for_scheduler(shapes),
                 state: sweep.state,
                 state_reason: sweep.state_reason,
                 baseline: sweep.baseline,

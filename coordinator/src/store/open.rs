@@ -15,6 +15,7 @@ use sqlx::{
 };
 
 use super::{
+    create::remove_unfinished,
     error::{OpenError, code, primary_code},
     lock::WriterLock,
     mount::network_mount,
@@ -78,6 +79,8 @@ pub(super) async fn open_writer(path: &Path) -> Result<(SqliteConnection, Writer
     refuse_newer(&path, schema_version(&mut connection, &path).await?)?;
     execute(&mut connection, &path, WRITE_AHEAD).await?;
     migrate(&mut connection, &path).await?;
+    let removed = remove_unfinished(&mut connection).await;
+    removed.map_err(|error| failed(&path, error))?;
     Ok((connection, lock))
 }
 
