@@ -96,7 +96,7 @@ fn render<'a>(
     rows: impl Iterator<Item = (Vec<String>, &'a Sensitivity)>,
 ) -> String {
     let mut writer = Writer::from_writer(Vec::new());
-    header.extend(columns(&Sensitivity::of(&[], 1.0, 0)));
+    header.extend(columns(&Sensitivity::of(&[], 1.0, None)));
     writer.write_record(&header).expect(IN_MEMORY);
     for (mut fields, sensitivity) in rows {
         fields.extend(self::fields(sensitivity));

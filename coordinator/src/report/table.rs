@@ -32,14 +32,16 @@ pub struct CellRow {
     pub sensitivity: Sensitivity,
 }
 
-/// The table of every swept parameter, in the order of the space.
+/// The table of every swept parameter, in the order of the space. Only the first rows, so many, have
+/// intervals.
 pub(super) fn parameter_tables(
     input: &ReportInput,
     trials: &[PlacedTrial<'_>],
     bootstrap_seed: u64,
+    most: usize,
 ) -> Vec<ParameterTable> {
     let axes = input.swept_axes().into_iter();
-    axes.map(|axis| parameter_table(input, trials, axis, bootstrap_seed))
+    axes.map(|axis| parameter_table(input, trials, axis, bootstrap_seed, most))
         .collect()
 }
 
@@ -48,19 +50,21 @@ fn parameter_table(
     trials: &[PlacedTrial<'_>],
     axis: usize,
     bootstrap_seed: u64,
+    most: usize,
 ) -> ParameterTable {
     let values = &input.terms.axes[axis].values;
     let mut groups: Vec<Vec<&PlacedTrial<'_>>> = vec![Vec::new(); values.len()];
     for trial in trials {
         groups[trial.positions[axis]].push(trial);
     }
-    let rows = values
-        .iter()
-        .zip(groups)
-        .map(|(value, group)| ParameterRow {
+    let rows = values.iter().zip(groups).enumerate();
+    let rows = rows.map(|(index, (value, group))| {
+        let seed = (index < most).then_some(bootstrap_seed);
+        ParameterRow {
             value: value.clone(),
-            sensitivity: Sensitivity::of(&group, input.terms.solved_threshold, bootstrap_seed),
-        });
+            sensitivity: Sensitivity::of(&group, input.terms.solved_threshold, seed),
+        }
+    });
     ParameterTable {
         parameter: input.terms.axes[axis].parameter,
         rows: rows.collect(),
@@ -83,7 +87,11 @@ pub(super) fn cell_rows(
             let group: Vec<&PlacedTrial<'_>> = cell.iter().collect();
             CellRow {
                 values: cell[0].row.values.to_vec(),
-                sensitivity: Sensitivity::of(&group, input.terms.solved_threshold, bootstrap_seed),
+                sensitivity: Sensitivity::of(
+                    &group,
+                    input.terms.solved_threshold,
+                    Some(bootstrap_seed),
+                ),
             }
         })
         .collect();

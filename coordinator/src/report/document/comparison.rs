@@ -140,7 +140,7 @@ fn measured_rows(sweep: &Reported<'_>, bootstrap_seed: u64) -> Vec<Vec<Field>> {
         let trials = place(sweep.input);
         let all: Vec<_> = trials.iter().collect();
         let threshold = sweep.input.terms.solved_threshold;
-        let pooled = Sensitivity::of(&all, threshold, bootstrap_seed);
+        let pooled = Sensitivity::of(&all, threshold, Some(bootstrap_seed));
         rows.push(row(sweep, format!("all {cells}"), &pooled));
     }
     rows
