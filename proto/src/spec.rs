@@ -10,7 +10,7 @@ use std::ops::Deref;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    id::ContentKey,
+    id::{ContentHasher, ContentKey},
     limit::{MAX_BATCH, MAX_ELEMENTS, MAX_EXAMPLES, MAX_HIDDEN, MAX_PONDER_STEPS, MAX_UPDATES},
 };
 
@@ -578,19 +578,33 @@ impl TrialSpec {
     pub fn key(&self) -> ContentKey {
         ContentKey::of(self)
     }
+}
 
-    /// As [`Self::key`], from the canonical JSON form of the configuration: a sweep has many trials
-    /// for each configuration, and writing it out is nearly all of the work.
+/// The keys of all trials of one configuration: a sweep has many for each, and the configuration is
+/// nearly all of what is hashed.
+#[derive(Clone, Debug)]
+pub struct TrialKeys {
+    /// Of the canonical JSON form of a trial, up to its replicate.
+    head: ContentHasher,
+    seed: u64,
+}
+
+impl TrialKeys {
+    /// The keys of the trials of a configuration, given in its canonical JSON form.
     #[must_use]
-    pub fn key_of(
-        configuration_json: &str,
-        seed: u64,
-        replicate: u32,
-        common_seeds: bool,
-    ) -> ContentKey {
-        ContentKey::of_canonical_json(&format!(
-            r#"{{"common_seeds":{common_seeds},"configuration":{configuration_json},"replicate":{replicate},"seed":{seed}}}"#
-        ))
+    pub fn of(configuration_json: &str, seed: u64, common_seeds: bool) -> Self {
+        let head = ContentHasher::of(&format!(
+            r#"{{"common_seeds":{common_seeds},"configuration":{configuration_json},"replicate":"#
+        ));
+        Self { head, seed }
+    }
+
+    /// [`TrialSpec::key`] of a replicate.
+    #[must_use]
+    pub fn of_replicate(&self, replicate: u32) -> ContentKey {
+        let seed = self.seed;
+        self.head
+            .key_with(&format!(r#"{replicate},"seed":{seed}}}"#))
     }
 }
 
@@ -741,7 +755,16 @@ mod tests {
         };
         assert_eq!(trial.key(), trial.clone().key());
         let json = crate::id::canonical_json(&trial.configuration);
-        assert_eq!(trial.key(), TrialSpec::key_of(&json, 0, 0, false));
+        for (seed, replicate, common_seeds) in [(0, 0, false), (u64::MAX, 12, true)] {
+            let keys = TrialKeys::of(&json, seed, common_seeds);
+            let trial = TrialSpec {
+                seed,
+                replicate,
+                common_seeds,
+                ..trial.clone()
+            };
+            assert_eq!(trial.key(), keys.of_replicate(replicate));
+        }
         assert_ne!(
             trial.key(),
             TrialSpec {

@@ -4,6 +4,7 @@
 //! restart goes on from the database. It decides nothing about trials itself.
 
 mod command;
+mod creations;
 mod handle;
 mod log;
 mod roster;
@@ -32,6 +33,7 @@ use crate::{
     store::{Batch, CommitError, DatabaseError, RestoreError, Store},
 };
 use command::{Command, Replies};
+use creations::Creations;
 use roster::Roster;
 use steering::Waiting;
 use sweeps::Sweeps;
@@ -72,6 +74,7 @@ pub struct Driver {
     garbage: Garbage,
     commands: mpsc::Receiver<Command>,
     waiting: Waiting,
+    creations: Creations,
     lease_duration: Duration,
     /// Counts commits, so that watchers know when to look again.
     version: watch::Sender<u64>,
@@ -117,6 +120,7 @@ impl Driver {
             garbage: Garbage::default(),
             commands,
             waiting: Waiting::default(),
+            creations: Creations::default(),
             lease_duration: limits.lease_duration,
             version,
         };
@@ -148,6 +152,7 @@ impl Driver {
                 },
                 () = sleep_until(self.scheduler.poll_timeout()) => None,
                 () = std::future::ready(()), if self.has_more_to_do() => None,
+                () = self.creations.ready() => None,
                 () = stop.cancelled() => break,
             };
             self.round(command).await?;
@@ -156,7 +161,7 @@ impl Driver {
     }
 
     /// One round: timers, then commands as far as they are already there, then trials that follow a
-    /// decision about their sweep, then one commit, then every answer.
+    /// decision about their sweep, then one commit, then every answer, then a piece of a new sweep.
     async fn round(&mut self, first: Option<Command>) -> Result<(), DriverError> {
         let mut round = Round {
             batch: Batch {
@@ -174,17 +179,9 @@ impl Driver {
         }
         self.scheduler.handle_timeout(now);
         for command in self.take_deferred() {
-            self.apply(command, now, &mut round).await?;
+            self.apply(command, now, &mut round);
         }
-        let mut next = first.or_else(|| self.commands.try_recv().ok());
-        for _ in 0..MAX_COMMANDS_PER_COMMIT {
-            let Some(command) = next else { break };
-            self.apply(command, now, &mut round).await?;
-            next = self.commands.try_recv().ok();
-        }
-        if let Some(command) = next {
-            self.apply(command, now, &mut round).await?;
-        }
+        self.apply_all(first, now, &mut round).await;
         self.steer(&mut round);
         round.batch.changes = self.scheduler.take_changes();
         round.batch.sightings = self.roster.sightings(now);
@@ -201,10 +198,9 @@ impl Driver {
             unneeded.for_each(|checkpoint| self.garbage.collect(&checkpoint.blob));
             self.version.send_modify(|version| *version += 1);
         }
-        // After a new sweep as well, which is no change of the batch.
         self.metrics.note_trials(&self.scheduler.total_counts());
         round.replies.send();
-        Ok(())
+        self.write_piece().await
     }
 
     /// Whether leases lapsed while nobody could have renewed them.
@@ -214,17 +210,32 @@ impl Driver {
         deadline.is_some_and(|deadline| now > deadline + late)
     }
 
-    async fn apply(
-        &mut self,
-        command: Command,
-        now: Instant,
-        round: &mut Round,
-    ) -> Result<(), DriverError> {
-        match command {
-            Command::CreateSweep { spec, reply } => {
-                let created = self.create_sweep(*spec, round.batch.at_ms).await?;
-                round.replies.add(reply, created);
+    /// Applies the commands that are there. Where there are any, whoever else is about to speak is
+    /// heard first, since a flush of the disk costs the same for all of them: the driver gives way
+    /// until everybody has had a turn and nobody has said anything.
+    async fn apply_all(&mut self, first: Option<Command>, now: Instant, round: &mut Round) {
+        let mut left = MAX_COMMANDS_PER_COMMIT;
+        let mut next = first.or_else(|| self.commands.try_recv().ok());
+        while let Some(command) = next {
+            self.apply(command, now, round);
+            left -= 1;
+            if left == 0 {
+                break;
             }
+            next = self.commands.try_recv().ok();
+            if next.is_none() {
+                tokio::task::yield_now().await;
+                next = self.commands.try_recv().ok();
+            }
+        }
+    }
+
+    fn apply(&mut self, command: Command, now: Instant, round: &mut Round) {
+        match command {
+            Command::CreateSweep { spec, reply } => match self.sweeps.get(spec.id()) {
+                Some(entry) => round.replies.add(reply, (self.view(entry), false)),
+                None => self.creations.ask(*spec, round.batch.at_ms, reply),
+            },
             Command::Sweep {
                 name,
                 change,
@@ -274,7 +285,6 @@ impl Driver {
                 round.replies.add(reply, answer);
             }
         }
-        Ok(())
     }
 }
 

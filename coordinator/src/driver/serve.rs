@@ -10,7 +10,7 @@ use pondersweep_proto::{
 };
 
 use super::{
-    Driver, DriverError,
+    Driver,
     command::{
         FinishReport, Grant, LeaseRequest, LeaseView, SweepChange, SweepProgress, SweepView,
     },
@@ -19,31 +19,9 @@ use super::{
 use crate::{
     scheduler::{Finished, StartError, Superseded, WrongState},
     store::{AttemptReport, Batch},
-    sweep::SweepSpec,
 };
 
 impl Driver {
-    /// Creates the sweep unless one with the same content is there already.
-    pub(super) async fn create_sweep(
-        &mut self,
-        spec: SweepSpec,
-        at_ms: i64,
-    ) -> Result<(SweepView, bool), DriverError> {
-        if let Some(entry) = self.sweeps.get(spec.id()) {
-            return Ok((self.view(entry), false));
-        }
-        let stored = self.store.create_sweep(&spec, at_ms).await?;
-        let entry = SweepEntry {
-            sweep_id: stored.sweep_id,
-            spec: Arc::new(spec),
-            first_trial_id: stored.first_trial_id,
-            created_at_ms: stored.created_at_ms,
-        };
-        self.scheduler.enqueue(entry.for_scheduler());
-        self.sweeps.insert(entry.clone());
-        Ok((self.view(&entry), true))
-    }
-
     pub(super) fn change_sweep(
         &mut self,
         name: &str,

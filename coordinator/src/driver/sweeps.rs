@@ -1,23 +1,18 @@
 //! The sweeps by id, and how people name them: by id, by a unique prefix of it, by `last`.
 
-use std::{
-    collections::{BTreeMap, HashMap},
-    ops::Range,
-    sync::Arc,
-};
+use std::{collections::BTreeMap, ops::Range, sync::Arc};
 
 use pondersweep_proto::{
     error::SweepError,
     id::{SweepId, TrialId},
     parameter::Parameter,
-    shape::ShapeKey,
 };
 
 use crate::{
     allotment::Allotment,
     scheduler::{self, RestoredSweep, TrialCounts, TrialLimits, TrialState},
     store,
-    sweep::{SweepSpec, select},
+    sweep::{Shapes, SweepSpec, select},
 };
 
 /// A sweep and the numbers of its trials.
@@ -30,13 +25,13 @@ pub(super) struct SweepEntry {
 }
 
 impl SweepEntry {
-    /// What the scheduler needs of it.
-    pub(super) fn for_scheduler(&self) -> scheduler::SweepEntry {
+    /// What the scheduler needs of it, with the shape of every configuration.
+    pub(super) fn for_scheduler(&self, shapes: Vec<u32>) -> scheduler::SweepEntry {
         let terms = self.spec.terms();
         scheduler::SweepEntry {
             sweep_id: self.sweep_id,
             first_trial_id: self.first_trial_id,
-            shape_of_configuration: shapes(&self.spec),
+            shape_of_configuration: shapes,
             replicates: terms.replicates,
             initial_replicates: self.spec.initial_replicates(),
             device: terms.device.clone(),
@@ -139,18 +134,6 @@ impl SweepEntry {
     }
 }
 
-/// The shape of every configuration, numbered as they come.
-fn shapes(spec: &SweepSpec) -> Vec<u32> {
-    let mut numbers = HashMap::new();
-    let mut number = |configuration| {
-        let next = u32::try_from(numbers.len()).expect("MAX_TRIALS fits");
-        *numbers.entry(ShapeKey::of(&configuration)).or_insert(next)
-    };
-    (0..spec.configurations())
-        .map(|index| number(spec.configuration(index)))
-        .collect()
-}
-
 /// Every sweep of the database.
 #[derive(Default)]
 pub(super) struct Sweeps {
@@ -169,6 +152,7 @@ impl Sweeps {
         let mut sweeps = Self::default();
         let mut for_scheduler = Vec::with_capacity(stored.len());
         for sweep in stored {
+            let shapes = Shapes::of(&sweep.spec).of_configuration;
             let entry = SweepEntry {
                 sweep_id: sweep.spec.id(),
                 spec: Arc::new(sweep.spec),
@@ -176,7 +160,7 @@ impl Sweeps {
                 created_at_ms: sweep.created_at_ms,
             };
             for_scheduler.push(RestoredSweep {
-                entry: entry.for_scheduler(),
+                entry: entry.for_scheduler(shapes),
                 state: sweep.state,
                 state_reason: sweep.state_reason,
                 baseline: sweep.baseline,

@@ -17,7 +17,7 @@ use crate::{
     scheduler::{Finish, SweepState, TrialState},
     statistics::SplitMix64,
     store::{
-        MachineRecord, Reader, Restored, SweepDigest, WorkerRecord,
+        MachineRecord, ROWS_OF_A_PIECE, Reader, Restored, SweepDigest, WorkerRecord,
         fault::{CommitMoment, PlannedFailure},
     },
     sweep::{SweepSpec, test_support::terms},
@@ -443,6 +443,7 @@ async fn others_are_answered_while_a_large_sweep_is_cancelled_and_retried() {
     let cancelled = cancelled.unwrap();
     assert_eq!(cancelled.counts.cancelled, trials);
     let halfway = |view: &&SweepView| view.counts.pending > 0 && view.counts.cancelled > 0;
+    let seen = seen.concat();
     assert!(seen.iter().filter(halfway).count() >= 2);
     let of_one_state = |view: &SweepView| view.state == SweepState::Cancelled;
     assert!(seen.iter().filter(halfway).all(of_one_state));
@@ -451,6 +452,7 @@ async fn others_are_answered_while_a_large_sweep_is_cancelled_and_retried() {
     let (retried, seen) = seen_until(handle, handle.retry("last", states)).await;
     let (retried, count) = retried.unwrap();
     assert_eq!((retried.counts.pending, count), (trials, trials));
+    let seen = seen.concat();
     assert!(seen.iter().filter(halfway).count() >= 2);
     running.stop().await;
 }
@@ -478,18 +480,94 @@ async fn decisions_about_one_sweep_take_effect_in_the_order_in_which_they_came()
     running.stop().await;
 }
 
-/// Looks at the only sweep again and again until a call is answered; what was seen by then.
+/// A sweep that is created in so many pieces.
+fn spec_of_pieces(pieces: u64) -> SweepSpec {
+    let mut terms = terms();
+    let rows = pieces * ROWS_OF_A_PIECE;
+    terms.replicates =
+        u32::try_from(rows / SweepSpec::new(terms.clone()).unwrap().configurations()).unwrap() - 1;
+    SweepSpec::new(terms).unwrap()
+}
+
+#[tokio::test]
+async fn others_are_answered_while_a_large_sweep_is_created() {
+    const PIECES: usize = 5;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("results.db");
+    let running = Running::healthy(&path).await;
+    let handle = &running.handle;
+    for call in [Call::Create, Call::Register] {
+        give(handle, call).await.unwrap();
+    }
+    let large = spec_of_pieces(PIECES as u64);
+    let creating = async {
+        tokio::join!(
+            handle.create_sweep(large.clone()),
+            handle.create_sweep(large.clone())
+        )
+    };
+    let (answers, seen) = seen_until(handle, creating).await;
+    // Both have it, one has made it, and nobody has seen a part of it.
+    let ((first, created), (second, again)) = (answers.0.unwrap(), answers.1.unwrap());
+    assert_eq!((created, again), (true, false));
+    assert_eq!(first.counts.pending, large.trials());
+    assert_eq!(second.sweep_id, large.id());
+    assert!(seen.len() >= PIECES, "{} rounds", seen.len());
+    assert!(seen.iter().all(|sweeps| sweeps.len() == 1));
+    running.stop().await;
+    let (restored, _) = stored(&path).await;
+    let trials: Vec<u64> = restored
+        .sweeps
+        .iter()
+        .map(|sweep| sweep.spec.trials())
+        .collect();
+    assert_eq!(trials, [spec().trials(), large.trials()]);
+}
+
+#[tokio::test]
+async fn a_creation_that_a_crash_cut_short_leaves_nothing_and_may_be_asked_for_again() {
+    let large = spec_of_pieces(3);
+    for commits in [0, 1, 2] {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("results.db");
+        let running =
+            Running::start(&path, PlannedFailure::after(commits, CommitMoment::Before)).await;
+        running
+            .handle
+            .create_sweep(large.clone())
+            .await
+            .unwrap_err();
+        running.failed().await;
+        let mut reader = Reader::open(&path).await.unwrap();
+        assert_eq!(reader.sweeps().await.unwrap(), []);
+        reader.trial("1").await.unwrap_err();
+
+        let running = Running::healthy(&path).await;
+        assert_eq!(reader.damage().await.unwrap(), Vec::<String>::new());
+        assert_eq!(running.handle.sweeps().await.unwrap().len(), 0);
+        let (view, created) = running.handle.create_sweep(large.clone()).await.unwrap();
+        assert_eq!((view.counts.pending, created), (large.trials(), true));
+        running.stop().await;
+        assert_eq!(reader.damage().await.unwrap(), Vec::<String>::new());
+        assert_eq!(
+            reader.trial("1").await.unwrap().trial_key,
+            large.trial(0).key()
+        );
+    }
+}
+
+/// Looks at all sweeps again and again until a call is answered; what was seen by then.
 async fn seen_until<T>(
     handle: &DriverHandle,
     call: impl Future<Output = T>,
-) -> (T, Vec<SweepView>) {
+) -> (T, Vec<Vec<SweepView>>) {
     tokio::pin!(call);
     let mut seen = Vec::new();
     loop {
         tokio::select! {
             biased;
             answer = &mut call => return (answer, seen),
-            views = handle.sweeps() => seen.extend(views.unwrap()),
+            views = handle.sweeps() => seen.push(views.unwrap()),
         }
     }
 }
@@ -569,7 +647,7 @@ async fn others_are_answered_while_very_many_replicates_are_allotted() {
     let (view, count) = allotted.unwrap();
     assert_eq!((view.counts.withheld, count), (0, 2 * u64::from(most) - 2));
     let halfway = |view: &&SweepView| view.counts.pending > 2 && view.counts.withheld > 0;
-    assert!(seen.iter().filter(halfway).count() >= 2);
+    assert!(seen.iter().flatten().filter(halfway).count() >= 2);
     running.stop().await;
 }
 

@@ -96,7 +96,7 @@ fn render<'a>(
     rows: impl Iterator<Item = (Vec<String>, &'a Sensitivity)>,
 ) -> String {
     let mut writer = Writer::from_writer(Vec::new());
-    let nothing = Sensitivity::of(&[], 1.0, 0, ShareInterval::Wilson);
+    let nothing = Sensitivity::of(&[], 1.0, None, ShareInterval::Wilson);
     header.extend(columns(&nothing));
     writer.write_record(&header).expect(IN_MEMORY);
     for (mut fields, sensitivity) in rows {

@@ -53,7 +53,8 @@ pub struct Estimate {
     /// Location and spread over trials.
     #[serde(flatten)]
     pub summary: Summary,
-    /// Seeded percentile bootstrap of the mean; `None` for a single trial.
+    /// Seeded percentile bootstrap of the mean; `None` for a single trial, and where it was not asked
+    /// for.
     pub mean_interval: Option<Interval>,
 }
 
@@ -76,11 +77,12 @@ impl ShareInterval {
 }
 
 impl Sensitivity {
-    /// Of trials that have ended.
+    /// Of trials that have ended. Without a seed the means have no intervals: drawing those is most of
+    /// the work.
     pub(super) fn of(
         trials: &[&PlacedTrial<'_>],
         threshold: f64,
-        bootstrap_seed: u64,
+        bootstrap_seed: Option<u64>,
         share_interval: ShareInterval,
     ) -> Self {
         let count = |outcome| {
@@ -130,13 +132,13 @@ impl Sensitivity {
 }
 
 impl Estimate {
-    fn of(values: &[f64], bootstrap_seed: u64) -> Option<Self> {
+    fn of(values: &[f64], bootstrap_seed: Option<u64>) -> Option<Self> {
         // Once for both, which sort what they are given.
         let mut sorted = values.to_vec();
         sorted.sort_unstable_by(f64::total_cmp);
         Some(Self {
             summary: Summary::of(&sorted)?,
-            mean_interval: bootstrap_mean_interval(&sorted, bootstrap_seed),
+            mean_interval: bootstrap_seed.and_then(|seed| bootstrap_mean_interval(&sorted, seed)),
         })
     }
 }

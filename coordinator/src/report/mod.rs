@@ -99,8 +99,9 @@ impl Report {
         }
     }
 
-    /// Makes the report without figures and with the first cells only: all that is shown of a sweep of
-    /// a hundred thousand cells, each of which would be resampled.
+    /// Makes the report without figures, with the first cells only, and with intervals for as many values
+    /// of a parameter: all that is shown of a sweep of a hundred thousand cells, each of which would be
+    /// resampled.
     ///
     /// # Panics
     /// As [`Self::new`].
@@ -120,7 +121,7 @@ impl Report {
             sweep: Header::new(input, bootstrap_seed),
             completeness: input.completeness,
             warnings: warning::warnings(&input.completeness),
-            parameters: table::parameter_tables(input, trials, bootstrap_seed),
+            parameters: table::parameter_tables(input, trials, bootstrap_seed, most),
             cells,
             cells_left_out,
             figures: Figures::default(),

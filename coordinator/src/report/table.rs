@@ -38,14 +38,16 @@ pub struct CellRow {
     pub sensitivity: Sensitivity,
 }
 
-/// The table of every swept parameter, in the order of the space.
+/// The table of every swept parameter, in the order of the space. Only the first rows, so many, have
+/// intervals.
 pub(super) fn parameter_tables(
     input: &ReportInput,
     trials: &[PlacedTrial<'_>],
     bootstrap_seed: u64,
+    most: usize,
 ) -> Vec<ParameterTable> {
     let axes = input.swept_axes().into_iter();
-    axes.map(|axis| parameter_table(input, trials, axis, bootstrap_seed))
+    axes.map(|axis| parameter_table(input, trials, axis, bootstrap_seed, most))
         .collect()
 }
 
@@ -54,6 +56,7 @@ fn parameter_table(
     trials: &[PlacedTrial<'_>],
     axis: usize,
     bootstrap_seed: u64,
+    most: usize,
 ) -> ParameterTable {
     let values = &input.terms.axes[axis].values;
     let of_one_cell = input.swept_axes().len() <= 1;
@@ -69,18 +72,19 @@ fn parameter_table(
     {
         groups[trial.positions[axis]].push(trial);
     }
-    let rows = values
-        .iter()
-        .zip(groups)
-        .map(|(value, group)| ParameterRow {
+    let rows = values.iter().zip(groups).enumerate();
+    let rows = rows.map(|(index, (value, group))| {
+        let seed = (index < most).then_some(bootstrap_seed);
+        ParameterRow {
             value: value.clone(),
             sensitivity: Sensitivity::of(
                 &group,
                 input.terms.solved_threshold,
-                bootstrap_seed,
+                seed,
                 share_interval,
             ),
-        });
+        }
+    });
     ParameterTable {
         parameter: input.terms.axes[axis].parameter,
         rows: rows.collect(),
@@ -106,7 +110,7 @@ pub(super) fn cell_rows(
                 sensitivity: Sensitivity::of(
                     &group,
                     input.terms.solved_threshold,
-                    bootstrap_seed,
+                    Some(bootstrap_seed),
                     ShareInterval::of_cells(input),
                 ),
             }

@@ -224,6 +224,23 @@ fn a_row_over_several_cells_takes_the_replicates_that_all_of_them_were_given_any
 }
 
 #[test]
+fn an_overview_shows_the_rows_of_the_report_and_draws_no_others() {
+    let input = robustness().input();
+    let mut report = Report::new(&input, 7);
+    let overview = Report::overview(&input, 7, 1);
+    assert_eq!(overview.cells, report.cells[..1]);
+    for (table, whole) in overview.parameters.iter().zip(&mut report.parameters) {
+        assert_eq!(table.rows[0], whole.rows[0], "{}", table.parameter);
+        for (row, whole) in table.rows.iter().zip(&mut whole.rows).skip(1) {
+            let accuracy = whole.sensitivity.accuracy_interpolation.as_mut().unwrap();
+            let estimate = row.sensitivity.accuracy_interpolation.unwrap();
+            assert_ne!(accuracy.mean_interval.take(), None);
+            assert_eq!(estimate, *accuracy);
+        }
+    }
+}
+
+#[test]
 fn one_replicate_has_no_interval_of_its_mean() {
     let sweep = SimulatedSweep::new(1).numbers(Parameter::LambdaP, &[0.1, 0.2]);
     let report = Report::new(&sweep.input(), 0);

@@ -26,6 +26,7 @@ use std::path::Path;
 
 use sqlx::{Connection, SqliteConnection};
 
+pub(crate) use create::{Creation, ROWS_OF_A_PIECE};
 pub use error::{CommitError, DatabaseError, OpenError, ReadError, RestoreError};
 pub(crate) use floor::CommitFloor;
 pub use name::UnknownName;

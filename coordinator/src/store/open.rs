@@ -15,7 +15,8 @@ use sqlx::{
 };
 
 use super::{
-    error::{OpenError, code, primary_code},
+    create::remove_unfinished,
+    error::{DatabaseError, OpenError, code, primary_code},
     lock::WriterLock,
     mount::network_mount,
     statement::statements,
@@ -78,6 +79,8 @@ pub(super) async fn open_writer(path: &Path) -> Result<(SqliteConnection, Writer
     refuse_newer(&path, schema_version(&mut connection, &path).await?)?;
     execute(&mut connection, &path, WRITE_AHEAD).await?;
     migrate(&mut connection, &path).await?;
+    let removed = remove_unfinished(&mut connection).await;
+    removed.map_err(|error| failed(&path, error))?;
     Ok((connection, lock))
 }
 
@@ -166,11 +169,22 @@ fn inspect(path: &Path) -> Result<Found, OpenError> {
         }
         Ok(_) => {}
     }
+    // Pages may be on their way from the log into the file.
+    let is_settled = !has_log(path);
+    let (header, length) = head(path).map_err(|source| denied("read", path, source))?;
+    let found = judge_header(path, &header)?;
+    if found == Found::Ours && is_settled {
+        refuse_cut_off(path, &header, length)?;
+    }
+    Ok(found)
+}
+
+/// The header of a file and, read after it, the file's length.
+fn head(path: &Path) -> io::Result<(Vec<u8>, u64)> {
+    let file = File::open(path)?;
     let mut header = Vec::with_capacity(HEADER_BYTES);
-    File::open(path)
-        .and_then(|file| file.take(HEADER_BYTES as u64).read_to_end(&mut header))
-        .map_err(|source| denied("read", path, source))?;
-    judge_header(path, &header)
+    (&file).take(HEADER_BYTES as u64).read_to_end(&mut header)?;
+    Ok((header, file.metadata()?.len()))
 }
 
 /// Length of the header of a SQLite file (sqlite.org/fileformat.html, section 1.3).
@@ -187,6 +201,28 @@ fn judge_header(path: &Path, header: &[u8]) -> Result<Found, OpenError> {
         return Err(OpenError::Foreign { path: path.into() });
     }
     Ok(Found::Ours)
+}
+
+/// SQLite itself reads what is missing of a last page as zeros.
+fn refuse_cut_off(path: &Path, header: &[u8], length: u64) -> Result<(), OpenError> {
+    let number = |at| u32::from_be_bytes([0, 1, 2, 3].map(|byte: usize| header[at + byte]));
+    // Where these differ, something wrote the file that does not count its pages.
+    if number(24) != number(92) {
+        return Ok(());
+    }
+    let page_size = match u16::from_be_bytes([header[16], header[17]]) {
+        1 => 65_536,
+        page_size => u64::from(page_size),
+    };
+    let whole = page_size * u64::from(number(28));
+    if length >= whole {
+        return Ok(());
+    }
+    let problem = format!("the file has {length} bytes of {whole}");
+    Err(OpenError::Database {
+        path: path.into(),
+        source: DatabaseError::Corrupt(problem),
+    })
 }
 
 /// SQLite silently falls back to reading a file it may not write; we would rather know.

@@ -2,20 +2,24 @@
 //! reads no file, clock or network; texts come in, specifications and errors go out.
 
 mod check;
+mod expansion;
 mod file;
 mod grid;
 mod plan;
 mod select;
+mod shapes;
 mod spec;
 mod terms;
 #[cfg(test)]
 pub(crate) mod test_support;
 mod wire;
 
+pub(crate) use expansion::{Expansion, Piece};
 pub use file::{SweepFile, SweepFileError};
 pub(crate) use plan::Operations;
 pub use plan::{Cost, Plan, ShapePlan};
 pub use select::select;
+pub(crate) use shapes::Shapes;
 pub use spec::SweepSpec;
 pub use terms::{Axis, Condition, Exclusion, SweepTerms};
 

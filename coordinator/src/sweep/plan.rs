@@ -4,8 +4,6 @@
 
 mod operations;
 
-use std::collections::HashMap;
-
 use pondersweep_proto::{
     shape::ShapeKey,
     spec::{ConfigurationSpec, ModelKind, StepFunction},
@@ -13,7 +11,7 @@ use pondersweep_proto::{
 use serde::Serialize;
 
 pub(crate) use self::operations::Operations;
-use super::SweepSpec;
+use super::{SweepSpec, shapes::Shapes};
 
 /// How the trials are run.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -177,48 +175,22 @@ impl Group {
     }
 }
 
-/// Counts the configurations of each shape. Hashing a shape is dear, so it is done once for each
-/// combination of those axes that make a difference to it, not for every configuration.
+/// Counts the configurations of each shape.
 fn group(spec: &SweepSpec) -> Vec<Group> {
-    let axes = shape_axes(spec);
-    let mut groups: Vec<Group> = Vec::new();
-    let mut by_shape = HashMap::new();
-    let mut by_positions: HashMap<Vec<usize>, usize> = HashMap::new();
-    for index in 0..spec.configurations() {
-        let positions = spec.positions(index);
-        let key: Vec<usize> = axes.iter().map(|&axis| positions[axis]).collect();
-        let group = *by_positions.entry(key).or_insert_with(|| {
-            let example = spec.configuration(index);
-            let shape = ShapeKey::of(&example);
-            *by_shape.entry(shape).or_insert_with(|| {
-                groups.push(Group {
-                    shape,
-                    example,
-                    configurations: 0,
-                });
-                groups.len() - 1
-            })
-        });
-        groups[group].configurations += 1;
+    let Shapes {
+        of_configuration,
+        examples,
+    } = Shapes::of(spec);
+    let empty = |(shape, example)| Group {
+        shape,
+        example,
+        configurations: 0,
+    };
+    let mut groups: Vec<Group> = examples.into_iter().map(empty).collect();
+    for number in of_configuration {
+        groups[number as usize].configurations += 1;
     }
     groups
-}
-
-/// The axes whose values may change the shape.
-fn shape_axes(spec: &SweepSpec) -> Vec<usize> {
-    let template = &spec.terms().template;
-    let base = ShapeKey::of(template);
-    let axes = spec.terms().axes.iter().enumerate();
-    let changes = axes.filter(|(_, axis)| {
-        axis.values.iter().any(|value| {
-            let mut settings = template.to_settings();
-            let set = axis.parameter.set(&mut settings, value);
-            let other = set.and_then(|()| ConfigurationSpec::try_from(settings));
-            // A value that is only valid together with others is taken to change the shape.
-            other.map_or(true, |other| ShapeKey::of(&other) != base)
-        })
-    });
-    changes.map(|(index, _)| index).collect()
 }
 
 #[cfg(test)]

@@ -210,7 +210,8 @@ fn measured_rows(sweep: &Reported<'_>, bootstrap_seed: u64) -> Vec<Vec<Field>> {
             .filter(|trial| trial.row.replicate < fixed)
             .collect();
         let threshold = sweep.input.terms.solved_threshold;
-        let pooled = Sensitivity::of(&all, threshold, bootstrap_seed, ShareInterval::Wilson);
+        let seed = Some(bootstrap_seed);
+        let pooled = Sensitivity::of(&all, threshold, seed, ShareInterval::Wilson);
         rows.push(row(sweep.method(), format!("all {cells}"), &pooled));
     }
     rows

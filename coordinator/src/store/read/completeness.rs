@@ -1,5 +1,7 @@
 //! How complete and how uniform a sweep is: the line every report carries.
 
+use std::collections::BTreeSet;
+
 use pondersweep_proto::id::SweepId;
 use sqlx::Connection;
 
@@ -19,22 +21,27 @@ statements! {
     REFUSED = "
         SELECT count(*) FROM event
         WHERE trial_id >= ?1 AND trial_id < ?2 AND kind = 'refused'";
-    /// Of the workers whose attempts became results.
-    BINARIES = "
-        SELECT DISTINCT binary_sha256 FROM worker WHERE worker_id IN (
-            SELECT worker_id FROM attempt
-            WHERE trial_id >= ?1 AND trial_id < ?2 AND ending IN ('succeeded', 'infeasible')
-        )
-        ORDER BY 1";
-    DEVICES = "
+    /// As above, by reading the whole log in its order: for a sweep that most of it is about, which
+    /// would otherwise be looked up entry by entry.
+    REFUSED_OF_A_LARGE_PART = "
+        SELECT count(*) FROM event NOT INDEXED
+        WHERE trial_id >= ?1 AND trial_id < ?2 AND kind = 'refused'";
+    LAST_EVENT = "
+        SELECT coalesce(max(event_id), 0) FROM event";
+    /// Of the workers whose attempts became results; their attempts are gone through once for both.
+    PRODUCERS = "
         SELECT DISTINCT
+            binary_sha256,
             device || ' (' || backend || iif(instructions = '', '', ', ' || instructions) || ')'
         FROM worker WHERE worker_id IN (
             SELECT worker_id FROM attempt
             WHERE trial_id >= ?1 AND trial_id < ?2 AND ending IN ('succeeded', 'infeasible')
-        )
-        ORDER BY 1";
+        )";
 }
+
+/// A sweep has at least two events a trial. When it has more than this part of all events, its own are
+/// counted by reading all of them.
+const LARGE_PART: i64 = 8;
 
 /// How complete and how uniform a sweep is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -87,21 +94,32 @@ impl Reader {
             .bind(end)
             .fetch_one(&mut *snapshot)
             .await?;
-        let refused: i64 = sqlx::query_scalar(REFUSED)
+        let events: i64 = sqlx::query_scalar(LAST_EVENT)
+            .fetch_one(&mut *snapshot)
+            .await?;
+        let is_large = end.saturating_sub(first) > events / LARGE_PART;
+        let refused = if is_large {
+            REFUSED_OF_A_LARGE_PART
+        } else {
+            REFUSED
+        };
+        let refused: i64 = sqlx::query_scalar(refused)
             .bind(first)
             .bind(end)
             .fetch_one(&mut *snapshot)
             .await?;
-        let binaries = sqlx::query_scalar(BINARIES).bind(first).bind(end);
-        let binaries = binaries.fetch_all(&mut *snapshot).await?;
-        let devices = sqlx::query_scalar(DEVICES).bind(first).bind(end);
-        let devices = devices.fetch_all(&mut *snapshot).await?;
+        let producers: Vec<(String, String)> = sqlx::query_as(PRODUCERS)
+            .bind(first)
+            .bind(end)
+            .fetch_all(&mut *snapshot)
+            .await?;
+        let (binaries, devices): (BTreeSet<_>, BTreeSet<_>) = producers.into_iter().unzip();
         Ok(Completeness {
             trials,
             retried: retried.unsigned_abs(),
             refused: refused.unsigned_abs(),
-            binaries,
-            devices,
+            binaries: binaries.into_iter().collect(),
+            devices: devices.into_iter().collect(),
         })
     }
 }

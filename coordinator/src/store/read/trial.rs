@@ -24,11 +24,13 @@ use crate::{
 };
 
 statements! {
+    /// A sweep that is being created has trials before it is there itself.
     TRIAL = "
         SELECT
             trial_id, sweep_id, trial_key, configuration_id, replicate, state, failures,
             out_of_memory, worker_losses, suspicion
-        FROM trial WHERE trial_id = ?1";
+        FROM trial
+        WHERE trial_id = ?1 AND sweep_id IN (SELECT sweep_id FROM sweep)";
     /// For each sweep a search in its index of keys. 'g' sorts after every hexadecimal digit.
     MATCHING_TRIALS = "
         SELECT trial.trial_id

@@ -134,9 +134,15 @@ async fn a_truncated_file_is_refused_with_the_reason() {
     let path = fixture.path();
     fixture.store.close().await.unwrap();
     let whole = fs::read(&path).unwrap();
-    // What is missing of a last page reads as zeros, which may be what stood there: whole pages count.
     let size = whole.len();
-    for length in [4_096, size / 2, size - 4_097, size - 4_096] {
+    for length in [
+        4_096,
+        size / 2,
+        size - 4_097,
+        size - 4_096,
+        size - 4_000,
+        size - 1,
+    ] {
         fs::write(&path, &whole[..length]).unwrap();
         let error = Store::open(&path).await.unwrap_err().to_string();
         assert!(

@@ -3,6 +3,7 @@
 mod breakdown;
 mod checkpoint;
 mod commit;
+mod create;
 mod digest;
 mod disk;
 mod open;

@@ -395,6 +395,17 @@ async fn completeness_counts_what_a_report_must_confess() {
             .await,
         2
     );
+    // Where the sweep is a small part of the log, its events are looked up instead.
+    sqlx::query(
+        "INSERT INTO event (at_ms, kind, trial_id)
+         WITH RECURSIVE number (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM number WHERE n < 100)
+         SELECT 0, 'refused', 1000 + n FROM number",
+    )
+    .execute(&mut fixture.store.connection)
+    .await
+    .unwrap();
+    let again = reader.completeness(fixture.sweep.sweep_id).await.unwrap();
+    assert_eq!(again, found);
 }
 
 #[tokio::test]
