@@ -39,7 +39,7 @@ impl Reported<'_> {
 
     fn steps_are_swept(&self) -> bool {
         let axis = self.input.axis_of(Parameter::MaxSteps);
-        axis.is_some_and(|axis| self.report.swept_axes().contains(&axis))
+        axis.is_some_and(|axis| self.input.terms.axes[axis].values.len() > 1)
     }
 
     /// What of the sweep stands beside the paper: its best cell; but where nothing is swept but how often a
