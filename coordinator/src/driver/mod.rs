@@ -181,7 +181,15 @@ impl Driver {
         for command in self.take_deferred() {
             self.apply(command, now, &mut round);
         }
-        self.apply_all(first, now, &mut round).await;
+        let mut next = first.or_else(|| self.commands.try_recv().ok());
+        for _ in 0..MAX_COMMANDS_PER_COMMIT {
+            let Some(command) = next else { break };
+            self.apply(command, now, &mut round);
+            next = self.commands.try_recv().ok();
+        }
+        if let Some(command) = next {
+            self.apply(command, now, &mut round);
+        }
         self.steer(&mut round);
         round.batch.changes = self.scheduler.take_changes();
         round.batch.sightings = self.roster.sightings(now);
@@ -208,26 +216,6 @@ impl Driver {
         let late = self.lease_duration / LATE_PART_OF_A_TERM;
         let deadline = self.scheduler.poll_timeout();
         deadline.is_some_and(|deadline| now > deadline + late)
-    }
-
-    /// Applies the commands that are there. Where there are any, whoever else is about to speak is
-    /// heard first, since a flush of the disk costs the same for all of them: the driver gives way
-    /// until everybody has had a turn and nobody has said anything.
-    async fn apply_all(&mut self, first: Option<Command>, now: Instant, round: &mut Round) {
-        let mut left = MAX_COMMANDS_PER_COMMIT;
-        let mut next = first.or_else(|| self.commands.try_recv().ok());
-        while let Some(command) = next {
-            self.apply(command, now, round);
-            left -= 1;
-            if left == 0 {
-                break;
-            }
-            next = self.commands.try_recv().ok();
-            if next.is_none() {
-                tokio::task::yield_now().await;
-                next = self.commands.try_recv().ok();
-            }
-        }
     }
 
     fn apply(&mut self, command: Command, now: Instant, round: &mut Round) {
