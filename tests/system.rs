@@ -40,6 +40,8 @@ mod network;
 mod promises;
 #[path = "system/replay.rs"]
 mod replay;
+#[path = "system/results.rs"]
+mod results;
 #[path = "system/run.rs"]
 mod run;
 #[path = "system/services.rs"]
