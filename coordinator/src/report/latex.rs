@@ -11,8 +11,12 @@ use super::{
 /// Rows of a table: about twenty pages; its file has them all.
 const MAX_ROWS: usize = 1_000;
 
-/// Columns beyond which the text of a table is made smaller to fit the page.
-const WIDE: usize = 6;
+/// Characters of a row up to which text of a size fits the page; the last size takes what is left.
+const SIZES: [(usize, &str); 3] = [
+    (80, "\\small"),
+    (120, "\\scriptsize"),
+    (usize::MAX, "\\tiny"),
+];
 
 const PREAMBLE: &str = r"\documentclass[a4paper]{article}
 \usepackage[T1]{fontenc}
@@ -91,13 +95,23 @@ fn push_picture(text: &mut String, picture: &Picture) {
     );
 }
 
+/// Characters of a row whose every field is as long as the longest of its column.
+fn width(table: &Table) -> usize {
+    let length = |text: &str| text.chars().count();
+    let columns = table.columns.iter().enumerate();
+    let widths = columns.map(|(index, name)| {
+        let (rows, _) = table.first_rows(MAX_ROWS);
+        let fields = rows.iter().map(|row| length(&row[index].shown()));
+        fields.max().unwrap_or(0).max(length(name))
+    });
+    widths.sum()
+}
+
 /// A table that may run over pages, its heading repeated on each.
 fn push_table(text: &mut String, table: &Table) {
-    let size = if table.columns.len() > WIDE {
-        "\\scriptsize"
-    } else {
-        "\\small"
-    };
+    let width = width(table);
+    let size = SIZES.iter().find(|(most, _)| width <= *most);
+    let size = size.expect("the last takes any").1;
     if !table.title.is_empty() {
         let _ = write!(text, "\n\\textbf{{{}}}\n", escaped(&table.title));
     }
