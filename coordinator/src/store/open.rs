@@ -2,8 +2,11 @@
 //! enough to be read, and of a schema this program knows. A file that is refused is not changed.
 
 use std::{
-    fs, io,
+    fs::{self, File},
+    io,
+    os::unix::fs::{FileExt as _, MetadataExt as _},
     path::{Path, PathBuf},
+    sync::{Mutex, PoisonError},
     time::Duration,
 };
 
@@ -54,9 +57,6 @@ const STATEMENT_CACHE: usize = 512;
 statements! {
     LIBRARY_VERSION = "SELECT sqlite_version()";
     SCHEMA_VERSION = "PRAGMA user_version";
-    APPLICATION = "PRAGMA application_id";
-    PAGES = "PRAGMA page_count";
-    PAGE_SIZE = "PRAGMA page_size";
     /// 0x706f6e64 is [`APPLICATION_ID`].
     MARK_AS_OURS = "PRAGMA application_id = 0x706f6e64";
     WRITE_AHEAD = "PRAGMA journal_mode = WAL";
@@ -66,7 +66,7 @@ statements! {
 /// connection does.
 pub(super) async fn open_writer(path: &Path) -> Result<(SqliteConnection, WriterLock), OpenError> {
     let path = resolve(path)?;
-    let found = inspect(&path).await?;
+    let found = inspect(&path)?;
     let lock = WriterLock::take(&path)?;
     if found == Found::Ours {
         check_writable(&path)?;
@@ -108,7 +108,7 @@ pub(super) async fn open_administrator(path: &Path) -> Result<SqliteConnection, 
 /// Opens the database for reading only; whether a coordinator runs makes no difference.
 pub(super) async fn open_reader(path: &Path) -> Result<SqliteConnection, OpenError> {
     let path = resolve(path)?;
-    if inspect(&path).await? == Found::Nothing {
+    if inspect(&path)? == Found::Nothing {
         return Err(OpenError::Missing { path });
     }
     let options = options(&path).read_only(true).pragma("query_only", "ON");
@@ -155,11 +155,8 @@ enum Found {
     Ours,
 }
 
-/// Looks at the file as it lies there, without its log and changing nothing. SQLite opens and closes it:
-/// when a process closes a file by itself, the operating system takes every lock from it that the
-/// process has on that file (POSIX), also that of a connection that is open beside. Another program
-/// that closes the database then takes itself for the last one, and removes the log.
-async fn inspect(path: &Path) -> Result<Found, OpenError> {
+/// Looks at the file without the help of SQLite, which might change it.
+fn inspect(path: &Path) -> Result<Found, OpenError> {
     if let Some(mount) = network_mount(path) {
         return Err(OpenError::NetworkFileSystem {
             path: path.into(),
@@ -173,48 +170,79 @@ async fn inspect(path: &Path) -> Result<Found, OpenError> {
         Ok(metadata) if !metadata.is_file() => {
             return Err(OpenError::NotAFile { path: path.into() });
         }
-        // To SQLite an empty file is none.
-        Ok(metadata) if metadata.len() == 0 => return Ok(Found::Nothing),
         Ok(_) => {}
     }
-    check_access(path, Access::READ_OK, "read")?;
     // Pages may be on their way from the log into the file.
     let is_settled = !has_log(path);
-    let still = options(path).read_only(true).immutable(true);
-    let opened = SqliteConnection::connect_with(&still).await;
-    let mut connection = opened.map_err(|error| failed(path, error))?;
-    let judged = judge(&mut connection, path, is_settled).await;
-    let closed = connection.close().await;
-    judged?;
-    closed.map_err(|error| failed(path, error))?;
+    let (header, length) = head(path).map_err(|source| denied("read", path, source))?;
+    let found = judge_header(path, &header)?;
+    if found == Found::Ours && is_settled {
+        refuse_cut_off(path, &header, length)?;
+    }
+    Ok(found)
+}
+
+/// Files that were looked at, held open as long as they have a name. When a process closes a file, it
+/// loses every lock that it has on it (POSIX), also that of a connection that is open beside; another
+/// program that closes the database could then take itself for the last one, and remove the log.
+static LOOKED_AT: Mutex<Vec<File>> = Mutex::new(Vec::new());
+
+/// The header of a file and, read after it, the file's length.
+fn head(path: &Path) -> io::Result<(Vec<u8>, u64)> {
+    let identity = |metadata: &fs::Metadata| (metadata.dev(), metadata.ino());
+    let wanted = identity(&fs::metadata(path)?);
+    let mut held = LOOKED_AT.lock().unwrap_or_else(PoisonError::into_inner);
+    held.retain(|file| file.metadata().is_ok_and(|found| found.nlink() > 0));
+    let is_wanted = |file: &File| {
+        file.metadata()
+            .is_ok_and(|found| identity(&found) == wanted)
+    };
+    let position = match held.iter().position(is_wanted) {
+        Some(position) => position,
+        None => {
+            held.push(File::open(path)?);
+            held.len() - 1
+        }
+    };
+    let file = &held[position];
+    let mut header = vec![0; HEADER_BYTES];
+    let read = file.read_at(&mut header, 0)?;
+    header.truncate(read);
+    Ok((header, file.metadata()?.len()))
+}
+
+/// Length of the header of a SQLite file (sqlite.org/fileformat.html, section 1.3).
+const HEADER_BYTES: usize = 100;
+
+fn judge_header(path: &Path, header: &[u8]) -> Result<Found, OpenError> {
+    if header.is_empty() {
+        return Ok(Found::Nothing);
+    }
+    if header.len() < HEADER_BYTES || !header.starts_with(b"SQLite format 3\0") {
+        return Err(OpenError::NotADatabase { path: path.into() });
+    }
+    if header[68..72] != APPLICATION_ID.to_be_bytes() {
+        return Err(OpenError::Foreign { path: path.into() });
+    }
     Ok(Found::Ours)
 }
 
-async fn judge(
-    connection: &mut SqliteConnection,
-    path: &Path,
-    is_settled: bool,
-) -> Result<(), OpenError> {
-    let application_id = number(connection, path, APPLICATION).await?;
-    if application_id != i64::from(APPLICATION_ID) {
-        return Err(OpenError::Foreign { path: path.into() });
-    }
-    if is_settled {
-        refuse_cut_off(connection, path).await?;
-    }
-    Ok(())
-}
-
 /// SQLite itself reads what is missing of a last page as zeros.
-async fn refuse_cut_off(connection: &mut SqliteConnection, path: &Path) -> Result<(), OpenError> {
-    let pages = number(connection, path, PAGES).await?;
-    let whole = pages * number(connection, path, PAGE_SIZE).await?;
-    // Read after the number of pages: a file only grows.
-    let length = fs::metadata(path).map_err(|source| denied("read", path, source))?;
-    if i64::try_from(length.len()).is_ok_and(|length| length >= whole) {
+fn refuse_cut_off(path: &Path, header: &[u8], length: u64) -> Result<(), OpenError> {
+    let number = |at| u32::from_be_bytes([0, 1, 2, 3].map(|byte: usize| header[at + byte]));
+    // Where these differ, something wrote the file that does not count its pages.
+    if number(24) != number(92) {
         return Ok(());
     }
-    let problem = format!("the file has {} bytes of {whole}", length.len());
+    let page_size = match u16::from_be_bytes([header[16], header[17]]) {
+        1 => 65_536,
+        page_size => u64::from(page_size),
+    };
+    let whole = page_size * u64::from(number(28));
+    if length >= whole {
+        return Ok(());
+    }
+    let problem = format!("the file has {length} bytes of {whole}");
     Err(OpenError::Database {
         path: path.into(),
         source: DatabaseError::Corrupt(problem),
@@ -223,11 +251,8 @@ async fn refuse_cut_off(connection: &mut SqliteConnection, path: &Path) -> Resul
 
 /// SQLite silently falls back to reading a file it may not write; we would rather know.
 fn check_writable(path: &Path) -> Result<(), OpenError> {
-    check_access(path, Access::WRITE_OK, "write")
-}
-
-fn check_access(path: &Path, access: Access, action: &'static str) -> Result<(), OpenError> {
-    rustix::fs::access(path, access).map_err(|source| denied(action, path, source.into()))
+    let allowed = rustix::fs::access(path, Access::WRITE_OK);
+    allowed.map_err(|source| denied("write", path, source.into()))
 }
 
 /// Whether a write-ahead log with content lies beside the file.
@@ -264,16 +289,8 @@ async fn connect(
 }
 
 async fn schema_version(connection: &mut SqliteConnection, path: &Path) -> Result<i64, OpenError> {
-    number(connection, path, SCHEMA_VERSION).await
-}
-
-async fn number(
-    connection: &mut SqliteConnection,
-    path: &Path,
-    statement: &'static str,
-) -> Result<i64, OpenError> {
-    let number = sqlx::query_scalar(statement).fetch_one(connection);
-    number.await.map_err(|error| failed(path, error))
+    let version = sqlx::query_scalar(SCHEMA_VERSION).fetch_one(connection);
+    version.await.map_err(|error| failed(path, error))
 }
 
 async fn execute(
