@@ -138,6 +138,14 @@ impl Sandbox {
             .unwrap_or(0)
     }
 
+    /// Trials of which more than one attempt succeeded.
+    pub(crate) fn trials_that_succeeded_twice(&self) -> u64 {
+        self.count(
+            "select count(*) from (select 1 from attempt where ending = 'succeeded'
+             group by trial_id having count(*) > 1)",
+        )
+    }
+
     /// The content of the latest sweep's results, in a database that must be whole.
     pub(crate) fn results(&self) -> SweepDigest {
         let runtime = tokio::runtime::Builder::new_current_thread().build();

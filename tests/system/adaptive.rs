@@ -31,17 +31,10 @@ fn a_run_that_adds_replicates_killed_and_given_again_equals_an_undisturbed_one()
     let undisturbed = Sandbox::new();
     undisturbed.write("tiny.toml", slower());
     let finished = undisturbed.run(&UNTIL);
-    assert_eq!(finished.code, 0, "{}", finished.stderr);
-    assert!(
-        finished.stderr.contains("more trials for"),
-        "{}",
-        finished.stderr
-    );
-    assert!(
-        finished.stdout.contains("95 % confidence sequence"),
-        "{}",
-        finished.stdout
-    );
+    finished
+        .assert_code(0)
+        .assert_told("more trials for")
+        .assert_printed("95 % confidence sequence");
     // With two or three replicates no interval is so narrow.
     let replicates = undisturbed.query(REPLICATES);
     let replicates = replicates.as_array().unwrap();
@@ -59,14 +52,12 @@ fn a_run_that_adds_replicates_killed_and_given_again_equals_an_undisturbed_one()
     drop(running);
     let continued = disturbed.run(&UNTIL);
 
-    assert_eq!(continued.code, 0, "{}", continued.stderr);
+    continued.assert_code(0);
     assert_eq!(disturbed.query(REPLICATES), undisturbed.query(REPLICATES));
     assert_eq!(disturbed.results(), undisturbed.results());
     let table = |sandbox: &Sandbox| sandbox.run(&["report", "--format", "csv"]).stdout;
     assert_eq!(table(&disturbed), table(&undisturbed));
-    let twice = "select count(*) from (select 1 from attempt where ending = 'succeeded'
-                 group by trial_id having count(*) > 1)";
-    assert_eq!(disturbed.count(twice), 0);
+    assert_eq!(disturbed.trials_that_succeeded_twice(), 0);
 }
 
 #[test]
@@ -76,19 +67,13 @@ fn a_run_without_a_goal_leaves_withheld_trials_alone_and_says_so() {
 
     let finished = sandbox.run(&["run", "tiny.toml"]);
 
-    assert_eq!(finished.code, 0, "{}", finished.stderr);
     let line = "8 trials expected (16 more withheld): 8 accepted";
-    assert!(finished.stdout.contains(line), "{}", finished.stdout);
+    finished.assert_code(0).assert_printed(line);
     assert_eq!(sandbox.count(WITHHELD), 16);
-    let explained = sandbox.run(&["explain"]).stdout;
-    assert!(
-        explained.contains("8 of 8 trials have ended"),
-        "{explained}"
-    );
-    assert!(
-        explained.contains("16 more trials are withheld"),
-        "{explained}"
-    );
+    sandbox
+        .run(&["explain"])
+        .assert_printed("8 of 8 trials have ended")
+        .assert_printed("16 more trials are withheld");
     let status = sandbox.run(&["status", "--output", "json"]).stdout;
     let status: Value = serde_json::from_str(&status).unwrap();
     assert_eq!(
@@ -105,7 +90,7 @@ fn allocate_shows_what_it_would_add_adds_it_once_and_the_run_goes_on() {
     let allocate = |more: &[&str]| {
         let arguments = ["allocate", "--until-ci", "0.3", "--db", "results.db"];
         let finished = sandbox.run(&[&arguments[..], &["--output", "json"], more].concat());
-        assert_eq!(finished.code, 0, "{}", finished.stderr);
+        finished.assert_code(0);
         let rows: Value = serde_json::from_str(&finished.stdout).expect("allocate prints JSON");
         let rows = rows.as_array().unwrap().clone();
         rows.iter()
@@ -142,17 +127,10 @@ fn allocate_asks_a_coordinator_that_serves() {
 
     let finished = sandbox.run(&arguments);
 
-    assert_eq!(finished.code, 0, "{}", finished.stderr);
-    assert!(
-        finished.stderr.contains("4 trials were added to 4 of 4"),
-        "{}",
-        finished.stderr
-    );
-    assert!(
-        finished.stdout.contains("half_width"),
-        "{}",
-        finished.stdout
-    );
+    finished
+        .assert_code(0)
+        .assert_told("4 trials were added to 4 of 4")
+        .assert_printed("half_width");
     assert_eq!(sandbox.count(WITHHELD), 12);
 }
 
@@ -166,10 +144,9 @@ fn a_sweep_without_more_replicates_is_refused_with_what_to_do() {
     ] {
         sandbox.submit("tiny.toml");
         let refused = sandbox.run(arguments);
-        assert_eq!(refused.code, 78, "{}", refused.stderr);
-        assert!(refused.stderr.contains("`most`"), "{}", refused.stderr);
+        refused.assert_code(78).assert_told("`most`");
     }
     assert_eq!(sandbox.count("select count(*) from attempt"), 0);
     let refused = sandbox.run(&["run", "tiny.toml", "--until-ci", "5"]);
-    assert_eq!(refused.code, 2, "{}", refused.stderr);
+    refused.assert_code(2);
 }

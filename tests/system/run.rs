@@ -61,9 +61,7 @@ fn a_run_killed_halfway_and_given_again_equals_an_undisturbed_one() {
         continued.stderr
     );
     assert_eq!(disturbed.results(), undisturbed.results());
-    let twice = "select count(*) from (select 1 from attempt where ending = 'succeeded'
-                 group by trial_id having count(*) > 1)";
-    assert_eq!(disturbed.count(twice), 0);
+    assert_eq!(disturbed.trials_that_succeeded_twice(), 0);
 }
 
 #[test]
