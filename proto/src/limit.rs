@@ -29,6 +29,9 @@ pub const MAX_OBSERVATIONS: usize = 4_096;
 pub const MAX_METRIC_BYTES: usize = 64;
 /// Lanes of one bundle.
 pub const MAX_LANES: u32 = 1_024;
+/// Attempts that one call ends: with the longest messages they are a third of
+/// [`MAX_WIRE_MESSAGE_BYTES`].
+pub const MAX_ENDS: usize = 256;
 /// Leases of one renewal.
 pub const MAX_RENEWALS: usize = 4_096;
 /// Configurations that one call allots replicates to; more take several calls.

@@ -76,7 +76,8 @@ impl Peer {
         self.leases.report(request).await.map(drop)
     }
 
-    /// Ends an attempt with success, and with a last observation at this step.
+    /// Ends an attempt with success, and with a last observation at this step. An attempt that is not
+    /// its own is a refusal.
     pub(crate) async fn finish(
         &mut self,
         token: wire::LeaseToken,
@@ -84,13 +85,19 @@ impl Peer {
     ) -> Result<(), Status> {
         let request = wire::FinishRequest {
             worker_id: self.name.clone(),
-            token: Some(token),
-            outcome: wire::Outcome::Succeeded.into(),
-            observations: vec![observation(step)],
-            seconds: 1.0,
-            ..wire::FinishRequest::default()
+            ends: vec![wire::AttemptEnd {
+                token: Some(token),
+                outcome: wire::Outcome::Succeeded.into(),
+                observations: vec![observation(step)],
+                seconds: 1.0,
+                ..wire::AttemptEnd::default()
+            }],
         };
-        self.leases.finish(request).await.map(drop)
+        let lost = self.leases.finish(request).await?.into_inner().lost;
+        match lost[..] {
+            [] => Ok(()),
+            _ => Err(Status::failed_precondition("lost")),
+        }
     }
 }
 

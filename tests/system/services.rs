@@ -1,6 +1,9 @@
 //! The gRPC contract over a real socket, as a program in any language meets it.
 
-use pondersweep_proto::wire::{self, leases_client::LeasesClient, sweeps_client::SweepsClient};
+use pondersweep_proto::{
+    limit::MAX_ENDS,
+    wire::{self, leases_client::LeasesClient, sweeps_client::SweepsClient},
+};
 use tonic::{Code, transport::Channel};
 use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
 
@@ -97,9 +100,13 @@ impl Scene {
             .collect()
     }
 
-    async fn finish(&mut self, worker_id: &str, token: wire::LeaseToken) -> Result<(), Code> {
-        let request = wire::FinishRequest {
-            worker_id: worker_id.into(),
+    /// Ends attempts in one call; returns those that were not the worker's.
+    async fn finish(
+        &mut self,
+        worker_id: &str,
+        tokens: &[wire::LeaseToken],
+    ) -> Result<Vec<wire::LeaseToken>, Code> {
+        let end = |&token: &wire::LeaseToken| wire::AttemptEnd {
             token: Some(token),
             outcome: wire::Outcome::Succeeded.into(),
             observations: vec![wire::Observation {
@@ -107,10 +114,16 @@ impl Scene {
                 metric: "accuracy_interpolation".into(),
                 value: 0.75,
             }],
-            ..wire::FinishRequest::default()
+            ..wire::AttemptEnd::default()
+        };
+        let request = wire::FinishRequest {
+            worker_id: worker_id.into(),
+            ends: tokens.iter().map(end).collect(),
         };
         let answer = self.leases.finish(request).await;
-        answer.map(|_| ()).map_err(|status| status.code())
+        answer
+            .map(|answer| answer.into_inner().lost)
+            .map_err(|status| status.code())
     }
 }
 
@@ -188,7 +201,7 @@ async fn every_lease_call_may_be_repeated() {
     assert_eq!(scene.sandbox.count("select count(*) from attempt"), 2);
 
     for _ in 0..3 {
-        scene.finish("a", first[0]).await.unwrap();
+        assert_eq!(scene.finish("a", &first[..1]).await, Ok(vec![]));
     }
     assert_eq!(
         scene
@@ -210,7 +223,7 @@ async fn a_bundle_grows_only_beside_a_lease_of_its_worker() {
     assert_eq!(beside.len(), 1);
     assert_ne!(beside[0], held);
     assert_eq!(scene.acquire_beside("a", "2", Some(held)).await, beside);
-    scene.finish("a", beside[0]).await.unwrap();
+    assert_eq!(scene.finish("a", &beside).await, Ok(vec![]));
 }
 
 #[tokio::test]
@@ -225,7 +238,7 @@ async fn a_repeated_acquisition_gets_the_same_lease_after_a_restart() {
     scene.leases = LeasesClient::new(connect(&scene.serve.url).await);
 
     assert_eq!(scene.acquire("a", "1").await, first);
-    scene.finish("a", first[0]).await.unwrap();
+    assert_eq!(scene.finish("a", &first).await, Ok(vec![]));
 }
 
 #[tokio::test]
@@ -239,30 +252,19 @@ async fn a_worker_speaks_only_of_its_own_current_lease() {
         attempt: token.attempt + 1,
         ..token
     };
-    assert_eq!(
-        scene.finish("b", token).await,
-        Err(Code::FailedPrecondition)
-    );
-    assert_eq!(
-        scene.finish("a", stale).await,
-        Err(Code::FailedPrecondition)
-    );
+    assert_eq!(scene.finish("b", &[token]).await, Ok(vec![token]));
     let nowhere = wire::LeaseToken {
         trial_id: 99_999,
         attempt: 1,
     };
-    assert_eq!(
-        scene.finish("a", nowhere).await,
-        Err(Code::FailedPrecondition)
-    );
-
-    assert_eq!(
-        scene
-            .sandbox
-            .count("select count(*) from trial where state = 'succeeded'"),
-        0
-    );
-    scene.finish("a", token).await.unwrap();
+    let succeeded = "select count(*) from trial where state = 'succeeded'";
+    let lost = vec![stale, nowhere];
+    assert_eq!(scene.finish("a", &lost).await, Ok(lost.clone()));
+    assert_eq!(scene.sandbox.count(succeeded), 0);
+    // Neither keeps its own from ending.
+    let all = [stale, token, nowhere];
+    assert_eq!(scene.finish("a", &all).await, Ok(lost));
+    assert_eq!(scene.sandbox.count(succeeded), 1);
 }
 
 #[tokio::test]
@@ -298,6 +300,10 @@ async fn malformed_messages_are_refused_and_change_nothing() {
     };
     let refused = scene.leases.report(without_token).await.unwrap_err();
     assert_eq!(refused.code(), Code::InvalidArgument);
+    for ends in [0, MAX_ENDS + 1] {
+        let refused = scene.finish("a", &vec![token; ends]).await;
+        assert_eq!(refused, Err(Code::InvalidArgument));
+    }
     let empty = wire::CreateSweepRequest::default();
     let refused = scene.sweeps.create_sweep(empty).await.unwrap_err();
     assert_eq!(refused.code(), Code::InvalidArgument);
@@ -310,7 +316,7 @@ async fn results_come_in_pages_without_gap_or_repetition() {
     scene.register("a").await;
     for round in 0..8 {
         let token = scene.acquire("a", &round.to_string()).await[0];
-        scene.finish("a", token).await.unwrap();
+        assert_eq!(scene.finish("a", &[token]).await, Ok(vec![]));
     }
     let mut request = wire::ListResultsRequest {
         sweep: "last".into(),
@@ -359,7 +365,7 @@ async fn a_watcher_hears_of_the_end() {
     scene.register("a").await;
     for round in 0..8 {
         let token = scene.acquire("a", &round.to_string()).await[0];
-        scene.finish("a", token).await.unwrap();
+        assert_eq!(scene.finish("a", &[token]).await, Ok(vec![]));
     }
     let mut last = None;
     while let Some(message) = progress.message().await.unwrap() {

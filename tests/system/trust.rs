@@ -212,9 +212,11 @@ async fn nobody_speaks_for_a_worker_of_another_token() {
     };
     let finish = wire::FinishRequest {
         worker_id: worker_id(),
-        token,
-        outcome: wire::Outcome::Succeeded.into(),
-        ..wire::FinishRequest::default()
+        ends: vec![wire::AttemptEnd {
+            token,
+            outcome: wire::Outcome::Succeeded.into(),
+            ..wire::AttemptEnd::default()
+        }],
     };
     let renew = wire::RenewRequest {
         worker_id: worker_id(),

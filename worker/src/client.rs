@@ -3,13 +3,12 @@
 //! coordinator that is away only delays the answer. It never decides what to train.
 
 mod checkpoint;
+mod finish;
 
 use std::{error::Error as _, sync::Arc, time::Duration};
 
 use pondersweep_proto::{
-    breakdown::Breakdown,
     error::LeaseError,
-    failure::Failure,
     id::{Attempt, LeaseToken, SweepId, WorkerId},
     limit::MAX_WIRE_MESSAGE_BYTES,
     metric::Observation,
@@ -17,6 +16,8 @@ use pondersweep_proto::{
     wire,
 };
 use tonic::{Code, Status, service::interceptor::InterceptedService, transport::Channel};
+
+pub use finish::{AttemptEnd, Outcome};
 
 use crate::{
     backoff::Backoff,
@@ -64,17 +65,6 @@ pub struct Acquired {
     pub retry_after: Duration,
     /// Nothing is pending and nothing is leased, of the named sweep if one was named.
     pub idle: bool,
-}
-
-/// How an attempt ended, as the worker saw it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Outcome {
-    /// Trained and measured.
-    Succeeded,
-    /// Training diverged; the text says at which update.
-    Infeasible(String),
-    /// The attempt failed.
-    Failed(Failure),
 }
 
 /// Calls that show the token.
@@ -237,59 +227,6 @@ impl Client {
         self.persist("report", || {
             let (mut service, request) = (self.service.clone(), request.clone());
             async move { service.report(request).await }
-        })
-        .await?;
-        Ok(())
-    }
-
-    /// Ends an attempt; returns once the outcome is durable.
-    ///
-    /// # Errors
-    /// As [`Self::report`].
-    pub async fn finish(
-        &self,
-        token: LeaseToken,
-        outcome: Outcome,
-        observations: &[Observation],
-        seconds: f64,
-    ) -> Result<(), LeaseError> {
-        self.finish_with(token, outcome, observations, seconds, None)
-            .await
-    }
-
-    /// As [`Self::finish`], with the last evaluation broken down, if the attempt succeeded.
-    ///
-    /// # Errors
-    /// As [`Self::report`].
-    pub async fn finish_with(
-        &self,
-        token: LeaseToken,
-        outcome: Outcome,
-        observations: &[Observation],
-        seconds: f64,
-        breakdown: Option<&Breakdown>,
-    ) -> Result<(), LeaseError> {
-        let unspecified = wire::Cause::Unspecified;
-        let (outcome, cause, message) = match outcome {
-            Outcome::Succeeded => (wire::Outcome::Succeeded, unspecified, String::new()),
-            Outcome::Infeasible(message) => (wire::Outcome::Infeasible, unspecified, message),
-            Outcome::Failed(Failure { cause, message }) => {
-                (wire::Outcome::Failed, cause.into(), message)
-            }
-        };
-        let request = wire::FinishRequest {
-            worker_id: self.worker_id.to_string(),
-            token: Some(token.into()),
-            outcome: outcome.into(),
-            cause: cause.into(),
-            message,
-            observations: observations.iter().copied().map(Into::into).collect(),
-            seconds,
-            breakdown: breakdown.map(Into::into),
-        };
-        self.persist("finish", || {
-            let (mut service, request) = (self.service.clone(), request.clone());
-            async move { service.finish(request).await }
         })
         .await?;
         Ok(())

@@ -134,8 +134,8 @@ pub enum LeaseRequest {
         /// Parameter updates done by then.
         updates_done: u64,
     },
-    /// The end of an attempt.
-    Finish(FinishReport),
+    /// The ends of attempts, each by itself.
+    Finish(Vec<FinishReport>),
     /// Hand back everything.
     Drain,
 }
@@ -156,8 +156,8 @@ impl LeaseRequest {
         }
     }
 
-    /// The attempt it speaks for, if it is one.
-    pub(super) const fn token(&self) -> Option<LeaseToken> {
+    /// The attempt it speaks for, if it is one alone.
+    pub(super) fn token(&self) -> Option<LeaseToken> {
         match self {
             Self::Report { token, .. }
             | Self::MaySaveCheckpoint(token)
@@ -170,7 +170,10 @@ impl LeaseRequest {
                 trial_id: *trial_id,
                 attempt: checkpoint.attempt,
             }),
-            Self::Finish(report) => Some(report.token),
+            Self::Finish(reports) => match &reports[..] {
+                [only] => Some(only.token),
+                _ => None,
+            },
             Self::Acquire { .. } | Self::Renew { .. } | Self::Drain => None,
         }
     }

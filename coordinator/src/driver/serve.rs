@@ -165,7 +165,9 @@ impl Driver {
                     .map_err(not_started)?;
                 Ok(Grant::Done)
             }
-            LeaseRequest::Finish(report) => self.finish(worker_id, report, batch),
+            LeaseRequest::Finish(reports) => {
+                Ok(Grant::Lost(self.finish(worker_id, reports, batch)))
+            }
             LeaseRequest::Drain => {
                 let returned = self.scheduler.drain(worker_id).len();
                 Ok(Grant::Returned(u32::try_from(returned).unwrap_or(u32::MAX)))
@@ -190,12 +192,28 @@ impl Driver {
         lost
     }
 
+    /// Ends the attempts that are the worker's and returns the rest.
     fn finish(
+        &mut self,
+        worker_id: &WorkerId,
+        reports: Vec<FinishReport>,
+        batch: &mut Batch,
+    ) -> Vec<LeaseToken> {
+        let ended = reports
+            .into_iter()
+            .map(|report| self.end(worker_id, report, batch));
+        ended
+            .filter_map(Result::err)
+            .map(|Superseded(token)| token)
+            .collect()
+    }
+
+    fn end(
         &mut self,
         worker_id: &WorkerId,
         report: FinishReport,
         batch: &mut Batch,
-    ) -> Result<Grant, LeaseError> {
+    ) -> Result<(), Superseded> {
         let FinishReport {
             token,
             finish,
@@ -203,10 +221,7 @@ impl Driver {
             seconds,
             breakdown,
         } = report;
-        let finished = self
-            .scheduler
-            .finish(worker_id, token, finish)
-            .map_err(superseded)?;
+        let finished = self.scheduler.finish(worker_id, token, finish)?;
         if finished == Finished::Now {
             batch.reports.push(AttemptReport {
                 token,
@@ -216,7 +231,7 @@ impl Driver {
             let breakdown = breakdown.map(|breakdown| (token, breakdown));
             batch.breakdowns.extend(breakdown);
         }
-        Ok(Grant::Done)
+        Ok(())
     }
 
     fn lease_view(&self, token: LeaseToken) -> LeaseView {

@@ -187,13 +187,13 @@ const STORY: [Call; 12] = [
 async fn give(handle: &DriverHandle, call: Call) -> Result<Option<Grant>, ()> {
     let lease = |request| handle.lease("w".parse::<WorkerId>().unwrap(), request);
     let report = |trial, finish| {
-        LeaseRequest::Finish(FinishReport {
+        LeaseRequest::Finish(vec![FinishReport {
             token: token(trial),
             finish,
             observations: observations(token(trial), 20),
             seconds: 1.5,
             breakdown: None,
-        })
+        }])
     };
     let granted = match call {
         Call::Create => return known(handle.create_sweep(spec()).await),

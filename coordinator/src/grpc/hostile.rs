@@ -156,21 +156,23 @@ impl Scene {
             .list_sweeps(Request::new(wire::ListSweepsRequest {}))
             .await
             .unwrap();
-        for &token in &self.held {
-            let finish = wire::FinishRequest {
-                worker_id: "honest".into(),
-                token: Some(token),
-                outcome: wire::Outcome::Succeeded.into(),
-                observations: vec![wire::Observation {
-                    step: 3,
-                    metric: "accuracy_interpolation".into(),
-                    value: HONEST,
-                }],
-                seconds: 1.0,
-                ..wire::FinishRequest::default()
-            };
-            self.leases.finish(Request::new(finish)).await.unwrap();
-        }
+        let end = |&token: &wire::LeaseToken| wire::AttemptEnd {
+            token: Some(token),
+            outcome: wire::Outcome::Succeeded.into(),
+            observations: vec![wire::Observation {
+                step: 3,
+                metric: "accuracy_interpolation".into(),
+                value: HONEST,
+            }],
+            seconds: 1.0,
+            ..wire::AttemptEnd::default()
+        };
+        let finish = wire::FinishRequest {
+            worker_id: "honest".into(),
+            ends: self.held.iter().map(end).collect(),
+        };
+        let finished = self.leases.finish(Request::new(finish)).await.unwrap();
+        assert_eq!(finished.into_inner().lost, []);
         let (database, folder) = (self.database(), self.folder);
         self.stop.cancel();
         self.driving

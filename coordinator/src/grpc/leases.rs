@@ -8,8 +8,8 @@ use pondersweep_proto::{
     failure::Failure,
     id::{LeaseToken, SweepId, WorkerId},
     limit::{
-        MAX_LANES, MAX_MESSAGE_BYTES, MAX_OBSERVATIONS, MAX_RENEWALS, MAX_REQUEST_ID_BYTES,
-        MAX_WORKER_FIELD_BYTES,
+        MAX_ENDS, MAX_LANES, MAX_MESSAGE_BYTES, MAX_OBSERVATIONS, MAX_RENEWALS,
+        MAX_REQUEST_ID_BYTES, MAX_WORKER_FIELD_BYTES,
     },
     metric::Observation,
     wire::{self, leases_server::Leases},
@@ -162,21 +162,20 @@ impl Leases for LeaseService {
         request: Request<wire::FinishRequest>,
     ) -> Result<Response<wire::FinishResponse>, Status> {
         let speaker = speaker(&request, &request.get_ref().worker_id)?;
-        let request = request.into_inner();
-        let finish = finish(request.outcome(), request.cause(), request.message)?;
-        if !(request.seconds >= 0.0 && request.seconds.is_finite()) {
-            return Err(malformed("seconds are a finite number, 0 or above"));
+        let ends = request.into_inner().ends;
+        if ends.is_empty() || ends.len() > MAX_ENDS {
+            return Err(malformed(format!("a call ends 1 to {MAX_ENDS} attempts")));
         }
-        let breakdown = breakdown(&finish, request.breakdown)?;
-        let report = FinishReport {
-            token: token(request.token)?,
-            finish,
-            observations: observations(request.observations)?,
-            seconds: request.seconds,
-            breakdown,
+        if ends.iter().map(|end| end.observations.len()).sum::<usize>() > MAX_OBSERVATIONS {
+            return Err(malformed("too many observations in one call"));
+        }
+        let reports: Result<_, Status> = ends.into_iter().map(finish_report).collect();
+        let finish = LeaseRequest::Finish(reports?);
+        let Grant::Lost(lost) = self.ask(speaker, finish).await? else {
+            unreachable!("ends are answered with what is lost")
         };
-        self.ask(speaker, LeaseRequest::Finish(report)).await?;
-        Ok(Response::new(wire::FinishResponse {}))
+        let lost = lost.into_iter().map(Into::into).collect();
+        Ok(Response::new(wire::FinishResponse { lost }))
     }
 
     async fn save_checkpoint(
@@ -268,6 +267,21 @@ fn observations(observations: Vec<wire::Observation>) -> Result<Vec<Observation>
         .map(Observation::try_from)
         .collect();
     observations.map_err(|error| malformed(error.to_string()))
+}
+
+fn finish_report(end: wire::AttemptEnd) -> Result<FinishReport, Status> {
+    let finish = finish(end.outcome(), end.cause(), end.message)?;
+    if !(end.seconds >= 0.0 && end.seconds.is_finite()) {
+        return Err(malformed("seconds are a finite number, 0 or above"));
+    }
+    let breakdown = breakdown(&finish, end.breakdown)?;
+    Ok(FinishReport {
+        token: token(end.token)?,
+        finish,
+        observations: observations(end.observations)?,
+        seconds: end.seconds,
+        breakdown,
+    })
 }
 
 fn finish(outcome: wire::Outcome, cause: wire::Cause, message: String) -> Result<Finish, Status> {

@@ -11,15 +11,13 @@ mod widths;
 
 use std::{sync::Arc, time::Duration};
 
-use pondersweep_proto::{
-    breakdown::Breakdown, error::LeaseError, failure::Failure, id::LeaseToken, metric::Observation,
-};
+use pondersweep_proto::{error::LeaseError, failure::Failure, id::LeaseToken, metric::Observation};
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument as _, Span};
 
-use self::widths::Widths;
+use self::{compute::Trained, widths::Widths};
 use crate::{
-    client::{Client, Lease, Outcome},
+    client::{AttemptEnd, Client, Lease, Outcome},
     device::DeviceName,
     operation::Body,
     session::{
@@ -89,6 +87,12 @@ impl Lane {
             control,
             span,
         }
+    }
+
+    /// The lease went to somebody else.
+    fn drop_work(&self) {
+        tracing::warn!("superseded, dropping its work");
+        self.control.lose();
     }
 }
 
@@ -215,35 +219,39 @@ impl Slot {
             waiting.clear();
         }
         let trained = training.await.expect("the compute thread always answers");
-        let ends = trained.outcomes.into_iter().zip(trained.breakdowns);
-        for (lane, (outcome, breakdown)) in lanes.iter().zip(ends) {
+        self.finish(&lanes, trained).await
+    }
+
+    /// Delivers the outcomes of a bundle, all at once.
+    async fn finish(&self, lanes: &[Lane], trained: Trained) -> Result<(), LeaseError> {
+        let seconds = trained.seconds_per_lane;
+        let outcomes = trained.outcomes.into_iter().zip(trained.breakdowns);
+        let mut ended = Vec::with_capacity(lanes.len());
+        let mut ends = Vec::with_capacity(lanes.len());
+        for (lane, (outcome, breakdown)) in lanes.iter().zip(outcomes) {
             let Some(outcome) = outcome.filter(|_| !lane.control.is_lost()) else {
                 continue;
             };
-            let breakdown = breakdown.filter(|_| outcome == Outcome::Succeeded);
-            let finished = self.finish(lane, outcome, trained.seconds_per_lane, breakdown.as_ref());
-            finished.instrument(lane.span.clone()).await?;
+            lane.span
+                .in_scope(|| tracing::info!(?outcome, seconds, "trained"));
+            ended.push(lane);
+            ends.push(AttemptEnd {
+                token: lane.lease.token,
+                breakdown: breakdown.filter(|_| outcome == Outcome::Succeeded),
+                outcome,
+                observations: Vec::new(),
+                seconds,
+            });
+        }
+        let lost = self.client.finish(ends).await?;
+        for lane in ended {
+            let is_lost = lost.contains(&lane.lease.token);
+            lane.span.in_scope(|| match is_lost {
+                true => lane.drop_work(),
+                false => tracing::info!(token = %lane.lease.token, "acknowledged"),
+            });
         }
         Ok(())
-    }
-
-    async fn finish(
-        &self,
-        lane: &Lane,
-        outcome: Outcome,
-        seconds: f64,
-        breakdown: Option<&Breakdown>,
-    ) -> Result<(), LeaseError> {
-        let token = lane.lease.token;
-        tracing::info!(?outcome, seconds, "trained");
-        let finished = self
-            .client
-            .finish_with(token, outcome, &[], seconds, breakdown)
-            .await;
-        if finished.is_ok() {
-            tracing::info!(%token, "acknowledged");
-        }
-        self.still_mine(lane, finished)
     }
 
     async fn report(&self, lane: &Lane, observations: &[Observation]) -> Result<(), LeaseError> {
@@ -266,8 +274,7 @@ impl Slot {
     fn still_mine(&self, lane: &Lane, answer: Result<(), LeaseError>) -> Result<(), LeaseError> {
         match answer {
             Err(LeaseError::Superseded(_)) => {
-                tracing::warn!("superseded, dropping its work");
-                lane.control.lose();
+                lane.drop_work();
                 Ok(())
             }
             other => other,

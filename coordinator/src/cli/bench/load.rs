@@ -1,5 +1,5 @@
 //! Workers whose trials return at once. They speak through the worker's own client and only leave
-//! the training out: lease a bundle, end each of its trials by a call, lease the next.
+//! the training out: lease a bundle, end its trials, lease the next.
 
 use std::{
     sync::{
@@ -15,7 +15,7 @@ use pondersweep_proto::{
     metric::{Metric, Observation},
     wire,
 };
-use pondersweep_worker::client::{Client, Lease, Outcome};
+use pondersweep_worker::client::{AttemptEnd, Client, Lease, Outcome};
 use tokio::task::JoinSet;
 
 use crate::clock;
@@ -183,23 +183,18 @@ impl NullWorker {
         Ok(leases)
     }
 
-    /// Ends the trials of a bundle, all calls at the same time.
-    async fn finish(
-        &self,
-        leases: Vec<Lease>,
-        observations: &Arc<[Observation]>,
-    ) -> anyhow::Result<()> {
-        let mut calls = JoinSet::new();
-        for lease in leases {
-            let (client, observations) = (self.client.clone(), Arc::clone(observations));
-            calls.spawn(async move {
-                let finished = client.finish(lease.token, Outcome::Succeeded, &observations, 0.0);
-                finished.await
-            });
-        }
-        while let Some(finished) = calls.join_next().await {
-            finished.context("a call panicked")??;
-        }
+    /// Ends the trials of a bundle as a worker does.
+    async fn finish(&self, leases: Vec<Lease>, observations: &[Observation]) -> anyhow::Result<()> {
+        let end = |lease: Lease| AttemptEnd {
+            token: lease.token,
+            outcome: Outcome::Succeeded,
+            observations: observations.to_vec(),
+            seconds: 0.0,
+            breakdown: None,
+        };
+        let lost = self.client.finish(leases.into_iter().map(end).collect());
+        let lost = lost.await?;
+        anyhow::ensure!(lost.is_empty(), "{} attempts were lost", lost.len());
         Ok(())
     }
 }

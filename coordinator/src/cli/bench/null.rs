@@ -36,7 +36,7 @@ pub(in crate::cli) struct NullArgs {
     /// Workers, each with a connection of its own
     #[arg(long, value_name = "N", default_value_t = 4, value_parser = value_parser!(u32).range(1..=1_024))]
     workers: u32,
-    /// Trials a worker leases at once, and then ends by one call each
+    /// Trials a worker leases by one call, and then ends by another
     #[arg(long, value_name = "N", default_value_t = 16, value_parser = value_parser!(u32).range(1..=i64::from(MAX_LANES)))]
     lanes: u32,
     /// Rounds [default: 5]

@@ -281,8 +281,7 @@ pub(super) fn any_sent() -> impl Strategy<Value = Sent> {
             observations,
         })
     });
-    let finish = (
-        any_worker(),
+    let end = (
         any_token(),
         -1..6,
         any_text(),
@@ -291,20 +290,20 @@ pub(super) fn any_sent() -> impl Strategy<Value = Sent> {
         -1..7,
         any_breakdown(),
     );
-    let finish = finish.prop_map(
-        |(worker_id, token, outcome, message, observations, seconds, cause, breakdown)| {
-            Sent::Finish(wire::FinishRequest {
-                worker_id,
-                token,
-                outcome,
-                message,
-                observations,
-                seconds,
-                cause,
-                breakdown,
-            })
+    let end = end.prop_map(
+        |(token, outcome, message, observations, seconds, cause, breakdown)| wire::AttemptEnd {
+            token,
+            outcome,
+            message,
+            observations,
+            seconds,
+            cause,
+            breakdown,
         },
     );
+    let finish = (any_worker(), prop::collection::vec(end, 0..4));
+    let finish =
+        finish.prop_map(|(worker_id, ends)| Sent::Finish(wire::FinishRequest { worker_id, ends }));
     let results = (any_text(), any_small(), any_text());
     let results = results.prop_map(|(sweep, page_size, page_token)| {
         let sweep = if page_size == 1 { "last".into() } else { sweep };

@@ -17,7 +17,7 @@ use pondersweep_proto::{
     metric::{Metric, Observation},
     wire,
 };
-use pondersweep_worker::client::{Client, Outcome};
+use pondersweep_worker::client::{AttemptEnd, Client, Outcome};
 use rustix::process::Signal;
 use tokio::sync::mpsc;
 
@@ -181,18 +181,24 @@ impl Arena {
             metric: Metric::AccuracyInterpolation,
             value: 0.123,
         }];
+        let finish = async |outcome| {
+            let end = AttemptEnd {
+                token,
+                outcome,
+                observations: made_up.to_vec(),
+                seconds: 1.0,
+                breakdown: None,
+            };
+            match client.finish(vec![end]).await?[..] {
+                [] => Ok(()),
+                _ => Err(LeaseError::superseded(token)),
+            }
+        };
         let speak = async {
             match dice % 3 {
                 0 => client.report(token, &made_up).await,
-                1 => {
-                    client
-                        .finish(token, Outcome::Succeeded, &made_up, 1.0)
-                        .await
-                }
-                _ => {
-                    let outcome = Outcome::Infeasible("made up".into());
-                    client.finish(token, outcome, &made_up, 1.0).await
-                }
+                1 => finish(Outcome::Succeeded).await,
+                _ => finish(Outcome::Infeasible("made up".into())).await,
             }
         };
         let answer = match tokio::time::timeout(SPEAK_WITHIN, speak).await {

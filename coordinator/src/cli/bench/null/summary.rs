@@ -38,7 +38,8 @@ pub(super) struct Floor {
 pub(super) fn summarise(effort: &Effort, rounds: &[Round]) -> NullResult {
     let over_rounds =
         |figure: &dyn Fn(&Round) -> f64| Spread::of(rounds.iter().map(figure).collect());
-    let calls = 1.0 + 1.0 / f64::from(effort.lanes);
+    // A bundle is leased by one call and ended by another.
+    let calls = 2.0 / f64::from(effort.lanes);
     NullResult {
         rounds: rounds.len(),
         trials_per_second: over_rounds(&|round| round.trials_per_second),
@@ -103,8 +104,8 @@ pub(super) mod tests {
             (fraction.least - fraction.most).abs() < 1e-12,
             "{fraction:?}"
         );
-        // A trial is its end and a quarter of an acquisition.
-        assert_eq!(result.fraction_of_calls.median, 0.25);
+        // A trial is a quarter of an acquisition and a quarter of a call that ends a bundle.
+        assert_eq!(result.fraction_of_calls.median, 0.1);
         assert_eq!(result.turnaround_p50.median, 0.005);
     }
 

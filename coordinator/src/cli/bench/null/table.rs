@@ -23,7 +23,7 @@ pub(super) fn heading(machine: &Machine, effort: &Effort, result: &NullResult) -
     let cpu = machine.cpu.as_deref().unwrap_or("unknown CPU");
     format!(
         "{cpu}, {} cores; medians and ranges of {} rounds of {} trials\n\
-         {} observations a trial, {} workers, {} leases an acquisition, one call a trial to end it\n",
+         {} observations a trial, {} workers, {} leases an acquisition, one call to end them\n",
         machine.cores,
         result.rounds,
         effort.trials,

@@ -49,11 +49,13 @@ fn observation(step: u64, value: f64) -> wire::Observation {
 fn finish(token: wire::LeaseToken) -> wire::FinishRequest {
     wire::FinishRequest {
         worker_id: "w".into(),
-        token: Some(token),
-        outcome: wire::Outcome::Succeeded.into(),
-        observations: vec![observation(20, 0.75)],
-        seconds: 1.0,
-        ..wire::FinishRequest::default()
+        ends: vec![wire::AttemptEnd {
+            token: Some(token),
+            outcome: wire::Outcome::Succeeded.into(),
+            observations: vec![observation(20, 0.75)],
+            seconds: 1.0,
+            ..wire::AttemptEnd::default()
+        }],
     }
 }
 
