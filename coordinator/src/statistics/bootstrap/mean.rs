@@ -72,6 +72,9 @@ fn resampled_means<const LISTS: usize>(
     means
 }
 
+/// The sums of one resample. Apart from its caller: within it the compiler keeps the sums in memory instead
+/// of registers, which takes three times as long.
+#[inline(never)]
 fn resampled_sums<const LISTS: usize>(
     rows: &[[f64; LISTS]],
     generator: &mut SplitMix64,
