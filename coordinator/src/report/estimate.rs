@@ -1,14 +1,19 @@
 //! What is said about a group of trials: how many solved the task, and each metric's location with
 //! its interval.
 
+use std::array;
+
 use pondersweep_proto::metric::Metric;
 use serde::Serialize;
 
-use super::{input::ReportInput, placement::PlacedTrial};
+use super::{
+    input::{ReportInput, SHOWN_METRICS},
+    placement::PlacedTrial,
+};
 use crate::{
     scheduler::TrialState,
     statistics::{
-        Interval, Summary, bootstrap_mean_interval, confidence_sequence, wilson_interval,
+        Interval, Summary, bootstrap_mean_intervals, confidence_sequence, wilson_interval,
     },
 };
 
@@ -85,26 +90,25 @@ impl Sensitivity {
         bootstrap_seed: Option<u64>,
         share_interval: ShareInterval,
     ) -> Self {
-        let count = |outcome| {
-            let matching = trials.iter().filter(|trial| trial.row.outcome == outcome);
-            matching.count() as u64
-        };
-        let infeasible = count(TrialState::Infeasible);
-        let n = count(TrialState::Succeeded) + infeasible;
-        let solved = trials.iter().filter(|trial| trial.row.is_solved(threshold));
-        let solved = solved.count() as u64;
-        let estimate = |metric| Estimate::of(&values(trials, metric), bootstrap_seed);
+        let found = Tally::of(trials, threshold);
+        let n = found.succeeded + found.infeasible;
+        let [
+            accuracy_interpolation,
+            accuracy_extrapolation,
+            ponder_steps_interpolation,
+            ponder_steps_extrapolation,
+        ] = Estimate::of_all(found.values, bootstrap_seed);
         Self {
             n,
-            solved,
-            share_solved: share(solved, n),
-            share_solved_interval: share_interval.of(solved, n),
-            infeasible,
-            failed: count(TrialState::Failed),
-            accuracy_interpolation: estimate(Metric::AccuracyInterpolation),
-            accuracy_extrapolation: estimate(Metric::AccuracyExtrapolation),
-            ponder_steps_interpolation: estimate(Metric::PonderStepsInterpolation),
-            ponder_steps_extrapolation: estimate(Metric::PonderStepsExtrapolation),
+            solved: found.solved,
+            share_solved: share(found.solved, n),
+            share_solved_interval: share_interval.of(found.solved, n),
+            infeasible: found.infeasible,
+            failed: found.failed,
+            accuracy_interpolation,
+            accuracy_extrapolation,
+            ponder_steps_interpolation,
+            ponder_steps_extrapolation,
         }
     }
 
@@ -131,14 +135,56 @@ impl Sensitivity {
     }
 }
 
+/// What trials that have ended came to, gathered in one walk: there may be a million of them.
+#[derive(Default)]
+struct Tally {
+    succeeded: u64,
+    infeasible: u64,
+    failed: u64,
+    solved: u64,
+    /// Of those that succeeded, what they measured of each of [`SHOWN_METRICS`].
+    values: [Vec<f64>; SHOWN_METRICS.len()],
+}
+
+impl Tally {
+    fn of(trials: &[&PlacedTrial<'_>], threshold: f64) -> Self {
+        let mut tally = Self::default();
+        for row in trials.iter().map(|trial| trial.row) {
+            match row.outcome {
+                TrialState::Succeeded => tally.succeeded += 1,
+                TrialState::Infeasible => tally.infeasible += 1,
+                TrialState::Failed => tally.failed += 1,
+                _ => {}
+            }
+            if row.outcome == TrialState::Succeeded {
+                tally.solved += u64::from(row.is_solved(threshold));
+                for (values, metric) in tally.values.iter_mut().zip(SHOWN_METRICS) {
+                    values.extend(row.metric(metric));
+                }
+            }
+        }
+        tally
+    }
+}
+
 impl Estimate {
-    fn of(values: &[f64], bootstrap_seed: Option<u64>) -> Option<Self> {
-        // Once for both, which sort what they are given.
-        let mut sorted = values.to_vec();
-        sorted.sort_unstable_by(f64::total_cmp);
-        Some(Self {
-            summary: Summary::of(&sorted)?,
-            mean_interval: bootstrap_seed.and_then(|seed| bootstrap_mean_interval(&sorted, seed)),
+    /// The estimate of each list of numbers; `None` of none.
+    fn of_all<const LISTS: usize>(
+        mut lists: [Vec<f64>; LISTS],
+        bootstrap_seed: Option<u64>,
+    ) -> [Option<Self>; LISTS] {
+        // Once for summaries and intervals, which sort what they are given.
+        for list in &mut lists {
+            list.sort_unstable_by(f64::total_cmp);
+        }
+        let lists = lists.each_ref().map(Vec::as_slice);
+        let intervals = bootstrap_seed.map(|seed| bootstrap_mean_intervals(lists, seed));
+        let intervals = intervals.unwrap_or([None; LISTS]);
+        array::from_fn(|index| {
+            Some(Self {
+                summary: Summary::of(lists[index])?,
+                mean_interval: intervals[index],
+            })
         })
     }
 }

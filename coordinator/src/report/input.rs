@@ -1,6 +1,6 @@
 //! What a report is made from: plain rows, as the results database holds them.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::sync::Arc;
 
 use pondersweep_proto::{
     id::SweepId,
@@ -42,12 +42,54 @@ pub struct TrialRow {
     pub replicate: u32,
     /// Its state.
     pub outcome: TrialState,
-    /// The final value of every metric it reported.
-    pub metrics: BTreeMap<Metric, f64>,
+    /// The final value of every metric it reported, of those that reports show.
+    pub metrics: ShownMetrics,
     /// What its evaluations measured, by updates done; empty where that was not read.
     pub curve: Vec<CurvePoint>,
     /// What its last evaluation measured by difficulty; empty where that was not measured.
     pub difficulty: Vec<DifficultyPoint>,
+}
+
+/// The metrics that reports show, in the order of the exported columns.
+pub const SHOWN_METRICS: [Metric; 4] = [
+    Metric::AccuracyInterpolation,
+    Metric::AccuracyExtrapolation,
+    Metric::PonderStepsInterpolation,
+    Metric::PonderStepsExtrapolation,
+];
+
+/// What a trial measured of [`SHOWN_METRICS`]: a place for each, since a map of its own for every one of a
+/// million trials takes longer to make and to drop than to read.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct ShownMetrics([Option<f64>; SHOWN_METRICS.len()]);
+
+impl ShownMetrics {
+    /// A metric's value; `None` where it was not measured or is not shown.
+    #[must_use]
+    pub fn get(&self, metric: Metric) -> Option<f64> {
+        self.0[place(metric)?]
+    }
+
+    /// Sets a metric's value, if it is one that is shown.
+    pub fn insert(&mut self, metric: Metric, value: f64) {
+        if let Some(place) = place(metric) {
+            self.0[place] = Some(value);
+        }
+    }
+}
+
+impl FromIterator<(Metric, f64)> for ShownMetrics {
+    fn from_iter<I: IntoIterator<Item = (Metric, f64)>>(metrics: I) -> Self {
+        let mut shown = Self::default();
+        for (metric, value) in metrics {
+            shown.insert(metric, value);
+        }
+        shown
+    }
+}
+
+fn place(metric: Metric) -> Option<usize> {
+    SHOWN_METRICS.iter().position(|shown| *shown == metric)
 }
 
 /// One evaluation during training, on as many non-zeros as in training, sampled halting.
@@ -152,8 +194,7 @@ impl TrialRow {
     /// A metric's final value; `None` where it was not measured or is not a number.
     #[must_use]
     pub fn metric(&self, metric: Metric) -> Option<f64> {
-        let value = self.metrics.get(&metric).copied();
-        value.filter(|value| value.is_finite())
+        self.metrics.get(metric).filter(|value| value.is_finite())
     }
 
     /// Its accuracy as the statistics count it. What a diverged trial measured before it diverged is

@@ -33,7 +33,10 @@ pub use self::{
     document::{Document, Study},
     estimate::{Estimate, Sensitivity},
     field::{Field, ShownEstimate, ShownShare},
-    input::{Completeness, CurvePoint, DifficultyPoint, ReportInput, TrialRow},
+    input::{
+        Completeness, CurvePoint, DifficultyPoint, ReportInput, SHOWN_METRICS, ShownMetrics,
+        TrialRow,
+    },
     table::{CellRow, ParameterRow, ParameterTable},
     warning::Warning,
     write::{Page, WriteError, write_all},

@@ -1,7 +1,5 @@
 //! Simulated sweeps for tests. The numbers are drawn, not trained: they only look like results.
 
-use std::collections::BTreeMap;
-
 use pondersweep_proto::{
     id::{ContentKey, SweepId},
     metric::Metric,
@@ -180,15 +178,15 @@ fn trial(index: u64, values: &[ParameterValue], replicate: u32, outcome: TrialSt
         1.0 - 0.06 * (0.2 + lambda_p) * random.unit()
     };
     let steps = 1.0 + 2.0 * (1.0 - lambda_p) + 0.6 * random.unit();
-    let metrics = BTreeMap::from([
+    let metrics = [
         (Metric::AccuracyInterpolation, accuracy),
         (Metric::PonderStepsInterpolation, steps),
-    ]);
+    ];
     TrialRow {
         values: values.into(),
         replicate,
         outcome,
-        metrics,
+        metrics: metrics.into_iter().collect(),
         curve: curve(accuracy, steps),
         difficulty: Vec::new(),
     }

@@ -43,7 +43,7 @@ fn unfinished(trial: u64) -> TrialState {
 
 fn with_extrapolation(mut input: ReportInput) -> ReportInput {
     for trial in &mut input.trials {
-        let accuracy = trial.metrics[&Metric::AccuracyInterpolation];
+        let accuracy = trial.metric(Metric::AccuracyInterpolation).unwrap();
         trial
             .metrics
             .insert(Metric::AccuracyExtrapolation, 0.5 + accuracy / 3.0);

@@ -56,6 +56,7 @@ pub use anova::{Anova, AnovaError, Effect, MAX_FACTORS, Residual};
 pub use best_set::{BestSet, Comparison, Pairing, Verdict};
 pub use bootstrap::{
     IntervalMethod, MAX_RESAMPLED, Statistic, Strata, bootstrap_interval, bootstrap_mean_interval,
+    bootstrap_mean_intervals,
 };
 pub use box_plot::BoxPlot;
 pub use confidence_sequence::confidence_sequence;

@@ -169,18 +169,33 @@ pub enum DatabaseError {
 
 impl From<sqlx::Error> for DatabaseError {
     fn from(error: sqlx::Error) -> Self {
-        let text = error.to_string();
-        if extended_code(&error) == Some(code::SHORT_READ) {
-            return Self::Corrupt(text);
+        let known = extended_code(&error).and_then(|code| Self::of(code, error.to_string()));
+        known.unwrap_or(Self::Other(error))
+    }
+}
+
+impl From<rusqlite::Error> for DatabaseError {
+    fn from(error: rusqlite::Error) -> Self {
+        let code = error.sqlite_error().map(|error| error.extended_code);
+        let known = code.and_then(|code| Self::of(code, error.to_string()));
+        known.unwrap_or_else(|| Self::Other(sqlx::Error::Decode(error.into())))
+    }
+}
+
+impl DatabaseError {
+    /// The error that an extended result code stands for, if it means something to us.
+    fn of(extended: i32, text: String) -> Option<Self> {
+        if extended == code::SHORT_READ {
+            return Some(Self::Corrupt(text));
         }
-        match primary_code(&error) {
-            Some(code::CORRUPT | code::NOT_A_DATABASE) => Self::Corrupt(text),
-            Some(code::FULL) => Self::DiskFull(text),
-            Some(code::IO) => Self::DiskFailed(text),
-            Some(code::BUSY | code::LOCKED) => Self::Locked(text),
-            Some(code::PERMISSION | code::READ_ONLY | code::CANNOT_OPEN) => Self::ReadOnly(text),
-            _ => Self::Other(error),
-        }
+        Some(match extended & 0xff {
+            code::CORRUPT | code::NOT_A_DATABASE => Self::Corrupt(text),
+            code::FULL => Self::DiskFull(text),
+            code::IO => Self::DiskFailed(text),
+            code::BUSY | code::LOCKED => Self::Locked(text),
+            code::PERMISSION | code::READ_ONLY | code::CANNOT_OPEN => Self::ReadOnly(text),
+            _ => return None,
+        })
     }
 }
 
@@ -325,6 +340,12 @@ pub enum ReadError {
 
 impl From<sqlx::Error> for ReadError {
     fn from(error: sqlx::Error) -> Self {
+        Self::Database(error.into())
+    }
+}
+
+impl From<rusqlite::Error> for ReadError {
+    fn from(error: rusqlite::Error) -> Self {
         Self::Database(error.into())
     }
 }

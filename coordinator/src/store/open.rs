@@ -10,6 +10,7 @@ use std::{
     time::Duration,
 };
 
+use rusqlite::OpenFlags;
 use rustix::fs::Access;
 use sqlx::{
     ConnectOptions, Connection, SqliteConnection,
@@ -127,8 +128,33 @@ pub(super) async fn open_reader(path: &Path) -> Result<SqliteConnection, OpenErr
     Ok(connection)
 }
 
+/// Opens a database once more, for walking through very many rows on the calling thread. [`open_reader`] has
+/// judged it before.
+pub(super) fn open_scanner(path: &Path) -> Result<rusqlite::Connection, rusqlite::Error> {
+    let opened = connect_scanner(path);
+    if opened.is_ok() || has_log(path) {
+        return opened;
+    }
+    // As for readers: in a directory that cannot be written, only a file that nobody writes is read.
+    let escaped = path.display().to_string();
+    let escaped = escaped.replace('%', "%25").replace('?', "%3f");
+    let uri = format!("file:{}?immutable=1", escaped.replace('#', "%23"));
+    connect_scanner(Path::new(&uri))
+}
+
+fn connect_scanner(path: &Path) -> Result<rusqlite::Connection, rusqlite::Error> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY
+        | OpenFlags::SQLITE_OPEN_NO_MUTEX
+        | OpenFlags::SQLITE_OPEN_URI;
+    let connection = rusqlite::Connection::open_with_flags(path, flags)?;
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    // Connecting reads nothing yet; the first statement does.
+    connection.query_row(SCHEMA_VERSION, [], |_| Ok(()))?;
+    Ok(connection)
+}
+
 /// The path without symbolic links and relative parts. The file itself need not exist.
-fn resolve(path: &Path) -> Result<PathBuf, OpenError> {
+pub(super) fn resolve(path: &Path) -> Result<PathBuf, OpenError> {
     let Some(name) = path.file_name() else {
         return Err(OpenError::NotAFile { path: path.into() });
     };

@@ -46,8 +46,13 @@ pub(super) async fn read(
 ) -> anyhow::Result<ReportInput> {
     let mut reader = Reader::open(database).await?;
     let sweep_id = reader.find_sweep(sweep).await?;
-    let spec = reader.spec(sweep_id).await?;
-    let measurements = reader.measurements(sweep_id).await?;
+    // At the same time, since both walk through every trial.
+    let mut other = Reader::open(database).await?;
+    let results = async {
+        let spec = reader.spec(sweep_id).await?;
+        Ok((spec, reader.measurements(sweep_id).await?))
+    };
+    let ((spec, measurements), stored) = tokio::try_join!(results, other.completeness(sweep_id))?;
     let mut trials = trial_rows(&spec, &measurements);
     if depth == Depth::Curves {
         if trials.len() > MAX_CURVES {
@@ -60,7 +65,6 @@ pub(super) async fn read(
             }
         }
     }
-    let stored = reader.completeness(sweep_id).await?;
     Ok(ReportInput {
         sweep_id,
         terms: spec.terms().clone(),

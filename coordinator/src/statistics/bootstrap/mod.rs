@@ -5,7 +5,7 @@ mod replicates;
 mod statistic;
 mod strata;
 
-pub use mean::{MAX_RESAMPLED, bootstrap_mean_interval};
+pub use mean::{MAX_RESAMPLED, bootstrap_mean_interval, bootstrap_mean_intervals};
 pub(super) use replicates::Replicates;
 #[cfg(test)]
 pub(super) use replicates::acceleration;

@@ -1,27 +1,28 @@
 //! What a report needs of every ended trial, and no more: a sweep has a million of them. No text is
-//! parsed: where a trial stands in its sweep follows from its number.
+//! parsed: where a trial stands in its sweep follows from its number. And no row is handed from thread to
+//! thread, as sqlx does it, which would take longer than all the rest.
 
 use pondersweep_proto::{id::SweepId, metric::Metric};
-use sqlx::{Connection, Row, sqlite::SqliteRow};
-use tokio_stream::StreamExt;
+use rusqlite::{Connection, Row};
 
 use super::{Reader, sweep::trial_range};
 use crate::{
     scheduler::TrialState,
-    store::{error::ReadError, name::trial_state, statement::statements},
+    store::{error::ReadError, name::trial_state, open::open_scanner, statement::statements},
 };
 
 statements! {
-    /// By position, not by name: looking a name up costs as much as the column.
-    MEASUREMENTS = "
+    /// Trials that succeeded: they are those that have a result.
+    RESULTS = "
         SELECT
-            trial.trial_id, trial.state, result.accuracy_interpolation,
-            result.accuracy_extrapolation, result.ponder_steps_interpolation,
-            result.ponder_steps_extrapolation
-        FROM trial LEFT JOIN result ON result.trial_id = trial.trial_id
-        WHERE trial.trial_id >= ?1 AND trial.trial_id < ?2
-            AND trial.state IN ('succeeded', 'infeasible', 'failed')
-        ORDER BY trial.trial_id";
+            trial_id, accuracy_interpolation, accuracy_extrapolation, ponder_steps_interpolation,
+            ponder_steps_extrapolation
+        FROM result WHERE trial_id >= ?1 AND trial_id < ?2 ORDER BY trial_id";
+    /// The other ended trials, which measured nothing that counts.
+    WITHOUT_RESULT = "
+        SELECT trial_id, state FROM trial
+        WHERE trial_id >= ?1 AND trial_id < ?2 AND state IN ('infeasible', 'failed')
+        ORDER BY trial_id";
 }
 
 /// The metrics that tables and figures show, in the order of the columns.
@@ -55,30 +56,58 @@ impl Reader {
     ///
     /// # Errors
     /// There is no such sweep, the disk failed, or what is stored is of another version.
+    ///
+    /// # Panics
+    /// If the walk panicked.
     pub async fn measurements(&mut self, sweep_id: SweepId) -> Result<Vec<Measurement>, ReadError> {
-        let mut snapshot = self.connection.begin().await?;
-        let (first, end) = trial_range(&mut snapshot, sweep_id).await?;
-        let mut rows = sqlx::query(MEASUREMENTS)
-            .bind(first)
-            .bind(end)
-            .fetch(&mut *snapshot);
-        let mut measurements = Vec::new();
-        while let Some(row) = rows.try_next().await? {
-            measurements.push(measurement(&row, first)?);
-        }
-        Ok(measurements)
+        // Which trials a sweep has never changes: what is read of them is of one moment all the same.
+        let range = trial_range(&mut self.connection, sweep_id).await?;
+        let path = self.path.clone();
+        let walk = tokio::task::spawn_blocking(move || measurements(open_scanner(&path)?, range));
+        walk.await.expect("it panics for a bug only")
     }
 }
 
-fn measurement(row: &SqliteRow, first: i64) -> Result<Measurement, ReadError> {
-    let trial_id: i64 = row.try_get(0)?;
+fn measurements(
+    mut connection: Connection,
+    (first, end): (i64, i64),
+) -> Result<Vec<Measurement>, ReadError> {
+    let snapshot = connection.transaction()?;
+    let kinds: [(&str, Decode); 2] = [(RESULTS, succeeded), (WITHOUT_RESULT, without_result)];
+    let mut measurements = Vec::new();
+    for (statement, decode) in kinds {
+        let mut statement = snapshot.prepare(statement)?;
+        let mut rows = statement.query([first, end])?;
+        while let Some(row) = rows.next()? {
+            let trial_id: i64 = row.get(0)?;
+            measurements.push(decode(trial_id.abs_diff(first), row)?);
+        }
+    }
+    // Two runs in ascending order, which this merges.
+    measurements.sort_by_key(|measurement| measurement.trial_index);
+    Ok(measurements)
+}
+
+/// Reads a row of a statement, but for the trial it is of.
+type Decode = fn(u64, &Row<'_>) -> Result<Measurement, ReadError>;
+
+fn succeeded(trial_index: u64, row: &Row<'_>) -> Result<Measurement, ReadError> {
     let mut values = [None; METRICS.len()];
-    for (column, value) in (2..).zip(&mut values) {
-        *value = row.try_get(column)?;
+    for (column, value) in (1..).zip(&mut values) {
+        *value = row.get(column)?;
     }
     Ok(Measurement {
-        trial_index: trial_id.abs_diff(first),
-        outcome: trial_state(row.try_get(1)?)?,
+        trial_index,
+        outcome: TrialState::Succeeded,
         values,
+    })
+}
+
+fn without_result(trial_index: u64, row: &Row<'_>) -> Result<Measurement, ReadError> {
+    let state: String = row.get(1)?;
+    Ok(Measurement {
+        trial_index,
+        outcome: trial_state(&state)?,
+        values: [None; METRICS.len()],
     })
 }

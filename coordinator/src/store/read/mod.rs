@@ -20,7 +20,7 @@ mod trial;
 mod troubles;
 mod worker;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use sqlx::SqliteConnection;
 
@@ -48,6 +48,8 @@ use super::{error::OpenError, lock, open};
 #[derive(Debug)]
 pub struct Reader {
     pub(super) connection: SqliteConnection,
+    /// The file, for connections beside this one.
+    path: PathBuf,
 }
 
 impl Reader {
@@ -57,7 +59,8 @@ impl Reader {
     /// There is none, or it is refused for a reason of [`OpenError`].
     pub async fn open(path: &Path) -> Result<Self, OpenError> {
         let connection = open::open_reader(path).await?;
-        Ok(Self { connection })
+        let path = open::resolve(path)?;
+        Ok(Self { connection, path })
     }
 
     /// Whether a coordinator holds the database now. It is asked by trying the lock for a moment, in

@@ -11,12 +11,8 @@ use super::{
     column::{parsed, whole},
 };
 use crate::{
-    scheduler::{SweepState, TrialCounts},
-    store::{
-        error::ReadError,
-        name::{sweep_state, trial_state},
-        statement::statements,
-    },
+    scheduler::{SweepState, TrialCounts, TrialState},
+    store::{error::ReadError, name::sweep_state, statement::statements},
     sweep::{SweepSpec, SweepTerms, select},
 };
 
@@ -26,9 +22,17 @@ statements! {
             sweep_id, name, state, state_reason, configurations, replicates, solved_threshold,
             first_trial_id, created_at_ms, spec ->> '$.device' AS device
         FROM sweep ORDER BY first_trial_id";
+    /// In one walk: grouped by state, a million rows would be sorted first.
     COUNTS = "
-        SELECT state, count(*) AS trials FROM trial
-        WHERE trial_id >= ?1 AND trial_id < ?2 GROUP BY state";
+        SELECT
+            count(*) FILTER (WHERE state = 'pending') AS pending,
+            count(*) FILTER (WHERE state = 'leased') AS leased,
+            count(*) FILTER (WHERE state = 'succeeded') AS succeeded,
+            count(*) FILTER (WHERE state = 'infeasible') AS infeasible,
+            count(*) FILTER (WHERE state = 'failed') AS failed,
+            count(*) FILTER (WHERE state = 'cancelled') AS cancelled,
+            count(*) FILTER (WHERE state = 'withheld') AS withheld
+        FROM trial WHERE trial_id >= ?1 AND trial_id < ?2";
     SWEEP_NAMES = "
         SELECT sweep_id, name FROM sweep ORDER BY first_trial_id";
     SPEC = "
@@ -136,13 +140,11 @@ pub(super) async fn counts(
     connection: &mut SqliteConnection,
     (first, end): (i64, i64),
 ) -> Result<TrialCounts, ReadError> {
+    let query = sqlx::query(COUNTS).bind(first).bind(end);
+    let row = query.fetch_one(connection).await?;
     let mut counts = TrialCounts::default();
-    let rows = sqlx::query(COUNTS)
-        .bind(first)
-        .bind(end)
-        .fetch_all(connection);
-    for row in rows.await? {
-        *counts.of_mut(trial_state(row.try_get("state")?)?) = whole(&row, "trials")?;
+    for state in TrialState::ALL {
+        *counts.of_mut(state) = whole(&row, state.name())?;
     }
     Ok(counts)
 }

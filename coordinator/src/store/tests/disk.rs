@@ -201,6 +201,7 @@ async fn use_all_of(path: &Path) -> Result<(), String> {
             reader.trial_results(sweep_id).await?;
             reader.cells(sweep_id).await?;
             reader.completeness(sweep_id).await?;
+            reader.measurements(sweep_id).await?;
             reader.digest(sweep_id).await?;
             reader.trial("1").await?;
             reader.damage().await

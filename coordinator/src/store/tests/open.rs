@@ -247,11 +247,13 @@ async fn a_finished_database_is_readable_where_nothing_can_be_written() {
     let allow = |mode| fs::set_permissions(directory, Permissions::from_mode(mode)).unwrap();
     allow(0o555);
     let is_root = fs::write(directory.join("probe"), "").is_ok();
-    let opened = Reader::open(&path).await;
+    let mut reader = Reader::open(&path).await.unwrap();
+    let sweeps = reader.sweeps().await;
+    let measurements = reader.measurements(fixture.sweep.sweep_id).await;
     let written = Store::open(&path).await;
     allow(0o755);
-    let mut reader = opened.unwrap();
-    assert_eq!(reader.sweeps().await.unwrap().len(), 1);
+    assert_eq!(sweeps.unwrap().len(), 1);
+    assert_eq!(measurements.unwrap(), []);
     assert!(
         is_root
             || matches!(

@@ -66,6 +66,41 @@ async fn a_cell_summarises_its_replicates() {
 }
 
 #[tokio::test]
+async fn measurements_are_in_the_order_of_the_trials_whatever_became_of_them() {
+    let mut fixture = Fixture::new().await;
+    fixture.succeed(4, 0.98, 2.5).await;
+    fixture.succeed(1, 1.0 / 3.0, 3.0).await;
+    fixture
+        .commit(vec![leased(3, 1, "w1"), leased(2, 1, "w1")])
+        .await;
+    let diverged = Ending::Infeasible("nan at update 7".into());
+    fixture
+        .commit(vec![ended(2, 1, diverged, TrialState::Infeasible)])
+        .await;
+    let mut reader = fixture.reader().await;
+    let measurements = reader.measurements(fixture.sweep.sweep_id).await.unwrap();
+    let found: Vec<_> = measurements
+        .iter()
+        .map(|of| (of.trial_index, of.outcome, of.metrics().collect()))
+        .collect();
+    let measured = |accuracy, steps| {
+        vec![
+            (Metric::AccuracyInterpolation, accuracy),
+            (Metric::PonderStepsInterpolation, steps),
+        ]
+    };
+    // The third trial has not ended.
+    assert_eq!(
+        found,
+        [
+            (0, TrialState::Succeeded, measured(1.0 / 3.0, 3.0)),
+            (1, TrialState::Infeasible, Vec::new()),
+            (3, TrialState::Succeeded, measured(0.98, 2.5)),
+        ]
+    );
+}
+
+#[tokio::test]
 async fn a_diverged_trial_counts_as_not_solved_and_a_failed_one_does_not_count() {
     let mut fixture = Fixture::new().await;
     fixture.succeed(1, 0.98, 2.5).await;
