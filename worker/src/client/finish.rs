@@ -66,16 +66,17 @@ impl Client {
 /// The ends of each call. One with too many observations for any call goes alone, to be refused.
 fn calls(ends: Vec<AttemptEnd>) -> Vec<Vec<wire::AttemptEnd>> {
     let mut calls: Vec<Vec<wire::AttemptEnd>> = Vec::new();
-    let mut room = 0;
+    let mut room = None;
     for end in ends {
         let observations = end.observations.len();
+        let left = room.and_then(|room: usize| room.checked_sub(observations));
         match calls.last_mut() {
-            Some(call) if call.len() < MAX_ENDS && observations <= room => {
-                room -= observations;
+            Some(call) if call.len() < MAX_ENDS && left.is_some() => {
+                room = left;
                 call.push(end.into());
             }
             _ => {
-                room = MAX_OBSERVATIONS.saturating_sub(observations);
+                room = MAX_OBSERVATIONS.checked_sub(observations);
                 calls.push(vec![end.into()]);
             }
         }

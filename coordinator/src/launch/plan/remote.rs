@@ -16,8 +16,9 @@ const STOP: &str = include_str!("remote/stop.sh");
 const LOGS: &str = include_str!("remote/logs.sh");
 const COPY: &str = include_str!("remote/copy.sh");
 
-/// How long a worker that was just started is watched, in tenths of a second.
-const START_MOMENTS: u32 = 50;
+/// How long a worker that was just started is watched, in tenths of a second: a busy host takes seconds
+/// to read a program and to end it.
+const START_MOMENTS: u32 = 100;
 /// No line of a credential is this one: it has characters that neither tokens nor PEM files have.
 const END_OF_FILE: &str = "<end of file>";
 

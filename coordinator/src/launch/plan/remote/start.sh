@@ -41,7 +41,7 @@ rm -f "$here/stopping"
 
 new_lines() { tail -n "+$((lines + 1))" "$here/log"; }
 waited=0
-while [ "$waited" -lt "$moments" ]; do
+while :; do
   if ! living; then
     wait "$process"
     say "ended $?"
@@ -52,6 +52,7 @@ while [ "$waited" -lt "$moments" ]; do
     say "registered $process"
     exit
   fi
+  [ "$waited" -lt "$moments" ] || break
   moment
   waited=$((waited + 1))
 done
