@@ -46,7 +46,7 @@ impl Workspace {
             "halting logits"
         );
         assert_eq!(gradient.len(), self.shape.layout().length(), "gradient");
-        self.gradients.clear();
+        self.gradients.clear(self.shape.step_function);
         if self.stopped_early {
             self.steps_back_unequal(answer_logits, halting_logits);
         } else {
@@ -242,12 +242,9 @@ impl Gradients {
         }
     }
 
-    /// Zeros whatever sums start from. The logits' padding is zero already.
-    fn clear(&mut self) {
+    /// Zeros whatever sums start from.
+    fn clear(&mut self, step_function: StepFunction) {
         let sums = [
-            &mut self.answer_logits,
-            &mut self.halting_logits,
-            &mut self.carry,
             &mut self.input,
             &mut self.first_input,
             &mut self.first_step,
@@ -260,11 +257,18 @@ impl Gradients {
         for sum in sums {
             sum.fill(0.0);
         }
+        // The tanh layer reads of it only what it has written.
+        if step_function == StepFunction::Gru {
+            self.carry.fill(0.0);
+        }
     }
 }
 
+/// Copies rows into wider ones, whose padding is zero already, and zeros the rows that follow.
 fn copy_rows(from: &[f32], width: usize, to: &mut Buffer, to_width: usize) {
-    for (to, from) in to.chunks_exact_mut(to_width).zip(from.chunks_exact(width)) {
+    let (copied, following) = to.split_at_mut(from.len() / width * to_width);
+    for (to, from) in (copied.chunks_exact_mut(to_width)).zip(from.chunks_exact(width)) {
         to[..width].copy_from_slice(from);
     }
+    following.fill(0.0);
 }

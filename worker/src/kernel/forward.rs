@@ -322,25 +322,52 @@ impl Job for Heads<'_> {
     type Output = ();
 
     #[inline(always)]
-    fn run<S: Simd, const ROWS: usize>(self, simd: S) {
+    fn run<S: Simd, const ROWS: usize>(mut self, simd: S) {
         let width = self.packed.answer.len();
         assert_eq!((width % S::LANES, self.packed.halting.len()), (0, width));
-        let [answer_bias, halting_bias] = self.packed.head_bias;
-        let states = self.hidden.chunks_exact(width);
-        for ((h, answer), halting) in states.zip(self.answer).zip(self.halting) {
-            let (mut answer_sum, mut halting_sum) = (simd.zero(), simd.zero());
-            for unit in (0..width).step_by(S::LANES) {
-                // SAFETY: `h` and both weights have `width` floats, a multiple of LANES.
-                unsafe {
-                    let h = simd.load(h.as_ptr().add(unit));
-                    let answer_weights = simd.load(self.packed.answer.as_ptr().add(unit));
-                    let halting_weights = simd.load(self.packed.halting.as_ptr().add(unit));
-                    answer_sum = simd.mul_add(h, answer_weights, answer_sum);
-                    halting_sum = simd.mul_add(h, halting_weights, halting_sum);
+        let rows = self.answer.len();
+        assert_eq!(
+            (self.hidden.len(), self.halting.len()),
+            (rows * width, rows)
+        );
+        let whole = rows - rows % SIDE_BY_SIDE;
+        for row in (0..whole).step_by(SIDE_BY_SIDE) {
+            // SAFETY: the asserts above; the rows exist.
+            unsafe { self.rows::<S, SIDE_BY_SIDE>(simd, row) }
+        }
+        for row in whole..rows {
+            // SAFETY: likewise.
+            unsafe { self.rows::<S, 1>(simd, row) }
+        }
+    }
+}
+
+/// Rows whose logits are computed at once, from weights read once.
+const SIDE_BY_SIDE: usize = 4;
+
+impl Heads<'_> {
+    /// # Safety
+    /// Rows `row .. row + ROWS` exist in every slice, and their width is a multiple of `LANES`.
+    #[inline(always)]
+    unsafe fn rows<S: Simd, const ROWS: usize>(&mut self, simd: S, row: usize) {
+        let width = self.packed.answer.len();
+        let mut sums = [[simd.zero(); 2]; ROWS];
+        for unit in (0..width).step_by(S::LANES) {
+            // SAFETY: offsets of the stated rows, which exist, and within the weights.
+            unsafe {
+                let answer_weights = simd.load(self.packed.answer.as_ptr().add(unit));
+                let halting_weights = simd.load(self.packed.halting.as_ptr().add(unit));
+                for (i, [answer, halting]) in sums.iter_mut().enumerate() {
+                    let h = simd.load(self.hidden.as_ptr().add((row + i) * width + unit));
+                    *answer = simd.mul_add(h, answer_weights, *answer);
+                    *halting = simd.mul_add(h, halting_weights, *halting);
                 }
             }
-            *answer = simd.sum(answer_sum) + answer_bias;
-            *halting = simd.sum(halting_sum) + halting_bias;
+        }
+        let [answer_bias, halting_bias] = self.packed.head_bias;
+        for (row, [answer, halting]) in (row..).zip(sums) {
+            self.answer[row] = simd.sum(answer) + answer_bias;
+            self.halting[row] = simd.sum(halting) + halting_bias;
         }
     }
 }

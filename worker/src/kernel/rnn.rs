@@ -2,7 +2,7 @@
 
 use super::elementary::tanh;
 use super::instruction_set::Job;
-use super::simd::Simd;
+use super::simd::{Simd, together::Together};
 use super::tile::{Left, Right, assert_rows, load, multiply_add_prefetching, prefetch, store};
 use super::workspace::{Packed, Padded};
 
@@ -36,26 +36,46 @@ impl Job for RnnForward<'_> {
         );
         assert_rows(self.samples, self.input.len() / hidden);
         assert_eq!(self.packed.recurrent.len(), hidden * hidden);
+        let mut waiting = None;
         for pair in 0..hidden / (2 * S::LANES) {
             for row in (0..rows).step_by(ROWS) {
-                // SAFETY: the asserts above; tile and pair lie within rows and units.
-                unsafe { self.tile::<S, ROWS>(simd, row, pair) }
+                // SAFETY: the asserts above; tile and pair lie within rows and units, and `waiting`
+                // is what the tile before returned.
+                waiting = unsafe { self.tile::<S, ROWS>(simd, row, pair, waiting) };
+            }
+        }
+        if let Some(tile) = waiting {
+            for i in 0..ROWS {
+                // SAFETY: a row of the last tile.
+                unsafe { activate(simd, self.hidden.as_mut_ptr().add(tile + i * hidden)) }
             }
         }
     }
 }
 
 impl RnnForward<'_> {
+    /// Multiplies, meanwhile applies tanh to the tile that waits for it, if one does, row by row:
+    /// the CPU does not look far enough ahead to begin a multiplication under tanh's long chains.
+    /// Returns where this tile begins if it is left to wait.
+    ///
     /// # Safety
-    /// Rows `row .. row + ROWS` and the units of the two vectors of `pair` exist in every slice.
+    /// Rows `row .. row + ROWS` and the units of the two vectors of `pair` exist in every slice;
+    /// `waiting` was returned by an earlier call.
     #[inline(always)]
-    unsafe fn tile<S: Simd, const ROWS: usize>(&mut self, simd: S, row: usize, pair: usize) {
+    unsafe fn tile<S: Simd, const ROWS: usize>(
+        &mut self,
+        simd: S,
+        row: usize,
+        pair: usize,
+        waiting: Option<usize>,
+    ) -> Option<usize> {
         let hidden = self.padded.hidden;
         let unit = pair * 2 * S::LANES;
         let at_unit = row * hidden + unit;
         // SAFETY: offsets of the stated rows and units, which exist.
         unsafe {
-            let state = self.hidden.as_ptr().add(at_unit);
+            let states = self.hidden.as_mut_ptr();
+            let state = states.add(at_unit);
             let mut sums = multiply_add_prefetching::<S, ROWS, 2>(
                 simd,
                 Left {
@@ -73,15 +93,34 @@ impl RnnForward<'_> {
                     let input = self.input.as_ptr().add(sample * hidden + unit);
                     [simd.load(input), simd.load(input.add(S::LANES))]
                 }),
-                // A store to a line in another cache stalls like a load.
-                |i| prefetch(simd, state.wrapping_add(i * hidden), 2),
+                |i| {
+                    // A store to a line in another cache stalls like a load.
+                    prefetch(simd, state.wrapping_add(i * hidden), 2);
+                    if let Some(tile) = waiting {
+                        activate(simd, states.add(tile + i * hidden));
+                    }
+                },
             );
-            for sum in sums.iter_mut().flatten() {
-                *sum = tanh(simd, *sum);
+            if !S::OVERLAPS_TILES {
+                for sum in sums.iter_mut().flatten() {
+                    *sum = tanh(simd, *sum);
+                }
             }
-            store(simd, self.hidden.as_mut_ptr().add(at_unit), hidden, &sums);
+            store(simd, state, hidden, &sums);
         }
+        S::OVERLAPS_TILES.then_some(at_unit)
     }
+}
+
+/// tanh of two vectors, in place.
+///
+/// # Safety
+/// Both are readable and writable.
+#[inline(always)]
+unsafe fn activate<S: Simd>(simd: S, row: *mut f32) {
+    let together = Together::<S, 2>(simd);
+    // SAFETY: says the caller.
+    unsafe { together.store(row, tanh(together, together.load(row))) }
 }
 
 /// What step n hears of the steps after it.

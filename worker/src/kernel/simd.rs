@@ -21,6 +21,10 @@ pub(super) trait Simd: Copy {
     /// Sums a multiplication can keep in registers, beside what it reads: more would be spilled.
     const SUMS: usize;
 
+    /// Whether this CPU gains from the elementary functions of one tile being computed while the
+    /// next is multiplied: there must be registers for both.
+    const OVERLAPS_TILES: bool = false;
+
     /// The same value in every lane.
     fn splat(self, value: f32) -> Self::V;
 

@@ -18,6 +18,8 @@ impl Workspace {
     pub(super) fn steps_back_unequal(&mut self, answer_logits: &[f32], halting_logits: &[f32]) {
         let mut unequal = self.unequal.take().expect("the forward pass used it");
         let batch = self.shape.batch;
+        self.gradients.answer_logits.fill(0.0);
+        self.gradients.halting_logits.fill(0.0);
         for step in 1..=self.steps_done {
             let (row, to) = ((step - 1) * batch, (step - 1) * self.padded.batch);
             let Gradients {

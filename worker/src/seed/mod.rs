@@ -50,11 +50,17 @@ impl Seeds {
         Draws {
             key: self.key,
             counter: [0, position[1], position[0], stream],
-            words: [0; 4],
-            left: 0,
+            ready: [0; READY],
+            drawn: READY,
         }
     }
 }
+
+/// Blocks made at once: two run side by side in a processor's registers, more do not fit.
+const BLOCKS: usize = 2;
+
+/// Numbers of 32 bits in so many blocks of four words.
+const READY: usize = 2 * 4 * BLOCKS;
 
 /// The random numbers at one position of one stream, without end.
 #[derive(Clone, Debug)]
@@ -62,26 +68,47 @@ pub struct Draws {
     key: [u64; 2],
     /// Block, then position, then stream.
     counter: [u64; 4],
-    words: [u64; 4],
-    /// Half-words of `words` not yet drawn.
-    left: usize,
+    /// The numbers of the last blocks made: of each word the lower half, then the upper.
+    ready: [u32; READY],
+    /// How many of them are drawn.
+    drawn: usize,
 }
 
 impl Draws {
     /// 32 random bits.
+    #[inline]
+    pub fn bits(&mut self) -> u32 {
+        self.some_bits(1)[0]
+    }
+
+    /// Draws 32 random bits several times: at least once and at most `most` times, as often as
+    /// numbers are ready.
+    ///
+    /// # Panics
+    /// `most` is zero.
+    #[inline]
+    pub fn some_bits(&mut self, most: usize) -> &[u32] {
+        assert!(most > 0, "nothing to draw");
+        if self.drawn == READY {
+            self.make_ready();
+        }
+        let start = self.drawn;
+        self.drawn = READY.min(start + most);
+        &self.ready[start..self.drawn]
+    }
+
     #[expect(
         clippy::cast_possible_truncation,
         reason = "a half-word is what is wanted"
     )]
-    pub fn bits(&mut self) -> u32 {
-        if self.left == 0 {
-            self.words = philox(self.key, self.counter);
-            self.counter[0] += 1;
-            self.left = 2 * self.words.len();
+    #[inline(never)]
+    fn make_ready(&mut self) {
+        let blocks = philox::<BLOCKS>(self.key, self.counter);
+        self.counter[0] += BLOCKS as u64;
+        for (halves, word) in self.ready.chunks_exact_mut(2).zip(blocks.as_flattened()) {
+            halves.copy_from_slice(&[*word as u32, (word >> 32) as u32]);
         }
-        let drawn = 2 * self.words.len() - self.left;
-        self.left -= 1;
-        (self.words[drawn / 2] >> (32 * (drawn % 2))) as u32
+        self.drawn = 0;
     }
 
     /// Uniform on [0, 1): a multiple of 2^-24, so exact in `f32`.
@@ -107,16 +134,20 @@ impl Draws {
         clippy::cast_possible_truncation,
         reason = "the two halves of a 64-bit product"
     )]
+    #[inline]
     pub fn below(&mut self, bound: u32) -> u32 {
         assert!(bound > 0, "there is no number below zero");
-        // 2^32 mod bound of the products' low halves would make some numbers likelier.
-        let rejected = bound.wrapping_neg() % bound;
-        loop {
-            let product = u64::from(self.bits()) * u64::from(bound);
-            if product as u32 >= rejected {
-                return (product >> 32) as u32;
+        let mut draw = || u64::from(self.bits()) * u64::from(bound);
+        let mut product = draw();
+        // A division is slow, and rarely needed: what is rejected is smaller than the bound.
+        if (product as u32) < bound {
+            // 2^32 mod bound of the products' low halves would make some numbers likelier.
+            let rejected = bound.wrapping_neg() % bound;
+            while (product as u32) < rejected {
+                product = draw();
             }
         }
+        (product >> 32) as u32
     }
 }
 

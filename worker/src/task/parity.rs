@@ -61,24 +61,31 @@ impl Parity {
     pub fn generate(&self, range: Range, draws: &mut Draws, x: &mut [f32]) -> bool {
         let nonzeros = self.draw_nonzeros(range, draws) as usize;
         let (head, tail) = x.split_at_mut(nonzeros);
-        let ones = fill_with_signs(draws, head);
+        let odd = fill_with_signs(draws, head);
         tail.fill(0.0);
         if self.positions == Positions::Random {
             spread(draws, x, nonzeros);
         }
-        ones % 2 == 1
+        odd
     }
 }
 
-/// Sets every element to +1 or -1 with equal chance; returns the number of +1.
-fn fill_with_signs(draws: &mut Draws, x: &mut [f32]) -> u32 {
-    let mut ones = 0;
-    for element in x {
-        let one = draws.bits() >> 31;
-        ones += one;
-        *element = if one == 1 { 1.0 } else { -1.0 };
+/// Sets every element to +1 or -1 with equal chance, by the first of 32 bits each; returns whether
+/// the number of +1 is odd.
+fn fill_with_signs(draws: &mut Draws, mut x: &mut [f32]) -> bool {
+    const SIGN: u32 = 1 << 31;
+    let mut parity = 0;
+    while !x.is_empty() {
+        let drawn = draws.some_bits(x.len());
+        let (elements, rest) = x.split_at_mut(drawn.len());
+        for (element, bits) in elements.iter_mut().zip(drawn) {
+            parity ^= bits;
+            // Without a branch: which way it goes could not be foretold.
+            *element = f32::from_bits((-1.0_f32).to_bits() ^ (bits & SIGN));
+        }
+        x = rest;
     }
-    ones
+    parity & SIGN != 0
 }
 
 /// Moves the first `count` elements to positions that are uniformly random: the Fisher-Yates

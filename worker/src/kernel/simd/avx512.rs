@@ -36,6 +36,7 @@ impl Simd for Avx512 {
 
     const LANES: usize = 16;
     const SUMS: usize = 24;
+    const OVERLAPS_TILES: bool = true;
 
     #[inline(always)]
     fn splat(self, value: f32) -> __m512 {
