@@ -99,7 +99,7 @@ def main():
     print("; ".join([f"python {platform.python_version()}", *versions]))
     print(
         f"Medians and ranges of {options.rounds} rounds. pondersweep: {ours['workers']} connections that "
-        f"lease {ours['lanes']} trials at once and end each by one call, lease and end both on the disk "
+        f"lease {ours['lanes']} trials by one call and end them by another, lease and end both on the disk "
         "before they are answered; observations come with the end. The peers: two slots, see peer.py.\n"
     )
     print("\n".join(table(options, results)))
