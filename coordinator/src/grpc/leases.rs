@@ -149,6 +149,7 @@ impl Leases for LeaseService {
     ) -> Result<Response<wire::ReportResponse>, Status> {
         let speaker = speaker(&request, &request.get_ref().worker_id)?;
         let request = request.into_inner();
+        bound_observations(request.observations.len())?;
         let report = LeaseRequest::Report {
             token: token(request.token)?,
             observations: observations(request.observations)?,
@@ -166,9 +167,7 @@ impl Leases for LeaseService {
         if ends.is_empty() || ends.len() > MAX_ENDS {
             return Err(malformed(format!("a call ends 1 to {MAX_ENDS} attempts")));
         }
-        if ends.iter().map(|end| end.observations.len()).sum::<usize>() > MAX_OBSERVATIONS {
-            return Err(malformed("too many observations in one call"));
-        }
+        bound_observations(ends.iter().map(|end| end.observations.len()).sum())?;
         let reports: Result<_, Status> = ends.into_iter().map(finish_report).collect();
         let finish = LeaseRequest::Finish(reports?);
         let Grant::Lost(lost) = self.ask(speaker, finish).await? else {
@@ -258,10 +257,15 @@ pub(super) fn token(token: Option<wire::LeaseToken>) -> Result<LeaseToken, Statu
         .ok_or_else(|| malformed("no lease token"))
 }
 
-fn observations(observations: Vec<wire::Observation>) -> Result<Vec<Observation>, Status> {
-    if observations.len() > MAX_OBSERVATIONS {
+/// Refuses a call with so many observations in all, if they are too many.
+fn bound_observations(count: usize) -> Result<(), Status> {
+    if count > MAX_OBSERVATIONS {
         return Err(malformed("too many observations in one call"));
     }
+    Ok(())
+}
+
+fn observations(observations: Vec<wire::Observation>) -> Result<Vec<Observation>, Status> {
     let observations: Result<_, _> = observations
         .into_iter()
         .map(Observation::try_from)

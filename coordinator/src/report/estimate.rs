@@ -7,7 +7,7 @@ use pondersweep_proto::metric::Metric;
 use serde::Serialize;
 
 use super::{
-    input::{ReportInput, SHOWN_METRICS},
+    input::{ReportInput, SHOWN_METRICS, TrialRow},
     placement::PlacedTrial,
 };
 use crate::{
@@ -151,19 +151,21 @@ impl Tally {
         let mut tally = Self::default();
         for row in trials.iter().map(|trial| trial.row) {
             match row.outcome {
-                TrialState::Succeeded => tally.succeeded += 1,
+                TrialState::Succeeded => tally.add_result(row, threshold),
                 TrialState::Infeasible => tally.infeasible += 1,
                 TrialState::Failed => tally.failed += 1,
                 _ => {}
             }
-            if row.outcome == TrialState::Succeeded {
-                tally.solved += u64::from(row.is_solved(threshold));
-                for (values, metric) in tally.values.iter_mut().zip(SHOWN_METRICS) {
-                    values.extend(row.metric(metric));
-                }
-            }
         }
         tally
+    }
+
+    fn add_result(&mut self, row: &TrialRow, threshold: f64) {
+        self.succeeded += 1;
+        self.solved += u64::from(row.is_solved(threshold));
+        for (values, metric) in self.values.iter_mut().zip(SHOWN_METRICS) {
+            values.extend(row.metric(metric));
+        }
     }
 }
 

@@ -164,6 +164,11 @@ impl ReportInput {
         terms.initial_replicates.unwrap_or(terms.replicates)
     }
 
+    /// Whether a trial was run whatever the others had shown.
+    pub(super) fn is_fixed(&self, trial: &TrialRow) -> bool {
+        trial.replicate < self.fixed_replicates()
+    }
+
     /// The positions of the axes that the report compares along.
     pub(super) fn swept_axes(&self) -> Vec<usize> {
         swept_axes(&self.terms.axes)

@@ -245,10 +245,13 @@ impl Slot {
         }
         let lost = self.client.finish(ends).await?;
         for lane in ended {
-            let is_lost = lost.contains(&lane.lease.token);
-            lane.span.in_scope(|| match is_lost {
-                true => lane.drop_work(),
-                false => tracing::info!(token = %lane.lease.token, "acknowledged"),
+            let token = lane.lease.token;
+            lane.span.in_scope(|| {
+                if lost.contains(&token) {
+                    lane.drop_work();
+                } else {
+                    tracing::info!(%token, "acknowledged");
+                }
             });
         }
         Ok(())

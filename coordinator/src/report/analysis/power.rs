@@ -103,7 +103,7 @@ fn pooled_deviation(cells: &[Vec<f64>]) -> Option<f64> {
 fn best_share(input: &ReportInput) -> f64 {
     use crate::scheduler::TrialState::{Infeasible, Succeeded};
     let mut trials = place(input);
-    trials.retain(|trial| trial.row.replicate < input.fixed_replicates());
+    trials.retain(|trial| input.is_fixed(trial.row));
     let cells = trials.chunk_by(|a, b| a.positions == b.positions);
     let shares = cells.filter_map(|cell| {
         let counted = cell

@@ -204,10 +204,9 @@ fn measured_rows(sweep: &Reported<'_>, bootstrap_seed: u64) -> Vec<Vec<Field>> {
     let cells = sweep.report.cells.len();
     if cells > 1 && entrants.len() == 1 {
         let trials = place(sweep.input);
-        let fixed = sweep.input.fixed_replicates();
         let all: Vec<_> = trials
             .iter()
-            .filter(|trial| trial.row.replicate < fixed)
+            .filter(|trial| sweep.input.is_fixed(trial.row))
             .collect();
         let threshold = sweep.input.terms.solved_threshold;
         let seed = Some(bootstrap_seed);

@@ -29,10 +29,9 @@ pub(super) fn profiles(sweeps: &[Reported<'_>], bootstrap_seed: u64) -> Vec<Bloc
     let methods: Vec<String> = sweeps.iter().map(Reported::method).collect();
     let scored = sweeps.iter().filter_map(|sweep| {
         // More trials of one configuration, added for what it showed, would be no more of the others.
-        let fixed = sweep.input.fixed_replicates();
         let trials = sweep.input.trials.iter();
         let scores: Vec<f64> = trials
-            .filter(|trial| trial.replicate < fixed)
+            .filter(|trial| sweep.input.is_fixed(trial))
             .filter_map(|trial| counting.score(trial.as_replicate()))
             .collect();
         Some(Scored {
