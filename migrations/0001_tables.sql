@@ -12,6 +12,8 @@
 -- the coordinator's wall clock, which may be set back, so no constraint compares two of them.
 -- The coordinator decides in memory and writes what it decided; the constraints below state the
 -- same rules again, so that a mistake in the program fails loudly instead of spoiling results.
+-- They list names with OR, not with IN, where a commit writes: for an IN with more than two, SQLite
+-- builds a temporary table at every row.
 --
 -- Every migration ends by setting `user_version` to its number: readers compare it with what they
 -- know. `application_id`, which tells these files from other SQLite files, is set on creation.
@@ -56,7 +58,9 @@ CREATE TABLE sweep (
     CONSTRAINT sweep_hash_is_hexadecimal
         CHECK (length(spec_sha256) = 64 AND spec_sha256 NOT GLOB '*[^0-9a-f]*'),
     CONSTRAINT sweep_spec_is_json CHECK (json_valid(spec)),
-    CONSTRAINT sweep_state_is_known CHECK (state IN ('active', 'paused', 'cancelled', 'finished')),
+    CONSTRAINT sweep_state_is_known CHECK (
+        state = 'active' OR state = 'paused' OR state = 'cancelled' OR state = 'finished'
+    ),
     CONSTRAINT sweep_has_trials CHECK (configurations >= 1 AND replicates >= 1),
     CONSTRAINT sweep_threshold_is_a_share CHECK (solved_threshold > 0 AND solved_threshold <= 1),
     CONSTRAINT sweep_trials_are_counted_from_1 CHECK (first_trial_id >= 1)
@@ -101,20 +105,21 @@ CREATE TABLE trial (
     -- not the trial's fault.
     worker_losses INTEGER NOT NULL DEFAULT 0 CHECK (worker_losses >= 0),
     -- A suspect runs last and alone, because workers died while they ran it and others.
-    suspicion TEXT NOT NULL DEFAULT 'none' CHECK (suspicion IN ('none', 'lost_once', 'suspect')),
+    suspicion TEXT NOT NULL DEFAULT 'none'
+        CHECK (suspicion = 'none' OR suspicion = 'lost_once' OR suspicion = 'suspect'),
     UNIQUE (configuration_id, replicate),
     -- The key first: it also finds a trial by the first digits, and a million trials that share a
     -- sweep are told apart at the first byte.
     UNIQUE (trial_key, sweep_id),
     FOREIGN KEY (configuration_id, sweep_id) REFERENCES configuration (configuration_id, sweep_id),
     CONSTRAINT trial_state_is_known CHECK (
-        state IN (
-            'pending', 'leased', 'succeeded', 'infeasible', 'failed', 'cancelled', 'withheld'
-        )
+        state = 'pending' OR state = 'leased' OR state = 'succeeded' OR state = 'infeasible'
+        OR state = 'failed' OR state = 'cancelled' OR state = 'withheld'
     ),
     -- `withheld`: not to be run unless its configuration is allotted more replicates.
-    CONSTRAINT trial_needs_an_attempt_for_a_result
-        CHECK (attempt >= 1 OR state IN ('pending', 'cancelled', 'withheld')),
+    CONSTRAINT trial_needs_an_attempt_for_a_result CHECK (
+        attempt >= 1 OR state = 'pending' OR state = 'cancelled' OR state = 'withheld'
+    ),
     CONSTRAINT trial_withheld_was_never_run CHECK (attempt = 0 OR state != 'withheld')
 ) STRICT;
 
@@ -184,7 +189,8 @@ CREATE TABLE worker (
     lease_duration_ms INTEGER NOT NULL CHECK (lease_duration_ms >= 0),
     -- `draining`: it ends what it holds and takes nothing more. `left`: it has handed everything back.
     state TEXT NOT NULL DEFAULT 'working',
-    CONSTRAINT worker_state_is_known CHECK (state IN ('working', 'draining', 'left'))
+    CONSTRAINT worker_state_is_known
+        CHECK (state = 'working' OR state = 'draining' OR state = 'left')
 ) STRICT;
 
 -- One execution of a trial: the lease while it lives, its history afterwards.
@@ -216,11 +222,13 @@ CREATE TABLE attempt (
     CONSTRAINT attempt_that_started_later_says_where
         CHECK ((started_from_attempt IS NULL) = (started_from_updates IS NULL)),
     CONSTRAINT attempt_ends_in_a_known_way CHECK (
-        ending IN ('succeeded', 'infeasible', 'failed', 'lapsed', 'returned', 'cancelled')
+        ending = 'succeeded' OR ending = 'infeasible' OR ending = 'failed' OR ending = 'lapsed'
+        OR ending = 'returned' OR ending = 'cancelled'
     ),
     CONSTRAINT attempt_that_ended_says_how CHECK ((ended_at_ms IS NULL) = (ending IS NULL)),
     CONSTRAINT attempt_dies_of_a_known_cause CHECK (
-        cause IN ('panicked', 'crashed', 'out_of_memory', 'worker_lost', 'other')
+        cause = 'panicked' OR cause = 'crashed' OR cause = 'out_of_memory'
+        OR cause = 'worker_lost' OR cause = 'other'
     ),
     CONSTRAINT attempt_has_a_cause_if_it_died
         CHECK ((cause IS NOT NULL) = (ending IS NOT NULL AND ending IN ('failed', 'lapsed'))),
@@ -315,7 +323,8 @@ CREATE TABLE halting (
 -- The audit log: everything that was decided, in the order it was decided. Appended to, never
 -- changed. It has no foreign keys on purpose: a refused call may name a trial that never was.
 CREATE TABLE event (
-    event_id INTEGER PRIMARY KEY AUTOINCREMENT,
+    -- Ascending, since no event is ever deleted.
+    event_id INTEGER PRIMARY KEY,
     at_ms INTEGER NOT NULL,
     kind TEXT NOT NULL,
     sweep_id TEXT,
@@ -328,10 +337,9 @@ CREATE TABLE event (
     -- `token_created`, `token_revoked`: the token's id, role and name.
     detail TEXT NOT NULL DEFAULT '',
     CONSTRAINT event_kind_is_known CHECK (
-        kind IN (
-            'worker_registered', 'sweep_created', 'sweep_state', 'leased', 'ended', 'trial_state',
-            'started_from_checkpoint', 'refused', 'token_created', 'token_revoked'
-        )
+        kind = 'leased' OR kind = 'ended' OR kind = 'trial_state' OR kind = 'sweep_state'
+        OR kind = 'sweep_created' OR kind = 'worker_registered' OR kind = 'refused'
+        OR kind = 'started_from_checkpoint' OR kind = 'token_created' OR kind = 'token_revoked'
     )
 ) STRICT;
 
