@@ -128,10 +128,10 @@ impl Coordinator {
         let driver_stop = CancellationToken::new();
         // A driver that fails ends the services too: a coordinator that cannot write is none.
         let guard = stop.clone().drop_guard();
-        let stopped = driver_stop.clone();
+        let running = running.start(driver_stop.clone());
         let driving = tokio::spawn(async move {
             let _ends_the_services = guard;
-            Ok(running.run(stopped).await?)
+            Ok(running.await.context("the driver panicked")??)
         });
         let scraped = serve_metrics(metrics_listener, driver.metrics(), stop.clone());
         let served = Served {
@@ -201,7 +201,10 @@ impl Coordinator {
         self.stop.cancel();
         drop(self.driver);
         let served = self.serving.await.context("the services panicked")?;
-        let drove = self.driving.await.context("the driver panicked")?;
+        let drove = self
+            .driving
+            .await
+            .context("waiting for the driver panicked")?;
         // It ends with the driver, which names what it removes.
         self.collector.finish().await;
         drove.and(served)

@@ -40,9 +40,11 @@ fn bench_null_prints_its_rate_beside_the_floors_of_the_same_run() {
     let found = bench(&[&["null", "--json", "--observations", "3"], &arguments[..]].concat());
     for path in [
         "/trials_per_second",
-        "/fraction_of_floor",
+        "/fraction_of_commits",
+        "/fraction_of_bulk",
         "/dispatch_seconds/p99",
         "/floors/committed_trials_per_second",
+        "/floors/bulk_trials_per_second",
         "/floors/calls_per_second",
         "/floors/flush_seconds",
     ] {

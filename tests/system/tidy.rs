@@ -23,10 +23,11 @@ const PURE: [&str; 13] = [
 ];
 
 /// What a pure room never names: the world, and the clocks.
-const BANNED: [&str; 11] = [
+const BANNED: [&str; 12] = [
     "tokio::",
     "tonic::",
     "sqlx::",
+    "rusqlite::",
     "std::fs",
     "std::net",
     "std::env",

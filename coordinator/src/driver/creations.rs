@@ -84,7 +84,7 @@ impl Driver {
             return Ok(());
         };
         let Some(writing) = &mut asked.writing else {
-            let creation = self.store.begin_creation(&asked.spec, asked.at_ms).await;
+            let creation = self.store.begin_creation(&asked.spec, asked.at_ms);
             let creation = creation.map_err(CommitError::from)?;
             asked.writing = Some(Writing::begin(creation, Arc::clone(&asked.spec)));
             return Ok(());
@@ -93,10 +93,8 @@ impl Driver {
         let Some(piece) = piece.or_else(|| writing.pieces.try_recv().ok()) else {
             return Ok(());
         };
-        let written = self
-            .store
-            .write_piece(&asked.spec, &writing.creation, &piece);
-        written.await?;
+        self.store
+            .write_piece(&asked.spec, &mut writing.creation, &piece)?;
         if piece.is_last {
             self.take_up().await;
         }

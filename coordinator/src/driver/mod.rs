@@ -16,9 +16,12 @@ mod tests;
 
 use std::time::{Duration, Instant};
 
-use tokio::sync::{mpsc, watch};
+use tokio::{
+    runtime::Handle,
+    sync::{mpsc, watch},
+    task::JoinHandle,
+};
 use tokio_util::sync::CancellationToken;
-use tracing::Instrument as _;
 
 pub use command::{
     FinishReport, Grant, LeaseRequest, LeaseView, Speaker, SweepProgress, SweepView,
@@ -66,6 +69,8 @@ pub enum DriverError {
 /// The loop's state.
 pub struct Driver {
     scheduler: Scheduler,
+    /// Before the store, whose lock outlives every connection.
+    creations: Creations,
     store: Store,
     sweeps: Sweeps,
     roster: Roster,
@@ -74,7 +79,6 @@ pub struct Driver {
     garbage: Garbage,
     commands: mpsc::Receiver<Command>,
     waiting: Waiting,
-    creations: Creations,
     lease_duration: Duration,
     /// Counts commits, so that watchers know when to look again.
     version: watch::Sender<u64>,
@@ -139,11 +143,18 @@ impl Driver {
         self
     }
 
-    /// Runs until told to stop or until every handle is gone.
+    /// Runs until told to stop or until every handle is gone, on a thread of its own: every commit keeps
+    /// it waiting for the disk. The task ends with an error if the database could not be written.
     ///
-    /// # Errors
-    /// The database could not be written.
-    pub async fn run(mut self, stop: CancellationToken) -> Result<(), DriverError> {
+    /// # Panics
+    /// Outside of a runtime.
+    #[must_use = "the task tells whether the database could be written"]
+    pub fn start(self, stop: CancellationToken) -> JoinHandle<Result<(), DriverError>> {
+        let runtime = Handle::current();
+        tokio::task::spawn_blocking(move || runtime.block_on(self.run(stop)))
+    }
+
+    async fn run(mut self, stop: CancellationToken) -> Result<(), DriverError> {
         loop {
             let command = tokio::select! {
                 command = self.commands.recv() => match command {
@@ -157,6 +168,8 @@ impl Driver {
             };
             self.round(command).await?;
         }
+        // What it was creating has a connection of its own, which goes before the database's lock.
+        drop(self.creations);
         Ok(self.store.close().await?)
     }
 
@@ -196,8 +209,7 @@ impl Driver {
         if !round.batch.is_empty() {
             let started = clock::now();
             let span = log::commit(round.batch.changes.len());
-            let committing = self.store.commit(&round.batch);
-            committing.instrument(span.clone()).await?;
+            span.in_scope(|| self.store.commit(&round.batch))?;
             self.metrics
                 .note_commit(&round.batch, clock::now() - started);
             span.in_scope(|| log::committed(&round.batch.changes, &self.sweeps));

@@ -54,7 +54,7 @@ impl Running {
             max_failure_rate: 1.0,
         };
         let (driver, handle) = Driver::restore(store, limits).await.unwrap();
-        let task = tokio::spawn(driver.run(CancellationToken::new()));
+        let task = driver.start(CancellationToken::new());
         Self { handle, task }
     }
 

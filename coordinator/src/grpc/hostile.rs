@@ -58,7 +58,7 @@ impl Scene {
         };
         let (driver, handle) = Driver::restore(store, limits).await.unwrap();
         let stop = CancellationToken::new();
-        let driving = tokio::spawn(driver.run(stop.clone()));
+        let driving = driver.start(stop.clone());
         let scene = Self {
             folder,
             sweeps: SweepService::new(handle.clone(), Arc::new(database), stop.clone()),

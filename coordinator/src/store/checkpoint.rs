@@ -35,60 +35,61 @@ statements! {
     DATABASE_ID = "SELECT database_id FROM identity";
 }
 
+/// Those that a commit runs.
+#[cfg(test)]
+pub(super) const WRITING: [&str; 4] = [
+    UPSERT_CHECKPOINT,
+    DELETE_CHECKPOINT,
+    START_ATTEMPT_FROM,
+    TAKE_OVER_OBSERVATIONS,
+];
+
 impl Writer<'_> {
-    pub(super) async fn save_checkpoint(
+    pub(super) fn save_checkpoint(
         &mut self,
         trial_id: TrialId,
         checkpoint: &Checkpoint,
     ) -> Result<(), CommitError> {
-        let upsert = sqlx::query(UPSERT_CHECKPOINT)
-            .bind(as_i64(trial_id.0))
-            .bind(checkpoint.attempt.0)
-            .bind(as_i64(checkpoint.updates_done))
-            .bind(as_i64(checkpoint.bytes))
-            .bind(&checkpoint.blob)
-            .bind(self.at_ms);
+        let row = (
+            as_i64(trial_id.0),
+            checkpoint.attempt.0,
+            as_i64(checkpoint.updates_done),
+            as_i64(checkpoint.bytes),
+            &checkpoint.blob,
+            self.at_ms,
+        );
         // No event: checkpoints come and go, and no result depends on one.
-        self.run_on(1, upsert, || format!("the checkpoint of trial {trial_id}"))
-            .await
+        let change = || format!("the checkpoint of trial {trial_id}");
+        self.run_on(1, UPSERT_CHECKPOINT, row, change)
     }
 
-    pub(super) async fn drop_checkpoint(
+    pub(super) fn drop_checkpoint(
         &mut self,
         trial_id: TrialId,
         checkpoint: &Checkpoint,
     ) -> Result<(), CommitError> {
-        let delete = sqlx::query(DELETE_CHECKPOINT)
-            .bind(as_i64(trial_id.0))
-            .bind(&checkpoint.blob);
+        let row = (as_i64(trial_id.0), &checkpoint.blob);
         let change = || format!("the end of the checkpoint of trial {trial_id}");
-        self.run_on(1, delete, change).await
+        self.run_on(1, DELETE_CHECKPOINT, row, change)
     }
 
-    pub(super) async fn start_from_checkpoint(
+    pub(super) fn start_from_checkpoint(
         &mut self,
         token: LeaseToken,
         from: Attempt,
         updates_done: u64,
     ) -> Result<(), CommitError> {
         let change = || format!("the checkpoint {token} starts from");
-        let (trial_id, attempt) = (as_i64(token.trial_id.0), token.attempt.0);
-        for (statement, rows) in [
-            (START_ATTEMPT_FROM, Some(1)),
-            (TAKE_OVER_OBSERVATIONS, None),
-        ] {
-            let query = sqlx::query(statement)
-                .bind(trial_id)
-                .bind(attempt)
-                .bind(from.0)
-                .bind(as_i64(updates_done));
-            match rows {
-                Some(rows) => self.run_on(rows, query, change).await?,
-                None => drop(self.run(query, change).await?),
-            }
-        }
+        let row = (
+            as_i64(token.trial_id.0),
+            token.attempt.0,
+            from.0,
+            as_i64(updates_done),
+        );
+        self.run_on(1, START_ATTEMPT_FROM, row, change)?;
+        self.run(TAKE_OVER_OBSERVATIONS, row, change)?;
         self.events.push(Event {
-            detail: format!("after {updates_done} updates of attempt {from}"),
+            detail: format!("after {updates_done} updates of attempt {from}").into(),
             ..Event::of("started_from_checkpoint", token)
         });
         Ok(())

@@ -1,34 +1,38 @@
 //! Writes one batch of decisions in one transaction: all of it or nothing. Every statement says
 //! which stored state it expects, so a decision that does not fit what is stored is found here and
 //! not in the results.
+//!
+//! The statements run on the calling thread: handing one to another thread and waiting for it, as sqlx
+//! does, takes longer than dozens of them.
 
+mod attempt;
 mod breakdown;
-mod bulk;
 mod event;
 
 use std::collections::HashMap;
 
-use pondersweep_proto::{
-    failure::Cause,
-    id::{LeaseToken, SweepId},
-};
+use pondersweep_proto::id::{LeaseToken, SweepId, TrialId};
+use rusqlite::{CachedStatement, Connection, Params, params_from_iter, types::ToSqlOutput};
 use serde_json::json;
-use sqlx::{Connection, SqliteConnection};
 
 #[cfg(test)]
 use super::fault::CommitMoment;
 use super::{
     Store,
+    create::begin,
     error::{CommitError, DatabaseError},
     record::{Batch, Sighting, WorkerRecord, WorkerState},
-    statement::statements,
+    statement::{statements, with_rows},
 };
 use crate::{
-    scheduler::{Baseline, Change, Ending, Record, SweepState, TrialState},
+    scheduler::{Baseline, Change, SweepState, TrialState},
     trust::TokenId,
 };
-use bulk::{ROWS_OF_A_STATEMENT, is_smooth};
+use attempt::{End, NewLease};
 pub(super) use event::Event;
+
+/// Rows that one statement inserts as long as there are so many: as many as a bundle often has.
+const ROWS_OF_A_STATEMENT: usize = 16;
 
 statements! {
     UPSERT_WORKER = "
@@ -53,68 +57,43 @@ statements! {
         UPDATE sweep
         SET state = ?2, state_reason = ?3, baseline_ended = ?4, baseline_failed = ?5
         WHERE sweep_id = ?1";
-    END_ATTEMPT = "
-        UPDATE attempt SET ended_at_ms = ?3, ending = ?4, message = ?5, cause = ?6, blamed = ?7
-        WHERE trial_id = ?1 AND attempt = ?2 AND ended_at_ms IS NULL";
-    END_TRIAL = "
-        UPDATE trial
-        SET state = ?3, failures = ?4, out_of_memory = ?5, worker_losses = ?6, suspicion = ?7
-        WHERE trial_id = ?1 AND attempt = ?2 AND state = 'leased'";
-    /// ?1 is a JSON list of trials. Becoming pending again clears their record.
-    SET_TRIAL_STATES = "
+    /// Becoming pending again clears what stands against a trial.
+    SET_TRIAL_STATE = "
         UPDATE trial SET
             state = ?2,
             failures = CASE ?2 WHEN 'pending' THEN 0 ELSE failures END,
             out_of_memory = CASE ?2 WHEN 'pending' THEN 0 ELSE out_of_memory END,
             worker_losses = CASE ?2 WHEN 'pending' THEN 0 ELSE worker_losses END,
             suspicion = CASE ?2 WHEN 'pending' THEN 'none' ELSE suspicion END
-        WHERE trial_id IN (SELECT value FROM json_each(?1)) AND state NOT IN ('leased', 'succeeded')";
-    SET_SECONDS = "
-        UPDATE attempt SET seconds = ?3 WHERE trial_id = ?1 AND attempt = ?2";
+        WHERE trial_id = ?1 AND state NOT IN ('leased', 'succeeded')";
 }
 
 impl Store {
-    /// Writes the whole batch in one transaction. When it returns, it is on the disk.
+    /// Writes the whole batch in one transaction, on the calling thread. When it returns, it is on
+    /// the disk.
     ///
     /// Order: workers, observations, changes as listed, seconds, breakdowns, and an event for every change.
     ///
     /// # Errors
     /// A change contradicts what is stored, or the disk failed. Nothing of the batch was written;
     /// the caller's memory is ahead of the database and must be rebuilt from it.
-    pub async fn commit(&mut self, batch: &Batch) -> Result<(), CommitError> {
+    pub fn commit(&mut self, batch: &Batch) -> Result<(), CommitError> {
         if batch.is_empty() {
             return Ok(());
         }
-        match self.commit_with(batch, ROWS_OF_A_STATEMENT).await {
-            // A statement of many rows only tells that one of them does not fit. One by one, the
-            // error names it.
-            Err(CommitError::Contradiction { .. }) => self.commit_with(batch, 1).await,
-            other => other,
-        }
-    }
-
-    /// Commits with statements of up to so many rows.
-    pub(super) async fn commit_with(
-        &mut self,
-        batch: &Batch,
-        rows: usize,
-    ) -> Result<(), CommitError> {
-        let mut transaction = self
-            .connection
-            .begin_with("BEGIN IMMEDIATE")
-            .await
-            .map_err(DatabaseError::from)?;
+        let transaction = begin(&mut self.writer).map_err(DatabaseError::from)?;
         let mut writer = Writer {
-            connection: &mut transaction,
+            connection: &transaction,
+            prepared: Vec::new(),
             at_ms: batch.at_ms,
-            rows,
             seconds: sensible_seconds(batch),
             events: Vec::with_capacity(batch.workers.len() + batch.changes.len()),
         };
-        writer.write(batch).await?;
+        writer.write(batch)?;
+        drop(writer);
         #[cfg(test)]
         self.failure.strike(CommitMoment::Before)?;
-        let committed = transaction.commit().await;
+        let committed = transaction.commit();
         // Only here are observations matched with attempts.
         committed.map_err(|error| CommitError::writing(|| "an observation".into(), error))?;
         #[cfg(test)]
@@ -130,100 +109,101 @@ fn sensible_seconds(batch: &Batch) -> HashMap<LeaseToken, f64> {
     batch.seconds.iter().filter(sensible).copied().collect()
 }
 
+/// The values of a row that is inserted.
+type Row<'a, const COLUMNS: usize> = [ToSqlOutput<'a>; COLUMNS];
+
 /// One transaction being written.
 pub(super) struct Writer<'a> {
-    connection: &'a mut SqliteConnection,
+    connection: &'a Connection,
+    /// The statements it has run, by text and number of rows: a handful, so that looking through them is
+    /// quicker than asking the connection's cache at every row.
+    prepared: Vec<((&'static str, usize), CachedStatement<'a>)>,
     pub(super) at_ms: i64,
-    /// The most rows of a statement.
-    rows: usize,
     /// Compute times that are not written yet.
     seconds: HashMap<LeaseToken, f64>,
-    /// Rows of `event`, written together at the end.
-    pub(super) events: Vec<Event>,
+    /// Rows of `event` that are not written yet.
+    pub(super) events: Vec<Event<'a>>,
 }
 
-impl Writer<'_> {
-    async fn write(&mut self, batch: &Batch) -> Result<(), CommitError> {
+impl<'a> Writer<'a> {
+    fn write(&mut self, batch: &'a Batch) -> Result<(), CommitError> {
         for worker in &batch.workers {
-            self.worker(worker, batch.lease_duration_ms).await?;
+            self.worker(worker, batch.lease_duration_ms)?;
         }
-        self.sightings(&batch.sightings).await?;
-        self.observations(batch).await?;
-        for run in batch.changes.chunk_by(go_together) {
-            self.changes(run).await?;
+        self.sightings(&batch.sightings)?;
+        self.observations(&batch.reports)?;
+        let both_leases =
+            |one: &Change, next: &Change| [one, next].map(new_lease).iter().all(Option::is_some);
+        for run in batch.changes.chunk_by(both_leases) {
+            let leases: Vec<_> = run.iter().filter_map(new_lease).collect();
+            if leases.is_empty() {
+                self.change(&run[0])?;
+            } else {
+                self.leases(&leases)?;
+            }
         }
         for (token, seconds) in std::mem::take(&mut self.seconds) {
-            self.set_seconds(token, seconds).await?;
+            self.set_seconds(token, seconds)?;
         }
-        self.breakdowns(batch).await?;
-        self.append_events().await
+        for (token, breakdown) in &batch.breakdowns {
+            self.breakdown(*token, breakdown)?;
+        }
+        self.append_events()
     }
 
-    async fn worker(
+    fn worker(
         &mut self,
-        worker: &WorkerRecord,
+        worker: &'a WorkerRecord,
         lease_duration_ms: u64,
     ) -> Result<(), CommitError> {
         let machine = &worker.machine;
-        let upsert = sqlx::query(UPSERT_WORKER)
-            .bind(worker.worker_id.as_str())
-            .bind(&worker.host)
-            .bind(worker.process_id)
-            .bind(&worker.device)
-            .bind(&worker.backend)
-            .bind(&worker.version)
-            .bind(&worker.binary_sha256)
-            .bind(worker.slots)
-            .bind(self.at_ms)
-            .bind(i64::try_from(lease_duration_ms).unwrap_or(i64::MAX))
-            .bind(&machine.cpu)
-            .bind(&machine.cpu_features)
-            .bind(&machine.instructions)
-            .bind(&machine.gpu)
-            .bind(worker.token_id.as_ref().map(TokenId::as_str));
-        self.run(upsert, || format!("worker {}", worker.worker_id))
-            .await?;
+        let row = (
+            worker.worker_id.as_str(),
+            &worker.host,
+            worker.process_id,
+            &worker.device,
+            &worker.backend,
+            &worker.version,
+            &worker.binary_sha256,
+            worker.slots,
+            self.at_ms,
+            i64::try_from(lease_duration_ms).unwrap_or(i64::MAX),
+            &machine.cpu,
+            &machine.cpu_features,
+            &machine.instructions,
+            &machine.gpu,
+            worker.token_id.as_ref().map(TokenId::as_str),
+        );
+        self.run(UPSERT_WORKER, row, || {
+            format!("worker {}", worker.worker_id)
+        })?;
         self.events.push(Event {
             kind: "worker_registered",
-            worker_id: Some(worker.worker_id.to_string()),
+            worker_id: Some(worker.worker_id.as_str()),
             ..Event::default()
         });
         Ok(())
     }
 
     /// Notes who was heard of: no event, since nothing was decided.
-    async fn sightings(&mut self, sightings: &[Sighting]) -> Result<(), CommitError> {
+    fn sightings(&mut self, sightings: &[Sighting]) -> Result<(), CommitError> {
         for state in WorkerState::ALL {
             let seen = sightings.iter().filter(|seen| seen.state == state);
             let workers: Vec<&str> = seen.map(|seen| seen.worker_id.as_str()).collect();
             if workers.is_empty() {
                 continue;
             }
-            let update = sqlx::query(SIGHT_WORKERS)
-                .bind(self.at_ms)
-                .bind(state.name())
-                .bind(json!(workers).to_string());
-            self.run_on(workers.len() as u64, update, || {
+            let row = (self.at_ms, state.name(), json!(workers).to_string());
+            self.run_on(workers.len(), SIGHT_WORKERS, row, || {
                 "sightings of workers".into()
-            })
-            .await?;
+            })?;
         }
         Ok(())
     }
 
-    /// Changes that [`go_together`]: most often leases and successes, or one of another kind.
-    async fn changes(&mut self, run: &[Change]) -> Result<(), CommitError> {
-        if run.iter().all(is_smooth) {
-            return self.smooth(run).await;
-        }
-        match &run[0] {
-            Change::Trial { state, .. } => self.trials(run, *state).await,
-            Change::Sweep {
-                sweep_id,
-                state,
-                reason,
-                baseline,
-            } => self.sweep(*sweep_id, *state, reason, *baseline).await,
+    fn change(&mut self, change: &'a Change) -> Result<(), CommitError> {
+        match change {
+            Change::Leased { .. } => unreachable!("leases are written together"),
             Change::Ended {
                 token,
                 ending,
@@ -231,29 +211,35 @@ impl Writer<'_> {
                 blamed,
                 record,
             } => {
-                self.end_attempt(*token, ending, *blamed).await?;
-                self.end_trial(*token, *state, *record).await?;
-                self.events
-                    .push(Event::ended(*token, ending, *state, *blamed));
-                Ok(())
+                let end = End {
+                    ending,
+                    state: *state,
+                    blamed: *blamed,
+                    record: *record,
+                };
+                self.end(*token, &end)
             }
+            Change::Trial { trial_id, state } => self.trial(*trial_id, *state),
+            Change::Sweep {
+                sweep_id,
+                state,
+                reason,
+                baseline,
+            } => self.sweep(*sweep_id, *state, reason, *baseline),
             Change::CheckpointSaved {
                 trial_id,
                 checkpoint,
                 ..
-            } => self.save_checkpoint(*trial_id, checkpoint).await,
+            } => self.save_checkpoint(*trial_id, checkpoint),
             Change::CheckpointDropped {
                 trial_id,
                 checkpoint,
-            } => self.drop_checkpoint(*trial_id, checkpoint).await,
+            } => self.drop_checkpoint(*trial_id, checkpoint),
             Change::StartedFromCheckpoint {
                 token,
                 from,
                 updates_done,
-            } => {
-                self.start_from_checkpoint(*token, *from, *updates_done)
-                    .await
-            }
+            } => self.start_from_checkpoint(*token, *from, *updates_done),
             Change::Refused {
                 token,
                 worker_id,
@@ -264,120 +250,65 @@ impl Writer<'_> {
                     // Sent by a peer, so it may be larger than any trial there is.
                     trial_id: i64::try_from(token.trial_id.0).ok(),
                     attempt: Some(token.attempt.0),
-                    worker_id: Some(worker_id.to_string()),
-                    detail: (*call).to_owned(),
+                    worker_id: Some(worker_id.as_str()),
+                    detail: (*call).into(),
                     ..Event::default()
                 });
                 Ok(())
             }
-            Change::Leased { .. } => unreachable!("every lease is smooth"),
         }
     }
 
-    async fn sweep(
+    fn sweep(
         &mut self,
         sweep_id: SweepId,
         state: SweepState,
-        reason: &str,
+        reason: &'a str,
         baseline: Baseline,
     ) -> Result<(), CommitError> {
         let (id, state) = (sweep_id.to_string(), state.name());
-        let update = sqlx::query(SET_SWEEP_STATE)
-            .bind(&id)
-            .bind(state)
-            .bind(reason)
-            .bind(as_i64(baseline.ended))
-            .bind(as_i64(baseline.failed));
-        self.run_on(1, update, || format!("{state} for sweep {id}"))
-            .await?;
+        let row = (
+            &id,
+            state,
+            reason,
+            as_i64(baseline.ended),
+            as_i64(baseline.failed),
+        );
+        self.run_on(1, SET_SWEEP_STATE, row, || {
+            format!("{state} for sweep {id}")
+        })?;
         self.events.push(Event {
             kind: "sweep_state",
             sweep_id: Some(id),
             state: Some(state),
-            detail: reason.to_owned(),
+            detail: reason.into(),
             ..Event::default()
         });
         Ok(())
     }
 
-    /// Ends an attempt without a result; those with one are [smooth](Self::smooth).
-    async fn end_attempt(
-        &mut self,
-        token: LeaseToken,
-        ending: &Ending,
-        blamed: bool,
-    ) -> Result<(), CommitError> {
-        let name = ending.name();
-        let update = sqlx::query(END_ATTEMPT)
-            .bind(as_i64(token.trial_id.0))
-            .bind(token.attempt.0)
-            .bind(self.at_ms)
-            .bind(name)
-            .bind(ending.message())
-            .bind(ending.cause().map(Cause::name))
-            .bind(blamed);
-        self.run_on(1, update, || format!("the end ({name}) of {token}"))
-            .await
-    }
-
-    async fn end_trial(
-        &mut self,
-        token: LeaseToken,
-        state: TrialState,
-        record: Record,
-    ) -> Result<(), CommitError> {
-        let update = sqlx::query(END_TRIAL)
-            .bind(as_i64(token.trial_id.0))
-            .bind(token.attempt.0)
-            .bind(state.name())
-            .bind(record.failures)
-            .bind(record.out_of_memory)
-            .bind(record.worker_losses)
-            .bind(record.suspicion.name());
-        let state = state.name();
-        self.run_on(1, update, || format!("the state {state} after {token}"))
-            .await
-    }
-
-    async fn trials(&mut self, run: &[Change], state: TrialState) -> Result<(), CommitError> {
-        let state = state.name();
-        let trial_ids: Vec<i64> = run.iter().filter_map(changed_trial).collect();
-        let list = json!(trial_ids).to_string();
-        let update = sqlx::query(SET_TRIAL_STATES).bind(list).bind(state);
-        let change = || {
-            format!(
-                "{state} for trial {} and {} more",
-                trial_ids[0],
-                run.len() - 1
-            )
-        };
-        self.run_on(run.len() as u64, update, change).await?;
-        self.events.extend(trial_ids.iter().map(|&trial_id| Event {
+    fn trial(&mut self, trial_id: TrialId, state: TrialState) -> Result<(), CommitError> {
+        let (id, state) = (as_i64(trial_id.0), state.name());
+        let change = || format!("{state} for trial {trial_id}");
+        self.run_on(1, SET_TRIAL_STATE, (id, state), change)?;
+        self.events.push(Event {
             kind: "trial_state",
-            trial_id: Some(trial_id),
+            trial_id: Some(id),
             state: Some(state),
             ..Event::default()
-        }));
+        });
         Ok(())
     }
 
-    async fn set_seconds(&mut self, token: LeaseToken, seconds: f64) -> Result<(), CommitError> {
-        let update = sqlx::query(SET_SECONDS)
-            .bind(as_i64(token.trial_id.0))
-            .bind(token.attempt.0)
-            .bind(seconds);
-        self.run_on(1, update, || format!("the seconds of {token}"))
-            .await
-    }
-
     /// Runs a statement that must change this many rows.
-    pub(super) async fn run_on(
+    pub(super) fn run_on(
         &mut self,
-        rows: u64,
-        query: Query<'_>,
+        rows: usize,
+        statement: &'static str,
+        parameters: impl Params,
         change: impl Fn() -> String,
     ) -> Result<(), CommitError> {
-        let changed = self.run(query, &change).await?;
+        let changed = self.run(statement, parameters, &change)?;
         if changed != rows {
             return Err(CommitError::Contradiction {
                 change: change(),
@@ -387,41 +318,85 @@ impl Writer<'_> {
         Ok(())
     }
 
-    /// Runs a statement; returns the number of rows it changed.
-    pub(super) async fn run(
+    /// Inserts rows, each in the order of the statement's question marks; `change` says what a row is.
+    fn insert<const COLUMNS: usize>(
         &mut self,
-        query: Query<'_>,
+        statement: &'static str,
+        rows: &[Row<'_, COLUMNS>],
+        change: impl Fn(usize) -> String,
+    ) -> Result<(), CommitError> {
+        let (several, rest) = rows.as_chunks::<ROWS_OF_A_STATEMENT>();
+        for (number, rows) in several.iter().enumerate() {
+            let first = number * ROWS_OF_A_STATEMENT;
+            let change = || format!("{} or one of the next", change(first));
+            let parameters = params_from_iter(rows.as_flattened());
+            self.execute(statement, ROWS_OF_A_STATEMENT, parameters, change)?;
+        }
+        for (number, row) in (several.len() * ROWS_OF_A_STATEMENT..).zip(rest) {
+            self.run(statement, params_from_iter(row), || change(number))?;
+        }
+        Ok(())
+    }
+
+    /// Runs a statement; returns the number of rows it changed.
+    pub(super) fn run(
+        &mut self,
+        statement: &'static str,
+        parameters: impl Params,
         change: impl FnOnce() -> String,
-    ) -> Result<u64, CommitError> {
-        let done = query.execute(&mut *self.connection).await;
-        done.map(|done| done.rows_affected())
+    ) -> Result<usize, CommitError> {
+        self.execute(statement, 1, parameters, change)
+    }
+
+    fn execute(
+        &mut self,
+        statement: &'static str,
+        rows: usize,
+        parameters: impl Params,
+        change: impl FnOnce() -> String,
+    ) -> Result<usize, CommitError> {
+        let prepared = self.prepared(statement, rows);
+        prepared
+            .and_then(|prepared| prepared.execute(parameters))
             .map_err(|error| CommitError::writing(change, error))
     }
-}
 
-pub(super) type Query<'q> = sqlx::query::Query<'q, sqlx::Sqlite, sqlx::sqlite::SqliteArguments>;
-
-/// Leases and successes are written at once; so are trials that take the same state one after the
-/// other, since a person cancels or retries a million of them at once.
-fn go_together(before: &Change, after: &Change) -> bool {
-    match (before, after) {
-        (
-            Change::Trial {
-                state: before,
-                trial_id: one,
-            },
-            Change::Trial {
-                state: after,
-                trial_id: other,
-            },
-        ) => before == after && one != other,
-        _ => is_smooth(before) && is_smooth(after),
+    /// A statement, made for so many rows.
+    fn prepared(
+        &mut self,
+        statement: &'static str,
+        rows: usize,
+    ) -> Result<&mut CachedStatement<'a>, rusqlite::Error> {
+        let wanted = (statement, rows);
+        let known = self.prepared.iter().position(|(key, _)| *key == wanted);
+        let known = match known {
+            Some(known) => known,
+            None => {
+                let prepared = match rows {
+                    1 => self.connection.prepare_cached(statement)?,
+                    _ => self
+                        .connection
+                        .prepare_cached(&with_rows(statement, rows))?,
+                };
+                self.prepared.push((wanted, prepared));
+                self.prepared.len() - 1
+            }
+        };
+        Ok(&mut self.prepared[known].1)
     }
 }
 
-fn changed_trial(change: &Change) -> Option<i64> {
+fn new_lease(change: &Change) -> Option<NewLease<'_>> {
     match change {
-        Change::Trial { trial_id, .. } => Some(as_i64(trial_id.0)),
+        Change::Leased {
+            token,
+            worker_id,
+            request_id,
+        } => Some(NewLease {
+            token: *token,
+            worker_id,
+            request_id,
+        }),
         _ => None,
     }
 }
@@ -431,21 +406,21 @@ pub(super) fn as_i64(number: u64) -> i64 {
     i64::try_from(number).expect("identifiers and steps are below 2^63")
 }
 
-/// The statements for many rows, with as many as they ever get.
-#[cfg(test)]
-pub(super) fn largest_statements() -> Vec<String> {
-    let largest = |statement: &&str| super::statement::with_rows(statement, ROWS_OF_A_STATEMENT);
-    let several = breakdown::STATEMENTS.iter().chain(bulk::STATEMENTS);
-    several.map(largest).collect()
-}
-
 /// Every statement of this part of the room.
 #[cfg(test)]
 pub(super) fn statements() -> [&'static [&'static str]; 4] {
     [
         STATEMENTS,
+        attempt::STATEMENTS,
         breakdown::STATEMENTS,
-        bulk::STATEMENTS,
         event::STATEMENTS,
     ]
+}
+
+/// The statements that insert several rows, with as many as they do.
+#[cfg(test)]
+pub(super) fn statements_for_several() -> impl Iterator<Item = String> {
+    let all = statements().into_iter().flatten();
+    let inserts = all.filter(|statement| statement.contains("(?, "));
+    inserts.map(|statement| with_rows(statement, ROWS_OF_A_STATEMENT))
 }

@@ -2,9 +2,8 @@
 //! commit in between, and the row of the sweep itself with the last piece. Until then nobody finds the
 //! others, and [`remove_unfinished`] takes away what a crash left of them.
 
-use pondersweep_proto::id::{ContentKey, SweepId, TrialId, canonical_json, content_sha256};
-use serde_json::json;
-use sqlx::{AssertSqlSafe, Connection, SqliteConnection};
+use pondersweep_proto::id::{SweepId, TrialId, canonical_json, content_sha256};
+use rusqlite::{Connection, OptionalExtension as _, Transaction, TransactionBehavior};
 
 #[cfg(test)]
 use super::fault::CommitMoment;
@@ -12,8 +11,9 @@ use super::{
     Store,
     commit::as_i64,
     error::{CommitError, DatabaseError},
+    open::{Cache, connect_writer},
     record::StoredSweep,
-    statement::{statements, with_rows},
+    statement::statements,
 };
 use crate::sweep::{Expansion, Piece, SweepSpec};
 
@@ -21,8 +21,6 @@ use crate::sweep::{Expansion, Piece, SweepSpec};
 /// The keys of trials come in no order, so nearly every commit writes nearly every page of their index
 /// again; half as many rows would be twice as much to write.
 pub(crate) const ROWS_OF_A_PIECE: u64 = 32_768;
-/// Large enough that a statement's own cost vanishes; SQLite would take 6,000.
-const CONFIGURATIONS_OF_A_STATEMENT: usize = 64;
 
 statements! {
     FIND_SWEEP = "
@@ -33,8 +31,6 @@ statements! {
         SELECT coalesce(max(configuration_id), 0) + 1 FROM configuration";
     FOREIGN_KEYS_OFF = "PRAGMA foreign_keys = OFF";
     FOREIGN_KEYS_ON = "PRAGMA foreign_keys = ON";
-    CHECKS_OFF = "PRAGMA ignore_check_constraints = ON";
-    CHECKS_ON = "PRAGMA ignore_check_constraints = OFF";
     INSERT_SWEEP = "
         INSERT INTO sweep (
             sweep_id, name, spec, spec_sha256, state, configurations, replicates,
@@ -43,18 +39,10 @@ statements! {
         VALUES (?1, ?2, ?3, ?4, 'active', ?5, ?6, ?7, ?8, ?9)";
     INSERT_CONFIGURATION = "
         INSERT INTO configuration (configuration_id, sweep_id, position, configuration_key, spec)
-        VALUES (?, ?, ?, ?, ?)";
-    /// Neighbouring trials: ?1 and ?3 are the identifiers of the sweep's first trial and of its first
-    /// configuration, ?4 is the number of configurations, ?5 the index of the first of these trials,
-    /// ?6 the JSON list of their keys and ?7 the number of replicates that are not withheld. Its
-    /// transaction is rolled back if it fails; that it need not be able to take itself back spares it a
-    /// copy of every page.
-    INSERT_TRIALS = "
-        INSERT OR FAIL INTO trial (trial_id, sweep_id, configuration_id, replicate, trial_key, state)
-        SELECT
-            ?1 + ?5 + key, ?2, ?3 + (?5 + key) % ?4, (?5 + key) / ?4, value,
-            CASE WHEN (?5 + key) / ?4 < ?7 THEN 'pending' ELSE 'withheld' END
-        FROM json_each(?6)";
+        VALUES (?1, ?2, ?3, ?4, ?5)";
+    INSERT_TRIAL = "
+        INSERT INTO trial (trial_id, sweep_id, configuration_id, replicate, trial_key, state)
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
     INSERT_CREATION = "
         INSERT INTO event (at_ms, kind, sweep_id, state) VALUES (?1, 'sweep_created', ?2, 'active')";
     /// The sweep that is not there although it has the last configuration of all.
@@ -72,6 +60,8 @@ statements! {
 /// A sweep that is being written.
 #[derive(Debug)]
 pub(crate) struct Creation {
+    /// Its own, with room for many pages, which go with it.
+    writer: Connection,
     sweep_id: SweepId,
     first_trial_id: i64,
     first_configuration_id: i64,
@@ -96,33 +86,34 @@ impl Store {
     /// # Errors
     /// The disk failed, or the sweep contradicts what is stored. There is no such sweep; what was
     /// written of it goes when the database is opened again.
-    pub async fn create_sweep(
+    pub fn create_sweep(
         &mut self,
         spec: &SweepSpec,
         at_ms: i64,
     ) -> Result<StoredSweep, CommitError> {
-        if let Some(stored) = self.find_sweep(spec).await? {
+        if let Some(stored) = self.find_sweep(spec)? {
             return Ok(stored);
         }
-        let creation = self.begin_creation(spec, at_ms).await?;
+        let mut creation = self.begin_creation(spec, at_ms)?;
         for piece in Expansion::of(spec, ROWS_OF_A_PIECE) {
-            self.write_piece(spec, &creation, &piece).await?;
+            self.write_piece(spec, &mut creation, &piece)?;
         }
         Ok(creation.stored())
     }
 
-    async fn find_sweep(&mut self, spec: &SweepSpec) -> Result<Option<StoredSweep>, DatabaseError> {
+    fn find_sweep(&self, spec: &SweepSpec) -> Result<Option<StoredSweep>, DatabaseError> {
         let sweep_id = spec.id();
-        let row: Option<(i64, i64)> = sqlx::query_as(FIND_SWEEP)
-            .bind(sweep_id.to_string())
-            .fetch_optional(&mut self.connection)
-            .await?;
-        Ok(row.map(|(first_trial_id, created_at_ms)| StoredSweep {
-            sweep_id,
-            first_trial_id: TrialId(first_trial_id.unsigned_abs()),
-            created_at_ms,
-            created: false,
-        }))
+        let found = self
+            .writer
+            .query_row(FIND_SWEEP, [sweep_id.to_string()], |row| {
+                Ok(StoredSweep {
+                    sweep_id,
+                    first_trial_id: TrialId(row.get::<_, i64>(0)?.unsigned_abs()),
+                    created_at_ms: row.get(1)?,
+                    created: false,
+                })
+            });
+        Ok(found.optional()?)
     }
 
     /// Numbers the trials of a sweep that is not there yet. Until its last piece is written, no other
@@ -130,19 +121,18 @@ impl Store {
     ///
     /// # Errors
     /// The disk failed.
-    pub(crate) async fn begin_creation(
-        &mut self,
+    pub(crate) fn begin_creation(
+        &self,
         spec: &SweepSpec,
         at_ms: i64,
     ) -> Result<Creation, DatabaseError> {
-        let next = sqlx::query_scalar(NEXT_TRIAL_ID).fetch_one(&mut self.connection);
-        let first_trial_id = next.await?;
-        let next = sqlx::query_scalar(NEXT_CONFIGURATION_ID).fetch_one(&mut self.connection);
+        let writer = connect_writer(&self.path, Cache::Large)?;
         Ok(Creation {
             sweep_id: spec.id(),
-            first_trial_id,
-            first_configuration_id: next.await?,
+            first_trial_id: number(&writer, NEXT_TRIAL_ID)?,
+            first_configuration_id: number(&writer, NEXT_CONFIGURATION_ID)?,
             created_at_ms: at_ms,
+            writer,
         })
     }
 
@@ -150,47 +140,34 @@ impl Store {
     ///
     /// # Errors
     /// As [`Self::create_sweep`].
-    pub(crate) async fn write_piece(
+    pub(crate) fn write_piece(
         &mut self,
         spec: &SweepSpec,
-        creation: &Creation,
+        creation: &mut Creation,
         piece: &Piece,
     ) -> Result<(), CommitError> {
-        if piece.is_last {
-            return self.commit_piece(spec, creation, piece).await;
-        }
-        // The sweep that its rows name is not there yet. Checks are left out because one that calls a
-        // function makes SQLite copy every page that a statement changes: nearly one for each trial.
-        set(&mut self.connection, [FOREIGN_KEYS_OFF, CHECKS_OFF]).await?;
-        let written = self.commit_piece(spec, creation, piece).await;
-        set(&mut self.connection, [FOREIGN_KEYS_ON, CHECKS_ON]).await?;
-        written
-    }
-
-    async fn commit_piece(
-        &mut self,
-        spec: &SweepSpec,
-        creation: &Creation,
-        piece: &Piece,
-    ) -> Result<(), CommitError> {
-        let mut transaction = self
-            .connection
-            .begin_with("BEGIN IMMEDIATE")
-            .await
-            .map_err(DatabaseError::from)?;
-        let mut writer = Writer {
-            connection: &mut transaction,
+        let writing = |error| CommitError::writing(|| format!("sweep {}", spec.id()), error);
+        // Only with the last piece the sweep that all rows name is there.
+        let pragma = if piece.is_last {
+            FOREIGN_KEYS_ON
+        } else {
+            FOREIGN_KEYS_OFF
+        };
+        let set = creation.writer.execute(pragma, []);
+        set.map_err(DatabaseError::from)?;
+        let transaction = begin(&mut creation.writer).map_err(DatabaseError::from)?;
+        let writer = PieceWriter {
+            connection: &transaction,
             spec,
-            creation,
+            first_trial_id: creation.first_trial_id,
+            first_configuration_id: creation.first_configuration_id,
+            created_at_ms: creation.created_at_ms,
             sweep_id: creation.sweep_id.to_string(),
         };
-        writer
-            .write(piece)
-            .await
-            .map_err(|error| CommitError::writing(|| format!("sweep {}", spec.id()), error))?;
+        writer.write(piece).map_err(writing)?;
         #[cfg(test)]
         self.failure.strike(CommitMoment::Before)?;
-        transaction.commit().await.map_err(DatabaseError::from)?;
+        transaction.commit().map_err(DatabaseError::from)?;
         #[cfg(test)]
         self.failure.strike(CommitMoment::After)?;
         Ok(())
@@ -199,107 +176,89 @@ impl Store {
 
 /// Removes what was written of a sweep whose creation was cut short: nobody was told of it. Nothing
 /// that a worker ever had goes with it: the database refuses to lose a trial that has attempts.
-pub(super) async fn remove_unfinished(
-    connection: &mut SqliteConnection,
-) -> Result<(), sqlx::Error> {
-    let unfinished = sqlx::query_scalar(FIND_UNFINISHED);
-    let Some(sweep_id): Option<String> = unfinished.fetch_optional(&mut *connection).await? else {
+pub(super) fn remove_unfinished(connection: &mut Connection) -> Result<(), rusqlite::Error> {
+    let unfinished = connection.query_row(FIND_UNFINISHED, [], |row| row.get(0));
+    let Some(sweep_id): Option<String> = unfinished.optional()? else {
         return Ok(());
     };
-    let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
-    let next = sqlx::query_scalar(NEXT_TRIAL_ID).fetch_one(&mut *transaction);
-    let next: i64 = next.await?;
-    let trials = sqlx::query(REMOVE_TRIALS).bind(&sweep_id).bind(next);
-    trials.execute(&mut *transaction).await?;
-    let configurations = sqlx::query(REMOVE_CONFIGURATIONS).bind(&sweep_id);
-    configurations.execute(&mut *transaction).await?;
-    transaction.commit().await
+    let transaction = begin(connection)?;
+    let next = number(&transaction, NEXT_TRIAL_ID)?;
+    transaction.execute(REMOVE_TRIALS, (&sweep_id, next))?;
+    transaction.execute(REMOVE_CONFIGURATIONS, [&sweep_id])?;
+    transaction.commit()
 }
 
-async fn set(
-    connection: &mut SqliteConnection,
-    pragmas: [&'static str; 2],
-) -> Result<(), DatabaseError> {
-    for pragma in pragmas {
-        sqlx::query(pragma).execute(&mut *connection).await?;
-    }
-    Ok(())
+pub(super) fn begin(connection: &mut Connection) -> Result<Transaction<'_>, rusqlite::Error> {
+    connection.transaction_with_behavior(TransactionBehavior::Immediate)
+}
+
+fn number(connection: &Connection, statement: &'static str) -> Result<i64, rusqlite::Error> {
+    connection.query_row(statement, [], |row| row.get(0))
 }
 
 /// One piece being written.
-struct Writer<'a> {
-    connection: &'a mut SqliteConnection,
+struct PieceWriter<'a> {
+    connection: &'a Connection,
     spec: &'a SweepSpec,
-    creation: &'a Creation,
+    first_trial_id: i64,
+    first_configuration_id: i64,
+    created_at_ms: i64,
     sweep_id: String,
 }
 
-impl Writer<'_> {
-    async fn write(&mut self, piece: &Piece) -> Result<(), sqlx::Error> {
+impl PieceWriter<'_> {
+    fn write(&self, piece: &Piece) -> Result<(), rusqlite::Error> {
         if piece.is_last {
-            self.sweep().await?;
+            self.sweep()?;
         }
-        let first = self.creation.first_configuration_id + as_i64(piece.first_configuration);
-        let rows: Vec<_> = (first..).zip(&piece.configurations).collect();
-        for rows in rows.chunks(CONFIGURATIONS_OF_A_STATEMENT) {
-            self.configurations(rows).await?;
-        }
-        if piece.trial_keys.is_empty() {
-            return Ok(());
-        }
-        self.trials(piece).await
+        self.configurations(piece)?;
+        self.trials(piece)
     }
 
-    async fn sweep(&mut self) -> Result<(), sqlx::Error> {
-        let (terms, at_ms) = (self.spec.terms(), self.creation.created_at_ms);
-        sqlx::query(INSERT_SWEEP)
-            .bind(&self.sweep_id)
-            .bind(&terms.name)
-            .bind(canonical_json(terms))
-            .bind(content_sha256(terms))
-            .bind(as_i64(self.spec.configurations()))
-            .bind(terms.replicates)
-            .bind(terms.solved_threshold)
-            .bind(self.creation.first_trial_id)
-            .bind(at_ms)
-            .execute(&mut *self.connection)
-            .await?;
-        let creation = sqlx::query(INSERT_CREATION)
-            .bind(at_ms)
-            .bind(&self.sweep_id);
-        creation.execute(&mut *self.connection).await.map(drop)
+    fn sweep(&self) -> Result<(), rusqlite::Error> {
+        let (terms, at_ms) = (self.spec.terms(), self.created_at_ms);
+        let row = (
+            &self.sweep_id,
+            &terms.name,
+            canonical_json(terms),
+            content_sha256(terms),
+            as_i64(self.spec.configurations()),
+            terms.replicates,
+            terms.solved_threshold,
+            self.first_trial_id,
+            at_ms,
+        );
+        self.connection.execute(INSERT_SWEEP, row)?;
+        let creation = (at_ms, &self.sweep_id);
+        self.connection.execute(INSERT_CREATION, creation).map(drop)
     }
 
-    /// Writes configurations, each with its number.
-    async fn configurations(
-        &mut self,
-        rows: &[(i64, &(ContentKey, String))],
-    ) -> Result<(), sqlx::Error> {
-        let text = with_rows(INSERT_CONFIGURATION, rows.len());
-        let mut insert = sqlx::query(AssertSqlSafe(text));
-        for (number, (key, json)) in rows {
-            insert = insert
-                .bind(number)
-                .bind(&self.sweep_id)
-                .bind(number - self.creation.first_configuration_id)
-                .bind(key.to_string())
-                .bind(json);
+    fn configurations(&self, piece: &Piece) -> Result<(), rusqlite::Error> {
+        let mut insert = self.connection.prepare_cached(INSERT_CONFIGURATION)?;
+        let first = as_i64(piece.first_configuration);
+        for (position, (key, json)) in (first..).zip(&piece.configurations) {
+            let number = self.first_configuration_id + position;
+            insert.execute((number, &self.sweep_id, position, key.to_string(), json))?;
         }
-        insert.execute(&mut *self.connection).await.map(drop)
+        Ok(())
     }
 
-    async fn trials(&mut self, piece: &Piece) -> Result<(), sqlx::Error> {
-        let keys: Vec<String> = piece.trial_keys.iter().map(ToString::to_string).collect();
-        sqlx::query(INSERT_TRIALS)
-            .bind(self.creation.first_trial_id)
-            .bind(&self.sweep_id)
-            .bind(self.creation.first_configuration_id)
-            .bind(as_i64(self.spec.configurations()))
-            .bind(as_i64(piece.first_trial))
-            .bind(json!(keys).to_string())
-            .bind(self.spec.initial_replicates())
-            .execute(&mut *self.connection)
-            .await
-            .map(drop)
+    fn trials(&self, piece: &Piece) -> Result<(), rusqlite::Error> {
+        let mut insert = self.connection.prepare_cached(INSERT_TRIAL)?;
+        let configurations = self.spec.configurations();
+        for (index, key) in (piece.first_trial..).zip(&piece.trial_keys) {
+            let replicate = index / configurations;
+            let is_withheld = replicate >= self.spec.initial_replicates().into();
+            let state = if is_withheld { "withheld" } else { "pending" };
+            insert.execute((
+                self.first_trial_id + as_i64(index),
+                &self.sweep_id,
+                self.first_configuration_id + as_i64(index % configurations),
+                as_i64(replicate),
+                key.to_string(),
+                state,
+            ))?;
+        }
+        Ok(())
     }
 }

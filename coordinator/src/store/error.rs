@@ -1,9 +1,10 @@
 //! What can go wrong with the database, and what to do about it. SQLite's result codes are
 //! understood here and nowhere else.
 
-use std::{io, path::PathBuf};
+use std::{error::Error, io, path::PathBuf};
 
 use pondersweep_proto::{error::SweepError, spec::SpecError};
+use rusqlite::ErrorCode;
 
 use super::name::UnknownName;
 
@@ -164,13 +165,13 @@ pub enum DatabaseError {
     #[error(
         "{0}\nhint: `pondersweep query --db FILE \"pragma integrity_check\"` says whether the file is whole"
     )]
-    Other(sqlx::Error),
+    Other(Box<dyn Error + Send + Sync>),
 }
 
 impl From<sqlx::Error> for DatabaseError {
     fn from(error: sqlx::Error) -> Self {
         let known = extended_code(&error).and_then(|code| Self::of(code, error.to_string()));
-        known.unwrap_or(Self::Other(error))
+        known.unwrap_or_else(|| Self::Other(error.into()))
     }
 }
 
@@ -178,7 +179,7 @@ impl From<rusqlite::Error> for DatabaseError {
     fn from(error: rusqlite::Error) -> Self {
         let code = error.sqlite_error().map(|error| error.extended_code);
         let known = code.and_then(|code| Self::of(code, error.to_string()));
-        known.unwrap_or_else(|| Self::Other(sqlx::Error::Decode(error.into())))
+        known.unwrap_or_else(|| Self::Other(error.into()))
     }
 }
 
@@ -219,8 +220,6 @@ pub(super) mod code {
     pub(in crate::store) const FULL: i32 = 13;
     /// A file beside the database cannot be made.
     pub(in crate::store) const CANNOT_OPEN: i32 = 14;
-    /// A constraint bit.
-    pub(in crate::store) const CONSTRAINT: i32 = 19;
     /// The file is not a database.
     pub(in crate::store) const NOT_A_DATABASE: i32 = 26;
 }
@@ -255,8 +254,8 @@ pub enum CommitError {
 
 impl CommitError {
     /// An error of writing `change`: a constraint that bites is a contradiction.
-    pub(super) fn writing(change: impl FnOnce() -> String, error: sqlx::Error) -> Self {
-        if primary_code(&error) == Some(code::CONSTRAINT) {
+    pub(super) fn writing(change: impl FnOnce() -> String, error: rusqlite::Error) -> Self {
+        if error.sqlite_error_code() == Some(ErrorCode::ConstraintViolation) {
             let problem = error.to_string();
             let change = change();
             return Self::Contradiction { change, problem };

@@ -1,19 +1,28 @@
-//! The floor under durable trials: the rows that a trial leaves in the database, written by the
-//! fewest statements SQL allows, in transactions of a given size. Nothing is sent, scheduled, bound
-//! one by one or checked, so no coordinator on the same disk can be faster. For `bench null` only.
+//! The floors under durable trials: the rows that a trial leaves in the database, written in
+//! transactions of a given size, with nothing sent and nothing decided. Once by the fewest statements
+//! SQL allows, which make up every value themselves: no coordinator on the same disk can be faster.
+//! And once as the coordinator writes them, from values that come from outside. For `bench null` only.
 
-use std::path::Path;
+use std::{ops::Range, path::Path};
 
-use sqlx::Connection;
+use pondersweep_proto::{
+    id::{Attempt, LeaseToken, TrialId, WorkerId},
+    metric::{Metric, Observation},
+};
+use rusqlite::{Connection, ToSql, params};
 
 use super::{
     Store,
     commit::as_i64,
+    create::begin,
     error::{CommitError, DatabaseError, OpenError},
-    record::{Batch, WorkerRecord},
+    record::{AttemptReport, Batch, WorkerRecord},
     statement::statements,
 };
-use crate::sweep::SweepSpec;
+use crate::{
+    scheduler::{Change, Ending, Record, TrialState},
+    sweep::SweepSpec,
+};
 
 statements! {
     // In all of them, trials ?1 up to ?2, the latter excluded.
@@ -48,12 +57,22 @@ statements! {
         FROM trial WHERE trial_id >= ?1 AND trial_id < ?2";
 }
 
-/// A database whose trials are taken through a lease and a success by bulk statements.
+/// What is written.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct FloorLoad {
+    pub(crate) trials: u32,
+    /// Trials that one commit ends, and that it leases.
+    pub(crate) batch: u32,
+    /// Of a trial.
+    pub(crate) observations: u32,
+}
+
+/// A database whose trials are taken through a lease and a success.
 pub(crate) struct CommitFloor {
     store: Store,
-    worker_id: String,
+    worker_id: WorkerId,
     /// The first trial that is still pending, and the end of the sweep.
-    pending: std::ops::Range<i64>,
+    pending: Range<i64>,
 }
 
 /// Why the floor could not be measured.
@@ -65,9 +84,6 @@ pub(crate) enum FloorError {
     /// It was not written.
     #[error(transparent)]
     Commit(#[from] CommitError),
-    /// A statement failed.
-    #[error(transparent)]
-    Database(#[from] DatabaseError),
 }
 
 impl CommitFloor {
@@ -82,15 +98,15 @@ impl CommitFloor {
         at_ms: i64,
     ) -> Result<Self, FloorError> {
         let mut store = Store::open(path).await?;
-        let first = as_i64(store.create_sweep(spec, at_ms).await?.first_trial_id.0);
-        let worker_id = worker.worker_id.to_string();
+        let first = as_i64(store.create_sweep(spec, at_ms)?.first_trial_id.0);
+        let worker_id = worker.worker_id.clone();
         let workers = vec![worker];
         let batch = Batch {
             at_ms,
             workers,
             ..Batch::default()
         };
-        store.commit(&batch).await?;
+        store.commit(&batch)?;
         Ok(Self {
             store,
             worker_id,
@@ -98,67 +114,149 @@ impl CommitFloor {
         })
     }
 
-    /// Takes the next trials from pending to succeeded: one commit for the leases of a batch, one
-    /// for its ends.
+    /// Takes the next trials from pending to succeeded by bulk statements. A commit ends the trials of a
+    /// batch and leases those of the next, as workers ask for it.
     ///
     /// # Errors
     /// The disk failed.
     ///
     /// # Panics
     /// The sweep has fewer pending trials.
-    pub(crate) async fn run(
-        &mut self,
-        trials: u32,
-        batch: u32,
-        observations: u32,
-        at_ms: i64,
-    ) -> Result<(), FloorError> {
-        let end = self.pending.start + i64::from(trials);
-        assert!(end <= self.pending.end, "the sweep has so many trials");
-        while self.pending.start < end {
-            let first = self.pending.start;
-            let next = (first + i64::from(batch)).min(end);
-            self.lease(first, next, at_ms).await?;
-            self.end(first, next, observations, at_ms).await?;
-            self.pending.start = next;
+    pub(crate) fn run_in_bulk(&mut self, load: FloorLoad, at_ms: i64) -> Result<(), DatabaseError> {
+        for [ended, leased] in self.batches(load) {
+            let transaction = begin(&mut self.store.writer)?;
+            let writer = BulkWriter {
+                connection: &transaction,
+                at_ms,
+                worker_id: self.worker_id.as_str(),
+            };
+            writer.end(&ended, load.observations)?;
+            writer.lease(&leased)?;
+            transaction.commit()?;
         }
         Ok(())
     }
 
-    async fn lease(&mut self, first: i64, next: i64, at_ms: i64) -> Result<(), DatabaseError> {
-        let mut transaction = self.store.connection.begin_with("BEGIN IMMEDIATE").await?;
-        for statement in [LEASE_TRIALS, INSERT_ATTEMPTS, INSERT_LEASED] {
-            let mut query = sqlx::query(statement).bind(first).bind(next);
-            if statement != LEASE_TRIALS {
-                query = query.bind(&self.worker_id).bind(at_ms);
-            }
-            query.execute(&mut *transaction).await?;
+    /// The same by [`Store::commit`].
+    ///
+    /// # Errors
+    /// The disk failed.
+    ///
+    /// # Panics
+    /// The sweep has fewer pending trials.
+    pub(crate) fn run_as_committed(
+        &mut self,
+        load: FloorLoad,
+        at_ms: i64,
+    ) -> Result<(), CommitError> {
+        for [ended, leased] in self.batches(load) {
+            let reports = ended.clone().map(|trial| report(trial, load.observations));
+            let leases = leased.map(|trial| self.leased(trial));
+            let batch = Batch {
+                at_ms,
+                reports: reports.collect(),
+                changes: ended.map(succeeded).chain(leases).collect(),
+                ..Batch::default()
+            };
+            self.store.commit(&batch)?;
         }
-        Ok(transaction.commit().await?)
+        Ok(())
     }
 
-    async fn end(
-        &mut self,
-        first: i64,
-        next: i64,
-        observations: u32,
-        at_ms: i64,
-    ) -> Result<(), DatabaseError> {
+    /// The trials that each commit ends, and those that it leases.
+    fn batches(&mut self, load: FloorLoad) -> Vec<[Range<i64>; 2]> {
+        let end = self.pending.start + i64::from(load.trials);
+        assert!(end <= self.pending.end, "the sweep has so many trials");
+        let mut batches = Vec::new();
+        let mut ended = self.pending.start..self.pending.start;
+        while ended.start < end {
+            let next = (ended.end + i64::from(load.batch)).min(end);
+            let leased = ended.end..next;
+            batches.push([ended, leased.clone()]);
+            ended = leased;
+        }
+        self.pending.start = end;
+        batches
+    }
+
+    fn leased(&self, trial: i64) -> Change {
+        Change::Leased {
+            token: token(trial),
+            worker_id: self.worker_id.clone(),
+            request_id: "request".into(),
+        }
+    }
+}
+
+fn token(trial: i64) -> LeaseToken {
+    LeaseToken {
+        trial_id: TrialId(trial.unsigned_abs()),
+        attempt: Attempt(1),
+    }
+}
+
+fn succeeded(trial: i64) -> Change {
+    Change::Ended {
+        token: token(trial),
+        ending: Ending::Succeeded,
+        state: TrialState::Succeeded,
+        blamed: false,
+        record: Record::default(),
+    }
+}
+
+fn report(trial: i64, observations: u32) -> AttemptReport {
+    let observation = |step: u32| Observation {
+        step: step.into(),
+        metric: Metric::AccuracyInterpolation,
+        value: 0.5,
+    };
+    AttemptReport {
+        token: token(trial),
+        observations: (1..=observations).map(observation).collect(),
+    }
+}
+
+/// One transaction being written.
+struct BulkWriter<'a> {
+    connection: &'a Connection,
+    at_ms: i64,
+    worker_id: &'a str,
+}
+
+impl BulkWriter<'_> {
+    fn lease(&self, trials: &Range<i64>) -> Result<(), rusqlite::Error> {
+        let Range { start, end } = trials;
+        if trials.is_empty() {
+            return Ok(());
+        }
+        self.run(LEASE_TRIALS, params![start, end])?;
+        let attempt = params![start, end, self.worker_id, self.at_ms];
+        self.run(INSERT_ATTEMPTS, attempt)?;
+        self.run(INSERT_LEASED, attempt)
+    }
+
+    fn end(&self, trials: &Range<i64>, observations: u32) -> Result<(), rusqlite::Error> {
+        let Range { start, end } = trials;
+        if trials.is_empty() {
+            return Ok(());
+        }
         let steps = (observations > 0).then_some(observations);
-        let mut transaction = self.store.connection.begin_with("BEGIN IMMEDIATE").await?;
-        if let Some(steps) = steps {
-            let insert = sqlx::query(INSERT_OBSERVATIONS).bind(first).bind(next);
-            insert.bind(steps).execute(&mut *transaction).await?;
+        if steps.is_some() {
+            self.run(INSERT_OBSERVATIONS, params![start, end, steps])?;
         }
-        for statement in [END_ATTEMPTS, END_TRIALS, INSERT_RESULTS, INSERT_ENDED] {
-            let query = sqlx::query(statement).bind(first).bind(next);
-            let query = match statement {
-                END_TRIALS => query,
-                INSERT_RESULTS => query.bind(steps),
-                _ => query.bind(at_ms),
-            };
-            query.execute(&mut *transaction).await?;
-        }
-        Ok(transaction.commit().await?)
+        self.run(END_ATTEMPTS, params![start, end, self.at_ms])?;
+        self.run(END_TRIALS, params![start, end])?;
+        self.run(INSERT_RESULTS, params![start, end, steps])?;
+        self.run(INSERT_ENDED, params![start, end, self.at_ms])
+    }
+
+    fn run(
+        &self,
+        statement: &'static str,
+        parameters: &[&dyn ToSql],
+    ) -> Result<(), rusqlite::Error> {
+        let mut prepared = self.connection.prepare_cached(statement)?;
+        prepared.execute(parameters).map(drop)
     }
 }

@@ -1,7 +1,7 @@
 //! The one SQLite database: open, migrate, commit, restore, read. The only room with SQL, and the
 //! only one that touches the database file.
 //!
-//! [`Store`] is the coordinator's: one connection that writes, in one process. [`Reader`] is
+//! [`Store`] is the coordinator's: the connections that write, in one process and never at once. [`Reader`] is
 //! everybody's: it can change nothing. Neither decides anything about trials; that is the
 //! scheduler's, and the schema in `migrations/` states the same rules again as constraints.
 
@@ -22,13 +22,13 @@ mod restore;
 mod statement;
 mod token;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use sqlx::{Connection, SqliteConnection};
 
 pub(crate) use create::{Creation, ROWS_OF_A_PIECE};
 pub use error::{CommitError, DatabaseError, OpenError, ReadError, RestoreError};
-pub(crate) use floor::CommitFloor;
+pub(crate) use floor::{CommitFloor, FloorLoad};
 pub use name::UnknownName;
 pub use read::{
     AttemptCounts, AttemptDetail, CellResult, CellTally, Completeness, Configuration, Curves,
@@ -43,14 +43,20 @@ pub use record::{
 pub use token::{TokenAdministration, TokenError};
 
 use lock::WriterLock;
+use open::Cache;
 
 /// The coordinator's database: the only writer of its file.
 #[derive(Debug)]
 pub struct Store {
+    /// Migrates the database, and reads it back at the start.
     connection: SqliteConnection,
+    /// Writes, on the thread that asks for it.
+    writer: rusqlite::Connection,
+    /// The file, for connections beside these.
+    path: PathBuf,
     #[cfg(test)]
     pub(crate) failure: fault::PlannedFailure,
-    /// Declared after the connection, so it is released after the last write.
+    /// Declared after the connections, so it is released after the last write.
     _lock: WriterLock,
 }
 
@@ -62,8 +68,19 @@ impl Store {
     /// network file system, not accessible, or damaged. See [`OpenError`].
     pub async fn open(path: &Path) -> Result<Self, OpenError> {
         let (connection, lock) = open::open_writer(path).await?;
+        let path = open::resolve(path)?;
+        let writer = open::connect_writer(&path, Cache::Large).and_then(|mut writer| {
+            create::remove_unfinished(&mut writer)?;
+            open::connect_writer(&path, Cache::Small)
+        });
+        let writer = writer.map_err(|error| OpenError::Database {
+            path: path.clone(),
+            source: error.into(),
+        })?;
         Ok(Self {
             connection,
+            writer,
+            path,
             #[cfg(test)]
             failure: fault::PlannedFailure::default(),
             _lock: lock,
@@ -75,7 +92,9 @@ impl Store {
     /// # Errors
     /// The disk failed; everything committed is still in the log.
     pub async fn close(self) -> Result<(), DatabaseError> {
-        Ok(self.connection.close().await?)
+        self.connection.close().await?;
+        let closed = self.writer.close();
+        Ok(closed.map_err(|(_, error)| error)?)
     }
 }
 

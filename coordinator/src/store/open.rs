@@ -19,7 +19,6 @@ use sqlx::{
 };
 
 use super::{
-    create::remove_unfinished,
     error::{DatabaseError, OpenError, code, primary_code},
     lock::WriterLock,
     mount::network_mount,
@@ -36,24 +35,40 @@ pub(super) const APPLICATION_ID: i32 = i32::from_be_bytes(*b"pond");
 const MINIMUM_LIBRARY: [u32; 3] = [3, 51, 3];
 
 /// How long a statement waits for a lock. Readers never wait in WAL mode and there is one writer,
-/// so only a foreign program can make it wait.
+/// so only a foreign program, or a token that is made or revoked, can make it wait.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Pages kept in memory, in KiB (that is what the sign means): room for the indices of a million
-/// trials, whose keys arrive in no order. It is only taken when it is used.
-const CACHE_SIZE: &str = "-262144";
+/// Pages that a connection keeps in memory; they are only taken when they are used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Cache {
+    /// Room for the indices of a million trials, whose keys arrive in no order.
+    Large,
+    /// Room for what neighbouring trials need. A commit in which a page was split looks through all of
+    /// the cache (SQLite's `pcache1TruncateUnsafe`), so it should not be larger.
+    Small,
+}
+
+impl Cache {
+    /// In KiB: that is what the sign means.
+    const fn size(self) -> i64 {
+        match self {
+            Self::Large => -262_144,
+            Self::Small => -8_192,
+        }
+    }
+}
 
 /// Pages of the log, 64 MiB, after which a commit also carries them over into the database: with the
 /// thousand pages that are SQLite's default, this is what most commits of a fast sweep wait for. A log
 /// of this length is read back in a fraction of a second.
-const CHECKPOINT_PAGES: &str = "16384";
+const CHECKPOINT_PAGES: u32 = 16_384;
 
 /// Rows that are read ahead: with SQLite's thread and the reader taking turns after every fifty, most
 /// of the time of reading a million rows is spent on waking each other.
 const ROWS_AHEAD: usize = 2_048;
 
-/// Prepared statements kept. Some are made once for every number of rows up to a limit.
-const STATEMENT_CACHE: usize = 512;
+/// Prepared statements kept: all that commits have.
+const STATEMENT_CACHE: usize = 64;
 
 statements! {
     LIBRARY_VERSION = "SELECT sqlite_version()";
@@ -83,9 +98,25 @@ pub(super) async fn open_writer(path: &Path) -> Result<(SqliteConnection, Writer
     refuse_newer(&path, schema_version(&mut connection, &path).await?)?;
     execute(&mut connection, &path, WRITE_AHEAD).await?;
     migrate(&mut connection, &path).await?;
-    let removed = remove_unfinished(&mut connection).await;
-    removed.map_err(|error| failed(&path, error))?;
     Ok((connection, lock))
+}
+
+/// Opens a database once more, for writing on the calling thread. [`open_writer`] has judged it before,
+/// and holds the lock.
+pub(super) fn connect_writer(
+    path: &Path,
+    cache: Cache,
+) -> Result<rusqlite::Connection, rusqlite::Error> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = rusqlite::Connection::open_with_flags(path, flags)?;
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    connection.set_prepared_statement_cache_capacity(STATEMENT_CACHE);
+    connection.pragma_update(None, "foreign_keys", true)?;
+    // Every commit reaches the disk before it is answered.
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    connection.pragma_update(None, "cache_size", cache.size())?;
+    connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
+    Ok(connection)
 }
 
 /// Opens a database to write who may call its coordinator, whether one runs or not: the one table
@@ -294,11 +325,10 @@ fn options(path: &Path) -> SqliteConnectOptions {
         .foreign_keys(true)
         // Every commit reaches the disk before it is answered.
         .synchronous(SqliteSynchronous::Full)
-        .pragma("cache_size", CACHE_SIZE)
-        .pragma("wal_autocheckpoint", CHECKPOINT_PAGES)
+        .pragma("cache_size", Cache::Large.size().to_string())
+        .pragma("wal_autocheckpoint", CHECKPOINT_PAGES.to_string())
         .busy_timeout(BUSY_TIMEOUT)
         .row_buffer_size(ROWS_AHEAD)
-        .statement_cache_capacity(STATEMENT_CACHE)
         .disable_statement_logging()
 }
 

@@ -41,6 +41,7 @@ statements! {
             worker_id, host, process_id, device, backend, version, binary_sha256, slots, cpu,
             cpu_features, instructions, gpu, token_id
         FROM worker ORDER BY registered_at_ms, worker_id";
+    FORGET_PAGES = "PRAGMA shrink_memory";
 }
 
 impl Store {
@@ -55,10 +56,15 @@ impl Store {
             sweeps.push(restore_sweep(&mut snapshot, &row).await?);
         }
         let workers = sqlx::query(WORKERS).fetch_all(&mut *snapshot).await?;
+        let checkpoints = restore_checkpoints(&mut snapshot).await?;
+        snapshot.rollback().await?;
+        // Nobody reads these pages again.
+        let forget = sqlx::query(FORGET_PAGES).execute(&mut self.connection);
+        forget.await?;
         Ok(Restored {
             sweeps,
             workers: workers.iter().map(worker).collect::<Result<_, _>>()?,
-            checkpoints: restore_checkpoints(&mut snapshot).await?,
+            checkpoints,
         })
     }
 }

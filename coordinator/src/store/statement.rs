@@ -14,8 +14,7 @@ macro_rules! statements {
 
 pub(super) use statements;
 
-/// A statement that inserts one row, made to insert several: its list of question marks is
-/// repeated. SQLite keeps one prepared statement for every number of rows, so callers bound it.
+/// A statement that inserts one row, made to insert several: its list of question marks is repeated.
 pub(super) fn with_rows(statement: &str, rows: usize) -> String {
     let (start, end) = (statement.find("(?"), statement.find("?)"));
     let row = start

@@ -39,14 +39,14 @@ impl Fixture {
         let mut store = Store::open(&directory.path().join("results.db"))
             .await
             .unwrap();
-        let sweep = store.create_sweep(&spec, NOW_MS).await.unwrap();
+        let sweep = store.create_sweep(&spec, NOW_MS).unwrap();
         let workers = vec![worker("w1"), worker("w2")];
         let batch = Batch {
             at_ms: NOW_MS,
             workers,
             ..Batch::default()
         };
-        store.commit(&batch).await.unwrap();
+        store.commit(&batch).unwrap();
         Self {
             directory,
             store,
@@ -63,7 +63,7 @@ impl Fixture {
     }
 
     pub(super) async fn commit(&mut self, changes: Vec<Change>) {
-        self.store.commit(&batch(changes)).await.unwrap();
+        self.store.commit(&batch(changes)).unwrap();
     }
 
     /// Leases a trial to a worker.
@@ -93,7 +93,7 @@ impl Fixture {
                 TrialState::Succeeded,
             )])
         };
-        self.store.commit(&batch).await.unwrap();
+        self.store.commit(&batch).unwrap();
     }
 
     /// Every row that commits write, as text.

@@ -22,8 +22,9 @@ use crate::cli::output::{Format, OutputArgs, print_json, print_text};
 /// Time what a coordinator costs: trials that return at once, as a fraction of what the same disk
 /// commits in the same run
 ///
-/// Every round measures the floors first: a flush of the disk, the same rows written by bulk SQL,
-/// calls that the server answers without doing anything. Then it leases and ends trials through a
+/// Every round measures the floors first: a flush of the disk, the same rows written by bulk SQL, the
+/// same commits as the coordinator makes them but with nothing sent and nothing decided, calls that
+/// the server answers without doing anything. Then it leases and ends trials through a
 /// `pondersweep serve` of its own, whose database is thrown away at the end.
 #[derive(Debug, Args)]
 pub(in crate::cli) struct NullArgs {
@@ -36,7 +37,7 @@ pub(in crate::cli) struct NullArgs {
     /// Workers, each with a connection of its own
     #[arg(long, value_name = "N", default_value_t = 4, value_parser = value_parser!(u32).range(1..=1_024))]
     workers: u32,
-    /// Trials a worker leases by one call, and then ends by another
+    /// Trials a worker leases at once, and then ends by one call that also leases the next
     #[arg(long, value_name = "N", default_value_t = 16, value_parser = value_parser!(u32).range(1..=i64::from(MAX_LANES)))]
     lanes: u32,
     /// Rounds [default: 5]

@@ -1,73 +1,48 @@
-//! Last evaluations, broken down: many rows at once, each of a trial that has a result.
+//! Last evaluations, broken down: several rows of a trial that has a result.
 
-use pondersweep_proto::{
-    breakdown::{DifficultyBucket, HaltingCount},
-    id::LeaseToken,
-};
+use pondersweep_proto::{breakdown::Breakdown, id::LeaseToken};
 
-use super::{Writer, as_i64, bulk::several};
-use crate::store::{error::CommitError, record::Batch, statement::statements};
+use super::{Writer, as_i64};
+use crate::store::{error::CommitError, statement::statements};
 
 statements! {
-    INSERT_DIFFICULTIES = "
+    INSERT_DIFFICULTY = "
         INSERT INTO difficulty (
             trial_id, range, first_nonzeros, last_nonzeros, examples, correct, ponder_steps
         )
-        VALUES (?, ?, ?, ?, ?, ?, ?)";
-    INSERT_HALTINGS = "
-        INSERT INTO halting (trial_id, range, step, examples) VALUES (?, ?, ?, ?)";
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+    INSERT_HALTING = "
+        INSERT INTO halting (trial_id, range, step, examples) VALUES (?1, ?2, ?3, ?4)";
 }
 
 impl Writer<'_> {
-    /// Writes all breakdowns of a batch.
-    pub(super) async fn breakdowns(&mut self, batch: &Batch) -> Result<(), CommitError> {
-        for (token, breakdown) in &batch.breakdowns {
-            for rows in breakdown.difficulty().chunks(self.rows) {
-                self.difficulties(*token, rows).await?;
-            }
-            for rows in breakdown.halting().chunks(self.rows) {
-                self.haltings(*token, rows).await?;
-            }
+    pub(super) fn breakdown(
+        &mut self,
+        token: LeaseToken,
+        breakdown: &Breakdown,
+    ) -> Result<(), CommitError> {
+        let trial_id = as_i64(token.trial_id.0);
+        for bucket in breakdown.difficulty() {
+            let row = (
+                trial_id,
+                bucket.range.name(),
+                bucket.first_nonzeros,
+                bucket.last_nonzeros,
+                as_i64(bucket.examples),
+                as_i64(bucket.correct),
+                as_i64(bucket.ponder_steps),
+            );
+            self.run(INSERT_DIFFICULTY, row, || {
+                format!("the difficulties of {token}")
+            })?;
+        }
+        for count in breakdown.halting() {
+            let examples = as_i64(count.examples);
+            let row = (trial_id, count.range.name(), count.step, examples);
+            self.run(INSERT_HALTING, row, || {
+                format!("the halting steps of {token}")
+            })?;
         }
         Ok(())
-    }
-
-    async fn difficulties(
-        &mut self,
-        token: LeaseToken,
-        rows: &[DifficultyBucket],
-    ) -> Result<(), CommitError> {
-        let mut insert = several(INSERT_DIFFICULTIES, rows.len());
-        for bucket in rows {
-            insert = insert
-                .bind(as_i64(token.trial_id.0))
-                .bind(bucket.range.name())
-                .bind(bucket.first_nonzeros)
-                .bind(bucket.last_nonzeros)
-                .bind(as_i64(bucket.examples))
-                .bind(as_i64(bucket.correct))
-                .bind(as_i64(bucket.ponder_steps));
-        }
-        self.run(insert, || format!("the difficulties of {token}"))
-            .await
-            .map(drop)
-    }
-
-    async fn haltings(
-        &mut self,
-        token: LeaseToken,
-        rows: &[HaltingCount],
-    ) -> Result<(), CommitError> {
-        let mut insert = several(INSERT_HALTINGS, rows.len());
-        for count in rows {
-            insert = insert
-                .bind(as_i64(token.trial_id.0))
-                .bind(count.range.name())
-                .bind(count.step)
-                .bind(as_i64(count.examples));
-        }
-        self.run(insert, || format!("the halting steps of {token}"))
-            .await
-            .map(drop)
     }
 }

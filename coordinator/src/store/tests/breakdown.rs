@@ -24,7 +24,7 @@ async fn fixture() -> Fixture {
         breakdowns: vec![(token, breakdown(3))],
         ..batch(vec![succeeded])
     };
-    fixture.store.commit(&batch).await.unwrap();
+    fixture.store.commit(&batch).unwrap();
     fixture
 }
 
@@ -86,7 +86,7 @@ async fn a_breakdown_of_a_trial_without_a_result_is_refused_and_nothing_is_writt
         breakdowns: vec![(token(1, 1), breakdown(3))],
         ..batch(Vec::new())
     };
-    assert!(fixture.store.commit(&batch).await.is_err());
+    assert!(fixture.store.commit(&batch).is_err());
     assert_eq!(fixture.content().await, before);
 }
 
@@ -100,7 +100,7 @@ async fn another_breakdown_is_another_result() {
             breakdowns: vec![(token(1, 1), breakdown(correct))],
             ..batch(vec![ended(1, 1, Ending::Succeeded, TrialState::Succeeded)])
         };
-        fixture.store.commit(&batch).await.unwrap();
+        fixture.store.commit(&batch).unwrap();
         let mut reader = fixture.reader().await;
         let digest = reader.digest(fixture.sweep.sweep_id).await.unwrap();
         digests.push(digest.sha256);

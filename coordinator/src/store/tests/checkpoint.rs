@@ -65,7 +65,7 @@ async fn an_attempt_that_starts_from_a_checkpoint_has_the_observations_until_the
         reports: vec![report(1, &[100, 200, 250])],
         ..batch(vec![saved(1, 200)])
     };
-    fixture.store.commit(&first).await.unwrap();
+    fixture.store.commit(&first).unwrap();
     let lapsed = ended(1, 1, Ending::Lapsed, TrialState::Pending);
     let start = Change::StartedFromCheckpoint {
         token: token(1, 2),
@@ -79,7 +79,7 @@ async fn an_attempt_that_starts_from_a_checkpoint_has_the_observations_until_the
         reports: vec![report(2, &[300, 400])],
         ..batch(vec![ended(1, 2, Ending::Succeeded, TrialState::Succeeded)])
     };
-    fixture.store.commit(&end).await.unwrap();
+    fixture.store.commit(&end).unwrap();
 
     let steps = "SELECT group_concat(step, ' ') FROM observation WHERE attempt = 2";
     let steps: String = sqlx::query_scalar(steps)

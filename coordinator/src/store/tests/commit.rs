@@ -32,22 +32,6 @@ const PENDING: RestoredTrial = RestoredTrial {
     lease: None,
 };
 
-fn is_send<T: Send>(value: T) -> T {
-    value
-}
-
-#[tokio::test]
-async fn a_commit_may_run_on_any_thread() {
-    let mut fixture = Fixture::new().await;
-    is_send(fixture.store.commit(&Batch::default()))
-        .await
-        .unwrap();
-    is_send(fixture.store.create_sweep(&spec(2), 0))
-        .await
-        .unwrap();
-    is_send(fixture.store.restore()).await.unwrap();
-}
-
 #[tokio::test]
 async fn a_sweep_is_restored_with_all_its_trials_in_the_order_of_its_space() {
     let mut fixture = Fixture::new().await;
@@ -110,21 +94,13 @@ async fn replicates_beyond_the_first_are_stored_as_withheld_and_become_pending_o
 #[tokio::test]
 async fn creating_a_sweep_twice_makes_one() {
     let mut fixture = Fixture::new().await;
-    let again = fixture
-        .store
-        .create_sweep(&spec(2), NOW_MS + 5)
-        .await
-        .unwrap();
+    let again = fixture.store.create_sweep(&spec(2), NOW_MS + 5).unwrap();
     assert!(!again.created);
     assert_eq!(
         (again.first_trial_id, again.created_at_ms),
         (TrialId(1), NOW_MS)
     );
-    let other = fixture
-        .store
-        .create_sweep(&spec(3), NOW_MS + 6)
-        .await
-        .unwrap();
+    let other = fixture.store.create_sweep(&spec(3), NOW_MS + 6).unwrap();
     assert!(other.created);
     assert_eq!(other.first_trial_id, TrialId(5));
     assert_eq!(fixture.number("SELECT count(*) FROM trial").await, 4 + 6);
@@ -279,7 +255,7 @@ async fn the_result_is_the_last_step_of_the_attempt_that_succeeded() {
         reports: vec![lost],
         ..batch(vec![lapsed])
     };
-    fixture.store.commit(&first).await.unwrap();
+    fixture.store.commit(&first).unwrap();
     fixture.lease(1, 2, "w2").await;
     let observations = vec![
         observe(100, Metric::AccuracyInterpolation, 0.5),
@@ -294,7 +270,7 @@ async fn the_result_is_the_last_step_of_the_attempt_that_succeeded() {
         seconds: vec![(token(1, 2), 12.25)],
         ..batch(vec![ended(1, 2, Ending::Succeeded, TrialState::Succeeded)])
     };
-    fixture.store.commit(&second).await.unwrap();
+    fixture.store.commit(&second).unwrap();
     let results = fixture
         .reader()
         .await
@@ -329,7 +305,7 @@ async fn every_metric_reaches_its_own_column() {
         }],
         ..batch(vec![ended(1, 1, Ending::Succeeded, TrialState::Succeeded)])
     };
-    fixture.store.commit(&batch).await.unwrap();
+    fixture.store.commit(&batch).unwrap();
     let results = fixture
         .reader()
         .await
@@ -362,8 +338,8 @@ async fn repeating_observations_changes_nothing() {
         reports: vec![report.clone(), report],
         ..Batch::default()
     };
-    fixture.store.commit(&batch).await.unwrap();
-    fixture.store.commit(&batch).await.unwrap();
+    fixture.store.commit(&batch).unwrap();
+    fixture.store.commit(&batch).unwrap();
     assert_eq!(
         fixture.number("SELECT count(*) FROM observation").await,
         150
@@ -406,19 +382,41 @@ fn two_busy_batches() -> [Batch; 2] {
     [batch(leases.collect()), second]
 }
 
+/// The same batch, in commits of one change each.
+fn one_by_one(batch: Batch) -> impl Iterator<Item = Batch> {
+    let alone = |change| Batch {
+        changes: vec![change],
+        ..Batch::default()
+    };
+    let reports = Batch {
+        reports: batch.reports,
+        ..Batch::default()
+    };
+    let seconds = Batch {
+        seconds: batch.seconds,
+        ..Batch::default()
+    };
+    let changes = batch.changes.into_iter().map(alone);
+    let commits = [reports].into_iter().chain(changes).chain([seconds]);
+    commits.map(|commit| Batch {
+        at_ms: NOW_MS,
+        ..commit
+    })
+}
+
 #[tokio::test]
 async fn many_changes_at_once_leave_what_they_leave_one_by_one() {
-    let mut contents = Vec::new();
-    for rows in [1, 7, 64] {
-        let mut fixture = Fixture::of(spec(80)).await;
-        for batch in two_busy_batches() {
-            fixture.store.commit_with(&batch, rows).await.unwrap();
+    let mut at_once = Fixture::of(spec(80)).await;
+    let mut alone = Fixture::of(spec(80)).await;
+    for batch in two_busy_batches() {
+        at_once.store.commit(&batch).unwrap();
+        for batch in one_by_one(batch) {
+            alone.store.commit(&batch).unwrap();
         }
-        contents.push(fixture.content().await);
     }
-    assert!(contents[0].len() > 160 * 5, "{} rows", contents[0].len());
-    assert_eq!(contents[0], contents[1]);
-    assert_eq!(contents[0], contents[2]);
+    let content = at_once.content().await;
+    assert!(content.len() > 160 * 5, "{} rows", content.len());
+    assert_eq!(content, alone.content().await);
 }
 
 #[tokio::test]
@@ -435,6 +433,23 @@ async fn a_trial_that_succeeded_without_a_word_is_not_solved() {
         .await
         .unwrap();
     assert_eq!((results[0].step, results[0].solved), (None, Some(false)));
+}
+
+#[tokio::test]
+async fn one_row_of_many_that_does_not_fit_takes_all_of_them_down() {
+    let mut fixture = Fixture::of(spec(20)).await;
+    let before = fixture.content().await;
+    let worker = |trial_id| if trial_id == 3 { "nobody" } else { "w1" };
+    let leases = (1..=20).map(|trial_id| leased(trial_id, 1, worker(trial_id)));
+    let error = fixture.store.commit(&batch(leases.collect())).unwrap_err();
+    let text = error.to_string();
+    assert!(
+        text.contains("trial 1 attempt 1 to w1 or one of the next"),
+        "{text}"
+    );
+    assert!(text.contains("FOREIGN KEY"), "{text}");
+    assert_eq!(fixture.content().await, before);
+    fixture.lease(3, 1, "w1").await;
 }
 
 #[tokio::test]
@@ -467,7 +482,7 @@ async fn a_change_that_contradicts_the_database_takes_its_whole_batch_down() {
         (retry(99, TrialState::Cancelled), "cancelled for trial 99"),
     ] {
         let batch = batch(vec![leased(4, 1, "w1"), change]);
-        let error = fixture.store.commit(&batch).await.unwrap_err();
+        let error = fixture.store.commit(&batch).unwrap_err();
         assert!(
             matches!(error, CommitError::Contradiction { .. }),
             "{error}"
@@ -494,7 +509,7 @@ async fn observations_of_an_attempt_that_never_was_are_refused() {
         reports: vec![report.clone()],
         ..Batch::default()
     };
-    let error = fixture.store.commit(&orphan).await.unwrap_err();
+    let error = fixture.store.commit(&orphan).unwrap_err();
     assert!(
         matches!(error, CommitError::Contradiction { .. }),
         "{error}"
@@ -504,7 +519,7 @@ async fn observations_of_an_attempt_that_never_was_are_refused() {
         reports: vec![report],
         ..batch(vec![leased(1, 1, "w1")])
     };
-    fixture.store.commit(&together).await.unwrap();
+    fixture.store.commit(&together).unwrap();
 }
 
 #[tokio::test]
@@ -520,7 +535,7 @@ async fn a_worker_that_registers_again_is_brought_up_to_date() {
         workers: vec![moved.clone()],
         ..Batch::default()
     };
-    fixture.store.commit(&batch).await.unwrap();
+    fixture.store.commit(&batch).unwrap();
     assert_eq!(
         fixture.store.restore().await.unwrap().workers,
         [moved, worker("w2")]
@@ -588,11 +603,7 @@ async fn a_thousand_results_are_committed_in_a_fraction_of_a_second() {
     use std::time::Instant;
 
     let mut fixture = Fixture::new().await;
-    let sweep = fixture
-        .store
-        .create_sweep(&spec(500), NOW_MS)
-        .await
-        .unwrap();
+    let sweep = fixture.store.create_sweep(&spec(500), NOW_MS).unwrap();
     let trials = sweep.first_trial_id.0..sweep.first_trial_id.0 + 1_000;
     let leases = trials
         .clone()
@@ -618,7 +629,7 @@ async fn a_thousand_results_are_committed_in_a_fraction_of_a_second() {
         ..batch(trials.map(end).collect())
     };
     let start = Instant::now();
-    fixture.store.commit(&finished).await.unwrap();
+    fixture.store.commit(&finished).unwrap();
     println!("finished after {:?}", start.elapsed());
 }
 
@@ -653,7 +664,7 @@ async fn a_million_trials_are_created_restored_and_cancelled_in_seconds() {
         start.elapsed()
     );
     let start = Instant::now();
-    store.create_sweep(&spec, NOW_MS).await.unwrap();
+    store.create_sweep(&spec, NOW_MS).unwrap();
     println!("created after {:?}", start.elapsed());
     let start = Instant::now();
     let restored = store.restore().await.unwrap();
@@ -668,7 +679,7 @@ async fn a_million_trials_are_created_restored_and_cancelled_in_seconds() {
         trial_id: TrialId(id),
         state,
     });
-    store.commit(&batch(changes.collect())).await.unwrap();
+    store.commit(&batch(changes.collect())).unwrap();
     println!("cancelled after {:?}", start.elapsed());
     let start = Instant::now();
     let mut reader = super::super::Reader::open(&directory.path().join("results.db"))

@@ -12,12 +12,14 @@ const REPLICATES: u32 = 7;
 const ROWS: u64 = 5;
 
 /// Writes pieces of a sweep beside the fixture's own.
-async fn write_pieces(fixture: &mut Fixture, pieces: usize) {
+fn write_pieces(fixture: &mut Fixture, pieces: usize) {
     let spec = spec(REPLICATES);
-    let creation = fixture.store.begin_creation(&spec, NOW_MS).await.unwrap();
+    let mut creation = fixture.store.begin_creation(&spec, NOW_MS).unwrap();
     for piece in Expansion::of(&spec, ROWS).take(pieces) {
-        let written = fixture.store.write_piece(&spec, &creation, &piece);
-        written.await.unwrap();
+        fixture
+            .store
+            .write_piece(&spec, &mut creation, &piece)
+            .unwrap();
     }
 }
 
@@ -32,7 +34,7 @@ async fn counts(fixture: &mut Fixture) -> [i64; 3] {
 #[tokio::test]
 async fn a_sweep_is_there_with_its_last_piece() {
     let mut fixture = Fixture::new().await;
-    write_pieces(&mut fixture, usize::MAX).await;
+    write_pieces(&mut fixture, usize::MAX);
     assert_eq!(counts(&mut fixture).await, [4, 18, 2]);
     let mut reader = fixture.reader().await;
     assert_eq!(reader.damage().await.unwrap(), Vec::<String>::new());
@@ -53,7 +55,7 @@ async fn a_sweep_is_there_with_its_last_piece() {
 async fn a_part_of_a_sweep_is_found_by_nobody_and_removed_when_the_database_is_opened_again() {
     for pieces in 1..=3 {
         let mut fixture = Fixture::new().await;
-        write_pieces(&mut fixture, pieces).await;
+        write_pieces(&mut fixture, pieces);
         let written = [3, 8, 13][pieces - 1];
         assert_eq!(counts(&mut fixture).await, [4, 4 + written, 1]);
         let mut reader = fixture.reader().await;
@@ -78,7 +80,7 @@ async fn a_part_of_a_sweep_is_found_by_nobody_and_removed_when_the_database_is_o
         assert_eq!(counts(&mut fixture).await, [2, 4, 1]);
         let mut reader = Reader::open(&path).await.unwrap();
         assert_eq!(reader.damage().await.unwrap(), Vec::<String>::new());
-        write_pieces(&mut fixture, usize::MAX).await;
+        write_pieces(&mut fixture, usize::MAX);
         assert_eq!(counts(&mut fixture).await, [4, 18, 2]);
     }
 }

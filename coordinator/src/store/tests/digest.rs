@@ -26,7 +26,7 @@ async fn report(fixture: &mut Fixture, attempt: u32, observations: Vec<Observati
         }],
         ..batch(Vec::new())
     };
-    fixture.store.commit(&batch).await.unwrap();
+    fixture.store.commit(&batch).unwrap();
 }
 
 fn measured() -> Vec<Observation> {
@@ -59,7 +59,7 @@ async fn disturbed(lost: Vec<Observation>, heir: Vec<Observation>) -> SweepDiges
         at_ms: 2_000_000_000_000,
         ..batch(vec![ended(1, 2, Ending::Succeeded, TrialState::Succeeded)])
     };
-    fixture.store.commit(&batch).await.unwrap();
+    fixture.store.commit(&batch).unwrap();
     let mut reader = fixture.reader().await;
     assert_eq!(
         reader.trial("1").await.unwrap().attempts[1].attempt,

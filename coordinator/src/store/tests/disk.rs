@@ -1,9 +1,10 @@
 //! Disks that are full, locked or read-only, and files that are damaged: a clear error, nothing half
 //! written, and never a panic.
 
-use std::{fs, path::Path, time::Duration};
+use std::{fs, path::Path, sync::mpsc, thread, time::Duration};
 
 use pondersweep_proto::metric::Metric;
+use rusqlite::TransactionBehavior;
 use sqlx::{ConnectOptions, Connection, SqliteConnection, sqlite::SqliteConnectOptions};
 
 use super::super::{
@@ -18,9 +19,9 @@ use crate::{
 /// Damaged files that are tried.
 const SEEDS: u64 = 300;
 
-async fn pragma(fixture: &mut Fixture, statement: &'static str) {
-    let connection = &mut fixture.store.connection;
-    sqlx::query(statement).execute(connection).await.unwrap();
+/// Changes a setting of the connection that writes.
+fn pragma(fixture: &Fixture, statement: &'static str) {
+    fixture.store.writer.execute_batch(statement).unwrap();
 }
 
 async fn foreign(path: &Path) -> SqliteConnection {
@@ -48,8 +49,8 @@ fn large_batch() -> Batch {
 }
 
 /// The error of a commit, of which nothing may be stored.
-async fn refused(fixture: &mut Fixture) -> DatabaseError {
-    let error = fixture.store.commit(&large_batch()).await.unwrap_err();
+fn refused(fixture: &mut Fixture) -> DatabaseError {
+    let error = fixture.store.commit(&large_batch()).unwrap_err();
     assert!(error.to_string().contains("\nhint: "), "{error}");
     let CommitError::Database(error) = error else {
         panic!("{error}")
@@ -62,7 +63,7 @@ async fn goes_on(fixture: &mut Fixture) {
     assert_eq!(fixture.number("SELECT count(*) FROM observation").await, 0);
     let leased = "SELECT count(*) FROM trial WHERE state = 'leased'";
     assert_eq!(fixture.number(leased).await, 1);
-    fixture.store.commit(&large_batch()).await.unwrap();
+    fixture.store.commit(&large_batch()).unwrap();
     assert_eq!(
         fixture.number("SELECT count(*) FROM observation").await,
         4_000
@@ -75,15 +76,15 @@ async fn a_full_disk_is_told_of_and_nothing_is_half_written() {
     let mut fixture = Fixture::new().await;
     fixture.lease(1, 1, "w1").await;
     // SQLite's own limit: it fails where a full disk would, with the same code.
-    pragma(&mut fixture, "PRAGMA max_page_count = 1").await;
-    let error = refused(&mut fixture).await;
+    pragma(&fixture, "PRAGMA max_page_count = 1");
+    let error = refused(&mut fixture);
     assert!(matches!(error, DatabaseError::DiskFull(_)), "{error}");
     assert!(
         error
             .to_string()
             .contains("nothing that was acknowledged is lost")
     );
-    pragma(&mut fixture, "PRAGMA max_page_count = 1000000").await;
+    pragma(&fixture, "PRAGMA max_page_count = 1000000");
     goes_on(&mut fixture).await;
 }
 
@@ -91,10 +92,10 @@ async fn a_full_disk_is_told_of_and_nothing_is_half_written() {
 async fn a_database_that_another_program_locks_is_told_of_and_nothing_is_half_written() {
     let mut fixture = Fixture::new().await;
     fixture.lease(1, 1, "w1").await;
-    pragma(&mut fixture, "PRAGMA busy_timeout = 20").await;
+    pragma(&fixture, "PRAGMA busy_timeout = 20");
     let mut other = foreign(&fixture.path()).await;
     let held = other.begin_with("BEGIN IMMEDIATE").await.unwrap();
-    let error = refused(&mut fixture).await;
+    let error = refused(&mut fixture);
     assert!(matches!(error, DatabaseError::Locked(_)), "{error}");
     // Readers never wait.
     let mut reader = fixture.reader().await;
@@ -107,24 +108,28 @@ async fn a_database_that_another_program_locks_is_told_of_and_nothing_is_half_wr
 async fn a_lock_that_is_let_go_in_time_only_delays() {
     let mut fixture = Fixture::new().await;
     fixture.lease(1, 1, "w1").await;
-    let mut other = foreign(&fixture.path()).await;
-    let held = other.begin_with("BEGIN IMMEDIATE").await.unwrap();
-    let batch = large_batch();
-    let (committed, ()) = tokio::join!(fixture.store.commit(&batch), async {
-        tokio::time::sleep(Duration::from_millis(100)).await;
-        held.rollback().await.unwrap();
+    let mut other = rusqlite::Connection::open(fixture.path()).unwrap();
+    let (locked, wait) = mpsc::channel();
+    let (_never, released) = mpsc::channel::<()>();
+    let holder = thread::spawn(move || {
+        let held = other.transaction_with_behavior(TransactionBehavior::Immediate);
+        locked.send(()).unwrap();
+        assert!(released.recv_timeout(Duration::from_millis(100)).is_err());
+        held.unwrap().rollback().unwrap();
     });
-    committed.unwrap();
+    wait.recv().unwrap();
+    fixture.store.commit(&large_batch()).unwrap();
+    holder.join().unwrap();
 }
 
 #[tokio::test]
 async fn a_file_that_became_read_only_is_told_of_and_nothing_is_half_written() {
     let mut fixture = Fixture::new().await;
     fixture.lease(1, 1, "w1").await;
-    pragma(&mut fixture, "PRAGMA query_only = ON").await;
-    let error = refused(&mut fixture).await;
+    pragma(&fixture, "PRAGMA query_only = ON");
+    let error = refused(&mut fixture);
     assert!(matches!(error, DatabaseError::ReadOnly(_)), "{error}");
-    pragma(&mut fixture, "PRAGMA query_only = OFF").await;
+    pragma(&fixture, "PRAGMA query_only = OFF");
     goes_on(&mut fixture).await;
 }
 
@@ -163,7 +168,7 @@ async fn a_truncated_file_is_refused_with_the_reason() {
 async fn files_with_results() -> (Vec<u8>, Vec<u8>) {
     let mut fixture = Fixture::new().await;
     fixture.succeed(1, 0.9, 3.0).await;
-    pragma(&mut fixture, "PRAGMA wal_checkpoint(TRUNCATE)").await;
+    pragma(&fixture, "PRAGMA wal_checkpoint(TRUNCATE)");
     fixture.succeed(2, 0.8, 4.0).await;
     fixture.lease(3, 1, "w2").await;
     let mut log = fixture.path().into_os_string();
@@ -193,7 +198,7 @@ async fn use_all_of(path: &Path) -> Result<(), String> {
         at_ms: NOW_MS,
         ..batch(vec![leased(4, 1, "w1")])
     };
-    store.commit(&batch).await.map_err(|error| text(&error))?;
+    store.commit(&batch).map_err(|error| text(&error))?;
     let mut reader = Reader::open(path).await.map_err(|error| text(&error))?;
     for sweep in restored.sweeps {
         let sweep_id = sweep.spec.id();

@@ -214,7 +214,7 @@ async fn a_result_row_says_who_what_and_when() {
 async fn pages_hold_every_result_once() {
     let mut fixture = Fixture::new().await;
     // Another sweep's results are never in a page of this one.
-    let other = fixture.store.create_sweep(&spec(1), NOW_MS).await.unwrap();
+    let other = fixture.store.create_sweep(&spec(1), NOW_MS).unwrap();
     for trial in [1, 2, 4, 5] {
         fixture.succeed(trial, 0.95, 2.0).await;
     }
@@ -246,12 +246,7 @@ async fn a_sweep_is_found_by_id_prefix_name_and_last() {
     let mut terms = spec(1).terms().clone();
     terms.name = "pilot".into();
     let pilot = crate::sweep::SweepSpec::new(terms).unwrap();
-    let second = fixture
-        .store
-        .create_sweep(&pilot, NOW_MS)
-        .await
-        .unwrap()
-        .sweep_id;
+    let second = fixture.store.create_sweep(&pilot, NOW_MS).unwrap().sweep_id;
     let mut reader = fixture.reader().await;
     for (text, expected) in [
         (first.to_string(), first),
@@ -270,7 +265,7 @@ async fn a_sweep_is_found_by_id_prefix_name_and_last() {
         );
         assert!(error.to_string().contains("hint: `pondersweep ls`"));
     }
-    fixture.store.create_sweep(&spec(7), NOW_MS).await.unwrap();
+    fixture.store.create_sweep(&spec(7), NOW_MS).unwrap();
     let error = reader.find_sweep("robustness").await.unwrap_err();
     assert!(matches!(error, ReadError::Sweep(SweepError::Ambiguous(_))));
     assert_eq!(reader.spec(first).await.unwrap(), spec(2));
@@ -361,7 +356,7 @@ async fn a_trial_shows_its_whole_story() {
         Err(ReadError::UnknownTrial { .. })
     ));
     // The same trial in a second sweep: its key alone no longer says which.
-    fixture.store.create_sweep(&spec(1), NOW_MS).await.unwrap();
+    fixture.store.create_sweep(&spec(1), NOW_MS).unwrap();
     let error = reader.trial(&key).await.unwrap_err();
     assert!(
         matches!(&error, ReadError::AmbiguousTrial { candidates, .. } if *candidates == ["1", "5"])
@@ -397,7 +392,7 @@ async fn completeness_counts_what_a_report_must_confess() {
         workers: vec![other],
         ..Batch::default()
     };
-    fixture.store.commit(&workers).await.unwrap();
+    fixture.store.commit(&workers).unwrap();
     fixture.lease(1, 1, "w2").await;
     fixture
         .commit(vec![ended(1, 1, Ending::Lapsed, TrialState::Pending)])
@@ -519,7 +514,7 @@ async fn a_reader_sees_one_moment_while_the_coordinator_writes_on() {
         .unwrap();
     assert!(rows.next().await.unwrap().is_some());
     // Neither waits for the other.
-    fixture.store.create_sweep(&spec(5), NOW_MS).await.unwrap();
+    fixture.store.create_sweep(&spec(5), NOW_MS).unwrap();
     let mut seen = 1;
     while rows.next().await.unwrap().is_some() {
         seen += 1;
@@ -530,7 +525,6 @@ async fn a_reader_sees_one_moment_while_the_coordinator_writes_on() {
     fixture
         .store
         .commit(&batch(vec![leased(1, 1, "w1")]))
-        .await
         .unwrap();
     assert_eq!(reader.sweeps().await.unwrap()[0].trials.leased, 1);
 }
@@ -553,7 +547,7 @@ async fn a_worker_is_listed_with_what_it_did_and_when_it_was_last_heard_of() {
         sightings: vec![sighting("w2", WorkerState::Draining)],
         ..Batch::default()
     };
-    fixture.store.commit(&sighted).await.unwrap();
+    fixture.store.commit(&sighted).unwrap();
 
     let workers = fixture.reader().await.workers().await.unwrap();
 
@@ -583,7 +577,7 @@ async fn a_worker_is_listed_with_what_it_did_and_when_it_was_last_heard_of() {
         sightings: vec![sighting("w9", WorkerState::Working)],
         ..sighted
     };
-    fixture.store.commit(&unknown).await.unwrap_err();
+    fixture.store.commit(&unknown).unwrap_err();
 }
 
 #[tokio::test]

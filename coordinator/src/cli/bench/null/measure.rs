@@ -1,7 +1,10 @@
 //! Times floors and coordinator, round after round, the floors just before: what else the machine
 //! and its disk do hits both alike.
 
-use std::{path::Path, time::Duration};
+use std::{
+    path::Path,
+    time::{Duration, Instant},
+};
 
 use pondersweep_worker::trust::Trust;
 
@@ -12,7 +15,7 @@ use crate::{
         connect::Sweeps,
     },
     clock,
-    store::{CommitFloor, MachineRecord, WorkerRecord},
+    store::{CommitFloor, FloorLoad, MachineRecord, WorkerRecord},
     sweep::SweepSpec,
 };
 
@@ -37,6 +40,8 @@ pub(super) struct Round {
     /// From the end of a bundle to the next one, every time.
     pub(super) turnarounds: Vec<Duration>,
     /// The same rows by bulk statements, as many trials in a commit as are under way.
+    pub(super) bulk_per_second: f64,
+    /// The same rows in the same commits as the coordinator makes them, without calls and decisions.
     pub(super) committed_per_second: f64,
     /// Calls that are answered without doing anything.
     pub(super) calls_per_second: f64,
@@ -53,6 +58,14 @@ impl Effort {
     /// Trials under way at any moment, and so the most a commit can hold.
     pub(super) const fn under_way(&self) -> u32 {
         self.workers * self.lanes
+    }
+
+    const fn load(&self) -> FloorLoad {
+        FloorLoad {
+            trials: self.trials,
+            batch: self.under_way(),
+            observations: self.observations,
+        }
     }
 
     fn spec(&self) -> anyhow::Result<SweepSpec> {
@@ -82,7 +95,8 @@ pub(super) async fn rounds(effort: &Effort, folder: &Path) -> anyhow::Result<Vec
     let mut bench = Bench {
         effort,
         folder: folder.path(),
-        floor: commit_floor(folder.path(), &spec).await?,
+        bulk: commit_floor(&folder.path().join("bulk.db"), &spec).await?,
+        committed: commit_floor(&folder.path().join("committed.db"), &spec).await?,
         url: serve.url(),
         load: Load::register(
             serve.url(),
@@ -106,7 +120,8 @@ pub(super) async fn rounds(effort: &Effort, folder: &Path) -> anyhow::Result<Vec
 struct Bench<'a> {
     effort: &'a Effort,
     folder: &'a Path,
-    floor: CommitFloor,
+    bulk: CommitFloor,
+    committed: CommitFloor,
     url: &'a str,
     load: Load,
 }
@@ -117,23 +132,26 @@ impl Bench<'_> {
             trials,
             workers,
             lanes,
-            observations,
             ..
         } = *self.effort;
         let flushes = flush_times(&self.folder.join("flushed"))?;
+        let load = self.effort.load();
+        let per_second =
+            |started: Instant| f64::from(trials) / (clock::now() - started).as_secs_f64();
         let started = clock::now();
-        let batch = self.effort.under_way();
-        self.floor
-            .run(trials, batch, observations, clock::now_ms())
-            .await?;
-        let committed_per_second = f64::from(trials) / (clock::now() - started).as_secs_f64();
+        self.bulk.run_in_bulk(load, clock::now_ms())?;
+        let bulk_per_second = per_second(started);
+        let started = clock::now();
+        self.committed.run_as_committed(load, clock::now_ms())?;
+        let committed_per_second = per_second(started);
         let calls_per_second = calls_per_second(self.url, workers, lanes, CALLS_WINDOW).await?;
         let started = clock::now();
         let turnarounds = self.load.run(&number.to_string(), trials).await?;
-        let trials_per_second = f64::from(trials) / (clock::now() - started).as_secs_f64();
+        let trials_per_second = per_second(started);
         Ok(Round {
             trials_per_second,
             turnarounds,
+            bulk_per_second,
             committed_per_second,
             calls_per_second,
             flushes,
@@ -141,7 +159,7 @@ impl Bench<'_> {
     }
 }
 
-async fn commit_floor(folder: &Path, spec: &SweepSpec) -> anyhow::Result<CommitFloor> {
+async fn commit_floor(path: &Path, spec: &SweepSpec) -> anyhow::Result<CommitFloor> {
     let worker = WorkerRecord {
         worker_id: "floor".parse()?,
         host: "localhost".into(),
@@ -154,6 +172,5 @@ async fn commit_floor(folder: &Path, spec: &SweepSpec) -> anyhow::Result<CommitF
         machine: MachineRecord::default(),
         token_id: None,
     };
-    let path = folder.join("floor.db");
-    Ok(CommitFloor::create(&path, spec, worker, clock::now_ms()).await?)
+    Ok(CommitFloor::create(path, spec, worker, clock::now_ms()).await?)
 }

@@ -11,8 +11,10 @@ use crate::{cli::bench::spread::Spread, statistics::quantile};
 pub(super) struct NullResult {
     pub(super) rounds: usize,
     pub(super) trials_per_second: Spread,
-    /// Of what the disk committed by bulk statements in the same round.
-    pub(super) fraction_of_floor: Spread,
+    /// Of what bulk statements wrote in the same round.
+    pub(super) fraction_of_bulk: Spread,
+    /// Of what the same commits wrote, without calls and decisions.
+    pub(super) fraction_of_commits: Spread,
     /// Calls that the trials took, of those that the server answered without doing anything.
     pub(super) fraction_of_calls: Spread,
     /// From the end of a bundle to the next one, in seconds: half of the bundles, and 99 in
@@ -25,6 +27,7 @@ pub(super) struct NullResult {
 /// The floors.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Floor {
+    pub(super) bulk_per_second: Spread,
     pub(super) committed_per_second: Spread,
     pub(super) calls_per_second: Spread,
     /// The median of a round, in seconds.
@@ -38,12 +41,13 @@ pub(super) struct Floor {
 pub(super) fn summarise(effort: &Effort, rounds: &[Round]) -> NullResult {
     let over_rounds =
         |figure: &dyn Fn(&Round) -> f64| Spread::of(rounds.iter().map(figure).collect());
-    // A bundle is leased by one call and ended by another.
-    let calls = 2.0 / f64::from(effort.lanes);
+    // The call that ends a bundle leases the next.
+    let calls = 1.0 / f64::from(effort.lanes);
     NullResult {
         rounds: rounds.len(),
         trials_per_second: over_rounds(&|round| round.trials_per_second),
-        fraction_of_floor: over_rounds(&|round| {
+        fraction_of_bulk: over_rounds(&|round| round.trials_per_second / round.bulk_per_second),
+        fraction_of_commits: over_rounds(&|round| {
             round.trials_per_second / round.committed_per_second
         }),
         fraction_of_calls: over_rounds(&|round| {
@@ -52,6 +56,7 @@ pub(super) fn summarise(effort: &Effort, rounds: &[Round]) -> NullResult {
         turnaround_p50: over_rounds(&|round| seconds(&round.turnarounds, 0.5)),
         turnaround_p99: over_rounds(&|round| seconds(&round.turnarounds, 0.99)),
         floor: Floor {
+            bulk_per_second: over_rounds(&|round| round.bulk_per_second),
             committed_per_second: over_rounds(&|round| round.committed_per_second),
             calls_per_second: over_rounds(&|round| round.calls_per_second),
             flush: over_rounds(&|round| seconds(&round.flushes, 0.5)),
@@ -88,7 +93,8 @@ pub(super) mod tests {
         let round = |speed: f64| Round {
             trials_per_second: 8_000.0 * speed,
             turnarounds: (0..=100).map(|n| Duration::from_micros(n * 100)).collect(),
-            committed_per_second: 12_000.0 * speed,
+            bulk_per_second: 16_000.0 * speed,
+            committed_per_second: 10_000.0 * speed,
             calls_per_second: 40_000.0 * speed,
             flushes: vec![Duration::from_micros(300); 3],
         };
@@ -99,13 +105,14 @@ pub(super) mod tests {
     fn a_disturbed_round_moves_the_range_but_no_ratio() {
         let result = result();
         assert_eq!(result.trials_per_second.least, 4_000.0);
-        let fraction = result.fraction_of_floor;
+        let fraction = result.fraction_of_bulk;
         assert!(
             (fraction.least - fraction.most).abs() < 1e-12,
             "{fraction:?}"
         );
-        // A trial is a quarter of an acquisition and a quarter of a call that ends a bundle.
-        assert_eq!(result.fraction_of_calls.median, 0.1);
+        // A trial is a quarter of a call.
+        assert_eq!(result.fraction_of_calls.median, 0.05);
+        assert_eq!(result.fraction_of_commits.median, 0.8);
         assert_eq!(result.turnaround_p50.median, 0.005);
     }
 
