@@ -92,6 +92,7 @@ impl Peer {
                 seconds: 1.0,
                 ..wire::AttemptEnd::default()
             }],
+            next: None,
         };
         let lost = self.leases.finish(request).await?.into_inner().lost;
         match lost[..] {

@@ -106,24 +106,51 @@ impl Scene {
         worker_id: &str,
         tokens: &[wire::LeaseToken],
     ) -> Result<Vec<wire::LeaseToken>, Code> {
-        let end = |&token: &wire::LeaseToken| wire::AttemptEnd {
-            token: Some(token),
-            outcome: wire::Outcome::Succeeded.into(),
-            observations: vec![wire::Observation {
-                step: 40,
-                metric: "accuracy_interpolation".into(),
-                value: 0.75,
-            }],
-            ..wire::AttemptEnd::default()
-        };
-        let request = wire::FinishRequest {
-            worker_id: worker_id.into(),
-            ends: tokens.iter().map(end).collect(),
-        };
-        let answer = self.leases.finish(request).await;
+        let answer = self.leases.finish(ends(worker_id, tokens)).await;
         answer
             .map(|answer| answer.into_inner().lost)
             .map_err(|status| status.code())
+    }
+
+    /// Ends attempts and leases up to so many trials in one call; returns their leases.
+    async fn finish_and_acquire(
+        &mut self,
+        worker_id: &str,
+        tokens: &[wire::LeaseToken],
+        max_lanes: u32,
+    ) -> Vec<wire::LeaseToken> {
+        let next = wire::AcquireRequest {
+            request_id: "next".into(),
+            max_lanes,
+            ..wire::AcquireRequest::default()
+        };
+        let request = wire::FinishRequest {
+            next: Some(next),
+            ..ends(worker_id, tokens)
+        };
+        let answer = self.leases.finish(request).await.unwrap().into_inner();
+        assert_eq!(answer.lost, []);
+        let leases = answer.next.expect("it was asked").leases;
+        leases.iter().map(|lease| lease.token.unwrap()).collect()
+    }
+}
+
+/// The call in which a worker ends its attempts well.
+fn ends(worker_id: &str, tokens: &[wire::LeaseToken]) -> wire::FinishRequest {
+    let end = |&token: &wire::LeaseToken| wire::AttemptEnd {
+        token: Some(token),
+        outcome: wire::Outcome::Succeeded.into(),
+        observations: vec![wire::Observation {
+            step: 40,
+            metric: "accuracy_interpolation".into(),
+            value: 0.75,
+        }],
+        ..wire::AttemptEnd::default()
+    };
+    wire::FinishRequest {
+        worker_id: worker_id.into(),
+        ends: tokens.iter().map(end).collect(),
+        next: None,
     }
 }
 
@@ -210,6 +237,26 @@ async fn every_lease_call_may_be_repeated() {
         1
     );
     assert_eq!(scene.sandbox.count("select count(*) from observation"), 1);
+}
+
+#[tokio::test]
+async fn the_call_that_ends_a_bundle_leases_the_next_and_may_be_repeated() {
+    let mut scene = Scene::new().await;
+    scene.register("a").await;
+    let first = scene.acquire("a", "1").await;
+    let next = scene.finish_and_acquire("a", &first, 2).await;
+    assert_eq!(next.len(), 2);
+    assert!(!next.contains(&first[0]));
+    assert_eq!(scene.finish_and_acquire("a", &first, 2).await, next);
+    assert_eq!(scene.sandbox.count("select count(*) from attempt"), 3);
+    assert_eq!(scene.finish("a", &next).await, Ok(vec![]));
+    let kinds = "select kind from event where trial_id is not null order by event_id";
+    let kinds = scene.sandbox.run(&["query", "--output", "csv", kinds]);
+    let kinds: Vec<&str> = kinds.stdout.lines().skip(1).collect();
+    assert_eq!(
+        kinds,
+        ["leased", "ended", "leased", "leased", "ended", "ended"]
+    );
 }
 
 #[tokio::test]

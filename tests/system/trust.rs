@@ -217,6 +217,7 @@ async fn nobody_speaks_for_a_worker_of_another_token() {
             outcome: wire::Outcome::Succeeded.into(),
             ..wire::AttemptEnd::default()
         }],
+        next: None,
     };
     let renew = wire::RenewRequest {
         worker_id: worker_id(),

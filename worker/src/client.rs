@@ -17,7 +17,7 @@ use pondersweep_proto::{
 };
 use tonic::{Code, Status, service::interceptor::InterceptedService, transport::Channel};
 
-pub use finish::{AttemptEnd, Outcome};
+pub use finish::{AttemptEnd, Finished, Outcome};
 
 use crate::{
     backoff::Backoff,
@@ -54,6 +54,19 @@ pub struct CheckpointRef {
     pub attempt: Attempt,
     /// Parameter updates done by then.
     pub updates_done: u64,
+}
+
+/// What a worker wants to be leased.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wanted {
+    /// Unique for each acquisition of the worker.
+    pub request_id: String,
+    /// At most so many trials.
+    pub max_lanes: u32,
+    /// Only trials of this sweep, if one is named.
+    pub sweep: Option<SweepId>,
+    /// Only trials that can be trained beside this one, which the worker holds, if one is named.
+    pub beside: Option<LeaseToken>,
 }
 
 /// The answer to an acquisition.
@@ -148,40 +161,30 @@ impl Client {
         Ok(Duration::from_millis(answer.lease_duration_ms))
     }
 
-    /// Asks for up to `max_lanes` trials of one shape, of one sweep if one is named, and such as can
-    /// be trained beside a held one if there is one. A repeated `request_id` gets the same ones.
+    /// Asks for trials of one shape. A repeated [`Wanted::request_id`] gets the same ones.
     ///
     /// # Errors
     /// The coordinator refused for good.
-    pub async fn acquire(
-        &self,
-        request_id: String,
-        max_lanes: u32,
-        sweep: Option<SweepId>,
-        beside: Option<LeaseToken>,
-    ) -> Result<Acquired, LeaseError> {
-        let sweep_id = sweep.map(|sweep| sweep.to_string()).unwrap_or_default();
-        let worker_id = self.worker_id.to_string();
-        let request = wire::AcquireRequest {
-            worker_id,
-            request_id,
-            max_lanes,
-            sweep_id,
-            beside: beside.map(Into::into),
-        };
+    pub async fn acquire(&self, wanted: Wanted) -> Result<Acquired, LeaseError> {
+        let request = self.acquisition(wanted);
         let answer = self
             .persist("acquire", || {
                 let (mut service, request) = (self.service.clone(), request.clone());
                 async move { service.acquire(request).await }
             })
-            .await?
-            .into_inner();
-        let leases: Result<Vec<Lease>, LeaseError> = answer.leases.into_iter().map(lease).collect();
-        Ok(Acquired {
-            leases: leases?,
-            retry_after: Duration::from_millis(answer.retry_after_ms),
-            idle: answer.idle,
-        })
+            .await?;
+        acquired(answer.into_inner())
+    }
+
+    fn acquisition(&self, wanted: Wanted) -> wire::AcquireRequest {
+        let sweep_id = wanted.sweep.map(|sweep| sweep.to_string());
+        wire::AcquireRequest {
+            worker_id: self.worker_id.to_string(),
+            request_id: wanted.request_id,
+            max_lanes: wanted.max_lanes,
+            sweep_id: sweep_id.unwrap_or_default(),
+            beside: wanted.beside.map(Into::into),
+        }
     }
 
     /// Extends the leases and returns those that are no longer the worker's; says whether the worker
@@ -290,6 +293,15 @@ fn with_cause(status: Status) -> LeaseError {
         }),
         _ => status.into(),
     }
+}
+
+fn acquired(answer: wire::AcquireResponse) -> Result<Acquired, LeaseError> {
+    let leases: Result<Vec<Lease>, LeaseError> = answer.leases.into_iter().map(lease).collect();
+    Ok(Acquired {
+        leases: leases?,
+        retry_after: Duration::from_millis(answer.retry_after_ms),
+        idle: answer.idle,
+    })
 }
 
 fn lease(lease: wire::Lease) -> Result<Lease, LeaseError> {

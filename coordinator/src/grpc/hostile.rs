@@ -170,6 +170,7 @@ impl Scene {
         let finish = wire::FinishRequest {
             worker_id: "honest".into(),
             ends: self.held.iter().map(end).collect(),
+            next: None,
         };
         let finished = self.leases.finish(Request::new(finish)).await.unwrap();
         assert_eq!(finished.into_inner().lost, []);

@@ -20,7 +20,7 @@ use tonic::{Request, Response, Status, Streaming};
 use super::{checkpoints::Checkpoints, gate::Pass, view};
 use crate::{
     checkpoint::Blobs,
-    driver::{DriverHandle, FinishReport, Grant, LeaseRequest, Speaker},
+    driver::{DriverHandle, FinishReport, Grant, LeaseRequest, LeaseView, Speaker},
     scheduler::Finish,
     store::{MachineRecord, WorkerRecord},
     trust::TokenId,
@@ -80,41 +80,9 @@ impl Leases for LeaseService {
         request: Request<wire::AcquireRequest>,
     ) -> Result<Response<wire::AcquireResponse>, Status> {
         let speaker = speaker(&request, &request.get_ref().worker_id)?;
-        let wire::AcquireRequest {
-            worker_id: _,
-            request_id,
-            max_lanes,
-            sweep_id,
-            beside,
-        } = request.into_inner();
-        if request_id.is_empty() || request_id.len() > MAX_REQUEST_ID_BYTES {
-            return Err(malformed("a request id has 1 to 64 bytes"));
-        }
-        let max_lanes = max_lanes.clamp(1, MAX_LANES);
-        let only = parse_sweep_id(&sweep_id)?;
-        let request = LeaseRequest::Acquire {
-            request_id,
-            max_lanes,
-            only,
-            beside: beside.map(Into::into),
-        };
-        let Grant::Leases { leases, idle } = self.ask(speaker, request).await? else {
-            unreachable!("an acquisition is answered with leases")
-        };
-        let leases = leases
-            .iter()
-            .map(|lease| wire::Lease {
-                token: Some(lease.token.into()),
-                spec: Some((&lease.spec).into()),
-                checkpoint: lease.checkpoint.as_ref().map(view::checkpoint),
-            })
-            .collect();
-        let retry_after_ms = milliseconds(RETRY_AFTER);
-        Ok(Response::new(wire::AcquireResponse {
-            leases,
-            retry_after_ms,
-            idle,
-        }))
+        let acquire = acquisition(request.into_inner())?;
+        let granted = self.ask(speaker, acquire).await?;
+        Ok(Response::new(acquired(granted)))
     }
 
     async fn renew(
@@ -163,18 +131,28 @@ impl Leases for LeaseService {
         request: Request<wire::FinishRequest>,
     ) -> Result<Response<wire::FinishResponse>, Status> {
         let speaker = speaker(&request, &request.get_ref().worker_id)?;
-        let ends = request.into_inner().ends;
+        let wire::FinishRequest { ends, next, .. } = request.into_inner();
         if ends.is_empty() || ends.len() > MAX_ENDS {
             return Err(malformed(format!("a call ends 1 to {MAX_ENDS} attempts")));
         }
         bound_observations(ends.iter().map(|end| end.observations.len()).sum())?;
         let reports: Result<_, Status> = ends.into_iter().map(finish_report).collect();
         let finish = LeaseRequest::Finish(reports?);
-        let Grant::Lost(lost) = self.ask(speaker, finish).await? else {
+        let next = next.map(acquisition).transpose()?;
+        // Asked together, so that one commit may hold both; the ends first.
+        let (finished, granted) = tokio::join!(biased; self.ask(speaker.clone(), finish), async {
+            match next {
+                Some(next) => self.ask(speaker, next).await.map(Some),
+                None => Ok(None),
+            }
+        });
+        let Grant::Lost(lost) = finished? else {
             unreachable!("ends are answered with what is lost")
         };
-        let lost = lost.into_iter().map(Into::into).collect();
-        Ok(Response::new(wire::FinishResponse { lost }))
+        Ok(Response::new(wire::FinishResponse {
+            lost: lost.into_iter().map(Into::into).collect(),
+            next: granted?.map(acquired),
+        }))
     }
 
     async fn save_checkpoint(
@@ -220,6 +198,41 @@ impl Leases for LeaseService {
             unreachable!("a drain is answered with a count")
         };
         Ok(Response::new(wire::DrainResponse { returned }))
+    }
+}
+
+fn acquisition(request: wire::AcquireRequest) -> Result<LeaseRequest, Status> {
+    let wire::AcquireRequest {
+        worker_id: _,
+        request_id,
+        max_lanes,
+        sweep_id,
+        beside,
+    } = request;
+    if request_id.is_empty() || request_id.len() > MAX_REQUEST_ID_BYTES {
+        return Err(malformed("a request id has 1 to 64 bytes"));
+    }
+    Ok(LeaseRequest::Acquire {
+        request_id,
+        max_lanes: max_lanes.clamp(1, MAX_LANES),
+        only: parse_sweep_id(&sweep_id)?,
+        beside: beside.map(Into::into),
+    })
+}
+
+fn acquired(granted: Grant) -> wire::AcquireResponse {
+    let Grant::Leases { leases, idle } = granted else {
+        unreachable!("an acquisition is answered with leases")
+    };
+    let lease = |lease: &LeaseView| wire::Lease {
+        token: Some(lease.token.into()),
+        spec: Some((&lease.spec).into()),
+        checkpoint: lease.checkpoint.as_ref().map(view::checkpoint),
+    };
+    wire::AcquireResponse {
+        leases: leases.iter().map(lease).collect(),
+        retry_after_ms: milliseconds(RETRY_AFTER),
+        idle,
     }
 }
 

@@ -4,13 +4,13 @@ use pondersweep_proto::{
     breakdown::Breakdown,
     error::LeaseError,
     failure::Failure,
-    id::LeaseToken,
+    id::{LeaseToken, WorkerId},
     limit::{MAX_ENDS, MAX_OBSERVATIONS},
     metric::Observation,
     wire,
 };
 
-use super::Client;
+use super::{Acquired, Client, Wanted, acquired};
 
 /// How an attempt ended, as the worker saw it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,29 +38,60 @@ pub struct AttemptEnd {
     pub breakdown: Option<Breakdown>,
 }
 
+/// What became of ends.
+#[derive(Debug, Default)]
+pub struct Finished {
+    /// Attempts that were no longer the worker's to end.
+    pub lost: Vec<LeaseToken>,
+    /// The answer to what was wanted next; none if nothing was, or if there was no call to ask with.
+    pub next: Option<Acquired>,
+}
+
 impl Client {
-    /// Ends attempts, each by itself; returns once every outcome is durable, with the attempts that
-    /// were no longer the worker's to end.
+    /// Ends attempts, each by itself, and asks for what the worker wants next, which is granted in the
+    /// same commit; returns once every outcome is durable. Without an end nothing is asked.
     ///
     /// # Errors
     /// The coordinator refused for good.
-    pub async fn finish(&self, ends: Vec<AttemptEnd>) -> Result<Vec<LeaseToken>, LeaseError> {
-        let mut lost = Vec::new();
-        for ends in calls(ends) {
-            let request = wire::FinishRequest {
-                worker_id: self.worker_id.to_string(),
-                ends,
-            };
+    pub async fn finish(
+        &self,
+        ends: Vec<AttemptEnd>,
+        next: Option<Wanted>,
+    ) -> Result<Finished, LeaseError> {
+        let next = next.map(|wanted| self.acquisition(wanted));
+        let mut finished = Finished::default();
+        for request in requests(&self.worker_id, ends, next) {
             let answer = self
                 .persist("finish", || {
                     let (mut service, request) = (self.service.clone(), request.clone());
                     async move { service.finish(request).await }
                 })
-                .await?;
-            lost.extend(answer.into_inner().lost.into_iter().map(LeaseToken::from));
+                .await?
+                .into_inner();
+            let lost = answer.lost.into_iter().map(LeaseToken::from);
+            finished.lost.extend(lost);
+            finished.next = answer.next.map(acquired).transpose()?;
         }
-        Ok(lost)
+        Ok(finished)
     }
+}
+
+/// The calls that end attempts; the last one asks for what is wanted next.
+fn requests(
+    worker_id: &WorkerId,
+    ends: Vec<AttemptEnd>,
+    next: Option<wire::AcquireRequest>,
+) -> Vec<wire::FinishRequest> {
+    let request = |ends| wire::FinishRequest {
+        worker_id: worker_id.to_string(),
+        ends,
+        next: None,
+    };
+    let mut requests: Vec<_> = calls(ends).into_iter().map(request).collect();
+    if let Some(last) = requests.last_mut() {
+        last.next = next;
+    }
+    requests
 }
 
 /// The ends of each call. One with too many observations for any call goes alone, to be refused.
@@ -158,5 +189,21 @@ mod tests {
         assert_eq!(lengths(&[0; MAX_ENDS + 1]), [MAX_ENDS, 1]);
         assert_eq!(lengths(&[1, MAX_OBSERVATIONS, 0, 1]), [1, 2, 1]);
         assert_eq!(lengths(&[MAX_OBSERVATIONS + 1, 0]), [1, 1]);
+    }
+
+    #[test]
+    fn what_is_wanted_next_goes_with_the_last_call() {
+        let worker_id = "w".parse().unwrap();
+        let next = wire::AcquireRequest::default();
+        let asked = |observations: &[usize]| -> Vec<bool> {
+            let requests = requests(&worker_id, ends(observations), Some(next.clone()));
+            requests
+                .iter()
+                .map(|request| request.next.is_some())
+                .collect()
+        };
+        assert_eq!(asked(&[0; 3]), [true]);
+        assert_eq!(asked(&[0; 2 * MAX_ENDS + 1]), [false, false, true]);
+        assert_eq!(asked(&[]), [false; 0]);
     }
 }

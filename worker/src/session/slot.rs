@@ -17,7 +17,7 @@ use tracing::{Instrument as _, Span};
 
 use self::{compute::Trained, widths::Widths};
 use crate::{
-    client::{AttemptEnd, Client, Lease, Outcome},
+    client::{Acquired, AttemptEnd, Client, Lease, Outcome, Wanted},
     device::DeviceName,
     operation::Body,
     session::{
@@ -121,15 +121,18 @@ impl Slot {
     /// # Errors
     /// The coordinator refused for good.
     pub(super) async fn run(self, stop: CancellationToken) -> Result<(), LeaseError> {
+        // What the ends of a bundle brought along for the next round.
+        let mut brought = None;
         for round in 0_u64.. {
-            // Unique within the worker's life, and the same for every repetition of this call.
-            let request_id = format!("{}-{round}", self.number);
-            let (lanes, sweep) = (self.lanes.at_first(), self.options.sweep);
-            let request = self.client.acquire(request_id.clone(), lanes, sweep, None);
-            let acquired = tokio::select! {
-                acquired = request => acquired?,
-                // Not at once: a request under way may be granted after everything was handed back.
-                () = grace::after(&stop, self.grace().acquire) => break,
+            let wanted = self.wanted(round);
+            let request_id = wanted.request_id.clone();
+            let acquired = match brought.take() {
+                Some(acquired) => acquired,
+                None => tokio::select! {
+                    acquired = self.client.acquire(wanted) => acquired?,
+                    // Not at once: a request under way may be granted after everything was handed back.
+                    () = grace::after(&stop, self.grace().acquire) => break,
+                },
             };
             if stop.is_cancelled() {
                 break;
@@ -137,7 +140,7 @@ impl Slot {
             if !acquired.leases.is_empty() {
                 let lanes = self.hold(acquired.leases);
                 let lanes = self.widen(lanes, &request_id, &stop).await?;
-                self.work(lanes, &stop).await?;
+                brought = self.work(lanes, self.wanted(round + 1), &stop).await?;
             } else if acquired.idle && self.options.exit_when_idle {
                 break;
             } else {
@@ -148,6 +151,16 @@ impl Slot {
             }
         }
         Ok(())
+    }
+
+    fn wanted(&self, round: u64) -> Wanted {
+        Wanted {
+            // Unique within the worker's life, and the same for every repetition of this call.
+            request_id: format!("{}-{round}", self.number),
+            max_lanes: self.lanes.at_first(),
+            sweep: self.options.sweep,
+            beside: None,
+        }
     }
 
     fn hold(&self, leases: Vec<Lease>) -> Vec<Lane> {
@@ -173,24 +186,34 @@ impl Slot {
         let width = width.await.expect("the compute thread always answers");
         let more = width.saturating_sub(u32::try_from(lanes.len()).unwrap_or(u32::MAX));
         if more > 0 && !stop.is_cancelled() {
-            let (request_id, beside) = (format!("{request_id}-beside"), lanes[0].lease.token);
-            let request = self.client.acquire(request_id, more, None, Some(beside));
+            let wanted = Wanted {
+                request_id: format!("{request_id}-beside"),
+                max_lanes: more,
+                sweep: None,
+                beside: Some(lanes[0].lease.token),
+            };
             tokio::select! {
-                acquired = request => lanes.extend(self.hold(acquired?.leases)),
+                acquired = self.client.acquire(wanted) => lanes.extend(self.hold(acquired?.leases)),
                 () = grace::after(stop, self.grace().acquire) => {}
             }
         }
         Ok(lanes)
     }
 
-    /// Trains a bundle and delivers its observations and outcomes.
-    async fn work(&self, lanes: Vec<Lane>, stop: &CancellationToken) -> Result<(), LeaseError> {
+    /// Trains a bundle and delivers its observations and outcomes; returns what the coordinator
+    /// answered to what is wanted next, if it was asked.
+    async fn work(
+        &self,
+        lanes: Vec<Lane>,
+        next: Wanted,
+        stop: &CancellationToken,
+    ) -> Result<Option<Acquired>, LeaseError> {
         let tokens: Vec<LeaseToken> = lanes.iter().map(|lane| lane.lease.token).collect();
         let delivered = tokio::select! {
-            delivered = self.deliver(lanes, stop) => delivered,
+            delivered = self.deliver(lanes, next, stop) => delivered,
             // Calls under way may still be answered, but a coordinator that is away does not keep
             // a worker from leaving.
-            () = grace::after(stop, self.grace().deliver) => Ok(()),
+            () = grace::after(stop, self.grace().deliver) => Ok(None),
         };
         for token in tokens {
             self.held.remove(token);
@@ -198,7 +221,12 @@ impl Slot {
         delivered
     }
 
-    async fn deliver(&self, lanes: Vec<Lane>, stop: &CancellationToken) -> Result<(), LeaseError> {
+    async fn deliver(
+        &self,
+        lanes: Vec<Lane>,
+        next: Wanted,
+        stop: &CancellationToken,
+    ) -> Result<Option<Acquired>, LeaseError> {
         let starts = self.starts(&lanes).await?;
         let cadence = checkpoint::Cadence::new(self.options.checkpoint_every);
         let (outbox, mut messages) = outbox::outbox(&starts, self.origin(), cadence);
@@ -219,11 +247,17 @@ impl Slot {
             waiting.clear();
         }
         let trained = training.await.expect("the compute thread always answers");
-        self.finish(&lanes, trained).await
+        let next = (!stop.is_cancelled()).then_some(next);
+        self.finish(&lanes, trained, next).await
     }
 
-    /// Delivers the outcomes of a bundle, all at once.
-    async fn finish(&self, lanes: &[Lane], trained: Trained) -> Result<(), LeaseError> {
+    /// Delivers the outcomes of a bundle, all at once, and says what is wanted next.
+    async fn finish(
+        &self,
+        lanes: &[Lane],
+        trained: Trained,
+        next: Option<Wanted>,
+    ) -> Result<Option<Acquired>, LeaseError> {
         let seconds = trained.seconds_per_lane;
         let outcomes = trained.outcomes.into_iter().zip(trained.breakdowns);
         let mut ended = Vec::with_capacity(lanes.len());
@@ -243,18 +277,18 @@ impl Slot {
                 seconds,
             });
         }
-        let lost = self.client.finish(ends).await?;
+        let finished = self.client.finish(ends, next).await?;
         for lane in ended {
             let token = lane.lease.token;
             lane.span.in_scope(|| {
-                if lost.contains(&token) {
+                if finished.lost.contains(&token) {
                     lane.drop_work();
                 } else {
                     tracing::info!(%token, "acknowledged");
                 }
             });
         }
-        Ok(())
+        Ok(finished.next)
     }
 
     async fn report(&self, lane: &Lane, observations: &[Observation]) -> Result<(), LeaseError> {

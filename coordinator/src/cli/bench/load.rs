@@ -15,7 +15,7 @@ use pondersweep_proto::{
     metric::{Metric, Observation},
     wire,
 };
-use pondersweep_worker::client::{AttemptEnd, Client, Lease, Outcome};
+use pondersweep_worker::client::{Acquired, AttemptEnd, Client, Lease, Outcome, Wanted};
 use tokio::task::JoinSet;
 
 use crate::clock;
@@ -140,24 +140,28 @@ impl NullWorker {
         observations: &Arc<[Observation]>,
     ) -> anyhow::Result<Vec<Duration>> {
         let mut turnarounds = Vec::new();
-        let mut finishing_at = None;
-        for number in 0_u64.. {
-            let wanted = budget.take(lanes);
-            if wanted == 0 {
-                break;
+        let mut wanted = (0_u64..).map_while(|number| {
+            let most = budget.take(lanes);
+            (most > 0).then(|| self.wanted(format!("{round}-{number}"), most))
+        });
+        let Some(first) = wanted.next() else {
+            return Ok(turnarounds);
+        };
+        let mut leases = self.acquire(first).await?;
+        loop {
+            let next = wanted.next();
+            let is_last = next.is_none();
+            let finishing_at = clock::now();
+            leases = self.finish(leases, observations, next).await?;
+            if is_last {
+                return Ok(turnarounds);
             }
-            let leases = self.acquire(format!("{round}-{number}"), wanted).await?;
-            let now = clock::now();
-            if let Some(at) = finishing_at.replace(now) {
-                turnarounds.push(now - at);
-            }
-            self.finish(leases, observations).await?;
+            turnarounds.push(clock::now() - finishing_at);
         }
-        Ok(turnarounds)
     }
 
     async fn hold(&self, interval: Duration, until: Instant) -> anyhow::Result<Vec<Duration>> {
-        let token = self.acquire(HELD.into(), 1).await?[0].token;
+        let token = self.acquire(self.wanted(HELD.into(), 1)).await?[0].token;
         let mut beat = tokio::time::interval(interval);
         let mut renewals = Vec::new();
         while clock::now() < until {
@@ -170,21 +174,27 @@ impl NullWorker {
         Ok(renewals)
     }
 
-    async fn acquire(&self, request_id: String, wanted: u32) -> anyhow::Result<Vec<Lease>> {
-        let acquired = self
-            .client
-            .acquire(request_id, wanted, Some(self.sweep_id), None);
-        let leases = acquired.await?.leases;
-        anyhow::ensure!(
-            leases.len() == wanted as usize,
-            "{} leases instead of {wanted}",
-            leases.len()
-        );
-        Ok(leases)
+    fn wanted(&self, request_id: String, max_lanes: u32) -> Wanted {
+        Wanted {
+            request_id,
+            max_lanes,
+            sweep: Some(self.sweep_id),
+            beside: None,
+        }
     }
 
-    /// Ends the trials of a bundle as a worker does.
-    async fn finish(&self, leases: Vec<Lease>, observations: &[Observation]) -> anyhow::Result<()> {
+    async fn acquire(&self, wanted: Wanted) -> anyhow::Result<Vec<Lease>> {
+        let most = wanted.max_lanes;
+        all_of(most, self.client.acquire(wanted).await?)
+    }
+
+    /// Ends the trials of a bundle and leases what is wanted next, as a worker does.
+    async fn finish(
+        &self,
+        leases: Vec<Lease>,
+        observations: &[Observation],
+        next: Option<Wanted>,
+    ) -> anyhow::Result<Vec<Lease>> {
         let end = |lease: Lease| AttemptEnd {
             token: lease.token,
             outcome: Outcome::Succeeded,
@@ -192,11 +202,28 @@ impl NullWorker {
             seconds: 0.0,
             breakdown: None,
         };
-        let lost = self.client.finish(leases.into_iter().map(end).collect());
-        let lost = lost.await?;
-        anyhow::ensure!(lost.is_empty(), "{} attempts were lost", lost.len());
-        Ok(())
+        let most = next.as_ref().map_or(0, |wanted| wanted.max_lanes);
+        let ends = leases.into_iter().map(end).collect();
+        let finished = self.client.finish(ends, next).await?;
+        let lost = finished.lost.len();
+        anyhow::ensure!(lost == 0, "{lost} attempts were lost");
+        match finished.next {
+            Some(next) => all_of(most, next),
+            None if most == 0 => Ok(Vec::new()),
+            None => anyhow::bail!("no answer to what was wanted next"),
+        }
     }
+}
+
+/// The leases, if they are as many as were wanted.
+fn all_of(wanted: u32, acquired: Acquired) -> anyhow::Result<Vec<Lease>> {
+    let leases = acquired.leases;
+    let granted = leases.len();
+    anyhow::ensure!(
+        granted == wanted as usize,
+        "{granted} leases instead of {wanted}"
+    );
+    Ok(leases)
 }
 
 fn client(url: &str, number: u32, slots: u32) -> anyhow::Result<Client> {

@@ -220,6 +220,26 @@ fn any_spec() -> impl Strategy<Value = Option<wire::SweepSpec>> {
     })
 }
 
+fn any_acquisition() -> impl Strategy<Value = wire::AcquireRequest> {
+    let acquire = (
+        any_worker(),
+        any_text(),
+        any_small(),
+        any_text(),
+        any_token(),
+    );
+    acquire.prop_map(|(worker_id, request_id, max_lanes, text, beside)| {
+        let is_sweep = text.len() == 16;
+        wire::AcquireRequest {
+            worker_id,
+            request_id,
+            max_lanes,
+            sweep_id: if is_sweep { text } else { String::new() },
+            beside,
+        }
+    })
+}
+
 pub(super) fn any_sent() -> impl Strategy<Value = Sent> {
     let worker = (any_worker(), any_small(), any_text()).prop_map(|(worker_id, slots, text)| {
         let info = wire::WorkerInfo {
@@ -238,27 +258,7 @@ pub(super) fn any_sent() -> impl Strategy<Value = Sent> {
         };
         Sent::Register(wire::RegisterRequest { worker: Some(info) })
     });
-    let acquire = (
-        any_worker(),
-        any_text(),
-        any_small(),
-        any_text(),
-        any_token(),
-    );
-    let acquire = acquire.prop_map(|(worker_id, request_id, max_lanes, text, beside)| {
-        let sweep_id = if text.len() == 16 {
-            text
-        } else {
-            String::new()
-        };
-        Sent::Acquire(wire::AcquireRequest {
-            worker_id,
-            request_id,
-            max_lanes,
-            sweep_id,
-            beside,
-        })
-    });
+    let acquire = any_acquisition().prop_map(Sent::Acquire);
     let progress =
         (any_token(), any_whole()).prop_map(|(token, updates_done)| wire::LeaseProgress {
             token,
@@ -301,9 +301,15 @@ pub(super) fn any_sent() -> impl Strategy<Value = Sent> {
             breakdown,
         },
     );
-    let finish = (any_worker(), prop::collection::vec(end, 0..4));
-    let finish =
-        finish.prop_map(|(worker_id, ends)| Sent::Finish(wire::FinishRequest { worker_id, ends }));
+    let next = prop::option::of(any_acquisition());
+    let finish = (any_worker(), prop::collection::vec(end, 0..4), next);
+    let finish = finish.prop_map(|(worker_id, ends, next)| {
+        Sent::Finish(wire::FinishRequest {
+            worker_id,
+            ends,
+            next,
+        })
+    });
     let results = (any_text(), any_small(), any_text());
     let results = results.prop_map(|(sweep, page_size, page_token)| {
         let sweep = if page_size == 1 { "last".into() } else { sweep };

@@ -189,7 +189,7 @@ impl Arena {
                 seconds: 1.0,
                 breakdown: None,
             };
-            match client.finish(vec![end]).await?[..] {
+            match client.finish(vec![end], None).await?.lost[..] {
                 [] => Ok(()),
                 _ => Err(LeaseError::superseded(token)),
             }

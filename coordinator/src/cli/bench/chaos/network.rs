@@ -298,7 +298,7 @@ async fn pump(
 #[cfg(test)]
 mod tests {
     use pondersweep_proto::wire;
-    use pondersweep_worker::client::Client;
+    use pondersweep_worker::client::{Client, Wanted};
 
     use super::*;
     use crate::coordinator::{Coordinator, CoordinatorOptions};
@@ -417,7 +417,13 @@ mod tests {
             ..wire::WorkerInfo::default()
         };
         let client = Client::new(&network.url(), "w".parse().unwrap(), info).unwrap();
-        let acquired = client.acquire("1".into(), 1, None, None).await.unwrap();
+        let wanted = Wanted {
+            request_id: "1".into(),
+            max_lanes: 1,
+            sweep: None,
+            beside: None,
+        };
+        let acquired = client.acquire(wanted).await.unwrap();
         assert!(acquired.idle, "nothing was submitted");
         assert_eq!(network.counts().half_open, 1);
         assert!(network.counts().connections >= 2);

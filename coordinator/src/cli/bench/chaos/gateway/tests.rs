@@ -56,6 +56,7 @@ fn finish(token: wire::LeaseToken) -> wire::FinishRequest {
             seconds: 1.0,
             ..wire::AttemptEnd::default()
         }],
+        next: None,
     }
 }
 
