@@ -132,9 +132,11 @@ impl<'a> Writer<'a> {
         }
         self.sightings(&batch.sightings)?;
         self.observations(&batch.reports)?;
-        let both_leases =
-            |one: &Change, next: &Change| [one, next].map(new_lease).iter().all(Option::is_some);
-        for run in batch.changes.chunk_by(both_leases) {
+        let is_lease = |change: &Change| matches!(change, Change::Leased { .. });
+        for run in batch
+            .changes
+            .chunk_by(|one, next| is_lease(one) && is_lease(next))
+        {
             let leases: Vec<_> = run.iter().filter_map(new_lease).collect();
             if leases.is_empty() {
                 self.change(&run[0])?;

@@ -32,6 +32,17 @@ const PENDING: RestoredTrial = RestoredTrial {
     lease: None,
 };
 
+fn is_send<T: Send>(value: T) -> T {
+    value
+}
+
+#[tokio::test]
+async fn a_store_may_be_used_on_any_thread() {
+    let mut fixture = Fixture::new().await;
+    is_send(fixture.store.restore()).await.unwrap();
+    is_send(fixture.store);
+}
+
 #[tokio::test]
 async fn a_sweep_is_restored_with_all_its_trials_in_the_order_of_its_space() {
     let mut fixture = Fixture::new().await;
