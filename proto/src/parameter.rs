@@ -170,7 +170,6 @@ impl Parameter {
         use ParameterValue::{Choice, Integer, Number};
         let expected = match (self.kind(), value) {
             (ParameterKind::Number, Number(number)) => return Ok(Number(number)),
-            #[expect(clippy::cast_precision_loss, reason = "files hold small whole numbers")]
             (ParameterKind::Number, Integer(whole)) => return Ok(Number(whole as f64)),
             (ParameterKind::Integer, Integer(whole)) => return Ok(Integer(whole)),
             (ParameterKind::Choice(names), Choice(name)) if names.contains(&name.as_str()) => {

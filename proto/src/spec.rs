@@ -248,13 +248,10 @@ impl ModelSettings {
     }
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks by reference")]
 fn is_default_direction(direction: &Option<KlDirection>) -> bool {
     direction.is_none_or(|direction| direction == KlDirection::NetworkPrior)
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks by reference")]
-#[expect(clippy::float_cmp, reason = "the default is exactly one")]
 fn is_one(scale: &f64) -> bool {
     *scale == default::initial_scale()
 }

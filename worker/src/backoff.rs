@@ -35,10 +35,6 @@ impl Backoff {
             .saturating_mul(1 << self.repetition.min(10))
             .min(LONGEST);
         self.repetition += 1;
-        #[expect(
-            clippy::cast_precision_loss,
-            reason = "a share needs no more than 53 bits"
-        )]
         let share = hash((self.salt, self.repetition)) as f64 / u64::MAX as f64;
         bound.mul_f64(0.5 + share / 2.0)
     }

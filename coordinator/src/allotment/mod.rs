@@ -170,10 +170,6 @@ impl Goal {
     }
 
     /// How far the observed share is from the threshold; nothing without a threshold or a result.
-    #[expect(
-        clippy::cast_precision_loss,
-        reason = "numbers of replicates are far below 2^53"
-    )]
     fn distance(&self, cell: &Replicates) -> f64 {
         match self.threshold {
             Some(threshold) if cell.results > 0 => {

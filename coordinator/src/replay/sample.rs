@@ -65,12 +65,6 @@ pub fn effective_size(strata: &[Stratum], fraction: f64) -> u64 {
         .unwrap_or_default()
 }
 
-#[expect(
-    clippy::cast_precision_loss,
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "numbers of trials are far below 2^53, and a share of them is between 0 and all"
-)]
 fn share(trials: usize, fraction: f64) -> usize {
     let wanted = (trials as f64 * fraction).ceil() as usize;
     wanted.clamp(1.min(trials), trials)

@@ -202,7 +202,6 @@ pub(super) fn values(trials: &[&PlacedTrial<'_>], metric: Metric) -> Vec<f64> {
         .collect()
 }
 
-#[expect(clippy::cast_precision_loss, reason = "trials are far fewer than 2^53")]
 pub(super) fn share(part: u64, whole: u64) -> Option<f64> {
     (whole > 0).then(|| part as f64 / whole as f64)
 }

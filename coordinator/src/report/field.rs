@@ -136,7 +136,6 @@ impl ShownEstimate {
 
 impl ShownShare {
     /// `9/10 = 0.90 [0.60, 0.98]`.
-    #[expect(clippy::cast_precision_loss, reason = "trials are far fewer than 2^53")]
     fn shown(&self) -> String {
         let Self { part, whole, .. } = self;
         let Some(interval) = self.interval else {

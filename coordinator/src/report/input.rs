@@ -146,7 +146,6 @@ pub struct Completeness {
     pub distinct_devices: u64,
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks by reference")]
 const fn is_zero(count: &u64) -> bool {
     *count == 0
 }

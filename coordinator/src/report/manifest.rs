@@ -68,7 +68,6 @@ pub struct ManifestCounts {
     pub withheld: u64,
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks by reference")]
 const fn is_zero(count: &u64) -> bool {
     *count == 0
 }

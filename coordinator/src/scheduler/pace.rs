@@ -32,9 +32,7 @@ impl Baseline {
         let now = Self::now(counts);
         let failed = now.failed.saturating_sub(self.failed);
         let ended = now.ended.saturating_sub(self.ended);
-        #[expect(clippy::cast_precision_loss, reason = "MAX_TRIALS is far below 2^52")]
         let allowed = max_failure_rate * ended.max(FEWEST_TRIALS) as f64;
-        #[expect(clippy::cast_precision_loss, reason = "as above")]
         let too_many = failed as f64 > allowed;
         too_many.then(|| {
             format!(

@@ -26,10 +26,6 @@ const HALVINGS: u32 = 60;
 /// # Panics
 /// If there are more successes than trials.
 #[must_use]
-#[expect(
-    clippy::cast_precision_loss,
-    reason = "numbers of trials are far below 2^53"
-)]
 pub fn confidence_sequence(successes: u64, trials: u64) -> Interval {
     assert!(
         successes <= trials,

@@ -40,7 +40,6 @@ pub(super) fn fisher_probability_above(number: f64, numerator: f64, denominator:
 }
 
 /// The natural logarithm of `n choose k`.
-#[expect(clippy::cast_precision_loss, reason = "counts are far below 2^53")]
 pub(super) fn ln_binomial(n: u64, k: u64) -> f64 {
     let ln_factorial = |count: u64| ln_gamma(count as f64 + 1.0);
     ln_factorial(n) - ln_factorial(k) - ln_factorial(n - k)

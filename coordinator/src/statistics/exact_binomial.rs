@@ -12,10 +12,6 @@ use super::CONFIDENCE;
 /// # Panics
 /// If there are more successes than trials.
 #[must_use]
-#[expect(
-    clippy::cast_precision_loss,
-    reason = "numbers of trials are far below 2^53"
-)]
 pub fn exact_upper_bound(successes: u64, trials: u64) -> f64 {
     assert!(
         successes <= trials,

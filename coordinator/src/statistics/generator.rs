@@ -36,7 +36,6 @@ impl SplitMix64 {
     }
 
     /// A number in [0, 1), a multiple of 2^-53.
-    #[expect(clippy::cast_precision_loss, reason = "53 bits fit exactly")]
     pub const fn unit(&mut self) -> f64 {
         (self.next_u64() >> 11) as f64 / (1_u64 << 53) as f64
     }

@@ -3,7 +3,6 @@
 /// P-values adjusted by Holm's step-down method (Holm 1979): rejecting those at most `alpha` keeps the
 /// chance of any false rejection at most `alpha`, whatever the dependence between the tests.
 #[must_use]
-#[expect(clippy::cast_precision_loss, reason = "counts are far below 2^53")]
 pub fn holm(p_values: &[f64]) -> Vec<f64> {
     let mut order: Vec<usize> = (0..p_values.len()).collect();
     order.sort_by(|&a, &b| p_values[a].total_cmp(&p_values[b]));

@@ -46,7 +46,6 @@ pub(super) fn improvement(x: &[Vec<f64>], y: &[Vec<f64>]) -> f64 {
 }
 
 /// The share of pairs in which x is larger, a tie counting half.
-#[expect(clippy::cast_precision_loss, reason = "counts are far below 2^53")]
 fn share_of_pairs(x: &[f64], y: &[f64]) -> f64 {
     let pairs = x.iter().flat_map(|x| y.iter().map(move |y| (x, y)));
     let halves: u64 = pairs

@@ -48,7 +48,6 @@ pub fn share_of_means_above(scores: &Strata, threshold: f64) -> f64 {
     share(strata.map(|stratum| mean(stratum)), threshold)
 }
 
-#[expect(clippy::cast_precision_loss, reason = "counts are far below 2^53")]
 fn share(values: impl Iterator<Item = f64>, threshold: f64) -> f64 {
     let (mut above, mut count) = (0_u64, 0_u64);
     for value in values {

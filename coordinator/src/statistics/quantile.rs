@@ -2,12 +2,6 @@
 
 /// The quantile at `probability` of ascending, non-empty values: linear interpolation between order
 /// statistics at `(n - 1) * probability` (type 7 of Hyndman and Fan 1996; the default of R and `NumPy`).
-#[expect(
-    clippy::cast_precision_loss,
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "a position in a slice is far below 2^53 and never negative"
-)]
 pub(crate) fn quantile(ascending: &[f64], probability: f64) -> f64 {
     assert!(!ascending.is_empty() && (0.0..=1.0).contains(&probability));
     let position = (ascending.len() - 1) as f64 * probability;

@@ -53,7 +53,6 @@ fn distribution(ranks: &[usize], chosen: usize) -> Vec<f64> {
 }
 
 /// By mean and variance of the sum over divisions, without continuity correction.
-#[expect(clippy::cast_precision_loss, reason = "counts are far below 2^53")]
 fn approximate(ranks: &[usize], chosen: usize, observed: usize) -> f64 {
     let (total, chosen) = (ranks.len() as f64, chosen as f64);
     let centre = ranks.iter().sum::<usize>() as f64 / total;

@@ -7,7 +7,6 @@ pub(super) fn doubled_ranks(values: &[f64]) -> Vec<usize> {
     order.sort_by(|&a, &b| values[a].total_cmp(&values[b]));
     let mut ranks = vec![0; values.len()];
     let mut before = 0;
-    #[expect(clippy::float_cmp, reason = "a tie is exact equality")]
     for tied in order.chunk_by(|&a, &b| values[a] == values[b]) {
         for &index in tied {
             ranks[index] = 2 * before + tied.len() + 1;

@@ -92,7 +92,6 @@ fn highest(means: &[f64]) -> usize {
         .expect("strata are not empty")
 }
 
-#[expect(clippy::cast_precision_loss, reason = "counts are far below 2^53")]
 fn share_within(means: &[f64], epsilon: f64) -> f64 {
     let limit = means[highest(means)] - epsilon;
     let within = means.iter().filter(|&&mean| mean >= limit).count();

@@ -60,7 +60,6 @@ fn distribution(ranks: &[usize]) -> Vec<f64> {
 }
 
 /// By mean and variance of the sum, without continuity correction.
-#[expect(clippy::cast_precision_loss, reason = "counts are far below 2^53")]
 fn approximate(ranks: &[usize], observed: usize) -> f64 {
     let mean = ranks.iter().sum::<usize>() as f64 / 2.0;
     let squares: f64 = ranks.iter().map(|&rank| (rank as f64).powi(2)).sum();

@@ -9,10 +9,6 @@ use super::interval::{Interval, two_sided_normal_quantile};
 /// # Panics
 /// If there are more successes than trials.
 #[must_use]
-#[expect(
-    clippy::cast_precision_loss,
-    reason = "numbers of trials are far below 2^53"
-)]
 pub fn wilson_interval(successes: u64, trials: u64) -> Option<Interval> {
     assert!(
         successes <= trials,

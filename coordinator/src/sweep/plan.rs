@@ -119,10 +119,6 @@ impl Plan {
     }
 }
 
-#[expect(
-    clippy::cast_precision_loss,
-    reason = "estimates, shown to a few digits"
-)]
 impl ShapePlan {
     fn updates(&self) -> u64 {
         self.updates_per_trial.saturating_mul(self.trials)

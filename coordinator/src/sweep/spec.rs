@@ -102,7 +102,6 @@ impl SweepSpec {
     #[must_use]
     pub const fn place(&self, trial_index: u64) -> (u64, u32) {
         assert!(trial_index < self.configurations * self.terms.replicates as u64);
-        #[expect(clippy::cast_possible_truncation, reason = "below `replicates`, a u32")]
         let replicate = (trial_index / self.configurations) as u32;
         (trial_index % self.configurations, replicate)
     }

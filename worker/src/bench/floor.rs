@@ -46,10 +46,6 @@ fn multiply(start: &Barrier, window: Duration) -> f64 {
         runs += RUNS_AT_ONCE;
         let elapsed = now() - started;
         if elapsed >= window {
-            #[expect(
-                clippy::cast_precision_loss,
-                reason = "a count of operations below 2^53"
-            )]
             let operations = FloorMultiplication::OPERATIONS as f64 * f64::from(runs);
             return operations / elapsed.as_secs_f64() / 1e9;
         }

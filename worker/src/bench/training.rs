@@ -86,7 +86,6 @@ impl Stopwatch {
         let (Some(started), Some(last)) = (self.started, self.last) else {
             unreachable!("training stops only after the window");
         };
-        #[expect(clippy::cast_precision_loss, reason = "a count below 2^53")]
         let updates = (self.updates - self.warm_updates) as f64;
         updates / (last - started).as_secs_f64()
     }

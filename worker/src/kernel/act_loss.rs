@@ -32,7 +32,6 @@ pub struct ActTerms {
 impl ActLoss {
     /// The loss with this weight of the ponder cost.
     #[must_use]
-    #[expect(clippy::cast_possible_truncation, reason = "training is in f32")]
     pub const fn new(tau: f64) -> Self {
         Self { tau: tau as f32 }
     }

@@ -29,7 +29,6 @@ pub enum StopRule {
 
 impl StopRule {
     /// Whether a sample that has used up this much stops.
-    #[expect(clippy::cast_possible_truncation, reason = "training is in f32")]
     fn stops(self, used: f32) -> bool {
         match self {
             // In log space: the product itself would round to zero.

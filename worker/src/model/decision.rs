@@ -49,7 +49,6 @@ impl Decision {
         }
     }
 
-    #[expect(clippy::cast_precision_loss, reason = "at most a thousand steps")]
     fn certain(label: bool, answer: f64, steps: usize) -> Self {
         let (correct, steps) = (is_correct(answer, label), steps as f64);
         Self {
@@ -84,7 +83,6 @@ fn sampled(
             sigmoid(*halting)
         };
         let correct = is_correct(*answer, label);
-        #[expect(clippy::cast_precision_loss, reason = "at most a thousand steps")]
         let step = (index + 1) as f64;
         let p = survival * lambda;
         decision.correct_expected += p * correct;

@@ -104,8 +104,6 @@ fn over_steps(terms: Tensor<3>) -> Tensor<2> {
 /// and divided by its mass `1 - (1 - lambda_p)^N`, which adds a constant to the loss.
 fn log_prior(lambda_p: f64, max_steps: usize) -> impl Iterator<Item = f64> {
     let log_continue = (-lambda_p).ln_1p();
-    #[expect(clippy::cast_precision_loss, reason = "at most a thousand steps")]
     let log_mass = (-(log_continue * max_steps as f64).exp_m1()).ln();
-    #[expect(clippy::cast_precision_loss, reason = "at most a thousand steps")]
     (0..max_steps).map(move |before| lambda_p.ln() + before as f64 * log_continue - log_mass)
 }

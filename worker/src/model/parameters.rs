@@ -57,11 +57,6 @@ impl Layout {
     /// The parameters of a lane before training: U(-s/sqrt(hidden), s/sqrt(hidden)) with s its
     /// `initial_scale`, the halting bias as its method has it. Neither is stated by the paper.
     #[must_use]
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_precision_loss,
-        reason = "sizes are small and training is in f32"
-    )]
     pub fn initial(&self, seeds: &Seeds, initial: Initial) -> Vec<f32> {
         let bound = initial.scale as f32 / (self.hidden as f32).sqrt();
         let mut draws = seeds.draws(Purpose::Init, [0, 0]);

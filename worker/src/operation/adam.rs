@@ -139,7 +139,6 @@ impl Adam {
 
     /// `1 - beta^t`, which undoes that the moments started from zero.
     fn bias_corrections(&self) -> [f64; 2] {
-        #[expect(clippy::cast_precision_loss, reason = "below 2^53 updates")]
         let updates = self.updates_done as f64;
         self.decay.map(|beta| 1.0 - beta.powf(updates))
     }

@@ -85,7 +85,6 @@ pub(super) fn forward(
     let shape = unrolling.shape(batch);
     let mut lent = unrolling.workspaces.lend(shape, purpose, lanes);
     let mut logits = vec![0.0; lanes * 2 * shape.steps * batch];
-    #[expect(clippy::cast_precision_loss, reason = "at most a thousand steps")]
     let mut stops = vec![shape.steps as f32; lanes * batch];
     let inputs = numbers(&parameters)
         .chunks_exact(unrolling.layout.size())
@@ -179,7 +178,6 @@ pub(super) fn losses_and_gradient(
 }
 
 /// One lane's loss; its gradient goes where told. Logits and gradient are `[2, steps, batch]`.
-#[expect(clippy::cast_possible_truncation, reason = "training is in f32")]
 fn evaluate(
     loss: &Loss,
     instructions: InstructionSet,

@@ -94,7 +94,6 @@ impl Network {
     pub fn mean_steps(&self, outputs: &Outputs) -> Vec<f64> {
         let [lanes, _, steps, _] = outputs.logits.dims();
         if self.limit.stop_rule().is_none() {
-            #[expect(clippy::cast_precision_loss, reason = "at most a thousand steps")]
             return vec![steps as f64; lanes];
         }
         let taken = match &outputs.stops {

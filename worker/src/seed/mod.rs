@@ -97,10 +97,6 @@ impl Draws {
         &self.ready[start..self.drawn]
     }
 
-    #[expect(
-        clippy::cast_possible_truncation,
-        reason = "a half-word is what is wanted"
-    )]
     #[inline(never)]
     fn make_ready(&mut self) {
         let blocks = philox::<BLOCKS>(self.key, self.counter);
@@ -112,13 +108,11 @@ impl Draws {
     }
 
     /// Uniform on [0, 1): a multiple of 2^-24, so exact in `f32`.
-    #[expect(clippy::cast_precision_loss, reason = "24 bits fit an f32")]
     pub fn uniform_f32(&mut self) -> f32 {
         (self.bits() >> 8) as f32 * (1.0 / 16_777_216.0)
     }
 
     /// Uniform on [0, 1): a multiple of 2^-53.
-    #[expect(clippy::cast_precision_loss, reason = "53 bits fit an f64")]
     pub fn uniform_f64(&mut self) -> f64 {
         let high = u64::from(self.bits()) << 32;
         let bits = (high | u64::from(self.bits())) >> 11;
@@ -130,10 +124,6 @@ impl Draws {
     ///
     /// # Panics
     /// `bound` is zero.
-    #[expect(
-        clippy::cast_possible_truncation,
-        reason = "the two halves of a 64-bit product"
-    )]
     #[inline]
     pub fn below(&mut self, bound: u32) -> u32 {
         assert!(bound > 0, "there is no number below zero");

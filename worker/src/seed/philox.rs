@@ -38,10 +38,6 @@ fn round(key: [u64; 2], words: [u64; 4]) -> [u64; 4] {
     ]
 }
 
-#[expect(
-    clippy::cast_possible_truncation,
-    reason = "the two halves of a 128-bit product"
-)]
 fn multiply(left: u64, right: u64) -> (u64, u64) {
     let product = u128::from(left) * u128::from(right);
     ((product >> 64) as u64, product as u64)

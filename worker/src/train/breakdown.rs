@@ -55,11 +55,6 @@ impl Counts {
     }
 
     /// Counts a sample with so many non-zeros.
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "whole numbers from 0 to a thousand"
-    )]
     pub(super) fn add(&mut self, nonzeros: u32, decision: &Decision) {
         let bucket = (nonzeros - self.first_nonzeros) / self.width;
         let bucket = &mut self.buckets[bucket as usize];

@@ -127,7 +127,6 @@ impl Outputs {
                     counts.add(task.draw_nonzeros(self.range, &mut draws), &decision);
                 }
             }
-            #[expect(clippy::cast_precision_loss, reason = "a chunk is small")]
             let samples = size as f64;
             tally.loss += samples * f64::from(*loss);
         }
@@ -180,7 +179,6 @@ impl Tally {
             self.steps_expected,
             self.loss,
         ];
-        #[expect(clippy::cast_precision_loss, reason = "at most ten million samples")]
         let samples = self.samples as f64;
         std::array::from_fn(|index| (names[index], sums[index] / samples))
     }

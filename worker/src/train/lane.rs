@@ -74,7 +74,6 @@ impl Lane {
             steps,
         } = std::mem::take(&mut self.sums);
         assert!(updates > 0, "an observation follows an update");
-        #[expect(clippy::cast_precision_loss, reason = "below 2^53 updates")]
         let updates = updates as f64;
         Means {
             loss: loss / updates,

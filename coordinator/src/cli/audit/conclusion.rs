@@ -30,10 +30,6 @@ impl Conclusion {
         Self::of(wrong, replayed.len() as u64, effective_size, results)
     }
 
-    #[expect(
-        clippy::cast_precision_loss,
-        reason = "numbers of trials are far below 2^53"
-    )]
     fn of(wrong: u64, replayed: u64, effective_size: u64, results: u64) -> Self {
         let all = replayed == results;
         Self {

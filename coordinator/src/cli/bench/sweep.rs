@@ -34,7 +34,6 @@ pub(super) fn null_sweep(trials: u64, updates: u32) -> Result<SweepSpec, SweepFi
 
 /// So many values, evenly between 0 and 1, as a list of TOML.
 fn values(count: u64) -> String {
-    #[expect(clippy::cast_precision_loss, reason = "at most a thousand values")]
     let value = |index| ((index as f64 + 1.0) / (count as f64 + 1.0)).to_string();
     let values: Vec<String> = (0..count).map(value).collect();
     format!("[{}]", values.join(", "))

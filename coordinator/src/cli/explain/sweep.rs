@@ -62,7 +62,6 @@ impl Pace {
 
     /// How long so many trials take at this pace.
     fn time_for(self, trials: u64) -> Duration {
-        #[expect(clippy::cast_precision_loss, reason = "an estimate for people")]
         let share = trials as f64 / self.results as f64;
         // Centuries say as much as more of them.
         Duration::try_from_secs_f64(self.within.as_secs_f64() * share).unwrap_or(Duration::MAX)

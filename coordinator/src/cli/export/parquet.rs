@@ -167,10 +167,6 @@ fn integer(value: &Value) -> anyhow::Result<Option<i64>> {
     }
 }
 
-#[expect(
-    clippy::cast_precision_loss,
-    reason = "a column with numbers of both kinds holds settings and counts, far below 2^53"
-)]
 fn real(value: &Value) -> anyhow::Result<Option<f64>> {
     match value {
         Value::Null => Ok(None),

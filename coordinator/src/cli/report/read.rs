@@ -115,10 +115,6 @@ impl Details {
     }
 }
 
-#[expect(
-    clippy::cast_precision_loss,
-    reason = "samples are far fewer than 2^53"
-)]
 fn difficulty_point(difficulty: &TrialDifficulty) -> DifficultyPoint {
     let bucket = &difficulty.bucket;
     DifficultyPoint {

@@ -114,13 +114,11 @@ impl Rate {
     fn per_second(&self) -> Option<f64> {
         let (first, last) = (self.0.front()?, self.0.back()?);
         let seconds = (last.0 - first.0).as_secs_f64();
-        #[expect(clippy::cast_precision_loss, reason = "a rate for people")]
         let done = last.1.saturating_sub(first.1) as f64;
         (seconds > 0.0 && done > 0.0).then(|| done / seconds)
     }
 
     fn time_for(&self, left: u64) -> Option<Duration> {
-        #[expect(clippy::cast_precision_loss, reason = "an estimate for people")]
         let seconds = left as f64 / self.per_second()?;
         Duration::try_from_secs_f64(seconds.round()).ok()
     }

@@ -130,7 +130,6 @@ fn is_ordered(parameter: Parameter) -> bool {
     !matches!(parameter.kind(), ParameterKind::Choice(_))
 }
 
-#[expect(clippy::cast_precision_loss, reason = "only the order matters")]
 fn size(value: &ParameterValue) -> f64 {
     match value {
         ParameterValue::Integer(value) => *value as f64,

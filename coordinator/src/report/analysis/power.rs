@@ -86,7 +86,6 @@ fn count_or_more(needed: Option<u64>, limit: u64) -> Field {
 }
 
 /// The deviation over seeds, pooled over all cells with two scores or more.
-#[expect(clippy::cast_precision_loss, reason = "replicates are few")]
 fn pooled_deviation(cells: &[Vec<f64>]) -> Option<f64> {
     let (mut squares, mut freedom) = (0.0, 0.0);
     for summary in cells.iter().filter_map(|cell| Summary::of(cell)) {

@@ -91,10 +91,6 @@ fn forward_passes(sweep: &Reported<'_>, trial: &TrialRow) -> Vec<(u64, f64, f64)
         let (Some(accuracy), Some(steps)) = (point.accuracy, point.ponder_steps) else {
             continue;
         };
-        #[expect(
-            clippy::cast_precision_loss,
-            reason = "updates are far fewer than 2^53"
-        )]
         let updates = (point.step - before) as f64;
         passes += updates * batch * steps;
         before = point.step;

@@ -76,7 +76,6 @@ impl PonderStepsFigure {
     }
 }
 
-#[expect(clippy::cast_precision_loss, reason = "trials are far fewer than 2^53")]
 fn means_of(position: usize, group: &[SeedPoint]) -> Vec<MeanOfValue> {
     let colours = group.chunk_by(|a, b| a.colour == b.colour);
     let means = colours.map(|points| MeanOfValue {

@@ -101,7 +101,6 @@ fn values(axis: &ValueAxis) -> Axis {
         .show_grid(false)
 }
 
-#[expect(clippy::cast_precision_loss, reason = "a handful of places")]
 const fn place(position: usize) -> f64 {
     position as f64
 }

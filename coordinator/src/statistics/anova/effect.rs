@@ -49,7 +49,6 @@ pub(super) struct Totals {
 }
 
 impl Effect {
-    #[expect(clippy::cast_precision_loss, reason = "counts are far below 2^53")]
     pub(super) fn new(factors: Vec<usize>, squares: f64, freedom: u64, totals: &Totals) -> Self {
         let Residual {
             sum_of_squares: rest,

@@ -155,7 +155,6 @@ fn squares_around(values: &[f64], centre: f64) -> f64 {
     values.iter().map(|value| (value - centre).powi(2)).sum()
 }
 
-#[expect(clippy::cast_precision_loss, reason = "counts are far below 2^53")]
 fn residual(squares: f64, freedom: usize, total: f64) -> Residual {
     Residual {
         sum_of_squares: squares,
@@ -178,7 +177,6 @@ fn subsets(factors: usize) -> Vec<Vec<usize>> {
 /// The sum of squares of an interaction: the cell means, taken as deviations along its factors and
 /// averaged along all others, are the effect itself. Nothing large is subtracted from anything
 /// large, as the textbook's correction terms would do.
-#[expect(clippy::cast_precision_loss, reason = "counts are far below 2^53")]
 fn sum_of_squares(means: &[f64], levels: &[usize], factors: &[usize], replicates: usize) -> f64 {
     let mut effect = means.to_vec();
     let mut shape = levels.to_vec();
@@ -218,7 +216,6 @@ fn centre(values: &mut [f64], shape: &[usize], factor: usize) {
     }
 }
 
-#[expect(clippy::cast_precision_loss, reason = "counts are far below 2^53")]
 fn line_mean(block: &[f64], offset: usize, stride: usize) -> f64 {
     let line = block.iter().skip(offset).step_by(stride);
     line.sum::<f64>() / (block.len() / stride) as f64

@@ -50,7 +50,6 @@ pub fn bootstrap_mean_intervals<const LISTS: usize>(
 }
 
 /// The means of resamples of every list of this length; those of another have no meaning.
-#[expect(clippy::cast_precision_loss, reason = "counts are far below 2^53")]
 fn resampled_means<const LISTS: usize>(
     lists: &[Vec<f64>; LISTS],
     count: usize,
@@ -105,12 +104,6 @@ fn percentile_interval(values: &[f64], means: &mut [f64]) -> Interval {
 
 /// Puts the numbers in their place that the quantiles at both tails are read from, and no others:
 /// sorting all of them would take longer than drawing them.
-#[expect(
-    clippy::cast_precision_loss,
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "a position in a slice is far below 2^53 and never negative"
-)]
 fn sort_ends(values: &mut [f64], tail: f64) {
     let last = values.len() - 1;
     let outer = (last as f64 * tail) as usize + 2;
@@ -123,7 +116,6 @@ fn sort_ends(values: &mut [f64], tail: f64) {
 /// The quantiles of the bootstrap distribution of the mean up to terms of the order 1/n: it has the
 /// variance of the numbers over n and their skewness over the root of n (Hall, *The Bootstrap and
 /// Edgeworth Expansion*, 1992, sections 2.5 and 3.3).
-#[expect(clippy::cast_precision_loss, reason = "counts are far below 2^53")]
 fn expanded_normal_interval(values: &[f64]) -> Interval {
     let (count, mean) = (values.len() as f64, mean(values));
     let moment = |power| values.iter().map(|x| (x - mean).powi(power)).sum::<f64>() / count;

@@ -52,7 +52,6 @@ impl Replicates {
     /// that for a mean it is as wide as Student's (Hesterberg, *What Teachers Should Know About the
     /// Bootstrap*, 2015, section 5.3). Over several strata, ours: n of the smallest one, degrees of
     /// freedom of all.
-    #[expect(clippy::cast_precision_loss, reason = "counts are far below 2^53")]
     pub(in crate::statistics) fn expanded(&self, scores: &Strata) -> Interval {
         let sizes = scores.as_slice().iter().map(Vec::len);
         let freedom: usize = sizes.map(|size| size - 1).sum();
@@ -83,7 +82,6 @@ impl Replicates {
     /// The share of replicates below the estimate, a tie counting half: medians and saturated
     /// accuracies tie often, and then a share "strictly below" is biased. Kept off 0 and 1, where the
     /// correction would be infinite.
-    #[expect(clippy::cast_precision_loss, reason = "counts are far below 2^53")]
     fn share_below_estimate(&self) -> f64 {
         let near = SAME * self.estimate.abs();
         let below = |limit: f64| {
@@ -104,7 +102,6 @@ const TAIL: f64 = (1.0 - CONFIDENCE) / 2.0;
 /// score in turn: a sixth of the skewness of its empirical influence values, each stratum's divided
 /// by its size (Davison and Hinkley 1997, section 5.3.2). Of one stratum it is Efron's (1987,
 /// equation 6.6, by the jackknife). Zero where no score has any influence.
-#[expect(clippy::cast_precision_loss, reason = "counts are far below 2^53")]
 pub(in crate::statistics) fn acceleration(without: &[Vec<f64>]) -> f64 {
     let (mut squares, mut cubes) = (0.0, 0.0);
     for stratum in without {

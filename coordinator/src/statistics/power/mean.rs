@@ -16,7 +16,6 @@ pub enum Design {
 }
 
 impl Design {
-    #[expect(clippy::cast_precision_loss, reason = "counts are far below 2^53")]
     fn degrees_of_freedom(self, seeds: u64) -> f64 {
         match self {
             Self::Independent => 2.0 * (seeds as f64 - 1.0),
@@ -24,7 +23,6 @@ impl Design {
         }
     }
 
-    #[expect(clippy::cast_precision_loss, reason = "counts are far below 2^53")]
     fn noncentrality(self, effect: f64, seeds: u64) -> f64 {
         match self {
             Self::Independent => effect * (seeds as f64 / 2.0).sqrt(),

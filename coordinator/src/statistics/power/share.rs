@@ -44,7 +44,6 @@ struct Ways {
 }
 
 impl Ways {
-    #[expect(clippy::cast_precision_loss, reason = "counts are far below 2^53")]
     fn up_to(largest: u64) -> Self {
         let mut sum = 0.0;
         let logarithms = (1..=largest).map(|factor| {
@@ -64,7 +63,6 @@ impl Ways {
 }
 
 /// The probability of each number of successes.
-#[expect(clippy::cast_precision_loss, reason = "counts are far below 2^53")]
 fn outcome_probabilities(ways: &Ways, share: f64, seeds: u64) -> Vec<f64> {
     let probability = |successes: u64| {
         let failures = seeds - successes;

@@ -113,20 +113,12 @@ fn count_of(typed: &Typed<'_, '_>) -> Result<usize, Problem> {
     Err(typed.wrong("is out of range", hint))
 }
 
-#[expect(
-    clippy::cast_precision_loss,
-    reason = "an index is below MAX_AXIS_VALUES"
-)]
 fn linear(range: &Ends, index: usize) -> f64 {
     let share = index as f64 / (range.count - 1) as f64;
     let scale = range.first.abs().max(range.last.abs());
     round(range.first * (1.0 - share) + range.last * share, scale)
 }
 
-#[expect(
-    clippy::cast_precision_loss,
-    reason = "an index is below MAX_AXIS_VALUES"
-)]
 fn geometric(range: &Ends, index: usize) -> f64 {
     let share = index as f64 / (range.count - 1) as f64;
     let value = range.first.ln() * (1.0 - share) + range.last.ln() * share;
@@ -157,7 +149,6 @@ fn whole(
     most: u64,
     span: &Span,
 ) -> Result<ParameterValue, Problem> {
-    #[expect(clippy::cast_precision_loss, reason = "only compared")]
     let fits = number >= 0.0 && number <= most as f64;
     if number.fract() != 0.0 {
         let what = format!("{parameter} = {number} is not a whole number");
@@ -169,11 +160,6 @@ fn whole(
         let hint = format!("whole numbers from 0 to {most}");
         return Err(Problem::at(span, what, hint));
     }
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "whole and in range"
-    )]
     Ok(ParameterValue::Integer(number as u64))
 }
 

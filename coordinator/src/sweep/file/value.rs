@@ -51,7 +51,6 @@ impl Typed<'_, '_> {
     pub(super) fn number(&self) -> Result<f64, Problem> {
         let number = match self.value.get_ref() {
             DeValue::Float(float) => float.as_str().parse().ok(),
-            #[expect(clippy::cast_precision_loss, reason = "files hold small whole numbers")]
             DeValue::Integer(_) => self.integer().map(|whole| whole as f64),
             _ => return Err(self.wrong("is not a number", self.kind_hint("a number"))),
         };

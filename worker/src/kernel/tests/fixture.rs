@@ -7,7 +7,6 @@ use crate::test_support::reference::Fixture;
 /// Sums of numbers of order one, some of which cancel.
 const TOLERANCE: f64 = 3e-6;
 
-#[expect(clippy::cast_possible_truncation, reason = "the kernels are in f32")]
 fn singles(values: &[f64]) -> Vec<f32> {
     values.iter().map(|&value| value as f32).collect()
 }

@@ -94,7 +94,6 @@ fn timed<T>(lanes: usize, train: impl FnOnce() -> T) -> (T, f64) {
     let now = std::time::Instant::now;
     let started = now();
     let outcomes = train();
-    #[expect(clippy::cast_precision_loss, reason = "a bundle has few lanes")]
     let seconds_per_lane = (now() - started).as_secs_f64() / lanes as f64;
     (outcomes, seconds_per_lane)
 }

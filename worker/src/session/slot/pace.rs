@@ -29,7 +29,6 @@ pub(super) fn updates_per_second(
     let pacer = Pacer { laps, go_on };
     train::train(trials, device, NonZeroUsize::MIN, &pacer);
     let laps = pacer.laps.into_inner().expect("nobody panics with it");
-    #[expect(clippy::cast_precision_loss, reason = "a bundle has few lanes")]
     let lanes = trials.len() as f64;
     laps.per_second().map(|updates| updates * lanes)
 }
@@ -93,7 +92,6 @@ impl Laps {
 
     fn per_second(&self) -> Option<f64> {
         let (updates, time) = self.total?;
-        #[expect(clippy::cast_precision_loss, reason = "a window holds few updates")]
         let updates = updates as f64;
         Some(updates / time.as_secs_f64())
     }

@@ -172,10 +172,6 @@ fn succeeded<'a>(sweep: &'a Reported<'_>) -> impl Iterator<Item = &'a TrialRow> 
     trials.filter(|trial| trial.outcome == TrialState::Succeeded)
 }
 
-#[expect(
-    clippy::cast_precision_loss,
-    reason = "updates are far fewer than 2^53"
-)]
 fn curve(trial: &TrialRow, measure: impl Fn(&CurvePoint) -> Option<f64>) -> Vec<Sample> {
     let points = trial.curve.iter().filter_map(|point| {
         Some(Sample {

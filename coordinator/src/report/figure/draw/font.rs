@@ -58,18 +58,10 @@ fn glyph_positions(text: &str, size: f64) -> (Vec<(ab_glyph::GlyphId, f32)>, f64
 /// The font measures by the height of its lines, people by the em.
 fn scale(size: f64) -> PxScale {
     let em = font().units_per_em().expect("the font states its em");
-    #[expect(
-        clippy::cast_possible_truncation,
-        reason = "sizes are a few hundred pixels"
-    )]
     let size = size as f32;
     PxScale::from(size * font().height_unscaled() / em)
 }
 
-#[expect(
-    clippy::cast_possible_truncation,
-    reason = "pixel bounds are whole and small"
-)]
 fn whole(coordinate: f32) -> i32 {
     coordinate.round() as i32
 }

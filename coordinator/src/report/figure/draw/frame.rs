@@ -52,7 +52,6 @@ pub(super) enum LegendEntry {
 }
 
 impl Slots {
-    #[expect(clippy::cast_precision_loss, reason = "a handful of places")]
     pub(super) fn new(from: f64, to: f64, count: usize) -> Self {
         Self {
             start: from,
@@ -60,7 +59,6 @@ impl Slots {
         }
     }
 
-    #[expect(clippy::cast_precision_loss, reason = "a handful of places")]
     pub(super) fn centre(&self, position: usize) -> f64 {
         self.start + (position as f64 + 0.5) * self.step
     }

@@ -40,7 +40,6 @@ pub(in crate::report) const fn category(index: usize) -> Colour {
 
 /// The colour of one of several lines: along the scale where they are in an order, without its light
 /// end, which is lost on white.
-#[expect(clippy::cast_precision_loss, reason = "a handful of lines")]
 pub(in crate::report) fn series_colour(index: usize, count: usize, ordered: bool) -> Colour {
     if ordered && count > 1 {
         viridis(0.88 * index as f64 / (count - 1) as f64)
@@ -50,12 +49,6 @@ pub(in crate::report) fn series_colour(index: usize, count: usize, ordered: bool
 }
 
 /// The colour of a share of a scale, 0 to 1: perceptually uniform, dark to light.
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    clippy::cast_precision_loss,
-    reason = "positions among ten anchors, and bytes"
-)]
 pub(in crate::report) fn viridis(share: f64) -> Colour {
     let place = share.clamp(0.0, 1.0) * (VIRIDIS.len() - 1) as f64;
     let below = (place as usize).min(VIRIDIS.len() - 2);
@@ -73,10 +66,6 @@ pub(in crate::report) fn viridis(share: f64) -> Colour {
 }
 
 impl Colour {
-    #[expect(
-        clippy::cast_possible_truncation,
-        reason = "each byte is taken in turn"
-    )]
     const fn new(rgb: u32) -> Self {
         Self {
             red: (rgb >> 16) as u8,

@@ -35,7 +35,6 @@ impl PointStyle {
     }
 
     /// Points side by side in their order, so that none hides another and colours stand together.
-    #[expect(clippy::cast_precision_loss, reason = "a figure's points")]
     pub(super) fn draw(&self, scene: &mut Scene, points: &[SeedPoint], centre: f64) {
         let count = points.len() as f64;
         let radius = (2.4 * self.spread / count.max(1.0)).clamp(2.0, 4.6);

@@ -231,7 +231,6 @@ impl From<Colour> for BackendColor {
 }
 
 /// The mean of every square of `factor` x `factor` RGB pixels.
-#[expect(clippy::cast_possible_truncation, reason = "a mean of bytes is a byte")]
 fn averaged(pixels: &[u8], width: usize, factor: usize) -> Vec<u8> {
     let samples = (factor * factor) as u32;
     let mut averaged = Vec::with_capacity(pixels.len() / (factor * factor));
@@ -268,10 +267,6 @@ fn enlarged_size(enlargement: u32) -> (u32, u32) {
     (size(WIDTH), size(HEIGHT))
 }
 
-#[expect(
-    clippy::cast_possible_truncation,
-    reason = "coordinates of a picture are small"
-)]
 fn rounded(coordinate: f64) -> i32 {
     coordinate.round() as i32
 }

@@ -22,7 +22,6 @@ fn scenes(sweep: SimulatedSweep) -> Vec<Scene> {
     accuracy.chain(steps).chain(heat_maps).collect()
 }
 
-#[expect(clippy::cast_precision_loss, reason = "a few dozen values")]
 fn even(count: usize) -> Vec<f64> {
     (1..=count)
         .map(|index| index as f64 / (count + 1) as f64)

@@ -18,7 +18,6 @@ impl Scale {
 }
 
 /// Round numbers within the range, about as many as wanted, with the decimals they need.
-#[expect(clippy::cast_possible_truncation, reason = "a handful of ticks")]
 pub(super) fn ticks((low, high): (f64, f64), wanted: u32) -> Vec<(f64, String)> {
     let step = round_step((high - low) / f64::from(wanted));
     let decimals = usize::try_from((-step.log10().floor()) as i32).unwrap_or(0);
