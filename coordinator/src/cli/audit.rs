@@ -97,9 +97,6 @@ fn cores() -> usize {
 }
 
 /// Replays every trial, several side by side; in their order.
-///
-/// # Errors
-/// The first failure: an audit with a hole says nothing.
 fn replay_all(trials: Vec<Replayable>, workers: usize) -> Result<Vec<Replayed>, ReplayError> {
     let updates = Updates::new(trials.iter().map(Replayable::updates).sum());
     let threads = workers.min(trials.len());

@@ -82,9 +82,6 @@ pub(super) struct ControlArgs {
 
 impl ControlArgs {
     /// Reaches the coordinator, or becomes one for a moment.
-    ///
-    /// # Errors
-    /// Nobody answers, or the database cannot be opened.
     pub(super) async fn open(&self) -> anyhow::Result<Control> {
         match &self.db {
             Some(path) => Control::local(path).await,
@@ -117,9 +114,6 @@ impl Control {
     }
 
     /// Ends what this command started.
-    ///
-    /// # Errors
-    /// The database could not be written.
     pub(super) async fn close(self) -> anyhow::Result<()> {
         match self.local {
             Some(coordinator) => coordinator.stop().await,
@@ -134,9 +128,6 @@ pub(super) struct Sweeps(SweepsClient<InterceptedService<Channel, Bearer>>);
 
 impl Sweeps {
     /// Connects to the coordinator at a URL.
-    ///
-    /// # Errors
-    /// Nobody answers there, or it must not be spoken to so.
     pub(super) async fn connect(url: &str, trust: &Trust) -> anyhow::Result<Self> {
         let away = |what: String| {
             SweepError::Unavailable(format!(

@@ -10,9 +10,6 @@ use crate::{
 };
 
 /// The goal for a sweep.
-///
-/// # Errors
-/// The sweep has no replicates that could be added.
 pub(super) fn goal(
     spec: &SweepSpec,
     half_width: f64,
@@ -64,9 +61,6 @@ pub(super) fn of_tally(tally: &CellTally) -> Replicates {
 }
 
 /// A configuration as a coordinator counts it.
-///
-/// # Errors
-/// The numbers contradict each other.
 pub(super) fn of_message(cell: &wire::Cell) -> anyhow::Result<Replicates> {
     anyhow::ensure!(
         cell.solved <= cell.results,

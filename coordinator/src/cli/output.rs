@@ -53,9 +53,6 @@ impl Rows {
     }
 
     /// Prints the rows.
-    ///
-    /// # Errors
-    /// Standard output is closed.
     pub(super) fn print(&self, format: Format) -> io::Result<()> {
         match format {
             Format::Table => print_text(&self.to_table()),
@@ -126,17 +123,11 @@ pub(super) fn json_of(value: &store::Value) -> Value {
 }
 
 /// Prints a text and a line end.
-///
-/// # Errors
-/// Standard output is closed.
 pub(super) fn print_text(text: &str) -> io::Result<()> {
     writeln!(io::stdout().lock(), "{}", text.trim_end())
 }
 
 /// Prints one JSON value.
-///
-/// # Errors
-/// Standard output is closed.
 pub(super) fn print_json(value: &Value) -> io::Result<()> {
     writeln!(io::stdout().lock(), "{value:#}")
 }

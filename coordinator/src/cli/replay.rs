@@ -114,9 +114,6 @@ pub(super) async fn run(args: ReplayArgs) -> anyhow::Result<ExitCode> {
 
 impl Replayable {
     /// A recorded trial, to be trained on this device, or else on the one its result comes from.
-    ///
-    /// # Errors
-    /// It has no result, its specification is not the one it is named by, or the device is not here.
     pub(super) fn new(
         trial: RecordedTrial,
         device: Option<DeviceName>,
@@ -167,9 +164,6 @@ impl Replayed {
 }
 
 /// Trains a trial again on this thread and compares.
-///
-/// # Errors
-/// Training panicked, or the program's own file cannot be read.
 pub(super) fn replay(trial: Replayable, updates: &Arc<Updates>) -> Result<Replayed, ReplayError> {
     let failed = |why| ReplayError::Failed {
         trial: trial.trial_id,

@@ -95,9 +95,6 @@ pub(super) async fn run(args: ReportArgs) -> anyhow::Result<ExitCode> {
 
 impl ReportOptions {
     /// Reports sweeps of a database as asked.
-    ///
-    /// # Errors
-    /// There is no such sweep, or something cannot be read or written.
     pub(super) async fn print(&self, database: &Path, sweeps: &[String]) -> anyhow::Result<()> {
         let depth = match (&self.out, sweeps) {
             (None, [_]) => Depth::Results,
@@ -169,9 +166,6 @@ async fn read_all(
 }
 
 /// Writes the report on these sweeps into a folder, and names the files.
-///
-/// # Errors
-/// There is no such sweep, or something cannot be read or written.
 async fn write_files(
     database: &Path,
     sweeps: &[String],

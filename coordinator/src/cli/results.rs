@@ -40,9 +40,6 @@ pub(super) enum Source {
 
 impl SourceArgs {
     /// Opens the source.
-    ///
-    /// # Errors
-    /// The database is not there or not ours, or the coordinator does not answer.
     pub(super) async fn open(&self) -> anyhow::Result<Source> {
         Ok(match &self.coordinator {
             Some(url) => Source::Coordinator(Sweeps::connect(url, &self.trust.load()?).await?),
@@ -53,9 +50,6 @@ impl SourceArgs {
 
 impl Source {
     /// Every sweep, oldest first.
-    ///
-    /// # Errors
-    /// The source cannot be read.
     pub(super) async fn sweeps(&mut self) -> anyhow::Result<Vec<SweepStatus>> {
         Ok(match self {
             Self::Database(reader) => reader
@@ -74,9 +68,6 @@ impl Source {
     }
 
     /// Every worker ever heard of, the one heard of last first.
-    ///
-    /// # Errors
-    /// The source cannot be read.
     pub(super) async fn workers(&mut self) -> anyhow::Result<Vec<wire::WorkerStatus>> {
         Ok(match self {
             Self::Database(reader) => {
@@ -89,9 +80,6 @@ impl Source {
     }
 
     /// One sweep.
-    ///
-    /// # Errors
-    /// There is none of that name, or the source cannot be read.
     pub(super) async fn sweep(&mut self, name: &str) -> anyhow::Result<SweepStatus> {
         Ok(match self {
             Self::Database(reader) => {

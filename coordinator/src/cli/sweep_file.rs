@@ -11,9 +11,6 @@ use crate::sweep::{SweepFile, SweepSpec};
 const MAX_FILE_BYTES: u64 = 16 * 1_024 * 1_024;
 
 /// Reads and checks the file.
-///
-/// # Errors
-/// It cannot be read, or is no sweep file; the message points at the place.
 pub(super) fn read(path: &Path) -> anyhow::Result<SweepSpec> {
     let shown = path.display().to_string();
     let size = std::fs::metadata(path)
@@ -32,9 +29,6 @@ fn unreadable(shown: &str) -> String {
 }
 
 /// Refuses a sweep of more than a million trials unless it is wanted.
-///
-/// # Errors
-/// The sweep is that large and nobody said so.
 pub(super) fn confirm_size(spec: &SweepSpec, path: &Path, yes: bool) -> Result<(), SweepError> {
     if yes || spec.trials() <= MAX_TRIALS_UNCONFIRMED {
         return Ok(());

@@ -78,9 +78,6 @@ pub(super) async fn run(command: TokenCommand) -> anyhow::Result<ExitCode> {
 }
 
 /// A secret nobody had before.
-///
-/// # Errors
-/// The system gives no random numbers.
 pub(super) fn draw_secret() -> anyhow::Result<Secret> {
     let mut bytes = [0; SECRET_BYTES];
     getrandom::fill(&mut bytes).context("the system gives no random numbers")?;

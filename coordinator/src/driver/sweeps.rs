@@ -44,9 +44,6 @@ impl SweepEntry {
     }
 
     /// How many replicates every configuration is to have; 0 where nothing is said of it.
-    ///
-    /// # Errors
-    /// There is no such configuration, or the sweep has fewer replicates.
     pub(super) fn replicates_of_each(
         &self,
         allotments: &[Allotment],

@@ -47,9 +47,6 @@ pub(crate) enum KeysError {
 
 impl Keys {
     /// Reads the tokens of a database for the first time.
-    ///
-    /// # Errors
-    /// The database cannot be read.
     pub(crate) async fn open(
         database: &Path,
         own: Option<&Secret>,
@@ -84,9 +81,6 @@ impl Keys {
     }
 
     /// Who shows this text.
-    ///
-    /// # Errors
-    /// It is no valid token, also after another look into the database.
     pub(super) async fn judge(&self, shown: &str) -> Result<Caller, Refusal> {
         match self.current().judge(shown, clock::now_ms()) {
             Err(Refusal::Unknown) if Secret::parse(shown).is_ok() => {}

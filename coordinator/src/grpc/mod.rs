@@ -56,9 +56,6 @@ pub(crate) struct Served {
 }
 
 /// A server with its limits and, if it encrypts, its keys.
-///
-/// # Errors
-/// Certificate and key are none, or do not fit each other.
 pub(crate) fn server(tls: Option<&ServerTls>) -> anyhow::Result<Server> {
     let server = Server::builder()
         .http2_keepalive_interval(Some(KEEPALIVE))
@@ -80,9 +77,6 @@ pub(crate) fn server(tls: Option<&ServerTls>) -> anyhow::Result<Server> {
 }
 
 /// Serves both services, health and reflection on a listener until told to stop.
-///
-/// # Errors
-/// The listener broke, or the descriptors cannot be served.
 pub(crate) async fn serve(
     mut server: Server,
     listener: TcpListener,

@@ -45,9 +45,6 @@ struct Connection {
 
 impl Peer {
     /// Takes one of the calls that the peer may make.
-    ///
-    /// # Errors
-    /// It has too many connections, or makes too many calls.
     pub(super) fn take_call(&self, now: Instant) -> Result<(), Status> {
         let PeerLimits {
             connections,

@@ -12,9 +12,6 @@ use tonic::{
 use super::Metrics;
 
 /// Serves the metrics on a listener until told to stop.
-///
-/// # Errors
-/// The listener broke.
 pub(crate) async fn serve(
     listener: TcpListener,
     metrics: Metrics,

@@ -118,9 +118,6 @@ impl Store {
 
     /// Numbers the trials of a sweep that is not there yet. Until its last piece is written, no other
     /// may be begun.
-    ///
-    /// # Errors
-    /// The disk failed.
     pub(crate) fn begin_creation(
         &self,
         spec: &SweepSpec,
@@ -137,9 +134,6 @@ impl Store {
     }
 
     /// Writes the next piece of a sweep, in one transaction; with the last one the sweep is there.
-    ///
-    /// # Errors
-    /// As [`Self::create_sweep`].
     pub(crate) fn write_piece(
         &mut self,
         spec: &SweepSpec,

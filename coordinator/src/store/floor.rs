@@ -88,9 +88,6 @@ pub(crate) enum FloorError {
 
 impl CommitFloor {
     /// A new database with this sweep in it.
-    ///
-    /// # Errors
-    /// The file cannot be made or written.
     pub(crate) async fn create(
         path: &Path,
         spec: &SweepSpec,
@@ -117,9 +114,6 @@ impl CommitFloor {
     /// Takes the next trials from pending to succeeded by bulk statements. A commit ends the trials of a
     /// batch and leases those of the next, as workers ask for it.
     ///
-    /// # Errors
-    /// The disk failed.
-    ///
     /// # Panics
     /// The sweep has fewer pending trials.
     pub(crate) fn run_in_bulk(&mut self, load: FloorLoad, at_ms: i64) -> Result<(), DatabaseError> {
@@ -138,9 +132,6 @@ impl CommitFloor {
     }
 
     /// The same by [`Store::commit`].
-    ///
-    /// # Errors
-    /// The disk failed.
     ///
     /// # Panics
     /// The sweep has fewer pending trials.

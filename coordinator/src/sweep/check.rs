@@ -17,9 +17,6 @@ const MAX_ATTEMPTS: u32 = 1_000;
 const MAX_DEVICE_BYTES: usize = 64;
 
 /// Checks and admits everything but the template.
-///
-/// # Errors
-/// The first part that cannot be.
 pub(super) fn admit(terms: &mut SweepTerms) -> Result<(), SpecError> {
     check_name(&terms.name)?;
     admit_replicates(terms)?;

@@ -5,9 +5,6 @@ use pondersweep_proto::spec::{ConfigurationSpec, Settings, SpecError};
 use super::terms::{Axis, Exclusion, SweepTerms};
 
 /// The configuration at one point of the full grid.
-///
-/// # Errors
-/// What is wrong with the combination.
 pub(super) fn point(terms: &SweepTerms, grid_index: u64) -> Result<ConfigurationSpec, SpecError> {
     let mut settings = terms.template.to_settings();
     for (axis, position) in terms.axes.iter().zip(positions(&terms.axes, grid_index)) {
@@ -28,9 +25,6 @@ pub(super) fn positions(axes: &[Axis], grid_index: u64) -> Vec<usize> {
 }
 
 /// Checks every configuration and returns the grid index of each that is kept; `None` means all.
-///
-/// # Errors
-/// The first configuration that cannot be, or that none is left.
 pub(super) fn kept(terms: &SweepTerms) -> Result<Option<Vec<u32>>, SpecError> {
     let mut walk = Walk::new(terms);
     let mut positions = vec![0; terms.axes.len()];

@@ -115,9 +115,6 @@ fn quoted(names: &[&str]) -> String {
 
 /// Fills in what a kind of model takes and the settings leave out, so that the values that were
 /// used are part of the frozen specification.
-///
-/// # Errors
-/// A setting is stated that has no meaning for the kind, or one is missing that has no default.
 pub(super) fn complete(mut model: ModelSettings) -> Result<ModelSettings, SpecError> {
     let stated = [
         (Parameter::LambdaP, model.lambda_p.is_some()),

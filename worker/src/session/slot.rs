@@ -117,9 +117,6 @@ impl Slot {
     }
 
     /// Works until told to stop, or until there is nothing to do if so asked.
-    ///
-    /// # Errors
-    /// The coordinator refused for good.
     pub(super) async fn run(self, stop: CancellationToken) -> Result<(), LeaseError> {
         // What the ends of a bundle brought along for the next round.
         let mut brought = None;

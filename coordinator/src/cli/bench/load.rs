@@ -36,9 +36,6 @@ struct NullWorker {
 
 impl Load {
     /// Registers workers with the coordinator at a URL, for the trials of one sweep.
-    ///
-    /// # Errors
-    /// The coordinator cannot be reached.
     pub(super) async fn register(
         url: &str,
         workers: u32,
@@ -67,9 +64,6 @@ impl Load {
 
     /// Leases and ends so many trials; returns how long each bundle's successor took to arrive,
     /// counted from the moment its worker began to report the ends.
-    ///
-    /// # Errors
-    /// A call failed, or there are fewer pending trials.
     pub(super) async fn run(&self, round: &str, trials: u32) -> anyhow::Result<Vec<Duration>> {
         let budget = Arc::new(Budget(AtomicU64::new(trials.into())));
         let mut running = JoinSet::new();
@@ -93,9 +87,6 @@ const HELD: &str = "held";
 impl Load {
     /// Every worker leases one trial and renews the lease again and again, for so long; returns how
     /// long each renewal took.
-    ///
-    /// # Errors
-    /// A call failed, or a lease was lost.
     pub(super) async fn hold(
         &self,
         interval: Duration,

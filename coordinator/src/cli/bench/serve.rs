@@ -23,9 +23,6 @@ pub(super) struct Serve {
 
 impl Serve {
     /// Starts one on a database, on any free port of this machine; returns when it listens.
-    ///
-    /// # Errors
-    /// It does not start; its own words are on standard error.
     pub(super) async fn start(database: &Path) -> anyhow::Result<Self> {
         let program = std::env::current_exe().context("cannot find this program")?;
         let mut command = Command::new(program);
@@ -63,18 +60,12 @@ impl Serve {
     }
 
     /// Kills it the hard way.
-    ///
-    /// # Errors
-    /// It cannot be waited for.
     pub(super) async fn kill(mut self) -> anyhow::Result<()> {
         self.talk.abort();
         Ok(self.child.kill().await?)
     }
 
     /// Stops it in order.
-    ///
-    /// # Errors
-    /// It failed.
     pub(super) async fn stop(mut self) -> anyhow::Result<()> {
         drop(self.child.stdin.take());
         let status = self.child.wait().await?;

@@ -11,9 +11,6 @@ const MAX_BETAS: u64 = 1_000;
 
 /// A sweep of at least so many trials, each with so many parameter updates. It is written as people
 /// write one, so that a setting it does not care for has its default.
-///
-/// # Errors
-/// There are more trials than a sweep may have.
 pub(super) fn null_sweep(trials: u64, updates: u32) -> Result<SweepSpec, SweepFileError> {
     let lambdas = trials.div_ceil(REPLICATES).clamp(1, LAMBDAS);
     let betas = trials.div_ceil(REPLICATES * lambdas).clamp(1, MAX_BETAS);

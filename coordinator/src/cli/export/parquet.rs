@@ -41,10 +41,6 @@ enum Kind {
 }
 
 /// Writes the rows of a query.
-///
-/// # Errors
-/// The database cannot be read, the output not written, or a column got values of another type while
-/// it was written.
 pub(super) async fn write(
     reader: &mut Reader,
     sql: &str,

@@ -101,18 +101,12 @@ impl CredentialArgs {
     }
 
     /// Refuses an address that workers would refuse themselves, each on its own machine.
-    ///
-    /// # Errors
-    /// It is none, or does not fit the files that were named.
     pub(super) fn check(&self, coordinator: &str) -> Result<(), TrustError> {
         let named: Vec<Credential> = self.named().map(|(credential, _)| credential).collect();
         self.check_with(coordinator, &named)
     }
 
     /// The same for workers that have other credentials.
-    ///
-    /// # Errors
-    /// The address is none, or does not fit them.
     pub(super) fn check_with(
         &self,
         coordinator: &str,
@@ -128,9 +122,6 @@ impl CredentialArgs {
     }
 
     /// The files' contents.
-    ///
-    /// # Errors
-    /// A file cannot be read, or holds something else.
     pub(super) fn read(&self) -> anyhow::Result<Credentials> {
         let read = |(credential, path)| anyhow::Ok((credential, read_text(path)?));
         let files = self.named().map(read).collect::<Result<Vec<_>, _>>()?;
@@ -138,9 +129,6 @@ impl CredentialArgs {
     }
 
     /// The flags of a worker on a machine that has the same files.
-    ///
-    /// # Errors
-    /// A file is not there.
     pub(super) fn shared(&self) -> anyhow::Result<Vec<(&'static str, String)>> {
         let flag =
             |(credential, path): (Credential, &Path)| Ok((credential.flag(), absolute(path)?));
@@ -149,9 +137,6 @@ impl CredentialArgs {
 }
 
 /// A path that means the same in every folder and on every machine that shares it.
-///
-/// # Errors
-/// There is no such file.
 pub(super) fn absolute(path: &Path) -> anyhow::Result<String> {
     let whole =
         fs::canonicalize(path).with_context(|| format!("cannot find {}", path.display()))?;
@@ -163,9 +148,6 @@ pub(super) fn absolute(path: &Path) -> anyhow::Result<String> {
 }
 
 /// Reads a file that people write.
-///
-/// # Errors
-/// It cannot be read as text.
 pub(super) fn read_text(path: &Path) -> anyhow::Result<String> {
     fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))
 }

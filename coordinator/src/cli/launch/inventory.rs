@@ -110,9 +110,6 @@ async fn ask_host(
 }
 
 /// How a launch stands.
-///
-/// # Errors
-/// Slurm refuses. A host that is not reached is a place of its own.
 pub(super) async fn places(
     launch: &Launch,
     at_once: NonZeroUsize,

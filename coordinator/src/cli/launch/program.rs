@@ -19,9 +19,6 @@ pub(super) struct Program {
 
 impl Program {
     /// Reads this program.
-    ///
-    /// # Errors
-    /// Its file is gone.
     pub(super) fn read() -> anyhow::Result<Self> {
         let path = std::env::current_exe().context("cannot find this program")?;
         let bytes =

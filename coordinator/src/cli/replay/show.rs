@@ -14,9 +14,6 @@ use crate::{
 const SCHEMA: &str = "pondersweep.replay/1";
 
 /// Prints a replay.
-///
-/// # Errors
-/// Standard output is closed.
 pub(super) fn print(replayed: &Replayed, format: Format) -> io::Result<()> {
     match format {
         Format::Json => print_json(&document(replayed)),

@@ -18,9 +18,6 @@ use super::Updates;
 use crate::replay::{Counts, End, Measured, Origin, counts};
 
 /// What this process is when it computes on a device.
-///
-/// # Errors
-/// The program's own file cannot be read.
 pub(super) fn origin(device: DeviceName) -> io::Result<Origin> {
     // Neither a number among devices nor slots: nobody leases anything to this process.
     let (_, info) = identify(0, device, 0)?;
@@ -38,9 +35,6 @@ pub(super) fn origin(device: DeviceName) -> io::Result<Origin> {
 }
 
 /// Trains a trial from its beginning to its end.
-///
-/// # Errors
-/// Training panicked, with this text.
 pub(super) fn train(
     spec: &TrialSpec,
     device: DeviceName,

@@ -74,9 +74,6 @@ impl AnalysisArgs {
     }
 
     /// Makes it.
-    ///
-    /// # Errors
-    /// The results do not allow it.
     pub(super) fn of(
         &self,
         wanted: Wanted,

@@ -17,9 +17,6 @@ use crate::{
 };
 
 /// Writes the manifest of a report on these sweeps, made of these files, into its folder.
-///
-/// # Errors
-/// Something cannot be read or written.
 pub(super) async fn write(
     database: &Path,
     sweeps: &[SweepId],
@@ -49,9 +46,6 @@ pub(super) async fn write(
 }
 
 /// A sweep as a manifest has it, and the number of its first trial in this database.
-///
-/// # Errors
-/// There is no such sweep, or the disk failed.
 pub(super) async fn describe(
     reader: &mut Reader,
     sweep_id: SweepId,
@@ -117,9 +111,6 @@ pub(super) fn sha256(bytes: &[u8]) -> String {
 }
 
 /// This program.
-///
-/// # Errors
-/// Its file cannot be read.
 pub(super) fn this_program() -> io::Result<ManifestProgram> {
     Ok(ManifestProgram {
         version: env!("CARGO_PKG_VERSION").to_owned(),

@@ -37,8 +37,6 @@ struct Details {
     difficulties: HashMap<TrialId, Vec<DifficultyPoint>>,
 }
 
-/// # Errors
-/// There is no such sweep, or the database cannot be read.
 pub(super) async fn read(
     database: &Path,
     sweep: &str,

@@ -38,9 +38,6 @@ struct Check {
 }
 
 /// Checks a manifest and prints a line for every check.
-///
-/// # Errors
-/// The manifest or the database cannot be read.
 pub(super) async fn run(
     manifest: &Path,
     database: &Path,

@@ -36,9 +36,6 @@ pub(super) struct Rounds {
 
 impl UntilArgs {
     /// The goal of a run, if it has one.
-    ///
-    /// # Errors
-    /// The sweep has no replicates that could be added.
     pub(super) fn goal(self, spec: &SweepSpec) -> anyhow::Result<Option<Goal>> {
         let goal = self
             .until_ci
@@ -57,9 +54,6 @@ impl Rounds {
     }
 
     /// Begins the next round of a sweep that has finished, and says so; `None` if there is none.
-    ///
-    /// # Errors
-    /// The results cannot be read, or the coordinator has stopped.
     pub(super) async fn next(
         &self,
         sweep: &SweepView,

@@ -116,9 +116,6 @@ impl Workers {
     }
 
     /// Waits for a worker that ends unasked, starts another and returns what to tell the user.
-    ///
-    /// # Errors
-    /// Workers crash so often that going on makes no sense.
     pub(super) async fn supervise(&mut self) -> anyhow::Result<String> {
         let Some(ended) = self.children.join_next().await else {
             std::future::pending().await

@@ -50,9 +50,6 @@ pub(super) struct KeyArgs {
 
 impl KeyArgs {
     /// Reads the keys, if any are named.
-    ///
-    /// # Errors
-    /// A file cannot be read, or an authority is named without keys.
     pub(super) fn load(&self) -> anyhow::Result<Option<ServerTls>> {
         let in_folder = self
             .tls

@@ -25,8 +25,6 @@ pub(super) struct ScoredAxis<'a> {
 }
 
 impl<'a> ScoredGrid<'a> {
-    /// # Errors
-    /// No trial has a score.
     pub(super) fn new(input: &'a ReportInput, counting: &Counting) -> Result<Self, AnalysisError> {
         let swept = input.swept_axes();
         let axes: Vec<ScoredAxis<'_>> = swept

@@ -19,9 +19,6 @@ use crate::sweep::{
 };
 
 /// The rules, checked against the axes.
-///
-/// # Errors
-/// Everything wrong with them.
 pub(super) fn read(
     text: &str,
     rules: Option<&Spanned<DeValue<'_>>>,

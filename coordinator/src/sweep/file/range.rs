@@ -18,9 +18,6 @@ const FORMS: &str = "{ linspace = [first, last, count] } or { logspace = [first,
 
 /// The values of a range, each with the place that makes it: the ends their own, all others the
 /// whole range.
-///
-/// # Errors
-/// It is not such a range, or the parameter takes no such values.
 pub(super) fn read(
     parameter: Parameter,
     typed: &Typed<'_, '_>,

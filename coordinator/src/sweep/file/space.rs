@@ -100,9 +100,6 @@ fn read_values(
 }
 
 /// A list's elements, or the single value that stands for a list of one.
-///
-/// # Errors
-/// Every element of the wrong kind.
 pub(super) fn read_list(
     parameter: Parameter,
     typed: &Typed<'_, '_>,

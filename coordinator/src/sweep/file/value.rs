@@ -25,9 +25,6 @@ impl Typed<'_, '_> {
     }
 
     /// The value as its key's kind.
-    ///
-    /// # Errors
-    /// It is of another kind, or does not fit the type that will hold it.
     pub(super) fn read(&self, kind: ValueKind) -> Result<Value, Problem> {
         match kind {
             ValueKind::Number => self.number().map(Value::from),
@@ -39,9 +36,6 @@ impl Typed<'_, '_> {
     }
 
     /// The value as one of a parameter's.
-    ///
-    /// # Errors
-    /// As [`Self::read`].
     pub(super) fn read_parameter(&self, parameter: Parameter) -> Result<ParameterValue, Problem> {
         let value = self.read(kind_of(parameter))?;
         Ok(serde_json::from_value(value).expect("parameters are numbers and names"))

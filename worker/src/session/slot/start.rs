@@ -12,9 +12,6 @@ use crate::{
 impl Slot {
     /// Where each of the lanes starts. Waits for a coordinator that is away: a checkpoint is worth
     /// more than the time.
-    ///
-    /// # Errors
-    /// The coordinator refused for good.
     pub(super) async fn starts(&self, lanes: &[Lane]) -> Result<Vec<Start>, LeaseError> {
         let mut starts = Vec::with_capacity(lanes.len());
         for lane in lanes {

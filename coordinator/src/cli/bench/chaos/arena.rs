@@ -74,9 +74,6 @@ pub(super) enum LateAnswer {
 
 impl Arena {
     /// Starts everything: faults in the air by these seeds, or none without.
-    ///
-    /// # Errors
-    /// A process cannot be started.
     pub(super) async fn start(
         database: &Path,
         sweep_id: SweepId,
@@ -118,9 +115,6 @@ impl Arena {
     }
 
     /// Kills a worker and starts another.
-    ///
-    /// # Errors
-    /// It cannot be started.
     pub(super) async fn kill_worker(&mut self, dice: u64) -> anyhow::Result<()> {
         let index = choose(dice, self.workers.len());
         let heir = self.start_worker()?;
@@ -130,9 +124,6 @@ impl Arena {
     }
 
     /// Kills the coordinator and starts it again.
-    ///
-    /// # Errors
-    /// It does not start again.
     pub(super) async fn kill_coordinator(&mut self) -> anyhow::Result<()> {
         // The lock of the database is the old one's until it is gone.
         self.coordinator.kill().await;
@@ -161,9 +152,6 @@ impl Arena {
     }
 
     /// Speaks for an attempt that lapsed as its worker would, with numbers nobody measured.
-    ///
-    /// # Errors
-    /// The database cannot be read.
     pub(super) async fn speak_late(&self, dice: u64) -> anyhow::Result<LateAnswer> {
         let mut lapsed = self.reader().await?.lapsed(self.sweep_id).await?;
         // A coordinator that sleeps would keep the attack waiting.
@@ -212,9 +200,6 @@ impl Arena {
     }
 
     /// Wakes who has slept enough and replaces workers that ended by themselves.
-    ///
-    /// # Errors
-    /// The coordinator has ended by itself.
     pub(super) fn tend(&mut self) -> anyhow::Result<()> {
         let now = clock::now();
         if self.coordinator_wakes.is_some_and(|wakes| wakes <= now) {
@@ -239,9 +224,6 @@ impl Arena {
     }
 
     /// Wakes whoever sleeps and stops everybody in order.
-    ///
-    /// # Errors
-    /// Somebody does not stop, or says that it failed.
     pub(super) async fn stop(&mut self) -> anyhow::Result<()> {
         self.wake_coordinator();
         for worker in &mut self.workers {

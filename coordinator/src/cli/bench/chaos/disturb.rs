@@ -92,9 +92,6 @@ impl Attack {
 }
 
 /// Runs the sweep undisturbed; returns how long it took, in seconds.
-///
-/// # Errors
-/// It failed.
 pub(super) async fn undisturbed(attack: &Attack, journal: &Journal) -> anyhow::Result<f64> {
     let started = clock::now();
     let workers = attack.workers.to_string();
@@ -111,9 +108,6 @@ pub(super) async fn undisturbed(attack: &Attack, journal: &Journal) -> anyhow::R
 }
 
 /// Runs the sweep while faults happen to it.
-///
-/// # Errors
-/// It got stuck, or something else ended than what was killed.
 pub(super) async fn disturbed(
     attack: &Attack,
     spec: &SweepSpec,

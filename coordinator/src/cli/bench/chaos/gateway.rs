@@ -92,9 +92,6 @@ pub(super) struct Gateway {
 
 impl Gateway {
     /// A gateway that loses calls by this seed, or none without. It leads nowhere yet.
-    ///
-    /// # Errors
-    /// No port is free.
     pub(super) async fn start(seed: Option<u64>) -> std::io::Result<Self> {
         Self::with_fates(move |method, call| {
             seed.map_or(CallFate::Answered, |seed| CallFate::of(seed, method, call))
@@ -135,9 +132,6 @@ impl Gateway {
     }
 
     /// Leads to the coordinator at a URL from now on.
-    ///
-    /// # Errors
-    /// The text is not a URL.
     pub(super) fn lead_to(&self, url: &str) -> Result<(), tonic::transport::Error> {
         let channel = Endpoint::from_shared(url.to_owned())?.connect_lazy();
         *locked(&self.shared.upstream) = Some(channel);

@@ -103,17 +103,11 @@ struct Shared {
 
 impl Network {
     /// A network that leads to `upstream`: a bad one by this seed, or a good one without.
-    ///
-    /// # Errors
-    /// No port is free.
     pub(super) async fn start(upstream: SocketAddr, seed: Option<u64>) -> std::io::Result<Self> {
         Self::start_at(LOOPBACK, upstream, seed).await
     }
 
     /// The same, listening at an address.
-    ///
-    /// # Errors
-    /// The address is taken.
     pub(in crate::cli::bench) async fn start_at(
         listen: SocketAddr,
         upstream: SocketAddr,

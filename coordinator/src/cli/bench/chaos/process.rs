@@ -34,9 +34,6 @@ pub(super) struct Journal {
 
 impl Journal {
     /// An empty journal.
-    ///
-    /// # Errors
-    /// The file cannot be made.
     pub(super) fn create(path: &Path) -> anyhow::Result<Self> {
         let file =
             File::create(path).with_context(|| format!("cannot write {}", path.display()))?;
@@ -72,9 +69,6 @@ pub(super) struct Process {
 
 impl Process {
     /// Starts this program with arguments. Its lines arrive at the receiver; nobody has to listen.
-    ///
-    /// # Errors
-    /// It cannot be started.
     pub(super) fn start(
         name: String,
         folder: &Path,
@@ -137,9 +131,6 @@ impl Process {
     }
 
     /// Waits for its end.
-    ///
-    /// # Errors
-    /// It took too long and was killed, or says that it failed.
     pub(super) async fn finish(&mut self, within: Duration) -> anyhow::Result<()> {
         let Ok(status) = tokio::time::timeout(within, self.child.wait()).await else {
             let _ = self.child.kill().await;

@@ -24,9 +24,6 @@ pub(super) struct Verdict {
 
 impl Verdict {
     /// Reads both databases.
-    ///
-    /// # Errors
-    /// One cannot be read.
     pub(super) async fn of(
         attack: &Attack,
         spec: &SweepSpec,

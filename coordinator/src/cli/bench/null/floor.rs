@@ -26,9 +26,6 @@ const FLUSHES: usize = 64;
 const PAGE: [u8; 4096] = [0x5a; 4096];
 
 /// How long the disk takes to make one page durable, each time in turn.
-///
-/// # Errors
-/// The file cannot be written.
 pub(super) fn flush_times(path: &Path) -> anyhow::Result<Vec<Duration>> {
     let mut file =
         File::create(path).with_context(|| format!("cannot write {}", path.display()))?;
@@ -47,9 +44,6 @@ pub(super) fn flush_times(path: &Path) -> anyhow::Result<Vec<Duration>> {
 
 /// Calls a second that the server at a URL answers without doing anything, over so many
 /// connections with so many calls under way on each.
-///
-/// # Errors
-/// The server cannot be reached.
 pub(super) async fn calls_per_second(
     url: &str,
     connections: u32,

@@ -81,9 +81,6 @@ impl Effort {
 }
 
 /// Starts a coordinator in a temporary folder below `folder` and measures.
-///
-/// # Errors
-/// The folder cannot be written, or the coordinator failed.
 pub(super) async fn rounds(effort: &Effort, folder: &Path) -> anyhow::Result<Vec<Round>> {
     let folder = tempfile::Builder::new()
         .prefix("pondersweep-bench-")

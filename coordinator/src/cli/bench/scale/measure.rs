@@ -57,9 +57,6 @@ const RENEWAL_INTERVAL: Duration = Duration::from_secs(1);
 const REST: Duration = Duration::from_millis(500);
 
 /// Measures in a temporary folder below `folder`.
-///
-/// # Errors
-/// The folder cannot be written, or a coordinator failed.
 pub(super) async fn measure(size: &Size, folder: &Path) -> anyhow::Result<Found> {
     let folder = tempfile::Builder::new()
         .prefix("pondersweep-bench-")

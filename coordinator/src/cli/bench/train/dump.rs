@@ -5,9 +5,6 @@ use pondersweep_worker::bench::{BenchShape, Replay, ReplayedBatch};
 use serde_json::{Value, json};
 
 /// The trial's settings, parameters, batches, and the loss of each update.
-///
-/// # Errors
-/// A size is out of the range a sweep may have.
 pub(super) fn replay(shape: &BenchShape, updates: u64) -> Result<Value, SpecError> {
     let replay = Replay::record(shape, updates)?;
     let batch = |batch: &ReplayedBatch| json!({ "x": batch.x, "labels": batch.labels });

@@ -15,9 +15,6 @@ use super::case::Case;
 const MORE_LANES: u32 = 8;
 
 /// Bytes of a lane of each case; cases of one shape share a measurement.
-///
-/// # Errors
-/// A child process does not start, or fails.
 pub(super) fn of_cases(cases: &[Case]) -> anyhow::Result<Vec<Option<u64>>> {
     let mut known: HashMap<(&str, u32), Option<u64>> = HashMap::new();
     let mut bytes = Vec::with_capacity(cases.len());
@@ -34,9 +31,6 @@ pub(super) fn of_cases(cases: &[Case]) -> anyhow::Result<Vec<Option<u64>>> {
 
 /// The most memory this process had once it trained so many lanes at the same time; 0 where the
 /// system does not tell.
-///
-/// # Errors
-/// A size is out of the range a sweep may have.
 pub(super) fn take(shape: &BenchShape, lanes: u32) -> anyhow::Result<u64> {
     Ok(peak_of_training(&shape.trials(lanes)?).unwrap_or(0))
 }

@@ -29,9 +29,6 @@ pub(super) struct Sample {
 pub(super) type Round = Vec<Sample>;
 
 /// Times every case in every round, after a round that is thrown away.
-///
-/// # Errors
-/// A case's sizes are out of the range a sweep may have.
 pub(super) fn rounds(cases: &[Case], effort: Effort) -> Result<Vec<Round>, SpecError> {
     let bundles = cases.iter().map(|case| case.shape.trials(case.lanes));
     let bundles: Vec<Vec<TrialSpec>> = bundles.collect::<Result<_, _>>()?;

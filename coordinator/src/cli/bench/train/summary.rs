@@ -32,9 +32,6 @@ pub(super) struct Floor {
 }
 
 /// What every case achieved, in their order.
-///
-/// # Errors
-/// A case's sizes are out of the range a sweep may have.
 pub(super) fn summarise(
     cases: &[Case],
     rounds: &[Round],

@@ -25,9 +25,6 @@ pub(super) enum Route {
 
 impl Route {
     /// The way for a coordinator, with or without a tunnel.
-    ///
-    /// # Errors
-    /// The address is missing or is none.
     pub(super) fn of(
         coordinator: Option<&str>,
         tunnel: Option<Option<u16>>,
@@ -57,9 +54,6 @@ impl Route {
     }
 
     /// A host's tunnel.
-    ///
-    /// # Errors
-    /// Its socket has no place.
     pub(super) fn tunnel(
         &self,
         ledger: &Ledger,

@@ -14,9 +14,6 @@ const DETERMINISTIC: [&str; 5] = ["csv", "html", "json", "md", "tex"];
 const MAX_SHOWN: usize = 120;
 
 /// Makes the report of the manifest's sweeps again and compares its tables with the files in the folder.
-///
-/// # Errors
-/// The database cannot be read, or the temporary folder not written.
 pub(super) async fn check(
     manifest: &Manifest,
     database: &Path,
