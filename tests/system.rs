@@ -14,6 +14,8 @@ mod chaos;
 mod checkpoint_services;
 #[path = "system/checkpoints.rs"]
 mod checkpoints;
+#[path = "system/claims.rs"]
+mod claims;
 #[path = "system/command_line.rs"]
 mod command_line;
 #[path = "system/drain.rs"]
