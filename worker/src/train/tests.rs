@@ -1,6 +1,7 @@
 //! What training promises: it learns, it repeats to the bit, lanes do not disturb each other.
 
 mod bits;
+mod golden;
 mod interruption;
 
 use std::{
@@ -124,9 +125,9 @@ fn run(bundle: &[TrialSpec]) -> (Vec<LaneEnd>, Recorder) {
     (ends, recorder)
 }
 
-fn run_with(threads: usize, bundle: &[TrialSpec], recorder: &Recorder) -> Vec<LaneEnd> {
+fn run_with(threads: usize, bundle: &[TrialSpec], observer: &dyn Observer) -> Vec<LaneEnd> {
     let threads = NonZeroUsize::new(threads).unwrap();
-    train(bundle, &device(), threads, recorder)
+    train(bundle, &device(), threads, observer)
 }
 
 /// All lanes as one program.
