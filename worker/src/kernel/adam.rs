@@ -1,5 +1,7 @@
 //! Adam (Kingma and Ba 2015, algorithm 1) on one lane's flat parameters, in one pass.
 
+use pondersweep_proto::spec::ConfigurationSpec;
+
 use super::instruction_set::{InstructionSet, Job};
 use super::simd::{Simd, load_some, store_some};
 
@@ -16,6 +18,21 @@ pub struct AdamSettings {
     pub epsilon: f64,
     /// Largest norm of the lane's whole gradient; a longer one is scaled down to it.
     pub gradient_clip: Option<f64>,
+}
+
+impl AdamSettings {
+    /// Those of a configuration.
+    #[must_use]
+    pub fn of(configuration: &ConfigurationSpec) -> Self {
+        let training = &configuration.training;
+        Self {
+            learning_rate: training.learning_rate,
+            beta_1: training.adam_beta_1,
+            beta_2: training.adam_beta_2,
+            epsilon: training.adam_epsilon,
+            gradient_clip: training.gradient_clip,
+        }
+    }
 }
 
 /// One lane's optimiser: its moments and how often it was applied.

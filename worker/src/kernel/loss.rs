@@ -1,7 +1,5 @@
 //! What a lane minimises, by the way it learns to halt. It only chooses; the losses are elsewhere.
 
-use pondersweep_proto::spec::Method;
-
 use super::act_loss::ActLoss;
 use super::elementary::softplus_and_sigmoid;
 use super::halting_loss::{
@@ -22,26 +20,28 @@ enum Kind {
 }
 
 impl Loss {
-    /// The loss of a method whose samples take at most `max_steps` steps.
+    /// PonderNet's.
     #[must_use]
-    pub fn new(method: &Method, max_steps: usize) -> Self {
-        Self(match method {
-            Method::PonderNet(settings) => Kind::PonderNet {
-                beta: settings.beta,
-                loss: HaltingLoss::new(&HaltingSettings {
-                    lambda_p: settings.lambda_p,
-                    beta: settings.beta,
-                    max_steps,
-                    residual: settings.residual,
-                    direction: settings.kl_direction,
-                }),
-            },
-            Method::Act(settings) => Kind::Act {
-                tau: settings.tau,
-                loss: ActLoss::new(settings.tau),
-            },
-            Method::Fixed => Kind::LastStep,
+    pub fn ponder_net(settings: &HaltingSettings) -> Self {
+        Self(Kind::PonderNet {
+            beta: settings.beta,
+            loss: HaltingLoss::new(settings),
         })
+    }
+
+    /// That of adaptive computation time, with this weight of the ponder cost.
+    #[must_use]
+    pub const fn act(tau: f64) -> Self {
+        Self(Kind::Act {
+            tau,
+            loss: ActLoss::new(tau),
+        })
+    }
+
+    /// The cross-entropy of the last step's answer alone.
+    #[must_use]
+    pub const fn last_step() -> Self {
+        Self(Kind::LastStep)
     }
 
     /// The mean loss of a batch; its halting distribution and gradients go to `result`.
@@ -71,7 +71,7 @@ impl Loss {
     }
 }
 
-/// The BCE of the last step's answer alone.
+/// See [`Loss::last_step`].
 struct LastStep<'a, 'b> {
     batch: HaltingBatch<'a>,
     result: &'a mut HaltingResult<'b>,
@@ -128,7 +128,7 @@ mod tests {
                 labels: &[1.0, 0.0],
                 stop_steps: None,
             };
-            let loss = Loss::new(&Method::Fixed, 2).evaluate(set, batch, &mut result);
+            let loss = Loss::last_step().evaluate(set, batch, &mut result);
             assert!((loss - expected).abs() < 1e-6, "{loss} {expected}");
             assert_eq!(rows[0], [0.0, 0.0, 1.0, 1.0]);
             assert_eq!(rows[2], [0.0; 4]);

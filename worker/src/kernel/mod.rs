@@ -44,10 +44,9 @@ mod until;
 mod until_back;
 mod workspace;
 
-pub use act_loss::{ActLoss, ActTerms};
 pub use adam::{Adam, AdamSettings};
 pub use floor::FloorMultiplication;
-pub use halting_loss::{HaltingBatch, HaltingLoss, HaltingResult, HaltingSettings, HaltingTerms};
+pub use halting_loss::{HaltingBatch, HaltingResult, HaltingSettings};
 pub use instruction_set::InstructionSet;
 pub use loss::Loss;
 pub use shape::{GateLayout, Layout, Shape};

@@ -1,8 +1,7 @@
 //! What a trained network answers for one sample, from the logits of all its steps, in double
 //! precision on the host.
 
-use pondersweep_proto::spec::Method;
-
+use super::Method;
 use crate::seed::Draws;
 
 /// One sample's answer and the steps it took.
@@ -121,10 +120,11 @@ fn sigmoid(logit: f64) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use pondersweep_proto::spec::{Act, KlDirection, PonderNet, Residual, Unroll};
+    use pondersweep_proto::spec::{KlDirection, Residual, Unroll};
 
     use super::*;
     use crate::{
+        model::{Act, PonderNet},
         seed::{Purpose, Seeds},
         test_support::trial,
     };
@@ -136,7 +136,6 @@ mod tests {
         epsilon: 0.05,
         residual: Residual::Remainder,
         kl_direction: KlDirection::NetworkPrior,
-        halting_bias: 0.0,
     });
 
     fn logit(probability: f64) -> f64 {
@@ -186,11 +185,7 @@ mod tests {
     #[test]
     fn act_answers_with_the_mean_field_of_the_steps_it_takes() {
         let act = |epsilon| {
-            Method::Act(Act {
-                tau: 0.1,
-                epsilon,
-                halting_bias: 1.0,
-            })
+            Method::Act(Act { tau: 0.1, epsilon })
         };
         // Weights 0.3, 0.5, and 0.2 that are left: 0.3 + 1.0 - 1.4 < 0; the fourth step is not taken.
         let answers = [1.0, 2.0, -7.0, 100.0];

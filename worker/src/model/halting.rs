@@ -6,8 +6,9 @@ use burn::tensor::{
     activation::{log_sigmoid, sigmoid},
     s,
 };
-use pondersweep_proto::spec::{ConfigurationSpec, Method, Residual, Unroll};
+use pondersweep_proto::spec::{ConfigurationSpec, Residual, Unroll};
 
+use super::method::Method;
 use crate::kernel::StopRule;
 
 /// `log p_n` of the steps a sample does not take: small enough that `p_n` is exactly zero, and
@@ -56,7 +57,7 @@ impl StepLimit {
     #[must_use]
     pub fn of(configuration: &ConfigurationSpec) -> Self {
         let max_steps = configuration.model.max_steps as usize;
-        Self::new(&configuration.method(), max_steps)
+        Self::new(&Method::of(configuration), max_steps)
     }
 
     /// The limit of a method's training.

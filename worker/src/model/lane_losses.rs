@@ -2,12 +2,13 @@
 //! are elsewhere.
 
 use burn::tensor::{Tensor, TensorCreationOptions, TensorData, activation::log_sigmoid};
-use pondersweep_proto::spec::{Method, Residual};
+use pondersweep_proto::spec::Residual;
 
 use super::{
     act::ActHalting,
     halting::{HaltingDistribution, StepLimit},
     loss::Objective,
+    method::Method,
     ponder_net::Logits,
 };
 

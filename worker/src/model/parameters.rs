@@ -82,7 +82,8 @@ impl Initial {
     pub fn of(configuration: &ConfigurationSpec) -> Self {
         Self {
             scale: configuration.model.initial_scale,
-            halting_bias: configuration.method().halting_bias(),
+            // Where there is none to train, it is zero.
+            halting_bias: configuration.model.halting_bias.unwrap_or_default(),
         }
     }
 }

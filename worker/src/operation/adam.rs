@@ -2,10 +2,9 @@
 //! an optional clipping of each lane's global gradient norm.
 
 use burn::tensor::{Device, Tensor, TensorData};
-use pondersweep_proto::spec::TrainingSettings;
 
 use super::select_lanes;
-use crate::kernel;
+use crate::kernel::{self, AdamSettings};
 
 /// The largest norm of a lane that is not clipped, beside lanes that are: larger ones diverge.
 const UNCLIPPED: f64 = f32::MAX as f64;
@@ -29,16 +28,16 @@ impl Adam {
     ///
     /// # Panics
     /// There is no lane.
-    pub(super) fn new(lanes: &[&TrainingSettings], device: &Device) -> Self {
-        let shared = lanes[0];
-        let column = |number: fn(&TrainingSettings) -> f64| {
-            let numbers: Vec<f64> = lanes.iter().map(|lane| number(lane)).collect();
+    pub(super) fn new(lanes: &[AdamSettings], device: &Device) -> Self {
+        let shared = &lanes[0];
+        let column = |number: fn(&AdamSettings) -> f64| {
+            let numbers: Vec<f64> = lanes.iter().map(number).collect();
             Tensor::from_data(TensorData::new(numbers, [lanes.len(), 1]), device)
         };
         let clips = lanes.iter().any(|lane| lane.gradient_clip.is_some());
         Self {
-            decay: [shared.adam_beta_1, shared.adam_beta_2],
-            epsilon: shared.adam_epsilon,
+            decay: [shared.beta_1, shared.beta_2],
+            epsilon: shared.epsilon,
             learning_rate: column(|lane| lane.learning_rate),
             clip: clips.then(|| column(|lane| lane.gradient_clip.unwrap_or(UNCLIPPED))),
             moments: None,
@@ -149,16 +148,16 @@ mod tests {
     use super::*;
     use crate::test_support::{device, trial};
 
-    fn settings(learning_rate: f64, gradient_clip: Option<f64>) -> TrainingSettings {
+    fn settings(learning_rate: f64, gradient_clip: Option<f64>) -> AdamSettings {
         let trial = trial(|settings| {
             settings.training.learning_rate = learning_rate;
             settings.training.gradient_clip = gradient_clip;
         });
-        trial.configuration.training.clone()
+        AdamSettings::of(&trial.configuration)
     }
 
-    fn run(lanes: &[TrainingSettings], gradients: &[[[f64; 2]; 2]]) -> Vec<f32> {
-        let mut adam = Adam::new(&lanes.iter().collect::<Vec<_>>(), &device());
+    fn run(lanes: &[AdamSettings], gradients: &[[[f64; 2]; 2]]) -> Vec<f32> {
+        let mut adam = Adam::new(lanes, &device());
         let mut parameters = Tensor::<2>::zeros([2, 2], &device());
         for gradient in gradients {
             let gradient = Tensor::from_data(*gradient, &device());

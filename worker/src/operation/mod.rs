@@ -30,6 +30,8 @@ use burn::{
 
 pub use network::{Network, Outputs, Parameters};
 pub use objective::Objective;
+#[cfg(test)]
+pub(crate) use objective::fused_loss;
 pub use optimizer::Optimizer;
 
 /// Which body computes a bundle's operations.

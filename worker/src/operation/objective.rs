@@ -6,7 +6,6 @@ use burn::{
     backend::Dispatch,
     tensor::{Device, Tensor},
 };
-use pondersweep_proto::spec::Method;
 
 use super::{
     Body,
@@ -14,8 +13,8 @@ use super::{
     network::Outputs,
 };
 use crate::{
-    kernel::{InstructionSet, Loss},
-    model::{LaneLosses, StepLimit, loss},
+    kernel::{HaltingSettings, InstructionSet, Loss},
+    model::{LaneLosses, Method, StepLimit, loss},
 };
 
 /// The loss of every lane of a bundle, by the method it learns to halt with.
@@ -32,7 +31,7 @@ impl Objective {
     /// There is no lane, or the lanes differ in more than the numbers of a lane.
     #[must_use]
     pub fn new(methods: &[Method], limit: StepLimit, body: Body, device: &Device) -> Self {
-        let loss = |method| Loss::new(method, limit.max_steps());
+        let loss = |method| fused_loss(method, limit.max_steps());
         Self {
             plain: LaneLosses::new(methods, limit, device),
             fused: (body == Body::Kernels).then(|| FusedLosses {
@@ -57,5 +56,20 @@ impl Objective {
             }
             _ => loss::per_lane(self.plain.per_sample(&outputs.apart(), targets)),
         }
+    }
+}
+
+/// The kernels' loss of a method whose samples take at most `max_steps` steps.
+pub(crate) fn fused_loss(method: &Method, max_steps: usize) -> Loss {
+    match method {
+        Method::PonderNet(settings) => Loss::ponder_net(&HaltingSettings {
+            lambda_p: settings.lambda_p,
+            beta: settings.beta,
+            max_steps,
+            residual: settings.residual,
+            direction: settings.kl_direction,
+        }),
+        Method::Act(settings) => Loss::act(settings.tau),
+        Method::Fixed => Loss::last_step(),
     }
 }

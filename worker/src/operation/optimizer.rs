@@ -4,7 +4,6 @@ use burn::{
     backend::Dispatch,
     tensor::{Device, Tensor},
 };
-use pondersweep_proto::spec::TrainingSettings;
 
 use super::{
     Body, adam,
@@ -34,7 +33,7 @@ impl Optimizer {
     /// There is no lane.
     #[must_use]
     pub fn new(
-        lanes: &[&TrainingSettings],
+        lanes: &[AdamSettings],
         parameters: usize,
         body: Body,
         device: &Device,
@@ -42,8 +41,8 @@ impl Optimizer {
         if body == Body::Tensors {
             return Self(Form::Plain(Box::new(adam::Adam::new(lanes, device))));
         }
-        let lane = |settings: &&TrainingSettings| LaneAdam {
-            settings: lane_settings(settings),
+        let lane = |&settings: &AdamSettings| LaneAdam {
+            settings,
             state: Adam::new(parameters),
         };
         Self(Form::Fused {
@@ -104,15 +103,5 @@ impl Optimizer {
             }
             Form::Plain(adam) => adam.select(positions),
         }
-    }
-}
-
-fn lane_settings(settings: &TrainingSettings) -> AdamSettings {
-    AdamSettings {
-        learning_rate: settings.learning_rate,
-        beta_1: settings.adam_beta_1,
-        beta_2: settings.adam_beta_2,
-        epsilon: settings.adam_epsilon,
-        gradient_clip: settings.gradient_clip,
     }
 }

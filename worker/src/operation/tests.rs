@@ -2,13 +2,11 @@
 //! reference of `tests/reference/reference.py`.
 
 use burn::tensor::{Tensor, TensorData};
-use pondersweep_proto::spec::{
-    Act, KlDirection, Method, PonderNet, Residual, StepFunction, Unroll,
-};
+use pondersweep_proto::spec::{KlDirection, Residual, StepFunction, Unroll};
 
 use super::{Body, Network, Objective};
 use crate::{
-    model::{Layout, StepLimit},
+    model::{Act, Layout, Method, PonderNet, StepLimit},
     test_support::{device, reference::Fixture},
 };
 
@@ -180,7 +178,6 @@ fn each_method() -> Vec<Box<dyn Fn(u32) -> Method>> {
             Method::Act(Act {
                 tau: 0.01 + 0.5 * f64::from(lane),
                 epsilon: 0.3,
-                halting_bias: 1.0,
             })
         }),
         Box::new(|_| Method::Fixed),
@@ -208,7 +205,6 @@ fn directed(lane: u32, unroll: Unroll, residual: Residual, kl_direction: KlDirec
         epsilon: 0.2,
         residual,
         kl_direction,
-        halting_bias: 0.0,
     })
 }
 

@@ -22,6 +22,7 @@ pub struct Parity {
     elements: u32,
     trained_nonzeros: u32,
     positions: Positions,
+    extrapolates: bool,
 }
 
 impl Parity {
@@ -32,6 +33,7 @@ impl Parity {
             elements: configuration.task.elements,
             trained_nonzeros: configuration.trained_nonzeros(),
             positions: configuration.task.positions,
+            extrapolates: configuration.evaluation.extrapolate,
         }
     }
 
@@ -39,6 +41,15 @@ impl Parity {
     #[must_use]
     pub const fn elements(&self) -> usize {
         self.elements as usize
+    }
+
+    /// The ranges it is evaluated on.
+    #[must_use]
+    pub const fn ranges(&self) -> &'static [Range] {
+        match self.extrapolates {
+            false => &[Range::Interpolation],
+            true => &[Range::Interpolation, Range::Extrapolation],
+        }
     }
 
     /// The numbers of non-zero elements of a range, all equally likely.

@@ -1,10 +1,10 @@
 //! The numbers of the independent float64 reference, `tests/reference/reference.py`.
 
 use pondersweep_proto::spec::{
-    Act, FirstStepFlag, KlDirection, Method, ModelKind, PonderNet, Residual, StepFunction, Unroll,
+    FirstStepFlag, KlDirection, ModelKind, Residual, StepFunction, Unroll,
 };
 
-use crate::model::{Layout, StepLimit};
+use crate::model::{Act, Layout, Method, PonderNet, StepLimit};
 
 macro_rules! texts {
     ($($name:literal,)*) => {
@@ -99,12 +99,10 @@ impl Fixture {
                 epsilon: self.epsilon.unwrap(),
                 residual: self.residual.unwrap(),
                 kl_direction: self.kl_direction.unwrap_or(KlDirection::NetworkPrior),
-                halting_bias: 0.0,
             }),
             ModelKind::Act => Method::Act(Act {
                 tau: self.tau.unwrap(),
                 epsilon: self.epsilon.unwrap(),
-                halting_bias: 0.0,
             }),
             ModelKind::Fixed => Method::Fixed,
         }

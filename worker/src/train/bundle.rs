@@ -2,7 +2,7 @@
 //! every tensor: the numbers of a lane do not depend on which others run beside it.
 
 use burn::tensor::{Device, Tensor, TensorData};
-use pondersweep_proto::spec::{ConfigurationSpec, EvaluationSettings, Method};
+use pondersweep_proto::spec::ConfigurationSpec;
 
 use super::{
     LaneState, Start,
@@ -10,7 +10,7 @@ use super::{
     read,
 };
 use crate::{
-    model::{Initial, Layout, StepLimit},
+    model::{Initial, Layout, Method, StepLimit},
     operation::{Body, Network, Objective, Optimizer, select_lanes},
     seed::{Purpose, Seeds},
     task::{self, Batch, Parity},
@@ -22,8 +22,12 @@ pub(super) struct Program {
     pub(super) task: Parity,
     pub(super) limit: StepLimit,
     pub(super) updates: u64,
+    /// Samples of an update.
     pub(super) batch: u64,
-    pub(super) evaluation: EvaluationSettings,
+    /// Updates between two evaluations.
+    pub(super) evaluate_every: u64,
+    /// Samples of an evaluation.
+    pub(super) examples: u64,
 }
 
 impl Program {
@@ -33,7 +37,8 @@ impl Program {
             limit: StepLimit::of(configuration),
             updates: configuration.training.updates,
             batch: configuration.training.batch.into(),
-            evaluation: configuration.evaluation.clone(),
+            evaluate_every: configuration.evaluation.every,
+            examples: configuration.evaluation.examples.into(),
         }
     }
 
@@ -72,8 +77,8 @@ impl Bundle {
         let (program, layout) = (Program::of(configuration), Layout::of(configuration));
         let lanes = lanes.iter().zip(&starts);
         let lanes: Vec<Lane> = lanes.map(|(&lane, start)| Lane::new(lane, start)).collect();
-        let settings: Vec<_> = lanes.iter().map(|lane| &lane.settings.training).collect();
-        let mut optimizer = Optimizer::new(&settings, layout.size(), body, device);
+        let adam: Vec<_> = lanes.iter().map(|lane| lane.adam).collect();
+        let mut optimizer = Optimizer::new(&adam, layout.size(), body, device);
         let states = starts.iter().filter_map(|start| start.state.as_ref());
         let states: Vec<_> = states.map(|state| &state.optimizer).collect();
         if !states.is_empty() {

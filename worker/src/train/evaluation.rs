@@ -28,11 +28,9 @@ pub(super) struct Evaluated {
 
 /// Evaluates every lane of the bundle, in their order; the last time the samples are broken down.
 pub(super) fn evaluate(bundle: &Bundle, last: bool) -> Vec<Evaluated> {
-    let extrapolate = bundle.program.evaluation.extrapolate;
-    let ranges = [Range::Interpolation, Range::Extrapolation];
     let mut metrics = vec![Metrics::new(); bundle.lanes.len()];
     let mut counts = vec![Vec::new(); bundle.lanes.len()];
-    for &range in &ranges[..1 + usize::from(extrapolate)] {
+    for &range in bundle.program.task.ranges() {
         let lanes = metrics.iter_mut().zip(&mut counts);
         for ((metrics, counts), tally) in lanes.zip(tally(bundle, range, last)) {
             metrics.extend(tally.metrics(range));
@@ -47,9 +45,9 @@ pub(super) fn evaluate(bundle: &Bundle, last: bool) -> Vec<Evaluated> {
 }
 
 fn tally(bundle: &Bundle, range: Range, last: bool) -> Vec<Tally> {
-    let examples = u64::from(bundle.program.evaluation.examples);
     let seeds = bundle.seeds();
     let program = &bundle.program;
+    let examples = program.examples;
     let (nonzeros, steps) = (program.task.nonzeros(range), program.limit.max_steps());
     let counts = last.then(|| Counts::new(range, &nonzeros, steps));
     let tally = Tally {

@@ -1,9 +1,7 @@
-//! What one lane is on the host: its seeds, its settings, and what it still has to report.
-
-use pondersweep_proto::spec::{Method, Settings};
+//! What one lane is on the host: its seeds, how it learns, and what it still has to report.
 
 use super::Start;
-use crate::seed::Seeds;
+use crate::{kernel::AdamSettings, model::Method, seed::Seeds};
 
 /// One trial of a running bundle.
 #[derive(Clone, Debug)]
@@ -11,8 +9,8 @@ pub(super) struct Lane {
     /// Its index in the bundle as the caller gave it; lanes that end leave a gap.
     pub(super) index: usize,
     pub(super) seeds: Seeds,
-    pub(super) settings: Settings,
     pub(super) method: Method,
+    pub(super) adam: AdamSettings,
     /// Over the updates since the last observation.
     pub(super) sums: Sums,
 }
@@ -48,8 +46,8 @@ impl Lane {
         Self {
             index,
             seeds: Seeds::of(trial),
-            settings: trial.configuration.to_settings(),
-            method: trial.configuration.method(),
+            method: Method::of(&trial.configuration),
+            adam: AdamSettings::of(&trial.configuration),
             sums: state
                 .as_ref()
                 .map_or_else(Sums::default, |state| state.sums),

@@ -206,7 +206,7 @@ fn end_diverged(bundle: &mut Bundle, ends: &mut Ends, updates: &[Update]) {
 fn observe(bundle: &mut Bundle, ends: &mut Ends, observer: &dyn Observer) {
     let (program, step) = (&bundle.program, bundle.updates_done);
     let last = step == program.updates;
-    if bundle.lanes.is_empty() || !last && !step.is_multiple_of(program.evaluation.every) {
+    if bundle.lanes.is_empty() || !last && !step.is_multiple_of(program.evaluate_every) {
         return;
     }
     let mut kept = Vec::with_capacity(bundle.lanes.len());

@@ -2,10 +2,10 @@
 //! processor. (On the processor that holds the kernels to the plain program.)
 
 use burn::tensor::{Device, Tensor, TensorData};
-use pondersweep_proto::spec::{Method, TrialSpec};
+use pondersweep_proto::spec::TrialSpec;
 use pondersweep_worker::{
     device::DeviceName,
-    model::{Initial, Layout, StepLimit},
+    model::{Initial, Layout, Method, StepLimit},
     operation::{Body, Network, Objective},
     seed::{Purpose, Seeds},
     task::{Batch, Parity, Range},
@@ -47,7 +47,7 @@ fn losses_and_gradients(lanes: &[TrialSpec], device: &Device, body: Body) -> (Ve
     let network = Network::new(layout, limit, body);
     let methods: Vec<Method> = lanes
         .iter()
-        .map(|lane| lane.configuration.method())
+        .map(|lane| Method::of(&lane.configuration))
         .collect();
     let objective = Objective::new(&methods, limit, body, device);
     let batch = batch(lanes, device);

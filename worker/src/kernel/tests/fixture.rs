@@ -1,8 +1,8 @@
 //! A whole update against the independent float64 reference of `tests/reference/reference.py`.
 
 use super::{doubles, relative_error};
-use crate::kernel::{HaltingBatch, HaltingResult, InstructionSet, Loss, Purpose, Shape, Workspace};
-use crate::test_support::reference::Fixture;
+use crate::kernel::{HaltingBatch, HaltingResult, InstructionSet, Purpose, Shape, Workspace};
+use crate::{operation::fused_loss, test_support::reference::Fixture};
 
 /// Sums of numbers of order one, some of which cancel.
 const TOLERANCE: f64 = 3e-6;
@@ -68,7 +68,7 @@ fn check(fixture: &Fixture, set: InstructionSet) {
         answer_logits: &mut answer_gradient[made],
         halting_logits: &mut halting_gradient[made],
     };
-    let loss = Loss::new(&fixture.method(), shape.steps).evaluate(set, inputs, &mut result);
+    let loss = fused_loss(&fixture.method(), shape.steps).evaluate(set, inputs, &mut result);
     let mut gradient = vec![f32::NAN; parameters.len()];
     workspace.backward(
         &answer_gradient[made],

@@ -1,13 +1,13 @@
 //! Gradients of the whole loss against central differences, in `f64`.
 
 use burn::tensor::{Tensor, TensorData};
-use pondersweep_proto::spec::{
-    Act, KlDirection, Method, PonderNet, Residual, StepFunction, Unroll,
-};
+use pondersweep_proto::spec::{KlDirection, Residual, StepFunction, Unroll};
 
 use super::{in_f64, numbers};
 use crate::{
-    model::{Initial, LaneLosses, Layout, StepLimit, Weights, loss, unroll},
+    model::{
+        Act, Initial, LaneLosses, Layout, Method, PonderNet, StepLimit, Weights, loss, unroll,
+    },
     seed::Seeds,
     test_support::trial,
 };
@@ -98,7 +98,6 @@ fn directed(residual: Residual, unroll: Unroll, kl_direction: KlDirection) -> [M
             epsilon: 0.2,
             residual,
             kl_direction,
-            halting_bias: 0.0,
         })
     })
 }
@@ -108,7 +107,6 @@ fn act() -> [Method; LANES] {
         Method::Act(Act {
             tau,
             epsilon: 0.05,
-            halting_bias: 0.0,
         })
     })
 }

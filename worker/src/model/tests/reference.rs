@@ -1,12 +1,12 @@
 //! Agreement with the independent float64 reference of `tests/reference/reference.py`.
 
 use burn::tensor::{DType, Tensor, TensorData};
-use pondersweep_proto::spec::Method;
 
 use super::{assert_close, in_precision, numbers, of_samples};
 use crate::{
     model::{
-        ActHalting, HaltingDistribution, LaneLosses, Logits, Objective, Weights, loss, unroll,
+        ActHalting, HaltingDistribution, LaneLosses, Logits, Method, Objective, Weights, loss,
+        unroll,
     },
     test_support::reference::Fixture,
 };

@@ -1,0 +1,61 @@
+//! How halting is learnt, with the settings that takes and no others.
+
+use pondersweep_proto::spec::{ConfigurationSpec, KlDirection, ModelKind, Residual, Unroll};
+
+/// How halting is learnt.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Method {
+    /// See [`ModelKind::PonderNet`].
+    PonderNet(PonderNet),
+    /// See [`ModelKind::Act`].
+    Act(Act),
+    /// See [`ModelKind::Fixed`].
+    Fixed,
+}
+
+/// The settings of PonderNet; each is documented where it is a setting.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[expect(missing_docs, reason = "documented where they are settings")]
+pub struct PonderNet {
+    pub lambda_p: f64,
+    pub beta: f64,
+    pub unroll: Unroll,
+    pub epsilon: f64,
+    pub residual: Residual,
+    pub kl_direction: KlDirection,
+}
+
+/// The settings of adaptive computation time; each is documented where it is a setting.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[expect(missing_docs, reason = "documented where they are settings")]
+pub struct Act {
+    pub tau: f64,
+    pub epsilon: f64,
+}
+
+impl Method {
+    /// The method of a configuration.
+    #[must_use]
+    pub fn of(configuration: &ConfigurationSpec) -> Self {
+        Self::complete(configuration).expect("a valid configuration has what its method takes")
+    }
+
+    fn complete(configuration: &ConfigurationSpec) -> Option<Self> {
+        let model = &configuration.model;
+        Some(match model.kind {
+            ModelKind::PonderNet => Self::PonderNet(PonderNet {
+                lambda_p: model.lambda_p?,
+                beta: model.beta?,
+                unroll: model.unroll?,
+                epsilon: model.epsilon?,
+                residual: model.residual?,
+                kl_direction: model.kl_direction?,
+            }),
+            ModelKind::Act => Self::Act(Act {
+                tau: model.tau?,
+                epsilon: model.epsilon?,
+            }),
+            ModelKind::Fixed => Self::Fixed,
+        })
+    }
+}
