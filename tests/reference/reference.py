@@ -27,6 +27,11 @@ class Unfit(Exception):
     """The drawn numbers do not try what the case is there to try."""
 
 
+def answers(case):
+    """Logits of an answer: one tells two classes apart, more are one for each class."""
+    return case.get("classes", 1)
+
+
 def flags(case):
     """Columns of the input that tell the first step from the others: the last ones, 1 there."""
     return int(case.get("first_step_flag") == "on")
@@ -51,9 +56,10 @@ def cut(flat, case):
         }
         for _ in range({"rnn": 1, "gru": 3}[case["step_function"]])
     ]
-    heads = [(take(HIDDEN), take(1)[0]) for _ in ("answer", "halting")]
+    answer = take(HIDDEN, answers(case)), take(answers(case))
+    halting = take(HIDDEN), take(1)[0]
     assert not flat
-    return gates, heads
+    return gates, answer, halting
 
 
 def sigmoid(value):
@@ -115,7 +121,7 @@ def act_distribution(lambdas):
 
 def logits_of(flat, case, x):
     """The logits of all steps of one sample."""
-    gates, ((w_y, b_y), (w_l, b_l)) = cut(flat, case)
+    gates, (w_y, b_y), (w_l, b_l) = cut(flat, case)
     h = np.zeros(HIDDEN)
     y, z = [], []
     for n in range(MAX_STEPS):
@@ -127,7 +133,10 @@ def logits_of(flat, case, x):
 
 
 def cross_entropy(y, label):
-    probability = sigmoid(y) if label else 1 - sigmoid(y)
+    """Of the logits of an answer: a sigmoid of one, a softmax of more."""
+    if len(y) > 1:
+        return -np.log(np.exp(y[label]) / sum(np.exp(y)))
+    probability = sigmoid(y[0]) if label else 1 - sigmoid(y[0])
     return -np.log(probability)
 
 
@@ -136,7 +145,8 @@ def sample_terms(flat, case, x, label):
     y, z = logits_of(flat, case, x)
     if case["kind"] == "act":
         p = act_distribution([sigmoid(z_n) for z_n in z])
-        prediction = cross_entropy(sum(p_n * y_n for p_n, y_n in zip(p, y)), label)
+        mean = [sum(p_n * y_c for p_n, y_c in zip(p, of_class)) for of_class in zip(*y)]
+        prediction = cross_entropy(mean, label)
         # The steps taken, and the remainder.
         return {"answer": y, "halting": z, "p": p, "prediction": prediction, "cost": len(p) + p[-1]}
     if case["kind"] == "fixed":
@@ -169,14 +179,15 @@ def gradient(flat, case, xs, labels):
 def make(number, case):
     random = np.random.default_rng(number)
     gates = {"rnn": 1, "gru": 3}[case["step_function"]]
-    size = gates * (ELEMENTS + flags(case) + HIDDEN + 2) * HIDDEN + 2 * (HIDDEN + 1)
+    size = gates * (ELEMENTS + flags(case) + HIDDEN + 2) * HIDDEN
+    size += (answers(case) + 1) * (HIDDEN + 1)
     flat = random.uniform(-1, 1, size)
     # Strong halting weights, so that samples of one batch halt at different steps.
     flat[-HIDDEN - 1 : -1] *= 4
     flat[-1] = -0.5
     flat = flat.round(4)
     xs = random.choice([-1.0, 0.0, 1.0], (BATCH, ELEMENTS))
-    labels = [bool(sum(x == 1) % 2) for x in xs]
+    labels = [label_of(case, x) for x in xs]
     samples = [sample_terms(flat, case, x, label) for x, label in zip(xs, labels)]
     if case.get("unroll") == "cumulative" or case["kind"] == "act":
         taken = {len(s["p"]) for s in samples}
@@ -198,7 +209,7 @@ def make(number, case):
         "parameters": flat.tolist(),
         "x": xs.tolist(),
         "labels": labels,
-        "answer_logits": [[float(v) for v in s["answer"]] for s in samples],
+        "answer_logits": [answer_logits(s["answer"]) for s in samples],
         "halting_logits": [[float(v) for v in s["halting"]] for s in samples],
         "p": [[float(v) for v in s["p"]] for s in samples],
         "prediction": [float(s["prediction"]) for s in samples],
@@ -206,6 +217,17 @@ def make(number, case):
         "loss": float(loss(flat, case, xs, labels)),
         "gradient": [float(v) for v in gradient(flat, case, xs, labels)],
     }
+
+
+def label_of(case, x):
+    """The number of ones, by its remainder."""
+    remainder = int(sum(x == 1) % case.get("classes", 2))
+    return remainder if "classes" in case else bool(remainder)
+
+
+def answer_logits(y):
+    """Of every step one number, or of every step all classes' in a row."""
+    return [float(v) for y_n in y for v in y_n]
 
 
 def settings_of(case):
@@ -243,6 +265,8 @@ def main():
         cases[f"{name}_reverse"] = cases[name] | {"kl_direction": "prior_network"}
     for name in ("rnn_act", "gru_act", "gru_cumulative_remainder", "rnn_fixed_normalise"):
         cases[f"{name}_flagged"] = cases[name] | {"first_step_flag": "on"}
+    for name in ("gru_cumulative_remainder", "rnn_act", "gru_fixed"):
+        cases[f"{name}_classes"] = cases[name] | {"classes": 3}
     for name, case in cases.items():
         path = FIXTURES / f"{name}.json"
         path.write_text(json.dumps(first_fit(case)) + "\n")

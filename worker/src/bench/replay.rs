@@ -5,14 +5,14 @@ use std::sync::Mutex;
 
 use pondersweep_proto::{
     metric::{Metric, Observation},
-    spec::{SpecError, TrialSpec},
+    spec::{EvaluationRange, SpecError, TrialSpec},
 };
 
 use super::{BenchShape, training::train_updates};
 use crate::{
     model::{Initial, Layout},
     seed::{Purpose, Seeds},
-    task::{Parity, Range},
+    task::Task,
     train::{Continue, Observer},
 };
 
@@ -62,14 +62,16 @@ impl Replay {
 
 impl ReplayedBatch {
     fn of(trial: &TrialSpec, seeds: &Seeds, update: u64) -> Self {
-        let task = Parity::new(&trial.configuration);
+        let task = Task::of(&trial.configuration);
         let batch = trial.configuration.training.batch;
         let mut x = vec![0.0; batch as usize * task.elements()];
         let labels = (0..u64::from(batch))
             .zip(x.chunks_exact_mut(task.elements()))
             .map(|(number, sample)| {
                 let mut draws = seeds.draws(Purpose::Data, [update, number]);
-                task.generate(Range::Interpolation, &mut draws, sample)
+                task.draw(EvaluationRange::Interpolation, &mut draws, sample)
+                    .class
+                    == 1
             })
             .collect();
         Self { x, labels }

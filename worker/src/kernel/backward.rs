@@ -2,14 +2,13 @@
 
 use std::ops::Range;
 
-use pondersweep_proto::spec::StepFunction;
-
 use super::buffer::Buffer;
 use super::gru::GruBackward;
 use super::instruction_set::InstructionSet;
 use super::outer::OuterProduct;
 use super::packing::Unpack;
 use super::rnn::{RnnBackward, RnnLater};
+use super::shape::Cell;
 use super::workspace::{Gradients, Packed, Padded, Workspace};
 
 /// Samples that take all steps back before the next ones start: what a step hands to the one before
@@ -20,7 +19,7 @@ impl Workspace {
     /// Gradients of the parameters from those of the logits of the steps just computed.
     ///
     /// `answer_logits` and `halting_logits` are `[steps done, batch]`; `gradient` is laid out as
-    /// [`Layout`](super::Layout) says and overwritten. Once per forward pass: it uses up what the
+    /// [`Offsets`](super::Offsets) says and overwritten. Once per forward pass: it uses up what the
     /// pass kept.
     ///
     /// # Panics
@@ -33,7 +32,7 @@ impl Workspace {
         gradient: &mut [f32],
     ) {
         let steps = self.steps_done;
-        assert!(self.purpose.is_training(), "a workspace for evaluation");
+        assert!(self.pass.is_training(), "a workspace for evaluation");
         assert!(steps > 0, "backward follows a forward pass");
         assert_eq!(
             answer_logits.len(),
@@ -45,8 +44,8 @@ impl Workspace {
             steps * self.shape.batch,
             "halting logits"
         );
-        assert_eq!(gradient.len(), self.shape.layout().length(), "gradient");
-        self.gradients.clear(self.shape.step_function);
+        assert_eq!(gradient.len(), self.shape.offsets().length(), "gradient");
+        self.gradients.clear(self.shape.cell);
         if self.stopped_early {
             self.steps_back_unequal(answer_logits, halting_logits);
         } else {
@@ -185,8 +184,8 @@ impl OneStepBack<'_> {
             (true, false) => &mut gradients.first_input,
             _ => &mut gradients.input,
         };
-        match padded.step_function {
-            StepFunction::Rnn => instructions.run(RnnBackward {
+        match padded.cell {
+            Cell::Rnn => instructions.run(RnnBackward {
                 padded,
                 packed,
                 answer_logits,
@@ -203,7 +202,7 @@ impl OneStepBack<'_> {
                 answer: &mut gradients.answer,
                 halting: &mut gradients.halting,
             }),
-            StepFunction::Gru => instructions.run(GruBackward {
+            Cell::Gru => instructions.run(GruBackward {
                 padded,
                 packed,
                 answer_logits,
@@ -243,7 +242,7 @@ impl Gradients {
     }
 
     /// Zeros whatever sums start from.
-    fn clear(&mut self, step_function: StepFunction) {
+    fn clear(&mut self, cell: Cell) {
         let sums = [
             &mut self.input,
             &mut self.first_input,
@@ -258,7 +257,7 @@ impl Gradients {
             sum.fill(0.0);
         }
         // The tanh layer reads of it only what it has written.
-        if step_function == StepFunction::Gru {
+        if cell == Cell::Gru {
             self.carry.fill(0.0);
         }
     }

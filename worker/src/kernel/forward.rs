@@ -2,12 +2,11 @@
 
 use std::ops::Range;
 
-use pondersweep_proto::spec::StepFunction;
-
 use super::gru::GruForward;
 use super::instruction_set::{InstructionSet, Job};
 use super::packing::Pack;
 use super::rnn::RnnForward;
+use super::shape::Cell;
 use super::simd::Simd;
 use super::tile::{Left, Right, multiply_add, store};
 use super::workspace::{Packed, Padded, Workspace};
@@ -19,7 +18,7 @@ const BLOCK: usize = 32;
 impl Workspace {
     /// Starts a pass: packs the parameters and computes `x W + b`.
     ///
-    /// `parameters` are laid out as [`Layout`](super::Layout) says; `x` is `[batch, elements]`.
+    /// `parameters` are laid out as [`Offsets`](super::Offsets) says; `x` is `[batch, elements]`.
     ///
     /// # Panics
     /// If a slice has another length than the shape gives it.
@@ -27,7 +26,7 @@ impl Workspace {
         let shape = &self.shape;
         assert_eq!(
             parameters.len(),
-            shape.layout().length(),
+            shape.offsets().length(),
             "parameters of {shape:?}"
         );
         assert_eq!(x.len(), shape.batch * shape.elements, "inputs of {shape:?}");
@@ -35,7 +34,7 @@ impl Workspace {
             shape,
             padded: &self.padded,
             parameters,
-            transpose: self.purpose.is_training(),
+            transpose: self.pass.is_training(),
             packed: &mut self.packed,
         });
         let rows = self.state.x.chunks_exact_mut(self.padded.elements);
@@ -117,7 +116,7 @@ impl Workspace {
 
     /// Where h_n stands. h_0 = 0 is needed as values only by the GRU's z h_0, and never multiplied.
     pub(super) fn slot(&self, step: usize) -> usize {
-        if self.purpose.is_training() {
+        if self.pass.is_training() {
             step
         } else {
             step % 2
@@ -152,7 +151,7 @@ impl Workspace {
         let units = rows.start * hidden..rows.end * hidden;
         let gates = rows.start * gate_width..rows.end * gate_width;
         let (previous, current) = (&previous[units.clone()], &mut current[units.clone()]);
-        let keeps = self.purpose.is_training() && self.shape.step_function == StepFunction::Gru;
+        let keeps = self.pass.is_training() && self.shape.cell == Cell::Gru;
         let kept = keeps.then(|| {
             let kept_gates = &mut self.state.gates[(step - 1) * batch * gate_width..];
             let candidate = &mut self.state.candidate[(step - 1) * state_size..];
@@ -211,8 +210,8 @@ impl OneStep<'_> {
             hidden,
             kept,
         } = self;
-        match padded.step_function {
-            StepFunction::Rnn => instructions.run(RnnForward {
+        match padded.cell {
+            Cell::Rnn => instructions.run(RnnForward {
                 padded,
                 packed,
                 input,
@@ -221,7 +220,7 @@ impl OneStep<'_> {
                 first,
                 hidden,
             }),
-            StepFunction::Gru => instructions.run(GruForward {
+            Cell::Gru => instructions.run(GruForward {
                 padded,
                 packed,
                 input,
@@ -260,9 +259,9 @@ impl Job for InputProduct<'_> {
         assert_eq!(padded.gate_width % padded.group_width(), 0);
         // SAFETY: the asserts above.
         unsafe {
-            match padded.step_function {
-                StepFunction::Rnn => self.all::<S, ROWS, 2>(simd),
-                StepFunction::Gru => self.all::<S, ROWS, 3>(simd),
+            match padded.cell {
+                Cell::Rnn => self.all::<S, ROWS, 2>(simd),
+                Cell::Gru => self.all::<S, ROWS, 3>(simd),
             }
         }
     }

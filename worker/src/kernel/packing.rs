@@ -2,9 +2,8 @@
 
 use std::ops::Range;
 
-use pondersweep_proto::spec::StepFunction;
-
 use super::instruction_set::Job;
+use super::shape::Cell;
 use super::shape::Shape;
 use super::simd::{Simd, load_some, store_some};
 use super::workspace::{Gradients, Packed, Padded};
@@ -25,7 +24,7 @@ fn vector(shape: &Shape, padded: &Padded, index: usize) -> Vector {
 
 /// The GRU's candidate keeps its recurrent bias apart from its input bias.
 fn keeps_biases_apart(shape: &Shape, gate: usize) -> bool {
-    shape.step_function == StepFunction::Gru && gate == 2
+    shape.cell == Cell::Gru && gate == 2
 }
 
 /// Parameters into tile order. Padding keeps the zeros it was allocated with.
@@ -43,22 +42,22 @@ impl Job for Pack<'_> {
 
     #[inline(always)]
     fn run<S: Simd, const ROWS: usize>(mut self, simd: S) {
-        let layout = self.shape.layout();
+        let offsets = self.shape.offsets();
         for index in 0..self.padded.gate_width / S::LANES {
             self.columns(simd, index);
         }
         let hidden = self.shape.hidden;
         let candidate = self.shape.gates() - 1;
         if keeps_biases_apart(self.shape, candidate) {
-            let bias = &self.parameters[layout.gate(candidate).recurrent_bias];
+            let bias = &self.parameters[offsets.gate(candidate).recurrent_bias];
             self.packed.candidate_bias[..hidden].copy_from_slice(bias);
         }
-        let (answer, halting) = (layout.answer_weights, layout.halting_weights);
+        let (answer, halting) = (offsets.answer_weights, offsets.halting_weights);
         self.packed.answer[..hidden].copy_from_slice(&self.parameters[answer]);
         self.packed.halting[..hidden].copy_from_slice(&self.parameters[halting]);
         self.packed.head_bias = [
-            self.parameters[layout.answer_bias.start],
-            self.parameters[layout.halting_bias.start],
+            self.parameters[offsets.answer_bias.start],
+            self.parameters[offsets.halting_bias.start],
         ];
     }
 }
@@ -69,9 +68,9 @@ impl Pack<'_> {
     fn columns<S: Simd>(&mut self, simd: S, index: usize) {
         let (shape, padded) = (self.shape, self.padded);
         let Vector { gate, units } = vector(shape, padded, index);
-        let layout = shape.layout().gate(gate);
-        let input = &self.parameters[layout.input_weights];
-        let recurrent = &self.parameters[layout.recurrent_weights];
+        let offsets = shape.offsets().gate(gate);
+        let input = &self.parameters[offsets.input_weights];
+        let recurrent = &self.parameters[offsets.recurrent_weights];
         let (group, column) = (index / padded.group, index % padded.group);
         let width = padded.group_width();
         let part = |row: usize| row * shape.hidden + units.start..row * shape.hidden + units.end;
@@ -104,9 +103,9 @@ impl Pack<'_> {
                 }
             }
         }
-        let mut bias = load_some(simd, &self.parameters[layout.input_bias][units.clone()]);
+        let mut bias = load_some(simd, &self.parameters[offsets.input_bias][units.clone()]);
         if !keeps_biases_apart(shape, gate) {
-            let other = &self.parameters[layout.recurrent_bias][units.clone()];
+            let other = &self.parameters[offsets.recurrent_bias][units.clone()];
             bias = simd.add(bias, load_some(simd, other));
         }
         store_some(
@@ -115,7 +114,7 @@ impl Pack<'_> {
             bias,
         );
         if shape.first_step_flag {
-            let flag = &self.parameters[layout.first_step_weights][units];
+            let flag = &self.parameters[offsets.first_step_weights][units];
             store_some(
                 simd,
                 &mut self.packed.first_step[index * S::LANES..][..S::LANES],
@@ -138,15 +137,15 @@ impl Job for Unpack<'_> {
 
     #[inline(always)]
     fn run<S: Simd, const ROWS: usize>(mut self, simd: S) {
-        let layout = self.shape.layout();
+        let offsets = self.shape.offsets();
         for index in 0..self.padded.gate_width / S::LANES {
             self.columns(simd, index);
         }
         let (gradients, hidden) = (self.gradients, self.shape.hidden);
-        self.flat[layout.answer_weights].copy_from_slice(&gradients.answer[..hidden]);
-        self.flat[layout.halting_weights].copy_from_slice(&gradients.halting[..hidden]);
-        self.flat[layout.answer_bias.start] = sum(simd, &gradients.answer_logits);
-        self.flat[layout.halting_bias.start] = sum(simd, &gradients.halting_logits);
+        self.flat[offsets.answer_weights].copy_from_slice(&gradients.answer[..hidden]);
+        self.flat[offsets.halting_weights].copy_from_slice(&gradients.halting[..hidden]);
+        self.flat[offsets.answer_bias.start] = sum(simd, &gradients.answer_logits);
+        self.flat[offsets.halting_bias.start] = sum(simd, &gradients.halting_logits);
     }
 }
 
@@ -156,36 +155,40 @@ impl Unpack<'_> {
     fn columns<S: Simd>(&mut self, simd: S, index: usize) {
         let (shape, gradients) = (self.shape, self.gradients);
         let Vector { gate, units } = vector(shape, self.padded, index);
-        let layout = shape.layout().gate(gate);
+        let offsets = shape.offsets().gate(gate);
         let gate_width = self.padded.gate_width;
         let padded_row = |matrix, row| gate_vector::<S>(matrix, gate_width, row, index);
         let part = |row: usize| row * shape.hidden + units.start..row * shape.hidden + units.end;
 
-        let to = &mut self.flat[layout.input_weights];
+        let to = &mut self.flat[offsets.input_weights];
         for row in 0..shape.elements {
             let values = load_some(simd, padded_row(&gradients.input_weights, row));
             store_some(simd, &mut to[part(row)], values);
         }
-        let to = &mut self.flat[layout.recurrent_weights];
+        let to = &mut self.flat[offsets.recurrent_weights];
         for row in 0..shape.hidden {
             let values = load_some(simd, padded_row(&gradients.recurrent, row));
             store_some(simd, &mut to[part(row)], values);
         }
         if shape.first_step_flag {
             let values = load_some(simd, padded_row(&gradients.first_step, 0));
-            let to = &mut self.flat[layout.first_step_weights];
+            let to = &mut self.flat[offsets.first_step_weights];
             store_some(simd, &mut to[units.clone()], values);
         }
         let mut bias = simd.zero();
         for row in 0..self.padded.batch {
             bias = simd.add(bias, load_some(simd, padded_row(&gradients.input, row)));
         }
-        store_some(simd, &mut self.flat[layout.input_bias][units.clone()], bias);
+        store_some(
+            simd,
+            &mut self.flat[offsets.input_bias][units.clone()],
+            bias,
+        );
         if keeps_biases_apart(shape, gate) {
             let (start, length) = (units.start, units.len());
             bias = load_some(simd, &gradients.candidate_bias[start..start + length]);
         }
-        store_some(simd, &mut self.flat[layout.recurrent_bias][units], bias);
+        store_some(simd, &mut self.flat[offsets.recurrent_bias][units], bias);
     }
 }
 

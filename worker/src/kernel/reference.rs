@@ -2,9 +2,7 @@
 
 use std::ops::Range;
 
-use pondersweep_proto::spec::StepFunction;
-
-use super::shape::Shape;
+use super::shape::{Cell, Shape};
 
 /// Everything one sample's forward pass computes.
 pub(super) struct Trace {
@@ -33,7 +31,7 @@ fn affine(row: &[f64], matrix: &[f64], bias: &[f64], columns: usize) -> Vec<f64>
 
 /// One sample through all steps.
 pub(super) fn forward(shape: &Shape, parameters: &[f64], x: &[f64]) -> Trace {
-    let layout = shape.layout();
+    let offsets = shape.offsets();
     let hidden = shape.hidden;
     let part = |range: Range<usize>| &parameters[range];
     let mut trace = Trace {
@@ -45,7 +43,7 @@ pub(super) fn forward(shape: &Shape, parameters: &[f64], x: &[f64]) -> Trace {
         let before = &trace.hidden[step];
         // x W + b and h U + c of every gate.
         let sums = |gate: usize| {
-            let gate = layout.gate(gate);
+            let gate = offsets.gate(gate);
             let input = affine(x, part(gate.input_weights), part(gate.input_bias), hidden);
             let (weights, bias) = (part(gate.recurrent_weights), part(gate.recurrent_bias));
             (input, affine(before, weights, bias, hidden))
@@ -56,9 +54,9 @@ pub(super) fn forward(shape: &Shape, parameters: &[f64], x: &[f64]) -> Trace {
             both.map(|(input, recurrent)| function(input + recurrent))
                 .collect()
         };
-        let h: Vec<f64> = match shape.step_function {
-            StepFunction::Rnn => activated(0, f64::tanh),
-            StepFunction::Gru => {
+        let h: Vec<f64> = match shape.cell {
+            Cell::Rnn => activated(0, f64::tanh),
+            Cell::Gru => {
                 let (r, z) = (activated(0, sigmoid), activated(1, sigmoid));
                 let (input, q) = sums(2);
                 let n: Vec<f64> = (0..hidden)
@@ -75,8 +73,8 @@ pub(super) fn forward(shape: &Shape, parameters: &[f64], x: &[f64]) -> Trace {
             affine(&h, part(weights.clone()), part(bias.clone()), 1)[0]
         };
         trace.logits.push([
-            head(&layout.answer_weights, &layout.answer_bias),
-            head(&layout.halting_weights, &layout.halting_bias),
+            head(&offsets.answer_weights, &offsets.answer_bias),
+            head(&offsets.halting_weights, &offsets.halting_bias),
         ]);
         trace.hidden.push(h);
     }
@@ -92,26 +90,26 @@ pub(super) fn backward(
     logits: &[[f64; 2]],
     gradient: &mut [f64],
 ) {
-    let layout = shape.layout();
+    let offsets = shape.offsets();
     let hidden = shape.hidden;
     let mut state = vec![0.0; hidden];
     for step in (0..shape.steps).rev() {
         let (before, h) = (&trace.hidden[step], &trace.hidden[step + 1]);
         let [answer, halting] = logits[step];
-        gradient[layout.answer_bias.start] += answer;
-        gradient[layout.halting_bias.start] += halting;
+        gradient[offsets.answer_bias.start] += answer;
+        gradient[offsets.halting_bias.start] += halting;
         for j in 0..hidden {
-            gradient[layout.answer_weights.start + j] += answer * h[j];
-            gradient[layout.halting_weights.start + j] += halting * h[j];
-            state[j] += answer * parameters[layout.answer_weights.start + j];
-            state[j] += halting * parameters[layout.halting_weights.start + j];
+            gradient[offsets.answer_weights.start + j] += answer * h[j];
+            gradient[offsets.halting_weights.start + j] += halting * h[j];
+            state[j] += answer * parameters[offsets.answer_weights.start + j];
+            state[j] += halting * parameters[offsets.halting_weights.start + j];
         }
         let mut earlier = vec![0.0; hidden];
         for j in 0..hidden {
             // By gate: the gradients of x W + b and of h U + c.
-            let sums: Vec<[f64; 2]> = match shape.step_function {
-                StepFunction::Rnn => vec![[state[j] * (1.0 - h[j] * h[j]); 2]],
-                StepFunction::Gru => {
+            let sums: Vec<[f64; 2]> = match shape.cell {
+                Cell::Rnn => vec![[state[j] * (1.0 - h[j] * h[j]); 2]],
+                Cell::Gru => {
                     let [r, z, q, n] = trace.gates[step].each_ref().map(|values| values[j]);
                     let candidate = state[j] * (1.0 - z) * (1.0 - n * n);
                     let update = state[j] * (before[j] - n) * z * (1.0 - z);
@@ -121,7 +119,7 @@ pub(super) fn backward(
                 }
             };
             for (gate, [input, recurrent]) in sums.into_iter().enumerate() {
-                let gate = layout.gate(gate);
+                let gate = offsets.gate(gate);
                 gradient[gate.input_bias.start + j] += input;
                 gradient[gate.recurrent_bias.start + j] += recurrent;
                 for (i, value) in x.iter().enumerate() {

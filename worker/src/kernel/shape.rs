@@ -4,11 +4,22 @@ use std::ops::Range;
 
 use pondersweep_proto::spec::StepFunction;
 
+use crate::model::Layout;
+
+/// The step functions that have kernels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Cell {
+    /// One tanh layer.
+    Rnn,
+    /// A gated recurrent unit.
+    Gru,
+}
+
 /// The sizes of one lane's unrolled pondering.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Shape {
     /// The iterated function.
-    pub step_function: StepFunction,
+    pub cell: Cell,
     /// Samples of one update.
     pub batch: usize,
     /// Length of the input vector.
@@ -22,19 +33,40 @@ pub struct Shape {
 }
 
 impl Shape {
+    /// The shape of a network on batches of this size, if the kernels know it: its step function is
+    /// a [`Cell`], and its answer one logit.
+    #[must_use]
+    pub const fn of(layout: &Layout, batch: usize, steps: usize) -> Option<Self> {
+        let cell = match layout.step_function {
+            StepFunction::Rnn => Cell::Rnn,
+            StepFunction::Gru => Cell::Gru,
+        };
+        if layout.answers != 1 {
+            return None;
+        }
+        Some(Self {
+            cell,
+            batch,
+            elements: layout.elements,
+            first_step_flag: layout.first_step_flag,
+            hidden: layout.hidden,
+            steps,
+        })
+    }
+
     /// Pre-activations per hidden unit: one for the tanh layer, three for the GRU.
     #[must_use]
     pub const fn gates(&self) -> usize {
-        match self.step_function {
-            StepFunction::Rnn => 1,
-            StepFunction::Gru => 3,
+        match self.cell {
+            Cell::Rnn => 1,
+            Cell::Gru => 3,
         }
     }
 
     /// Where each parameter stands.
     #[must_use]
-    pub const fn layout(&self) -> Layout {
-        Layout::new(self)
+    pub const fn offsets(&self) -> Offsets {
+        Offsets::new(self)
     }
 
     /// Floating-point operations of one update's matrix multiplications, forward and backward:
@@ -53,7 +85,7 @@ impl Shape {
 /// All matrices are row-major with the input dimension first (`x W`). Gate after gate (the tanh
 /// layer has one; the GRU r, z, n, as in torch) with its four parts, then the two heads.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Layout {
+pub struct Offsets {
     gates: usize,
     elements: usize,
     first_step_flag: bool,
@@ -70,7 +102,7 @@ pub struct Layout {
 
 /// Where one gate's parameters stand.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct GateLayout {
+pub struct GateOffsets {
     /// W, `[elements, hidden]`.
     pub input_weights: Range<usize>,
     /// Of the first step's flag, `[hidden]`; empty where there is none.
@@ -83,7 +115,7 @@ pub struct GateLayout {
     pub recurrent_bias: Range<usize>,
 }
 
-impl Layout {
+impl Offsets {
     const fn new(shape: &Shape) -> Self {
         let (gates, elements, hidden) = (shape.gates(), shape.elements, shape.hidden);
         let first_step_flag = shape.first_step_flag;
@@ -109,7 +141,7 @@ impl Layout {
     /// # Panics
     /// If there is no such gate.
     #[must_use]
-    pub const fn gate(&self, gate: usize) -> GateLayout {
+    pub const fn gate(&self, gate: usize) -> GateOffsets {
         assert!(gate < self.gates, "no such gate");
         let start = gate * gate_size(self.elements, self.first_step_flag, self.hidden);
         let input_weights = start..start + self.elements * self.hidden;
@@ -118,7 +150,7 @@ impl Layout {
         let input_bias = after(&first_step_weights, self.hidden);
         let recurrent_weights = after(&input_bias, self.hidden * self.hidden);
         let recurrent_bias = after(&recurrent_weights, self.hidden);
-        GateLayout {
+        GateOffsets {
             input_weights,
             first_step_weights,
             input_bias,
@@ -149,16 +181,16 @@ mod tests {
     #[test]
     fn a_gru_update_of_the_paper_size_is_730_million_operations() {
         let shape = Shape {
-            step_function: StepFunction::Gru,
+            cell: Cell::Gru,
             batch: 128,
             elements: 64,
             first_step_flag: false,
             hidden: 128,
             steps: 20,
         };
-        let layout = shape.layout();
+        let offsets = shape.offsets();
 
         assert_eq!(shape.multiplication_operations() / 1_000_000, 729);
-        assert_eq!(layout.length(), (64 + 128 + 2) * 384 + 2 * 129);
+        assert_eq!(offsets.length(), (64 + 128 + 2) * 384 + 2 * 129);
     }
 }

@@ -3,11 +3,10 @@
 mod fixture;
 mod until;
 
-use pondersweep_proto::spec::StepFunction;
 use proptest::prelude::*;
 
 use super::reference::{backward, forward};
-use super::{InstructionSet, Purpose, Shape, Workspace};
+use super::{Cell, InstructionSet, Pass, Shape, Workspace};
 
 /// Reproducible numbers in (-1, 1) from a seed (SplitMix64).
 struct Numbers(u64);
@@ -50,7 +49,7 @@ impl Case {
         let logits = shape.steps * shape.batch;
         Self {
             shape,
-            parameters: numbers.many(shape.layout().length(), magnitude),
+            parameters: numbers.many(shape.offsets().length(), magnitude),
             x: numbers.many(shape.batch * shape.elements, 1.0),
             answer: numbers.many(logits, 1.0 / shape.batch as f32),
             halting: numbers.many(logits, 1.0 / shape.batch as f32),
@@ -58,7 +57,7 @@ impl Case {
     }
 
     fn workspace(&self, set: InstructionSet) -> Workspace {
-        Workspace::with_instructions(self.shape, Purpose::Training, set)
+        Workspace::with_instructions(self.shape, Pass::Training, set)
     }
 
     fn run(&self, workspace: &mut Workspace) -> Results {
@@ -145,9 +144,9 @@ fn relative_error(got: &[f32], expected: &[f64]) -> f64 {
     difference / largest
 }
 
-fn shape(step_function: StepFunction, [batch, elements, hidden, steps]: [usize; 4]) -> Shape {
+fn shape(cell: Cell, [batch, elements, hidden, steps]: [usize; 4]) -> Shape {
     Shape {
-        step_function,
+        cell,
         batch,
         elements,
         first_step_flag: false,
@@ -156,12 +155,12 @@ fn shape(step_function: StepFunction, [batch, elements, hidden, steps]: [usize; 
     }
 }
 
-const STEP_FUNCTIONS: [StepFunction; 2] = [StepFunction::Rnn, StepFunction::Gru];
+const CELLS: [Cell; 2] = [Cell::Rnn, Cell::Gru];
 
 #[test]
 fn the_reference_gradients_are_those_of_finite_differences() {
-    for step_function in STEP_FUNCTIONS {
-        let case = Case::new(shape(step_function, [2, 3, 4, 5]), 1);
+    for cell in CELLS {
+        let case = Case::new(shape(cell, [2, 3, 4, 5]), 1);
         let [_, _, gradient] = case.reference();
         let loss = |parameters: &[f64]| {
             let mut loss = 0.0;
@@ -194,7 +193,7 @@ fn the_reference_gradients_are_those_of_finite_differences() {
 
 #[test]
 fn logits_and_gradients_are_those_of_the_reference() {
-    for step_function in STEP_FUNCTIONS {
+    for cell in CELLS {
         for sizes in [
             [1, 1, 1, 1],
             [1, 3, 17, 5],
@@ -204,16 +203,16 @@ fn logits_and_gradients_are_those_of_the_reference() {
             [33, 8, 64, 5],
             [128, 64, 128, 20],
         ] {
-            Case::new(shape(step_function, sizes), 7).check();
+            Case::new(shape(cell, sizes), 7).check();
         }
     }
 }
 
 #[test]
 fn a_reused_workspace_remembers_nothing() {
-    for step_function in STEP_FUNCTIONS {
+    for cell in CELLS {
         for set in InstructionSet::available() {
-            let first = Case::new(shape(step_function, [7, 3, 17, 5]), 1);
+            let first = Case::new(shape(cell, [7, 3, 17, 5]), 1);
             let mut second = Case::new(first.shape, 2);
             let fresh = second.run(&mut second.workspace(set));
             let mut used = first.workspace(set);
@@ -229,12 +228,12 @@ fn a_reused_workspace_remembers_nothing() {
 
 #[test]
 fn stepping_evaluating_and_stopping_early_give_the_bits_of_the_whole_pass() {
-    for step_function in STEP_FUNCTIONS {
+    for cell in CELLS {
         for set in InstructionSet::available() {
-            let case = Case::new(shape(step_function, [37, 3, 17, 5]), 3);
+            let case = Case::new(shape(cell, [37, 3, 17, 5]), 3);
             let whole = case.run(&mut case.workspace(set));
-            for purpose in [Purpose::Training, Purpose::Evaluation] {
-                let mut workspace = Workspace::with_instructions(case.shape, purpose, set);
+            for pass in [Pass::Training, Pass::Evaluation] {
+                let mut workspace = Workspace::with_instructions(case.shape, pass, set);
                 for _ in 0..2 {
                     workspace.begin(&case.parameters, &case.x);
                     for step in 0..4 {
@@ -245,7 +244,7 @@ fn stepping_evaluating_and_stopping_early_give_the_bits_of_the_whole_pass() {
                         assert_eq!(halting, whole.halting[row]);
                     }
                 }
-                if purpose == Purpose::Evaluation {
+                if pass == Pass::Evaluation {
                     continue;
                 }
                 let mut gradient = vec![0.0; case.parameters.len()];
@@ -279,6 +278,6 @@ proptest! {
         sizes in [1_usize..40, 1_usize..20, 1_usize..70, 1_usize..8],
         seed: u64,
     ) {
-        Case::new(shape(STEP_FUNCTIONS[usize::from(gru)], sizes), seed).check();
+        Case::new(shape(CELLS[usize::from(gru)], sizes), seed).check();
     }
 }

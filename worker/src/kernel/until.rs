@@ -1,40 +1,21 @@
 //! A pass in which each sample stops by its own halting probabilities: a step is computed only for
 //! the samples that still go on, the others are compacted away in whole tiles.
 
-use pondersweep_proto::spec::StepFunction;
-
 use super::elementary::softplus_and_sigmoid;
 use super::forward::{Heads, OneStep};
 use super::instruction_set::Job;
+use super::shape::Cell;
 use super::simd::{Simd, load_some, store_some};
 use super::unequal_steps::UnequalSteps;
-use super::workspace::{Padded, Purpose, Workspace};
+use super::workspace::{Padded, Pass, Workspace};
+use crate::model::StopRule;
 
-/// After which step a sample stops, at the latest after the shape's last; lambda_n is its halting
-/// probability.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum StopRule {
-    /// The first n with `prod_{j<=n} (1 - lambda_j) < epsilon`: that is
-    /// `sum_{j<=n} p_j > 1 - epsilon` (PonderNet paper, section 2.3).
-    Remaining {
-        /// Mass that may be left.
-        epsilon: f64,
-    },
-    /// The first n with `sum_{j<=n} lambda_j >= 1 - epsilon` (Graves 2016, section 2.1).
-    Cumulated {
-        /// Mass that may be left.
-        epsilon: f64,
-    },
-}
-
-impl StopRule {
-    /// Whether a sample that has used up this much stops.
-    fn stops(self, used: f32) -> bool {
-        match self {
-            // In log space: the product itself would round to zero.
-            Self::Remaining { epsilon } => used > -epsilon.ln() as f32,
-            Self::Cumulated { epsilon } => used >= (1.0 - epsilon) as f32,
-        }
+/// Whether a sample that has used up this much stops.
+fn stops(rule: StopRule, used: f32) -> bool {
+    match rule {
+        // In log space: the product itself would round to zero.
+        StopRule::Remaining { epsilon } => used > -epsilon.ln() as f32,
+        StopRule::Cumulated { epsilon } => used >= (1.0 - epsilon) as f32,
     }
 }
 
@@ -57,7 +38,7 @@ impl Workspace {
     /// gradients, which must be zero after a sample's last step.
     ///
     /// # Panics
-    /// If the workspace is not for [`Purpose::TrainingUntil`], or a slice has another length than
+    /// If the workspace is not for [`Pass::TrainingUntil`], or a slice has another length than
     /// the shape gives it.
     pub fn forward_until(
         &mut self,
@@ -66,7 +47,7 @@ impl Workspace {
         [answer_logits, halting_logits]: [&mut [f32]; 2],
         stop_steps: &mut [f32],
     ) -> Until {
-        assert_eq!(self.purpose, Purpose::TrainingUntil, "forward_until");
+        assert_eq!(self.pass, Pass::TrainingUntil, "forward_until");
         let (steps, batch) = (self.shape.steps, self.shape.batch);
         assert_eq!(answer_logits.len(), steps * batch, "answer logits");
         assert_eq!(halting_logits.len(), steps * batch, "halting logits");
@@ -75,7 +56,7 @@ impl Workspace {
         halting_logits.fill(0.0);
         self.begin(parameters, x);
         self.stopped_early = true;
-        let mut unequal = self.unequal.take().expect("made for this purpose");
+        let mut unequal = self.unequal.take().expect("made for this pass");
         unequal.start(batch);
         loop {
             self.steps_done += 1;
@@ -112,7 +93,7 @@ impl Workspace {
             before.fill(0.0);
         }
         unequal.gather_previous(step, before);
-        let kept = (self.shape.step_function == StepFunction::Gru).then(|| {
+        let kept = (self.shape.cell == Cell::Gru).then(|| {
             let gates = &mut self.state.gates[(step - 1) * batch * gate_width..];
             let candidate = &mut self.state.candidate[(step - 1) * size..];
             (
@@ -166,7 +147,7 @@ impl Workspace {
         });
         let last = step == self.shape.steps;
         for (stop, &used) in unequal.stops.iter_mut().zip(unequal.used.iter()) {
-            if *stop == 0.0 && (last || rule.stops(used)) {
+            if *stop == 0.0 && (last || stops(rule, used)) {
                 *stop = step as f32;
             }
         }

@@ -1,12 +1,11 @@
 //! The way back of a pass in which samples stopped at different steps: as the dense one, but where
 //! rows moved between two steps their gradients move back.
 
-use pondersweep_proto::spec::StepFunction;
-
 use super::backward::{Later, OneStepBack};
 use super::buffer::Buffer;
 use super::instruction_set::Job;
 use super::outer::OuterProduct;
+use super::shape::Cell;
 use super::simd::Simd;
 use super::tile::{Left, Right, Tile, assert_rows, load, multiply_add};
 use super::unequal_steps::UnequalSteps;
@@ -103,8 +102,7 @@ impl Workspace {
             padded: &self.padded,
             packed: &self.packed,
             gates: &self.state.gates[start..start + rows * gate_width],
-            carry: (self.shape.step_function == StepFunction::Gru)
-                .then(|| &self.gradients.carry[..rows * hidden]),
+            carry: (self.shape.cell == Cell::Gru).then(|| &self.gradients.carry[..rows * hidden]),
             origins,
             state: &mut spread,
         });

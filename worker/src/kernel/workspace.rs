@@ -1,14 +1,15 @@
 //! The memory of one lane's update, and its padded sizes. Allocated once, reused for every update.
 
-use pondersweep_proto::spec::StepFunction;
-
 use super::{
-    buffer::Buffer, instruction_set::InstructionSet, shape::Shape, unequal_steps::UnequalSteps,
+    buffer::Buffer,
+    instruction_set::InstructionSet,
+    shape::{Cell, Shape},
+    unequal_steps::UnequalSteps,
 };
 
 /// What a workspace is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Purpose {
+pub enum Pass {
     /// Forward and backward: every step's state is kept.
     Training,
     /// As [`Self::Training`], where samples may stop before the last step
@@ -18,7 +19,7 @@ pub enum Purpose {
     Evaluation,
 }
 
-impl Purpose {
+impl Pass {
     /// Whether a backward pass may follow the forward pass.
     pub(super) const fn is_training(self) -> bool {
         match self {
@@ -35,7 +36,7 @@ impl Purpose {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Padded {
     /// The iterated function.
-    pub(super) step_function: StepFunction,
+    pub(super) cell: Cell,
     /// Samples, a multiple of `rows`.
     pub(super) batch: usize,
     /// Elements, a multiple of `rows`.
@@ -57,16 +58,16 @@ impl Padded {
         let (lanes, rows) = instructions.lanes_and_rows();
         let hidden = shape.hidden.next_multiple_of(2 * lanes);
         Self {
-            step_function: shape.step_function,
+            cell: shape.cell,
             batch: shape.batch.next_multiple_of(rows),
             elements: shape.elements.next_multiple_of(rows),
             rows,
             hidden,
             gate_width: shape.gates() * hidden,
             lanes,
-            group: match shape.step_function {
-                StepFunction::Rnn => 2,
-                StepFunction::Gru => 3,
+            group: match shape.cell {
+                Cell::Rnn => 2,
+                Cell::Gru => 3,
             },
         }
     }
@@ -79,9 +80,9 @@ impl Padded {
     /// The gate and the first unit of a vector of pre-activations: gates alternate by vector, so
     /// that the three a unit needs are computed in one tile.
     pub(super) const fn gate_and_unit(&self, vector: usize) -> (usize, usize) {
-        match self.step_function {
-            StepFunction::Rnn => (0, vector * self.lanes),
-            StepFunction::Gru => (vector % 3, vector / 3 * self.lanes),
+        match self.cell {
+            Cell::Rnn => (0, vector * self.lanes),
+            Cell::Gru => (vector % 3, vector / 3 * self.lanes),
         }
     }
 }
@@ -154,7 +155,7 @@ pub(super) struct Gradients {
 /// The memory of one lane's update.
 pub struct Workspace {
     pub(super) shape: Shape,
-    pub(super) purpose: Purpose,
+    pub(super) pass: Pass,
     pub(super) instructions: InstructionSet,
     pub(super) padded: Padded,
     pub(super) packed: Packed,
@@ -174,8 +175,8 @@ impl Workspace {
     /// # Panics
     /// If a size of the shape is zero.
     #[must_use]
-    pub fn new(shape: Shape, purpose: Purpose) -> Self {
-        Self::with_instructions(shape, purpose, InstructionSet::detect())
+    pub fn new(shape: Shape, pass: Pass) -> Self {
+        Self::with_instructions(shape, pass, InstructionSet::detect())
     }
 
     /// Memory for a shape, with the given instructions.
@@ -183,18 +184,17 @@ impl Workspace {
     /// # Panics
     /// If a size of the shape is zero.
     #[must_use]
-    pub fn with_instructions(shape: Shape, purpose: Purpose, instructions: InstructionSet) -> Self {
+    pub fn with_instructions(shape: Shape, pass: Pass, instructions: InstructionSet) -> Self {
         let sizes = [shape.batch, shape.elements, shape.hidden, shape.steps];
         assert!(!sizes.contains(&0), "a shape has no zero sizes: {shape:?}");
         let padded = Padded::new(&shape, instructions);
         Self {
             packed: Packed::zeroed(&shape, &padded),
-            state: State::zeroed(&shape, &padded, purpose),
-            gradients: Gradients::zeroed(&shape, &padded, purpose),
-            unequal: (purpose == Purpose::TrainingUntil)
-                .then(|| UnequalSteps::new(&shape, &padded)),
+            state: State::zeroed(&shape, &padded, pass),
+            gradients: Gradients::zeroed(&shape, &padded, pass),
+            unequal: (pass == Pass::TrainingUntil).then(|| UnequalSteps::new(&shape, &padded)),
             shape,
-            purpose,
+            pass,
             instructions,
             padded,
             steps_done: 0,
@@ -261,15 +261,11 @@ impl Packed {
 }
 
 impl State {
-    fn zeroed(shape: &Shape, padded: &Padded, purpose: Purpose) -> Self {
-        let kept = if purpose.is_training() {
-            shape.steps
-        } else {
-            0
-        };
-        let candidates = match shape.step_function {
-            StepFunction::Rnn => 0,
-            StepFunction::Gru => kept,
+    fn zeroed(shape: &Shape, padded: &Padded, pass: Pass) -> Self {
+        let kept = if pass.is_training() { shape.steps } else { 0 };
+        let candidates = match shape.cell {
+            Cell::Rnn => 0,
+            Cell::Gru => kept,
         };
         Self {
             x: Buffer::zeroed(padded.batch * padded.elements),
@@ -284,8 +280,8 @@ impl State {
 }
 
 impl Gradients {
-    fn zeroed(shape: &Shape, padded: &Padded, purpose: Purpose) -> Self {
-        let buffer = |length| Buffer::zeroed(if purpose.is_training() { length } else { 0 });
+    fn zeroed(shape: &Shape, padded: &Padded, pass: Pass) -> Self {
+        let buffer = |length| Buffer::zeroed(if pass.is_training() { length } else { 0 });
         Self {
             answer_logits: buffer(shape.steps * padded.batch),
             halting_logits: buffer(shape.steps * padded.batch),

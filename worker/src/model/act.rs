@@ -34,10 +34,11 @@ impl ActHalting {
         Self { p, ponder_cost }
     }
 
-    /// The mean-field answer `sum_n p_n y_n`, before its sigmoid, `[lanes, batch]`.
+    /// The mean-field answer `sum_n p_n y_n`, before its sigmoid, `[lanes, answers, 1, batch]`.
     #[must_use]
-    pub fn answer(&self, answer_logits: Tensor<3>) -> Tensor<2> {
-        over_steps(self.p.clone() * answer_logits)
+    pub fn answer(&self, answer_logits: Tensor<4>) -> Tensor<4> {
+        let p: Tensor<4> = self.p.clone().unsqueeze_dim(1);
+        (p * answer_logits).sum_dim(2)
     }
 }
 

@@ -18,7 +18,8 @@ pub struct Decision {
 }
 
 impl Decision {
-    /// Halts one sample whose right answer is `label`, by its method.
+    /// Halts one sample whose right class is `class`, by its method, from its logits of answers
+    /// (`[answers, steps]`) and of halting (`[steps]`).
     ///
     /// PonderNet draws where to halt (paper, section 2.4), forced at the last step; its expected
     /// values use the same distribution, whatever residual rule training has. ACT (which answers
@@ -30,26 +31,32 @@ impl Decision {
     #[must_use]
     pub fn of(
         method: &Method,
-        label: bool,
+        class: u32,
         answer_logits: &[f64],
         halting_logits: &[f64],
         draws: &mut Draws,
     ) -> Self {
+        let steps = halting_logits.len();
+        let is_correct = |step: usize| {
+            let answer = answer_logits.iter().skip(step).step_by(steps);
+            is_correct(answer.copied(), class)
+        };
         match method {
-            Method::PonderNet(_) => sampled(label, answer_logits, halting_logits, draws),
+            Method::PonderNet(_) => sampled(halting_logits, is_correct, draws),
             Method::Act(settings) => {
-                let (answer, steps) = mean_field(settings.epsilon, answer_logits, halting_logits);
-                Self::certain(label, answer, steps)
+                let weights = mean_field(settings.epsilon, halting_logits);
+                let answer = answer_logits.chunks_exact(steps).map(|answer| {
+                    let terms = answer.iter().zip(&weights);
+                    terms.fold(0.0, |sum, (y, weight)| sum + weight * y)
+                });
+                Self::certain(self::is_correct(answer, class), weights.len())
             }
-            Method::Fixed => {
-                let answer = answer_logits.last().expect("a network takes steps");
-                Self::certain(label, *answer, answer_logits.len())
-            }
+            Method::Fixed => Self::certain(is_correct(steps - 1), steps),
         }
     }
 
-    fn certain(label: bool, answer: f64, steps: usize) -> Self {
-        let (correct, steps) = (is_correct(answer, label), steps as f64);
+    fn certain(correct: bool, steps: usize) -> Self {
+        let (correct, steps) = (f64::from(correct), steps as f64);
         Self {
             correct,
             steps,
@@ -61,12 +68,11 @@ impl Decision {
 
 /// Halts at a drawn step, and at every step with its probability.
 fn sampled(
-    label: bool,
-    answer_logits: &[f64],
     halting_logits: &[f64],
+    is_correct: impl Fn(usize) -> bool,
     draws: &mut Draws,
 ) -> Decision {
-    let last = answer_logits.len() - 1;
+    let last = halting_logits.len() - 1;
     let mut decision = Decision {
         correct: 0.0,
         steps: 0.0,
@@ -75,13 +81,13 @@ fn sampled(
     };
     let mut survival = 1.0;
     let mut halted = false;
-    for (index, (answer, halting)) in answer_logits.iter().zip(halting_logits).enumerate() {
+    for (index, halting) in halting_logits.iter().enumerate() {
         let lambda = if index == last {
             1.0
         } else {
             sigmoid(*halting)
         };
-        let correct = is_correct(*answer, label);
+        let correct = f64::from(is_correct(index));
         let step = (index + 1) as f64;
         let p = survival * lambda;
         decision.correct_expected += p * correct;
@@ -95,23 +101,34 @@ fn sampled(
     decision
 }
 
-/// ACT's answer, before its sigmoid, and its steps N (Graves 2016, section 2.1).
-fn mean_field(epsilon: f64, answer_logits: &[f64], halting_logits: &[f64]) -> (f64, usize) {
-    let last = answer_logits.len() - 1;
-    let (mut answer, mut sum) = (0.0, 0.0);
-    for (index, (y, z)) in answer_logits.iter().zip(halting_logits).enumerate() {
+/// What each of ACT's steps counts for its answer; there are as many as it takes (Graves 2016,
+/// section 2.1).
+fn mean_field(epsilon: f64, halting_logits: &[f64]) -> Vec<f64> {
+    let last = halting_logits.len() - 1;
+    let (mut weights, mut sum) = (Vec::with_capacity(halting_logits.len()), 0.0);
+    for (index, z) in halting_logits.iter().enumerate() {
         let lambda = sigmoid(*z);
         if index == last || sum + lambda >= 1.0 - epsilon {
-            return (answer + (1.0 - sum) * y, index + 1);
+            weights.push(1.0 - sum);
+            break;
         }
-        answer += lambda * y;
+        weights.push(lambda);
         sum += lambda;
     }
-    unreachable!("the last step returns")
+    weights
 }
 
-fn is_correct(answer: f64, label: bool) -> f64 {
-    f64::from(u8::from((answer > 0.0) == label))
+/// Whether the logits of an answer name the class: the first of the largest does. One logit alone
+/// is class 1's, and zero is class 0's.
+fn is_correct(answer: impl ExactSizeIterator<Item = f64>, class: u32) -> bool {
+    let zero = (answer.len() == 1).then_some(0.0);
+    let (mut largest, mut named) = (f64::NEG_INFINITY, 0);
+    for (class, logit) in (0..).zip(zero.into_iter().chain(answer)) {
+        if logit > largest {
+            (largest, named) = (logit, class);
+        }
+    }
+    named == class
 }
 
 fn sigmoid(logit: f64) -> f64 {
@@ -142,16 +159,16 @@ mod tests {
         (probability / (1.0 - probability)).ln()
     }
 
-    fn decision(method: &Method, label: bool, answer: &[f64], halting: &[f64], n: u64) -> Decision {
+    fn decision(method: &Method, class: u32, answer: &[f64], halting: &[f64], n: u64) -> Decision {
         let mut draws = Seeds::of(&trial(|_| {})).draws(Purpose::Halting, [0, n]);
-        Decision::of(method, label, answer, halting, &mut draws)
+        Decision::of(method, class, answer, halting, &mut draws)
     }
 
     #[test]
     fn expected_values_weigh_every_step_and_the_last_takes_the_rest() {
         // Right, wrong, right; p = 1/4, 3/8, 3/8.
         let halting = [logit(0.25), logit(0.5), logit(0.01)];
-        let found = decision(&PONDER_NET, true, &[2.0, -1.0, 0.5], &halting, 0);
+        let found = decision(&PONDER_NET, 1, &[2.0, -1.0, 0.5], &halting, 0);
         assert!((found.correct_expected - 0.625).abs() < 1e-12);
         assert!((found.steps_expected - (0.25 + 0.75 + 1.125)).abs() < 1e-12);
     }
@@ -163,7 +180,7 @@ mod tests {
             for number in 0..20_000 {
                 let answers = [1.0, -1.0, 1.0, -1.0, 1.0];
                 let halting = [logit(lambda); 5];
-                let found = decision(&PONDER_NET, false, &answers, &halting, number);
+                let found = decision(&PONDER_NET, 0, &answers, &halting, number);
                 steps += (found.steps - found.steps_expected) / 2e4;
                 accuracy += (found.correct - found.correct_expected) / 2e4;
             }
@@ -176,7 +193,7 @@ mod tests {
     #[test]
     fn a_saturated_lambda_halts_at_once_or_at_the_last_step() {
         for (halting_logit, steps) in [(1e4, 1.0), (-1e4, 4.0)] {
-            let found = decision(&PONDER_NET, true, &[1.0; 4], &[halting_logit; 4], 0);
+            let found = decision(&PONDER_NET, 1, &[1.0; 4], &[halting_logit; 4], 0);
             assert_eq!((found.steps, found.steps_expected), (steps, steps));
             assert_eq!((found.correct, found.correct_expected), (1.0, 1.0));
         }
@@ -184,26 +201,47 @@ mod tests {
 
     #[test]
     fn act_answers_with_the_mean_field_of_the_steps_it_takes() {
-        let act = |epsilon| {
-            Method::Act(Act { tau: 0.1, epsilon })
-        };
+        let act = |epsilon| Method::Act(Act { tau: 0.1, epsilon });
         // Weights 0.3, 0.5, and 0.2 that are left: 0.3 + 1.0 - 1.4 < 0; the fourth step is not taken.
         let answers = [1.0, 2.0, -7.0, 100.0];
         let halting = [logit(0.3), logit(0.5), logit(0.6), logit(0.9)];
-        let found = decision(&act(0.01), false, &answers, &halting, 0);
+        let found = decision(&act(0.01), 0, &answers, &halting, 0);
         assert_eq!((found.correct, found.steps), (1.0, 3.0));
         assert_eq!((found.correct_expected, found.steps_expected), (1.0, 3.0));
         // Two steps with 0.25 to be left: 0.3 + 0.7 * 2 > 0.
-        let found = decision(&act(0.25), false, &answers, &halting, 0);
+        let found = decision(&act(0.25), 0, &answers, &halting, 0);
         assert_eq!((found.correct, found.steps), (0.0, 2.0));
         // Never enough: the last step takes the rest.
-        let found = decision(&act(0.01), true, &answers, &[logit(0.1); 4], 0);
+        let found = decision(&act(0.01), 1, &answers, &[logit(0.1); 4], 0);
         assert_eq!((found.correct, found.steps), (1.0, 4.0));
     }
 
     #[test]
     fn a_fixed_number_of_steps_answers_with_the_last() {
-        let found = decision(&Method::Fixed, true, &[-1.0, 2.0], &[9.0, 9.0], 0);
+        let found = decision(&Method::Fixed, 1, &[-1.0, 2.0], &[9.0, 9.0], 0);
         assert_eq!((found.correct, found.steps), (1.0, 2.0));
+    }
+
+    #[test]
+    fn of_several_classes_the_one_with_the_largest_logit_is_the_answer() {
+        // Three classes, two steps each: the answers are 2, then 0.
+        let answers = [0.1, 3.0, -4.0, 2.0, 0.2, -1.0];
+        let halting = [logit(0.25), 0.0];
+        let chances = [0.75, 0.0, 0.25];
+        for (class, chance) in (0..).zip(chances) {
+            let found = decision(&PONDER_NET, class, &answers, &halting, 0);
+            assert!((found.correct_expected - chance).abs() < 1e-12, "{class}");
+            let last = decision(&Method::Fixed, class, &answers, &halting, 0);
+            assert_eq!(last.correct, f64::from(class == 0));
+        }
+        // The mean field of both steps: 0.1/4 + 9/4, -1 + 6/4, 0.05 - 3/4.
+        let act = Method::Act(Act {
+            tau: 0.1,
+            epsilon: 0.01,
+        });
+        for class in 0..3 {
+            let found = decision(&act, class, &answers, &halting, 0);
+            assert_eq!((found.correct, found.steps), (f64::from(class == 0), 2.0));
+        }
     }
 }

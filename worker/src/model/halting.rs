@@ -9,11 +9,27 @@ use burn::tensor::{
 use pondersweep_proto::spec::{ConfigurationSpec, Residual, Unroll};
 
 use super::method::Method;
-use crate::kernel::StopRule;
 
 /// `log p_n` of the steps a sample does not take: small enough that `p_n` is exactly zero, and
 /// finite so that `p_n log p_n` is zero too.
 const LOG_ZERO: f64 = -1e9;
+
+/// After which step a sample stops, at the latest after the last of all; lambda_n is its halting
+/// probability.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum StopRule {
+    /// The first n with `prod_{j<=n} (1 - lambda_j) < epsilon`: that is
+    /// `sum_{j<=n} p_j > 1 - epsilon` (PonderNet paper, section 2.3).
+    Remaining {
+        /// Mass that may be left.
+        epsilon: f64,
+    },
+    /// The first n with `sum_{j<=n} lambda_j >= 1 - epsilon` (Graves 2016, section 2.1).
+    Cumulated {
+        /// Mass that may be left.
+        epsilon: f64,
+    },
+}
 
 /// How many steps are computed, and which of them is a sample's last.
 #[derive(Clone, Copy, Debug, PartialEq)]

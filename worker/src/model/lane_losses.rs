@@ -1,15 +1,16 @@
 //! What the lanes of a bundle minimise, by the way they learn to halt. It only chooses; the losses
 //! are elsewhere.
 
-use burn::tensor::{Tensor, TensorCreationOptions, TensorData, activation::log_sigmoid};
+use burn::tensor::{Tensor, TensorCreationOptions, TensorData};
 use pondersweep_proto::spec::Residual;
 
 use super::{
     act::ActHalting,
+    answer::log_likelihood,
     halting::{HaltingDistribution, StepLimit},
-    loss::Objective,
+    loss::PonderLoss,
     method::Method,
-    ponder_net::Logits,
+    unroll::Logits,
 };
 
 /// The losses of a bundle's lanes, which all learn to halt in one way.
@@ -20,7 +21,7 @@ pub struct LaneLosses(Kind);
 #[expect(clippy::large_enum_variant, reason = "a bundle has one")]
 enum Kind {
     PonderNet {
-        objective: Objective,
+        loss: PonderLoss,
         limit: StepLimit,
         residual: Residual,
     },
@@ -58,7 +59,7 @@ impl LaneLosses {
                     _ => None,
                 });
                 Kind::PonderNet {
-                    objective: Objective::new(
+                    loss: PonderLoss::new(
                         &lambda_p,
                         &beta,
                         limit.max_steps(),
@@ -84,19 +85,18 @@ impl LaneLosses {
         })
     }
 
-    /// The loss of every sample, `[lanes, batch]`; `targets` (`[lanes, batch]`) is +1 where the
-    /// right answer is yes, -1 where it is no. Logits of more steps than a sample takes do not
-    /// count.
+    /// The loss of every sample, `[lanes, batch]`; `targets` are those of [`answer`](super::answer).
+    /// Logits of more steps than a sample takes do not count.
     #[must_use]
-    pub fn per_sample(&self, logits: &Logits, targets: &Tensor<2>) -> Tensor<2> {
+    pub fn per_sample(&self, logits: &Logits, targets: &Tensor<3>) -> Tensor<2> {
         match &self.0 {
             Kind::PonderNet {
-                objective,
+                loss,
                 limit,
                 residual,
             } => {
                 let halting = HaltingDistribution::new(logits.halting.clone(), *limit, *residual);
-                objective.per_sample(logits, &halting, targets)
+                loss.per_sample(logits, &halting, targets)
             }
             Kind::Act { tau, epsilon } => {
                 let halting = ActHalting::new(logits.halting.clone(), *epsilon);
@@ -104,15 +104,15 @@ impl LaneLosses {
                 cross_entropy(answer, targets) + halting.ponder_cost * tau.clone()
             }
             Kind::LastStep => {
-                let [_, steps, _] = logits.answer.dims();
-                let last = logits.answer.clone().narrow(1, steps - 1, 1);
-                cross_entropy(last.squeeze_dim(1), targets)
+                let [_, _, steps, _] = logits.answer.dims();
+                cross_entropy(logits.answer.clone().narrow(2, steps - 1, 1), targets)
             }
         }
     }
 }
 
-/// Of a logit y against a target t of +-1: `-log sigmoid(t y)`.
-fn cross_entropy(answer: Tensor<2>, targets: &Tensor<2>) -> Tensor<2> {
-    -log_sigmoid(answer * targets.clone())
+/// Of the answers of one step, `[lanes, answers, 1, batch]`.
+fn cross_entropy(answer: Tensor<4>, targets: &Tensor<3>) -> Tensor<2> {
+    let log_likelihood: Tensor<2> = log_likelihood(answer, targets).squeeze_dim(1);
+    -log_likelihood
 }

@@ -1,15 +1,14 @@
-//! What training minimises (paper, section 2.2):
+//! What PonderNet minimises (paper, section 2.2):
 //! `L = sum_n p_n L_pred(y, y_n) + beta KL(p || p_G(lambda_p))`, or with the reverse divergence.
 
-use burn::tensor::{Tensor, TensorCreationOptions, TensorData, activation::log_sigmoid};
-
+use burn::tensor::{Tensor, TensorCreationOptions, TensorData};
 use pondersweep_proto::spec::KlDirection;
 
-use super::{halting::HaltingDistribution, ponder_net::Logits};
+use super::{answer::log_likelihood, halting::HaltingDistribution, unroll::Logits};
 
 /// The numbers of each lane that make its loss.
 #[derive(Clone, Debug)]
-pub struct Objective {
+pub struct PonderLoss {
     /// `log p_G(n)`, `[lanes, max_steps, 1]`.
     log_prior: Tensor<3>,
     /// `[lanes, 1]`.
@@ -26,7 +25,7 @@ pub struct Terms {
     pub divergence: Tensor<2>,
 }
 
-impl Objective {
+impl PonderLoss {
     /// From each lane's `lambda_p` and `beta`, and the direction of the divergence.
     #[must_use]
     pub fn new(
@@ -51,14 +50,13 @@ impl Objective {
         }
     }
 
-    /// The loss of every sample, `[lanes, batch]`; `targets` (`[lanes, batch]`) is +1 where the
-    /// right answer is yes, -1 where it is no.
+    /// The loss of every sample, `[lanes, batch]`; `targets` are those of [`answer`](super::answer).
     #[must_use]
     pub fn per_sample(
         &self,
         logits: &Logits,
         halting: &HaltingDistribution,
-        targets: &Tensor<2>,
+        targets: &Tensor<3>,
     ) -> Tensor<2> {
         let terms = self.terms(logits, halting, targets);
         terms.prediction + terms.divergence * self.beta.clone()
@@ -70,12 +68,11 @@ impl Objective {
         &self,
         logits: &Logits,
         halting: &HaltingDistribution,
-        targets: &Tensor<2>,
+        targets: &Tensor<3>,
     ) -> Terms {
         let p = halting.p();
         let [_, steps, _] = p.dims();
-        // Binary cross-entropy of a logit y against a target t of +-1: -log sigmoid(t y).
-        let log_likelihood = log_sigmoid(logits.answer.clone() * targets.clone().unsqueeze_dim(1));
+        let log_likelihood = log_likelihood(logits.answer.clone(), targets);
         let log_prior = self.log_prior.clone().narrow(1, 0, steps);
         let log_ratio = halting.log_p.clone() - log_prior.clone();
         // The paper's direction is KL(network || prior), not the reverse.

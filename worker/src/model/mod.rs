@@ -4,23 +4,24 @@
 //! and no operation ever mixes two lanes. Code here takes the precision of the tensors it is
 //! given, so that tests can run it in `f64`.
 
-pub mod act;
-pub mod decision;
-pub mod halting;
-pub mod lane_losses;
+mod act;
+pub mod answer;
+mod decision;
+mod halting;
+mod lane_losses;
 pub mod loss;
-pub mod method;
-pub mod parameters;
-pub mod ponder_net;
-pub mod step_function;
+mod method;
+mod parameters;
+mod step_function;
 #[cfg(test)]
 mod tests;
+mod unroll;
 
 pub use act::ActHalting;
 pub use decision::Decision;
-pub use halting::{HaltingDistribution, StepLimit};
+pub use halting::{HaltingDistribution, StepLimit, StopRule};
 pub use lane_losses::LaneLosses;
-pub use loss::Objective;
+pub use loss::PonderLoss;
 pub use method::{Act, Method, PonderNet};
 pub use parameters::{Initial, Layout, Weights};
-pub use ponder_net::{Logits, unroll};
+pub use unroll::{Logits, unroll};

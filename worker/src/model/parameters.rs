@@ -1,16 +1,20 @@
 //! The parameters of a bundle: one flat row per lane, and the named tensors cut from it.
 //!
-//! The order of a row, all matrices row-major, is the contract of checkpoints and kernels:
-//! for each gate (`rnn`: one; `gru`: reset, update, candidate)
-//! `input_weights [elements, hidden]`, with a flag of the first step `first_step_weights [hidden]`,
-//! `input_bias [hidden]`,
-//! `recurrent_weights [hidden, hidden]`, `recurrent_bias [hidden]`; then
-//! `answer_weights [hidden]`, `answer_bias`, `halting_weights [hidden]`, `halting_bias`.
+//! The order of a row, all matrices row-major, is the contract of checkpoints and kernels: the
+//! matrices of the step function in its own order (`rnn`: one gate; `gru`: reset, update, candidate;
+//! of each gate `input_weights [elements, hidden]`, with a flag of the first step
+//! `first_step_weights [hidden]`, `input_bias [hidden]`, `recurrent_weights [hidden, hidden]`,
+//! `recurrent_bias [hidden]`); then `answer_weights [hidden, answers]`, `answer_bias [answers]`,
+//! `halting_weights [hidden]`, `halting_bias`.
 
 use burn::tensor::{Gradients, Tensor};
 use pondersweep_proto::spec::{ConfigurationSpec, FirstStepFlag, StepFunction};
 
-use crate::seed::{Purpose, Seeds};
+use super::{answer, step_function};
+use crate::{
+    seed::{Purpose, Seeds},
+    task::Task,
+};
 
 /// The sizes that decide a flat row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,35 +27,58 @@ pub struct Layout {
     pub first_step_flag: bool,
     /// Units of the hidden state.
     pub hidden: usize,
+    /// Logits of an answer: one tells two classes apart, more are one for each class.
+    pub answers: usize,
+}
+
+/// One matrix of a lane's parameters.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Matrix {
+    /// Its name in its network.
+    pub(super) name: String,
+    /// Rows and columns.
+    pub(super) size: [usize; 2],
+}
+
+impl Matrix {
+    /// A matrix of this size.
+    pub(super) fn new(name: impl Into<String>, size: [usize; 2]) -> Self {
+        let name = name.into();
+        Self { name, size }
+    }
 }
 
 impl Layout {
     /// The layout of a configuration's parameters.
     #[must_use]
     pub fn of(configuration: &ConfigurationSpec) -> Self {
+        let (task, model) = (Task::of(configuration), &configuration.model);
         Self {
-            step_function: configuration.model.step_function,
-            elements: configuration.task.elements as usize,
-            first_step_flag: configuration.model.first_step_flag() == FirstStepFlag::On,
-            hidden: configuration.model.hidden as usize,
+            step_function: model.step_function,
+            elements: task.elements(),
+            first_step_flag: model.first_step_flag() == FirstStepFlag::On,
+            hidden: model.hidden as usize,
+            answers: answer::logits_of(task.classes()),
         }
     }
 
-    /// Number of gates of the step function.
-    #[must_use]
-    pub const fn gates(&self) -> usize {
-        match self.step_function {
-            StepFunction::Rnn => 1,
-            StepFunction::Gru => 3,
-        }
+    /// The matrices of a lane, in the order of its row.
+    pub(super) fn matrices(&self) -> Vec<Matrix> {
+        let mut matrices = step_function::matrices(self);
+        matrices.extend([
+            Matrix::new("answer_weights", [self.hidden, self.answers]),
+            Matrix::new("answer_bias", [1, self.answers]),
+            Matrix::new("halting_weights", [self.hidden, 1]),
+            Matrix::new("halting_bias", [1, 1]),
+        ]);
+        matrices
     }
 
     /// Number of parameters of a lane.
     #[must_use]
-    pub const fn size(&self) -> usize {
-        let columns = self.elements + self.first_step_flag as usize;
-        let gate = (columns + self.hidden + 2) * self.hidden;
-        self.gates() * gate + 2 * (self.hidden + 1)
+    pub fn size(&self) -> usize {
+        let sizes = self.matrices().into_iter().map(|matrix| matrix.size);
+        sizes.map(|[rows, columns]| rows * columns).sum()
     }
 
     /// The parameters of a lane before training: U(-s/sqrt(hidden), s/sqrt(hidden)) with s its
@@ -88,52 +115,33 @@ impl Initial {
     }
 }
 
-/// The weights that make one gate (`rnn`: the new state) from input and state.
+/// The parameters of a bundle, cut into the matrices of its layout.
 #[derive(Clone, Debug)]
-pub struct Gate {
-    /// `[lanes, elements, hidden]`.
-    pub input_weights: Tensor<3>,
-    /// Of the first step's flag, `[lanes, 1, hidden]`; `None` where there is none.
-    pub first_step_weights: Option<Tensor<3>>,
-    /// `[lanes, 1, hidden]`.
-    pub input_bias: Tensor<3>,
-    /// `[lanes, hidden, hidden]`.
-    pub recurrent_weights: Tensor<3>,
-    /// `[lanes, 1, hidden]`.
-    pub recurrent_bias: Tensor<3>,
+pub struct Weights {
+    layout: Layout,
+    /// In the layout's order, `[lanes, rows, columns]` each.
+    parts: Vec<Tensor<3>>,
 }
 
 /// A linear unit on the hidden state.
-#[derive(Clone, Debug)]
-pub struct Head {
-    /// `[lanes, hidden, 1]`.
-    pub weights: Tensor<3>,
-    /// `[lanes, 1, 1]`.
-    pub bias: Tensor<3>,
-}
-
-/// The parameters of a bundle by name.
-#[derive(Clone, Debug)]
-pub struct Weights {
-    /// The step function's gates, in the layout's order.
-    pub gates: Vec<Gate>,
-    /// Makes the logit of the answer `y_n`.
-    pub answer: Head,
-    /// Makes the logit of the halting probability `lambda_n`.
-    pub halting: Head,
+pub(super) struct Head<'a> {
+    /// `[lanes, hidden, outputs]`.
+    pub(super) weights: &'a Tensor<3>,
+    /// `[lanes, 1, outputs]`.
+    pub(super) bias: &'a Tensor<3>,
 }
 
 impl Weights {
     /// Cuts the rows `[lanes, layout.size()]` into constants.
     #[must_use]
     pub fn constant(flat: &Tensor<2>, layout: &Layout) -> Self {
-        Self::cut(flat, layout, |weights| weights)
+        Self::cut(flat, layout, |part| part)
     }
 
     /// Cuts the rows `[lanes, layout.size()]` into leaves whose gradients can be asked for.
     #[must_use]
     pub fn tracked(flat: &Tensor<2>, layout: &Layout) -> Self {
-        Self::cut(flat, layout, |weights| weights.autodiff().require_grad())
+        Self::cut(flat, layout, |part| part.autodiff().require_grad())
     }
 
     /// The gradient of every parameter, `[lanes, layout.size()]` in the layout's order.
@@ -142,7 +150,7 @@ impl Weights {
     /// has gradient zero.
     #[must_use]
     pub fn gradient(&self, gradients: &mut Gradients) -> Tensor<2> {
-        let rows = self.leaves().map(|leaf| {
+        let rows = self.parts.iter().map(|leaf| {
             let gradient = leaf.grad_remove(gradients);
             let gradient = gradient.unwrap_or_else(|| leaf.clone().inner().zeros_like());
             as_rows(gradient)
@@ -150,59 +158,47 @@ impl Weights {
         Tensor::cat(rows.collect(), 1)
     }
 
+    pub(super) const fn layout(&self) -> &Layout {
+        &self.layout
+    }
+
+    /// The matrices of the step function, in its order.
+    pub(super) fn of_step_function(&self) -> &[Tensor<3>] {
+        &self.parts[..self.parts.len() - 4]
+    }
+
+    /// Makes the logits of the answer `y_n`.
+    pub(super) fn answer(&self) -> Head<'_> {
+        self.head(0)
+    }
+
+    /// Makes the logit of the halting probability `lambda_n`.
+    pub(super) fn halting(&self) -> Head<'_> {
+        self.head(1)
+    }
+
+    fn head(&self, index: usize) -> Head<'_> {
+        let heads = &self.parts[self.parts.len() - 4..];
+        Head {
+            weights: &heads[2 * index],
+            bias: &heads[2 * index + 1],
+        }
+    }
+
     fn cut(flat: &Tensor<2>, layout: &Layout, finish: impl Fn(Tensor<3>) -> Tensor<3>) -> Self {
-        let Layout {
-            elements,
-            first_step_flag,
-            hidden,
-            ..
-        } = *layout;
         let [lanes, size] = flat.dims();
         assert_eq!(size, layout.size(), "the rows have another layout");
         let mut offset = 0;
-        let mut next = |rows: usize, columns: usize| {
+        let part = |Matrix { size, .. }: Matrix| {
+            let [rows, columns] = size;
             let part = flat.clone().narrow(1, offset, rows * columns);
             offset += rows * columns;
             finish(part.reshape([lanes, rows, columns]))
         };
-        let gate = |_| Gate {
-            input_weights: next(elements, hidden),
-            first_step_weights: first_step_flag.then(|| next(1, hidden)),
-            input_bias: next(1, hidden),
-            recurrent_weights: next(hidden, hidden),
-            recurrent_bias: next(1, hidden),
-        };
-        let gates = (0..layout.gates()).map(gate).collect();
-        let mut head = || Head {
-            weights: next(hidden, 1),
-            bias: next(1, 1),
-        };
         Self {
-            gates,
-            answer: head(),
-            halting: head(),
+            layout: *layout,
+            parts: layout.matrices().into_iter().map(part).collect(),
         }
-    }
-
-    /// Every tensor in the layout's order.
-    fn leaves(&self) -> impl Iterator<Item = &Tensor<3>> {
-        let gates = self.gates.iter().flat_map(|gate| {
-            let others = [
-                &gate.input_bias,
-                &gate.recurrent_weights,
-                &gate.recurrent_bias,
-            ];
-            [&gate.input_weights]
-                .into_iter()
-                .chain(&gate.first_step_weights)
-                .chain(others)
-        });
-        let heads = [&self.answer, &self.halting];
-        gates.chain(
-            heads
-                .into_iter()
-                .flat_map(|head| [&head.weights, &head.bias]),
-        )
     }
 }
 
@@ -224,7 +220,31 @@ mod tests {
             elements: 5,
             first_step_flag: false,
             hidden: 3,
+            answers: 1,
         }
+    }
+
+    #[test]
+    fn the_order_of_a_row_is_the_one_documented() {
+        let flagged = Layout {
+            first_step_flag: true,
+            answers: 2,
+            ..layout(StepFunction::Rnn)
+        };
+        let matrices = flagged.matrices().into_iter();
+        let names: Vec<_> = matrices.map(|matrix| (matrix.name, matrix.size)).collect();
+        let expected = [
+            ("state.input_weights", [5, 3]),
+            ("state.first_step_weights", [1, 3]),
+            ("state.input_bias", [1, 3]),
+            ("state.recurrent_weights", [3, 3]),
+            ("state.recurrent_bias", [1, 3]),
+            ("answer_weights", [3, 2]),
+            ("answer_bias", [1, 2]),
+            ("halting_weights", [3, 1]),
+            ("halting_bias", [1, 1]),
+        ];
+        assert_eq!(names, expected.map(|(name, size)| (name.to_owned(), size)));
     }
 
     #[test]
@@ -242,7 +262,7 @@ mod tests {
             let data = TensorData::new(numbers, [2, layout.size()]);
             let flat: Tensor<2> = Tensor::from_data(data.clone(), &device());
             let rows = Weights::constant(&flat, &layout);
-            let rows = Tensor::cat(rows.leaves().cloned().map(as_rows).collect(), 1);
+            let rows = Tensor::cat(rows.parts.into_iter().map(as_rows).collect(), 1);
             assert_eq!(rows.into_data(), data);
         }
     }

@@ -36,6 +36,13 @@ fn of_samples(tensor: Tensor<3>) -> Vec<Vec<f64>> {
     rows.chunks(steps).map(<[f64]>::to_vec).collect()
 }
 
+/// The numbers of one row per sample, step after step, of a `[1, answers, steps, batch]` tensor.
+fn answers_of_samples(tensor: Tensor<4>) -> Vec<Vec<f64>> {
+    let [_, answers, steps, _] = tensor.dims();
+    let rows = numbers(tensor.swap_dims(1, 3));
+    rows.chunks(steps * answers).map(<[f64]>::to_vec).collect()
+}
+
 #[track_caller]
 fn assert_close(found: &[f64], expected: &[f64], tolerance: f64) {
     assert_eq!(found.len(), expected.len());

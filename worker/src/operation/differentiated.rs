@@ -18,7 +18,7 @@ use super::{
     extension::{FusedLosses, Pondering, Unrolling},
     flex::{self, Passes},
 };
-use crate::kernel::Purpose;
+use crate::kernel::Pass;
 
 impl<C: CheckpointStrategy> Pondering for Autodiff<Flex, C> {
     fn unrolled(
@@ -33,11 +33,11 @@ impl<C: CheckpointStrategy> Pondering for Autodiff<Flex, C> {
         let prepared = Unrolled.prepare::<C>([node]).compute_bound().stateful();
         let (logits, stops) = match prepared {
             OpsKind::Tracked(node) => {
-                let purpose = match unrolling.stop {
-                    Some(_) => Purpose::TrainingUntil,
-                    None => Purpose::Training,
+                let pass = match unrolling.stop {
+                    Some(_) => Pass::TrainingUntil,
+                    None => Pass::Training,
                 };
-                let (logits, stops, passes) = flex::forward(parameters, x, &unrolling, purpose);
+                let (logits, stops, passes) = flex::forward(parameters, x, &unrolling, pass);
                 (node.finish(Tape::of(passes), logits), stops)
             }
             OpsKind::UnTracked(node) => {

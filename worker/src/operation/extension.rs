@@ -8,8 +8,8 @@ use burn::backend::{Backend, backend_extension, tensor::FloatTensor};
 
 use super::workspaces::Workspaces;
 use crate::{
-    kernel::{Adam, AdamSettings, InstructionSet, Loss, Shape, StopRule},
-    model::Layout,
+    kernel::{Adam, AdamSettings, InstructionSet, Loss, Shape},
+    model::{Layout, StopRule},
 };
 
 /// How a network is unrolled, but for the numbers in its tensors.
@@ -25,21 +25,12 @@ pub(super) struct Unrolling {
 
 impl Unrolling {
     /// The kernels' shape for a batch of this size.
-    pub(super) const fn shape(&self, batch: usize) -> Shape {
-        let Layout {
-            step_function,
-            elements,
-            first_step_flag,
-            hidden,
-        } = self.layout;
-        Shape {
-            step_function,
-            batch,
-            elements,
-            first_step_flag,
-            hidden,
-            steps: self.steps,
-        }
+    ///
+    /// # Panics
+    /// The kernels do not know the layout: [`Body::of`](super::Body::of) tells.
+    pub(super) fn shape(&self, batch: usize) -> Shape {
+        let shape = Shape::of(&self.layout, batch, self.steps);
+        shape.expect("the kernels know the layouts they are given")
     }
 }
 

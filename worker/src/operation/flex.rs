@@ -12,8 +12,9 @@ use super::{
     extension::{FusedLosses, LaneAdam, LossScratch, Optimizing, Pondering, Unrolling},
     workspaces::Lent,
 };
-use crate::kernel::{
-    HaltingBatch, HaltingResult, InstructionSet, Loss, Purpose, StopRule, Workspace,
+use crate::{
+    kernel::{HaltingBatch, HaltingResult, InstructionSet, Loss, Pass, Workspace},
+    model::StopRule,
 };
 
 impl Pondering for Flex {
@@ -23,11 +24,11 @@ impl Pondering for Flex {
         unrolling: Unrolling,
     ) -> (FlexTensor, FlexTensor) {
         // A pass that may stop early keeps every step's state in any case.
-        let purpose = match unrolling.stop {
-            Some(_) => Purpose::TrainingUntil,
-            None => Purpose::Evaluation,
+        let pass = match unrolling.stop {
+            Some(_) => Pass::TrainingUntil,
+            None => Pass::Evaluation,
         };
-        let (logits, stops, _) = forward(parameters, x, &unrolling, purpose);
+        let (logits, stops, _) = forward(parameters, x, &unrolling, pass);
         (logits, stops)
     }
 
@@ -78,23 +79,23 @@ pub(super) fn forward(
     parameters: FlexTensor,
     x: FlexTensor,
     unrolling: &Unrolling,
-    purpose: Purpose,
+    pass: Pass,
 ) -> (FlexTensor, FlexTensor, Passes) {
     let (parameters, x) = (in_order(parameters), in_order(x));
     let [lanes, batch, elements] = x.shape().dims();
     let shape = unrolling.shape(batch);
-    let mut lent = unrolling.workspaces.lend(shape, purpose, lanes);
+    let mut lent = unrolling.workspaces.lend(shape, pass, lanes);
     let mut logits = vec![0.0; lanes * 2 * shape.steps * batch];
     let mut stops = vec![shape.steps as f32; lanes * batch];
     let inputs = numbers(&parameters)
-        .chunks_exact(unrolling.layout.size())
+        .chunks_exact(shape.offsets().length())
         .zip(numbers(&x).chunks_exact(batch * elements));
     let outputs = logits
         .chunks_exact_mut(2 * shape.steps * batch)
         .zip(stops.chunks_exact_mut(batch));
     let lanes_of = lent.workspaces.iter_mut().zip(inputs).zip(outputs);
     let steps = lanes_of.map(|((workspace, (parameters, x)), (logits, stops))| {
-        pass(workspace, unrolling.stop, [parameters, x], logits, stops)
+        unroll_lane(workspace, unrolling.stop, [parameters, x], logits, stops)
     });
     let steps = steps.collect();
     (
@@ -105,7 +106,7 @@ pub(super) fn forward(
 }
 
 /// One lane's pass; returns the steps it made.
-fn pass(
+fn unroll_lane(
     workspace: &mut Workspace,
     stop: Option<StopRule>,
     [parameters, x]: [&[f32]; 2],
@@ -131,7 +132,7 @@ pub(super) fn backward(logits: FlexTensor, mut passes: Passes) -> FlexTensor {
     let logits = in_order(logits);
     let [lanes, _, steps, batch] = logits.shape().dims();
     let workspaces = &mut passes.lent.workspaces;
-    let size = workspaces[0].shape().layout().length();
+    let size = workspaces[0].shape().offsets().length();
     let mut gradient = vec![0.0; lanes * size];
     let rows = gradient.chunks_exact_mut(size);
     let logits = numbers(&logits).chunks_exact(2 * steps * batch);

@@ -1,11 +1,12 @@
 //! PURE (tensors and a device handed in): what an update of a bundle computes, as a few operations
 //! on tensors: unroll the network, take the loss, step the optimiser.
 //!
-//! Each operation has two bodies. On burn's Flex backend, this machine's processor, it is a burn
-//! backend extension (`extension`) that runs [`kernel`](crate::kernel) on the tensors' own storage
-//! with a backward pass derived by hand (`flex`, `differentiated`). On every other backend it is
-//! the plain program of [`model`](crate::model), differentiated by burn. Which of the two is decided
-//! once a bundle, from its device ([`Body::of`]); whoever calls cannot tell them apart but for the time.
+//! Each operation has two bodies. On burn's Flex backend, this machine's processor, it is for the
+//! networks that have kernels a burn backend extension (`extension`) that runs
+//! [`kernel`](crate::kernel) on the tensors' own storage with a backward pass derived by hand
+//! (`flex`, `differentiated`). For every other network and on every other backend it is the plain
+//! program of [`model`](crate::model), differentiated by burn. Which of the two is decided once a
+//! bundle, from its device and layout ([`Body::of`]); callers cannot tell them apart but for the time.
 //!
 //! Why the plain body is not the extension trait's default: a default body would see the primitive
 //! `FloatTensor<Self>` of a generic backend, while burn 0.22's `Tensor`, in which the model is
@@ -34,6 +35,8 @@ pub use objective::Objective;
 pub(crate) use objective::fused_loss;
 pub use optimizer::Optimizer;
 
+use crate::{kernel::Shape, model::Layout};
+
 /// Which body computes a bundle's operations.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Body {
@@ -45,11 +48,11 @@ pub enum Body {
 }
 
 impl Body {
-    /// The fastest for a device.
+    /// The fastest for a network on a device: the kernels, where they know both.
     #[must_use]
-    pub fn of(device: &Device) -> Self {
+    pub fn of(device: &Device, layout: &Layout) -> Self {
         match device.clone().inner().as_dispatch() {
-            DispatchDevice::Flex(_) => Self::Kernels,
+            DispatchDevice::Flex(_) if Shape::of(layout, 1, 1).is_some() => Self::Kernels,
             _ => Self::Tensors,
         }
     }

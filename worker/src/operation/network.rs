@@ -41,7 +41,7 @@ enum Form {
 #[derive(Clone, Debug)]
 pub struct Outputs {
     /// Of the answers `y_n` and of the halting probabilities `lambda_n`,
-    /// `[lanes, 2, steps, batch]`.
+    /// `[lanes, answers + 1, steps, batch]`: halting is the last.
     pub logits: Tensor<4>,
     /// Each sample's last step, `[lanes, batch]`, where the kernels unrolled to the limit of
     /// training; its logits after it are zero.
@@ -153,17 +153,18 @@ impl Parameters {
 impl Outputs {
     fn of(logits: Logits) -> Self {
         Self {
-            logits: Tensor::stack(vec![logits.answer, logits.halting], 1),
+            logits: Tensor::cat(vec![logits.answer, logits.halting.unsqueeze_dim(1)], 1),
             stops: None,
         }
     }
 
     /// The two kinds of logits.
     pub(super) fn apart(&self) -> Logits {
-        let part = |index| self.logits.clone().narrow(1, index, 1).squeeze_dim(1);
+        let [_, outputs, _, _] = self.logits.dims();
+        let halting = self.logits.clone().narrow(1, outputs - 1, 1);
         Logits {
-            answer: part(0),
-            halting: part(1),
+            answer: self.logits.clone().narrow(1, 0, outputs - 1),
+            halting: halting.squeeze_dim(1),
         }
     }
 }

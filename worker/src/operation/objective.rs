@@ -42,15 +42,16 @@ impl Objective {
         }
     }
 
-    /// The mean loss of every lane, `[lanes]`; `targets` (`[lanes, batch]`) is +1 where the right
-    /// answer is yes, -1 where it is no.
+    /// The mean loss of every lane, `[lanes]`; `targets` are those of [`answer`](crate::model::answer),
+    /// `[lanes, answers, batch]`.
     #[must_use]
-    pub fn losses(&self, outputs: Outputs, targets: &Tensor<2>) -> Tensor<1> {
+    pub fn losses(&self, outputs: Outputs, targets: &Tensor<3>) -> Tensor<1> {
         match (&self.fused, &outputs.stops) {
             (Some(losses), Some(stops)) => {
                 let stops = stops.clone().into_dispatch();
                 let logits = outputs.logits.into_dispatch();
-                let targets = targets.clone().into_dispatch();
+                let targets: Tensor<2> = targets.clone().squeeze_dim(1);
+                let targets = targets.into_dispatch();
                 let losses = Dispatch::lane_losses(logits, stops, targets, losses.clone());
                 Tensor::from_dispatch(losses)
             }

@@ -32,12 +32,7 @@ impl Optimizer {
     /// # Panics
     /// There is no lane.
     #[must_use]
-    pub fn new(
-        lanes: &[AdamSettings],
-        parameters: usize,
-        body: Body,
-        device: &Device,
-    ) -> Self {
+    pub fn new(lanes: &[AdamSettings], parameters: usize, body: Body, device: &Device) -> Self {
         if body == Body::Tensors {
             return Self(Form::Plain(Box::new(adam::Adam::new(lanes, device))));
         }

@@ -23,7 +23,7 @@ struct Case {
     parameters: Vec<f64>,
     /// `[lanes, batch, elements]`.
     x: Vec<f64>,
-    /// `[lanes, batch]`.
+    /// `[lanes, answers, batch]`.
     targets: Vec<f64>,
 }
 
@@ -43,6 +43,7 @@ impl Case {
             elements: 5,
             first_step_flag: false,
             hidden: 19,
+            answers: 1,
         };
         let batch = 37;
         let waves = |count: usize, frequency: f64, size: f64| -> Vec<f64> {
@@ -94,10 +95,10 @@ impl Case {
 
     fn run_on(&self, network: &Network, body: Body, weigh: fn(Tensor<1>) -> Tensor<1>) -> Results {
         let (lanes, size) = (self.methods.len(), self.layout.size());
-        let batch = self.targets.len() / lanes;
+        let batch = self.targets.len() / lanes / self.layout.answers;
         let rows = Self::tensor(&self.parameters, [lanes, size]);
         let x = Self::tensor(&self.x, [lanes, batch, self.layout.elements]);
-        let targets = Self::tensor(&self.targets, [lanes, batch]);
+        let targets = Self::tensor(&self.targets, [lanes, self.layout.answers, batch]);
 
         let objective = Objective::new(&self.methods, self.limit(), body, &device());
         let parameters = network.tracked(&rows);
@@ -210,24 +211,29 @@ fn directed(lane: u32, unroll: Unroll, residual: Residual, kl_direction: KlDirec
 
 impl Fixture {
     fn case(&self) -> Case {
-        let target = |odd: &bool| if *odd { 1.0 } else { -1.0 };
         Case {
             layout: self.layout(),
             max_steps: self.max_steps,
             methods: vec![self.method()],
             parameters: self.parameters.clone(),
             x: self.x.concat(),
-            targets: self.labels.iter().map(target).collect(),
+            targets: self.targets(),
         }
     }
 }
 
 #[test]
-fn fused_losses_and_gradients_agree_with_the_reference() {
+fn losses_and_gradients_of_both_bodies_agree_with_the_reference() {
     for fixture in Fixture::all() {
-        let results = fixture.case().run(Body::Kernels, |losses| losses);
-        assert_close(&results.losses, &[fixture.loss], "loss");
-        assert_close(&results.gradient, &fixture.gradient, "gradient");
+        let bodies = match fixture.has_kernels() {
+            true => &[Body::Kernels, Body::Tensors][..],
+            false => &[Body::Tensors],
+        };
+        for &body in bodies {
+            let results = fixture.case().run(body, |losses| losses);
+            assert_close(&results.losses, &[fixture.loss], fixture.name);
+            assert_close(&results.gradient, &fixture.gradient, fixture.name);
+        }
     }
 }
 

@@ -6,13 +6,13 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use crate::kernel::{InstructionSet, Purpose, Shape, Workspace};
+use crate::kernel::{InstructionSet, Pass, Shape, Workspace};
 
 /// The workspaces of a bundle that no pass holds at the moment. Clones share them.
 #[derive(Clone)]
 pub(super) struct Workspaces {
     instructions: InstructionSet,
-    idle: Arc<Mutex<Vec<(Purpose, Workspace)>>>,
+    idle: Arc<Mutex<Vec<(Pass, Workspace)>>>,
 }
 
 impl Workspaces {
@@ -25,25 +25,25 @@ impl Workspaces {
     }
 
     /// Lends one workspace for each lane.
-    pub(super) fn lend(&self, shape: Shape, purpose: Purpose, lanes: usize) -> Lent {
+    pub(super) fn lend(&self, shape: Shape, pass: Pass, lanes: usize) -> Lent {
         let mut idle = self.idle();
         let workspaces = (0..lanes).map(|_| {
-            let fits = |(for_what, workspace): &(Purpose, Workspace)| {
-                *for_what == purpose && *workspace.shape() == shape
+            let fits = |(for_what, workspace): &(Pass, Workspace)| {
+                *for_what == pass && *workspace.shape() == shape
             };
             match idle.iter().position(fits) {
                 Some(index) => idle.swap_remove(index).1,
-                None => Workspace::with_instructions(shape, purpose, self.instructions),
+                None => Workspace::with_instructions(shape, pass, self.instructions),
             }
         });
         Lent {
             workspaces: workspaces.collect(),
-            purpose,
+            pass,
             owner: self.clone(),
         }
     }
 
-    fn idle(&self) -> MutexGuard<'_, Vec<(Purpose, Workspace)>> {
+    fn idle(&self) -> MutexGuard<'_, Vec<(Pass, Workspace)>> {
         // A workspace remembers nothing of the pass before, not even of one that panicked.
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -59,16 +59,16 @@ impl fmt::Debug for Workspaces {
 /// nobody differentiates.
 pub(super) struct Lent {
     pub(super) workspaces: Vec<Workspace>,
-    purpose: Purpose,
+    pass: Pass,
     owner: Workspaces,
 }
 
 impl Drop for Lent {
     fn drop(&mut self) {
-        let purpose = self.purpose;
+        let pass = self.pass;
         let back = self.workspaces.drain(..);
         let mut idle = self.owner.idle();
-        idle.extend(back.map(|workspace| (purpose, workspace)));
+        idle.extend(back.map(|workspace| (pass, workspace)));
     }
 }
 
@@ -80,14 +80,13 @@ impl fmt::Debug for Lent {
 
 #[cfg(test)]
 mod tests {
-    use pondersweep_proto::spec::StepFunction;
-
     use super::*;
+    use crate::kernel::Cell;
 
     #[test]
     fn a_workspace_given_back_is_lent_again_for_the_same_shape_and_purpose_only() {
         let shape = Shape {
-            step_function: StepFunction::Rnn,
+            cell: Cell::Rnn,
             batch: 2,
             elements: 3,
             first_step_flag: false,
@@ -95,12 +94,12 @@ mod tests {
             steps: 5,
         };
         let workspaces = Workspaces::new();
-        drop(workspaces.lend(shape, Purpose::Training, 2));
+        drop(workspaces.lend(shape, Pass::Training, 2));
         assert_eq!(workspaces.idle().len(), 2);
-        let lent = workspaces.lend(shape, Purpose::Training, 1);
+        let lent = workspaces.lend(shape, Pass::Training, 1);
         assert_eq!(workspaces.idle().len(), 1);
-        drop(workspaces.lend(shape, Purpose::Evaluation, 1));
-        drop(workspaces.lend(Shape { batch: 1, ..shape }, Purpose::Training, 1));
+        drop(workspaces.lend(shape, Pass::Evaluation, 1));
+        drop(workspaces.lend(Shape { batch: 1, ..shape }, Pass::Training, 1));
         assert_eq!(workspaces.idle().len(), 3);
         drop(lent);
         assert_eq!(workspaces.idle().len(), 4);

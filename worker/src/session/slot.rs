@@ -19,7 +19,6 @@ use self::{compute::Trained, widths::Widths};
 use crate::{
     client::{Acquired, AttemptEnd, Client, Lease, Outcome, Wanted},
     device::DeviceName,
-    operation::Body,
     session::{
         SessionOptions,
         grace::{self, Grace},
@@ -41,13 +40,11 @@ pub(super) enum Lanes {
 }
 
 impl Lanes {
-    /// As many as stated. Else one where a slot computes lane by lane, since more would only wait;
-    /// and what is measured where all lanes are one program.
+    /// As many as stated; else what is measured.
     pub(super) fn of(device: DeviceName, slots: u32, stated: Option<u32>) -> Self {
-        match (stated, Body::of(&device.open())) {
-            (Some(lanes), _) => Self::AtMost(lanes),
-            (None, Body::Kernels) => Self::AtMost(1),
-            (None, Body::Tensors) => Self::Measured(Arc::new(Widths::new(device, slots))),
+        match stated {
+            Some(lanes) => Self::AtMost(lanes),
+            None => Self::Measured(Arc::new(Widths::new(device, slots))),
         }
     }
 
@@ -179,6 +176,9 @@ impl Slot {
         let Lanes::Measured(widths) = &self.lanes else {
             return Ok(lanes);
         };
+        if widths.is_one(&lanes[0].lease.spec) {
+            return Ok(lanes);
+        }
         let width = compute::width(widths, &lanes[0], stop.clone());
         let width = width.await.expect("the compute thread always answers");
         let more = width.saturating_sub(u32::try_from(lanes.len()).unwrap_or(u32::MAX));

@@ -3,18 +3,10 @@
 
 use std::ops::RangeInclusive;
 
-use pondersweep_proto::spec::{ConfigurationSpec, Positions};
+use pondersweep_proto::spec::{ConfigurationSpec, EvaluationRange, Positions};
 
+use super::Sample;
 use crate::seed::Draws;
-
-/// How many non-zero elements the samples have.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Range {
-    /// As many as training shows.
-    Interpolation,
-    /// More than training shows.
-    Extrapolation,
-}
 
 /// The generator of a configuration's samples.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,9 +18,13 @@ pub struct Parity {
 }
 
 impl Parity {
+    /// Even or odd.
+    pub(super) const CLASSES: u32 = 2;
+    /// Each is as likely as the other, whatever the number of non-zeros.
+    pub(super) const CHANCE: f64 = 0.5;
+
     /// The parity task of a configuration.
-    #[must_use]
-    pub fn new(configuration: &ConfigurationSpec) -> Self {
+    pub(super) fn of(configuration: &ConfigurationSpec) -> Self {
         Self {
             elements: configuration.task.elements,
             trained_nonzeros: configuration.trained_nonzeros(),
@@ -38,46 +34,42 @@ impl Parity {
     }
 
     /// Length of the input vector.
-    #[must_use]
-    pub const fn elements(&self) -> usize {
+    pub(super) const fn elements(&self) -> usize {
         self.elements as usize
     }
 
-    /// The ranges it is evaluated on.
-    #[must_use]
-    pub const fn ranges(&self) -> &'static [Range] {
+    /// As many non-zeros as training shows; where asked for, also more.
+    pub(super) const fn ranges(&self) -> &'static [EvaluationRange] {
+        use EvaluationRange::{Extrapolation, Interpolation};
         match self.extrapolates {
-            false => &[Range::Interpolation],
-            true => &[Range::Interpolation, Range::Extrapolation],
+            false => &[Interpolation],
+            true => &[Interpolation, Extrapolation],
         }
     }
 
-    /// The numbers of non-zero elements of a range, all equally likely.
-    #[must_use]
-    pub const fn nonzeros(&self, range: Range) -> RangeInclusive<u32> {
+    /// The numbers of non-zero elements of a range, all equally likely: a sample's difficulty.
+    pub(super) const fn nonzeros(&self, range: EvaluationRange) -> RangeInclusive<u32> {
         match range {
-            Range::Interpolation => 1..=self.trained_nonzeros,
-            Range::Extrapolation => self.trained_nonzeros + 1..=self.elements,
+            EvaluationRange::Interpolation => 1..=self.trained_nonzeros,
+            EvaluationRange::Extrapolation => self.trained_nonzeros + 1..=self.elements,
         }
     }
 
-    /// How many non-zero elements the sample of these draws has: what [`Self::generate`] draws first.
-    pub fn draw_nonzeros(&self, range: Range, draws: &mut Draws) -> u32 {
+    /// Draws one sample into `x` (length [`Self::elements`]); its class is 1 where the number of +1
+    /// is odd.
+    pub(super) fn draw(&self, range: EvaluationRange, draws: &mut Draws, x: &mut [f32]) -> Sample {
         let (least, most) = self.nonzeros(range).into_inner();
-        least + draws.below(most - least + 1)
-    }
-
-    /// Writes one sample into `x` (length [`Self::elements`]) and returns its label: whether the
-    /// number of +1 is odd.
-    pub fn generate(&self, range: Range, draws: &mut Draws, x: &mut [f32]) -> bool {
-        let nonzeros = self.draw_nonzeros(range, draws) as usize;
-        let (head, tail) = x.split_at_mut(nonzeros);
+        let nonzeros = least + draws.below(most - least + 1);
+        let (head, tail) = x.split_at_mut(nonzeros as usize);
         let odd = fill_with_signs(draws, head);
         tail.fill(0.0);
         if self.positions == Positions::Random {
-            spread(draws, x, nonzeros);
+            spread(draws, x, nonzeros as usize);
         }
-        odd
+        Sample {
+            class: odd.into(),
+            difficulty: nonzeros,
+        }
     }
 }
 
@@ -131,17 +123,17 @@ mod tests {
         }
     }
 
-    fn samples(trial: &TrialSpec, range: Range, count: u64) -> Vec<(Vec<f32>, bool)> {
-        let task = Parity::new(&trial.configuration);
+    fn samples(trial: &TrialSpec, range: EvaluationRange, count: u64) -> Vec<(Vec<f32>, bool)> {
+        let task = Parity::of(&trial.configuration);
         let seeds = Seeds::of(trial);
         let sample = |index| {
             // Whatever was in the slice before must not matter.
             let mut x = vec![9.0; task.elements()];
             let mut draws = seeds.draws(Purpose::Data, [0, index]);
-            let drawn = task.draw_nonzeros(range, &mut seeds.draws(Purpose::Data, [0, index]));
-            let odd = task.generate(range, &mut draws, &mut x);
-            assert_eq!(drawn as usize, nonzeros(&x));
-            (x, odd)
+            let sample = task.draw(range, &mut draws, &mut x);
+            assert_eq!(sample.difficulty as usize, nonzeros(&x));
+            assert!(task.nonzeros(range).contains(&sample.difficulty));
+            (x, sample.class == 1)
         };
         (0..count).map(sample).collect()
     }
@@ -152,7 +144,11 @@ mod tests {
 
     #[test]
     fn the_label_is_the_parity_of_the_ones_not_of_the_nonzeros() {
-        for (x, odd) in samples(&trial(9, "random", false), Range::Interpolation, 500) {
+        for (x, odd) in samples(
+            &trial(9, "random", false),
+            EvaluationRange::Interpolation,
+            500,
+        ) {
             assert!(x.iter().all(|element| [-1.0, 0.0, 1.0].contains(element)));
             let ones = x.iter().filter(|element| **element == 1.0).count();
             assert_eq!(odd, ones % 2 == 1, "{x:?}");
@@ -163,8 +159,14 @@ mod tests {
     fn the_number_of_nonzeros_is_uniform_over_its_range() {
         let extrapolating = trial(6, "random", true);
         for (range, expected) in [
-            (Range::Interpolation, [1_000, 1_000, 1_000, 0, 0, 0]),
-            (Range::Extrapolation, [0, 0, 0, 1_000, 1_000, 1_000]),
+            (
+                EvaluationRange::Interpolation,
+                [1_000, 1_000, 1_000, 0, 0, 0],
+            ),
+            (
+                EvaluationRange::Extrapolation,
+                [0, 0, 0, 1_000, 1_000, 1_000],
+            ),
         ] {
             let mut counts = [0_i32; 6];
             for (x, _) in samples(&extrapolating, range, 3_000) {
@@ -185,7 +187,11 @@ mod tests {
     fn random_positions_are_uniform_over_all_subsets() {
         // Each of the 31 non-empty subsets of five positions, by its size.
         let mut counts = std::collections::BTreeMap::new();
-        for (x, _) in samples(&trial(5, "random", false), Range::Interpolation, 50_000) {
+        for (x, _) in samples(
+            &trial(5, "random", false),
+            EvaluationRange::Interpolation,
+            50_000,
+        ) {
             let pattern: Vec<bool> = x.iter().map(|element| *element != 0.0).collect();
             *counts.entry((nonzeros(&x), pattern)).or_insert(0_i32) += 1;
         }
@@ -202,7 +208,11 @@ mod tests {
 
     #[test]
     fn packed_positions_come_first() {
-        for (x, _) in samples(&trial(9, "packed", false), Range::Interpolation, 100) {
+        for (x, _) in samples(
+            &trial(9, "packed", false),
+            EvaluationRange::Interpolation,
+            100,
+        ) {
             let nonzeros = nonzeros(&x);
             assert!(x[..nonzeros].iter().all(|element| *element != 0.0));
         }
@@ -210,7 +220,11 @@ mod tests {
 
     #[test]
     fn about_half_of_the_labels_are_odd() {
-        let samples = samples(&trial(16, "random", false), Range::Interpolation, 10_000);
+        let samples = samples(
+            &trial(16, "random", false),
+            EvaluationRange::Interpolation,
+            10_000,
+        );
         let odd = samples.iter().filter(|(_, odd)| *odd).count();
         assert!((4_750..5_250).contains(&odd), "{odd}");
     }

@@ -4,7 +4,10 @@ use pondersweep_proto::spec::{
     FirstStepFlag, KlDirection, ModelKind, Residual, StepFunction, Unroll,
 };
 
-use crate::model::{Act, Layout, Method, PonderNet, StepLimit};
+use crate::{
+    kernel::Shape,
+    model::{Act, Layout, Method, PonderNet, StepLimit, answer},
+};
 
 macro_rules! texts {
     ($($name:literal,)*) => {
@@ -15,7 +18,7 @@ macro_rules! texts {
     };
 }
 
-const FIXTURES: [(&str, &str); 20] = texts![
+const FIXTURES: [(&str, &str); 23] = texts![
     "rnn_fixed_remainder",
     "rnn_fixed_normalise",
     "rnn_cumulative_remainder",
@@ -36,6 +39,9 @@ const FIXTURES: [(&str, &str); 20] = texts![
     "gru_act_flagged",
     "gru_cumulative_remainder_flagged",
     "rnn_fixed_normalise_flagged",
+    "gru_cumulative_remainder_classes",
+    "rnn_act_classes",
+    "gru_fixed_classes",
 ];
 
 /// One update of one lane.
@@ -49,6 +55,7 @@ pub(crate) struct Fixture {
     residual: Option<Residual>,
     kl_direction: Option<KlDirection>,
     first_step_flag: Option<FirstStepFlag>,
+    classes: Option<u32>,
     pub(crate) elements: usize,
     pub(crate) hidden: usize,
     pub(crate) max_steps: usize,
@@ -59,9 +66,10 @@ pub(crate) struct Fixture {
     pub(crate) parameters: Vec<f64>,
     /// Of each sample, as all that follows.
     pub(crate) x: Vec<Vec<f64>>,
-    pub(crate) labels: Vec<bool>,
-    /// Of all `max_steps` steps.
+    labels: Vec<Label>,
+    /// Of all `max_steps` steps, of each step all logits of the answer.
     pub(crate) answer_logits: Vec<Vec<f64>>,
+    /// Of all `max_steps` steps.
     pub(crate) halting_logits: Vec<Vec<f64>>,
     /// Of the steps it takes.
     pub(crate) p: Vec<Vec<f64>>,
@@ -70,6 +78,14 @@ pub(crate) struct Fixture {
     pub(crate) cost: Vec<f64>,
     pub(crate) loss: f64,
     pub(crate) gradient: Vec<f64>,
+}
+
+/// Of two classes whether it is the second, of more which it is.
+#[derive(Clone, Copy, serde::Deserialize)]
+#[serde(untagged)]
+enum Label {
+    Second(bool),
+    Numbered(u32),
 }
 
 impl Fixture {
@@ -87,7 +103,28 @@ impl Fixture {
             elements: self.elements,
             first_step_flag: self.first_step_flag == Some(FirstStepFlag::On),
             hidden: self.hidden,
+            answers: answer::logits_of(self.classes.unwrap_or(2)),
         }
+    }
+
+    /// The right answers.
+    pub(crate) fn classes(&self) -> Vec<u32> {
+        let class = |label: &Label| match *label {
+            Label::Second(second) => second.into(),
+            Label::Numbered(class) => class,
+        };
+        self.labels.iter().map(class).collect()
+    }
+
+    /// The right answers as losses take them, `[answers, samples]`.
+    pub(crate) fn targets(&self) -> Vec<f64> {
+        let (classes, answers) = (self.classes(), self.layout().answers);
+        answer::targets(&classes, answers).map(f64::from).collect()
+    }
+
+    /// Whether the kernels know its network.
+    pub(crate) fn has_kernels(&self) -> bool {
+        Shape::of(&self.layout(), 1, 1).is_some()
     }
 
     pub(crate) fn method(&self) -> Method {

@@ -9,7 +9,7 @@ use pondersweep_proto::{
     spec::EvaluationRange,
 };
 
-use crate::{model::Decision, task::Range};
+use crate::model::Decision;
 
 /// Ranges of difficulties of one evaluation, at most: a power of two divides the usual sizes.
 const BUCKETS: u32 = 8;
@@ -19,9 +19,8 @@ const _: () = assert!(BUCKETS as usize <= MAX_DIFFICULTY_BUCKETS);
 #[derive(Clone, Debug)]
 pub(super) struct Counts {
     range: EvaluationRange,
-    first_nonzeros: u32,
-    last_nonzeros: u32,
-    /// Numbers of non-zeros that one bucket covers; the last bucket may cover fewer.
+    difficulties: RangeInclusive<u32>,
+    /// Difficulties that one bucket covers; the last bucket may cover fewer.
     width: u32,
     buckets: Vec<Bucket>,
     /// By step, from 1.
@@ -36,27 +35,26 @@ struct Bucket {
 }
 
 impl Counts {
-    /// None yet, of samples with these numbers of non-zeros and of at most so many steps.
-    pub(super) fn new(range: Range, nonzeros: &RangeInclusive<u32>, max_steps: usize) -> Self {
-        let (first_nonzeros, last_nonzeros) = (*nonzeros.start(), *nonzeros.end());
-        let count = last_nonzeros - first_nonzeros + 1;
+    /// None yet, of samples of these difficulties and of at most so many steps.
+    pub(super) fn new(
+        range: EvaluationRange,
+        difficulties: RangeInclusive<u32>,
+        max_steps: usize,
+    ) -> Self {
+        let count = difficulties.end() - difficulties.start() + 1;
         let width = count.div_ceil(BUCKETS);
         Self {
-            range: match range {
-                Range::Interpolation => EvaluationRange::Interpolation,
-                Range::Extrapolation => EvaluationRange::Extrapolation,
-            },
-            first_nonzeros,
-            last_nonzeros,
+            range,
+            difficulties,
             width,
             buckets: vec![Bucket::default(); count.div_ceil(width) as usize],
             halted: vec![0; max_steps],
         }
     }
 
-    /// Counts a sample with so many non-zeros.
-    pub(super) fn add(&mut self, nonzeros: u32, decision: &Decision) {
-        let bucket = (nonzeros - self.first_nonzeros) / self.width;
+    /// Counts a sample of this difficulty.
+    pub(super) fn add(&mut self, difficulty: u32, decision: &Decision) {
+        let bucket = (difficulty - self.difficulties.start()) / self.width;
         let bucket = &mut self.buckets[bucket as usize];
         let steps = decision.steps as u64;
         bucket.examples += 1;
@@ -73,13 +71,13 @@ impl Counts {
     }
 
     fn difficulty(&self) -> impl Iterator<Item = DifficultyBucket> {
-        let firsts = (self.first_nonzeros..).step_by(self.width as usize);
+        let firsts = self.difficulties.clone().step_by(self.width as usize);
         let buckets = self.buckets.iter().zip(firsts);
         let counted = buckets.filter(|(bucket, _)| bucket.examples > 0);
         counted.map(|(bucket, first)| DifficultyBucket {
             range: self.range,
             first_nonzeros: first,
-            last_nonzeros: (first + self.width - 1).min(self.last_nonzeros),
+            last_nonzeros: (first + self.width - 1).min(*self.difficulties.end()),
             examples: bucket.examples,
             correct: bucket.correct,
             ponder_steps: bucket.ponder_steps,
@@ -101,15 +99,15 @@ impl Counts {
 mod tests {
     use super::*;
 
-    fn buckets(nonzeros: RangeInclusive<u32>) -> Vec<(u32, u32, u64)> {
-        let mut counts = Counts::new(Range::Interpolation, &nonzeros, 3);
+    fn buckets(difficulties: RangeInclusive<u32>) -> Vec<(u32, u32, u64)> {
+        let mut counts = Counts::new(EvaluationRange::Interpolation, difficulties.clone(), 3);
         let decision = Decision {
             correct: 1.0,
             steps: 2.0,
             correct_expected: 1.0,
             steps_expected: 2.0,
         };
-        nonzeros.for_each(|number| counts.add(number, &decision));
+        difficulties.for_each(|difficulty| counts.add(difficulty, &decision));
         let breakdown = Counts::breakdown(&[counts]);
         let of_bucket = |bucket: &DifficultyBucket| {
             assert_eq!(bucket.correct, bucket.examples);

@@ -2,7 +2,7 @@
 //! every tensor: the numbers of a lane do not depend on which others run beside it.
 
 use burn::tensor::{Device, Tensor, TensorData};
-use pondersweep_proto::spec::ConfigurationSpec;
+use pondersweep_proto::spec::{ConfigurationSpec, EvaluationRange};
 
 use super::{
     LaneState, Start,
@@ -13,13 +13,13 @@ use crate::{
     model::{Initial, Layout, Method, StepLimit},
     operation::{Body, Network, Objective, Optimizer, select_lanes},
     seed::{Purpose, Seeds},
-    task::{self, Batch, Parity},
+    task::{Batch, Task},
 };
 
 /// What all lanes of a bundle share.
 #[derive(Clone, Debug)]
-pub(super) struct Program {
-    pub(super) task: Parity,
+pub(super) struct Shared {
+    pub(super) task: Task,
     pub(super) limit: StepLimit,
     pub(super) updates: u64,
     /// Samples of an update.
@@ -30,10 +30,10 @@ pub(super) struct Program {
     pub(super) examples: u64,
 }
 
-impl Program {
+impl Shared {
     fn of(configuration: &ConfigurationSpec) -> Self {
         Self {
-            task: Parity::new(configuration),
+            task: Task::of(configuration),
             limit: StepLimit::of(configuration),
             updates: configuration.training.updates,
             batch: configuration.training.batch.into(),
@@ -50,7 +50,7 @@ impl Program {
 
 /// Lanes while they are trained.
 pub(super) struct Bundle {
-    pub(super) program: Program,
+    pub(super) shared: Shared,
     pub(super) lanes: Vec<Lane>,
     pub(super) network: Network,
     /// `[lanes, parameters]`.
@@ -74,7 +74,7 @@ impl Bundle {
         let in_step = |start: &&Start| start.updates_done() == updates_done;
         assert!(starts.iter().all(in_step), "the lanes are not in step");
         let configuration = &starts[0].trial.configuration;
-        let (program, layout) = (Program::of(configuration), Layout::of(configuration));
+        let (shared, layout) = (Shared::of(configuration), Layout::of(configuration));
         let lanes = lanes.iter().zip(&starts);
         let lanes: Vec<Lane> = lanes.map(|(&lane, start)| Lane::new(lane, start)).collect();
         let adam: Vec<_> = lanes.iter().map(|lane| lane.adam).collect();
@@ -85,24 +85,24 @@ impl Bundle {
             optimizer.restore(&states, device);
         }
         Self {
-            network: Network::new(layout, program.limit, body),
+            network: Network::new(layout, shared.limit, body),
             parameters: parameters(&layout, &lanes, &starts, device),
-            objective: program.objective(&lanes, body, device),
+            objective: shared.objective(&lanes, body, device),
             updates_done,
             optimizer,
             body,
             device: device.clone(),
-            program,
+            shared,
             lanes,
         }
     }
 
     /// The samples of an update, counted from 0.
     fn training_batch(&self, update: u64) -> Batch {
-        let Program { task, batch, .. } = &self.program;
-        let (range, purpose) = (task::Range::Interpolation, Purpose::Data);
+        let Shared { task, batch, .. } = &self.shared;
+        let (range, purpose) = (EvaluationRange::Interpolation, Purpose::Data);
         let (seeds, samples) = (self.seeds(), 0..*batch);
-        Batch::generate(task, range, &seeds, purpose, update, samples, &self.device)
+        Batch::draw(task, range, &seeds, purpose, update, samples, &self.device)
     }
 
     /// Makes the next update: batch, forward, loss, backward, step. Returns what it found
@@ -166,7 +166,7 @@ impl Bundle {
             self.parameters
                 .inplace(|rows| select_lanes(rows, positions));
             self.optimizer.select(positions);
-            self.objective = self.program.objective(&self.lanes, self.body, &self.device);
+            self.objective = self.shared.objective(&self.lanes, self.body, &self.device);
         }
     }
 }

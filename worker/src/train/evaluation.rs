@@ -3,13 +3,15 @@
 //!
 //! How a sample is answered is decided by [`Decision`]; the loss is the training objective.
 
-use pondersweep_proto::{breakdown::Breakdown, metric::Metric};
+use std::ops::Range;
+
+use pondersweep_proto::{breakdown::Breakdown, metric::Metric, spec::EvaluationRange};
 
 use super::{breakdown::Counts, bundle::Bundle, lane::Lane, read};
 use crate::{
     model::Decision,
     seed::{Purpose, Seeds},
-    task::{Batch, Parity, Range},
+    task::{Batch, Sample},
 };
 
 /// Samples of a lane computed at once: bounds the memory of an evaluation whatever its size.
@@ -30,7 +32,7 @@ pub(super) struct Evaluated {
 pub(super) fn evaluate(bundle: &Bundle, last: bool) -> Vec<Evaluated> {
     let mut metrics = vec![Metrics::new(); bundle.lanes.len()];
     let mut counts = vec![Vec::new(); bundle.lanes.len()];
-    for &range in bundle.program.task.ranges() {
+    for &range in bundle.shared.task.ranges() {
         let lanes = metrics.iter_mut().zip(&mut counts);
         for ((metrics, counts), tally) in lanes.zip(tally(bundle, range, last)) {
             metrics.extend(tally.metrics(range));
@@ -44,12 +46,12 @@ pub(super) fn evaluate(bundle: &Bundle, last: bool) -> Vec<Evaluated> {
     metrics.into_iter().zip(counts).map(evaluated).collect()
 }
 
-fn tally(bundle: &Bundle, range: Range, last: bool) -> Vec<Tally> {
+fn tally(bundle: &Bundle, range: EvaluationRange, last: bool) -> Vec<Tally> {
     let seeds = bundle.seeds();
-    let program = &bundle.program;
-    let examples = program.examples;
-    let (nonzeros, steps) = (program.task.nonzeros(range), program.limit.max_steps());
-    let counts = last.then(|| Counts::new(range, &nonzeros, steps));
+    let shared = &bundle.shared;
+    let examples = shared.examples;
+    let (difficulties, steps) = (shared.task.difficulties(range), shared.limit.max_steps());
+    let counts = last.then(|| Counts::new(range, difficulties, steps));
     let tally = Tally {
         counts,
         ..Tally::default()
@@ -58,18 +60,18 @@ fn tally(bundle: &Bundle, range: Range, last: bool) -> Vec<Tally> {
     for start in (0..examples).step_by(usize::try_from(CHUNK).expect("a chunk is small")) {
         let end = examples.min(start + CHUNK);
         let outputs = Outputs::compute(bundle, &seeds, range, start..end);
-        outputs.add_to(&mut tallies, &bundle.lanes, &program.task);
+        outputs.add_to(&mut tallies, &bundle.lanes);
     }
     tallies
 }
 
 /// The network's outputs on one chunk, on the host.
 struct Outputs {
-    range: Range,
-    numbers: std::ops::Range<u64>,
+    range: EvaluationRange,
+    numbers: Range<u64>,
     steps: usize,
-    labels: Vec<bool>,
-    /// Of answers and of halting: `[lanes, 2, steps, numbers]`.
+    samples: Vec<Sample>,
+    /// Of answers and of halting: `[lanes, answers + 1, steps, numbers]`.
     logits: Vec<f32>,
     /// Their means: `[lanes]`.
     losses: Vec<f32>,
@@ -79,14 +81,13 @@ impl Outputs {
     fn compute(
         bundle: &Bundle,
         seeds: &[Seeds],
-        range: Range,
-        numbers: std::ops::Range<u64>,
+        range: EvaluationRange,
+        numbers: Range<u64>,
     ) -> Self {
-        let program = &bundle.program;
-        let (task, purpose) = (&program.task, Purpose::Evaluation);
-        let major = range as u64;
-        let device = &bundle.device;
-        let batch = Batch::generate(task, range, seeds, purpose, major, numbers.clone(), device);
+        let shared = &bundle.shared;
+        let (task, purpose) = (&shared.task, Purpose::Evaluation);
+        let (major, device) = (stream(range), &bundle.device);
+        let batch = Batch::draw(task, range, seeds, purpose, major, numbers.clone(), device);
         // All N steps: a sample may halt later than a cumulative unroll would have computed.
         let parameters = bundle.network.constant(&bundle.parameters);
         let outputs = bundle.network.unroll_all(&parameters, &batch.x);
@@ -94,40 +95,40 @@ impl Outputs {
         Self {
             range,
             numbers,
-            steps: program.limit.max_steps(),
-            labels: batch.labels,
+            steps: shared.limit.max_steps(),
+            samples: batch.samples,
             logits: read(outputs.logits),
             losses: read(losses),
         }
     }
 
-    fn add_to(&self, tallies: &mut [Tally], lanes: &[Lane], task: &Parity) {
-        let size = self.labels.len() / lanes.len();
-        let labels = self.labels.chunks_exact(size);
-        let logits = self.logits.chunks_exact(2 * self.steps * size);
-        let lanes = tallies.iter_mut().zip(lanes).zip(labels.zip(logits));
-        for (((tally, lane), (labels, logits)), loss) in lanes.zip(&self.losses) {
-            for (sample, (number, label)) in self.numbers.clone().zip(labels).enumerate() {
-                let column: Vec<f64> = logits[sample..]
-                    .iter()
-                    .step_by(size)
-                    .copied()
-                    .map(f64::from)
-                    .collect();
-                let (answers, halting) = column.split_at(self.steps);
-                let draws = [self.range as u64, number];
-                let mut draws = lane.seeds.draws(Purpose::Halting, draws);
-                let decision = Decision::of(&lane.method, *label, answers, halting, &mut draws);
-                tally.add(&decision);
-                if let Some(counts) = &mut tally.counts {
-                    let draws = [self.range as u64, number];
-                    let mut draws = lane.seeds.draws(Purpose::Evaluation, draws);
-                    counts.add(task.draw_nonzeros(self.range, &mut draws), &decision);
-                }
+    fn add_to(&self, tallies: &mut [Tally], lanes: &[Lane]) {
+        let size = self.samples.len() / lanes.len();
+        let samples = self.samples.chunks_exact(size);
+        let logits = self.logits.chunks_exact(self.logits.len() / lanes.len());
+        let lanes = tallies.iter_mut().zip(lanes).zip(samples.zip(logits));
+        for (((tally, lane), (samples, logits)), loss) in lanes.zip(&self.losses) {
+            for (index, (number, sample)) in self.numbers.clone().zip(samples).enumerate() {
+                let column = logits[index..].iter().step_by(size);
+                let column: Vec<f64> = column.copied().map(f64::from).collect();
+                let (answers, halting) = column.split_at(column.len() - self.steps);
+                let position = [stream(self.range), number];
+                let mut draws = lane.seeds.draws(Purpose::Halting, position);
+                let method = &lane.method;
+                let decision = Decision::of(method, sample.class, answers, halting, &mut draws);
+                tally.add(sample, &decision);
             }
             let samples = size as f64;
             tally.loss += samples * f64::from(*loss);
         }
+    }
+}
+
+/// A range's place in the random streams.
+const fn stream(range: EvaluationRange) -> u64 {
+    match range {
+        EvaluationRange::Interpolation => 0,
+        EvaluationRange::Extrapolation => 1,
     }
 }
 
@@ -144,25 +145,28 @@ struct Tally {
 }
 
 impl Tally {
-    fn add(&mut self, decision: &Decision) {
+    fn add(&mut self, sample: &Sample, decision: &Decision) {
         self.samples += 1;
         self.correct += decision.correct;
         self.correct_expected += decision.correct_expected;
         self.steps += decision.steps;
         self.steps_expected += decision.steps_expected;
+        if let Some(counts) = &mut self.counts {
+            counts.add(sample.difficulty, decision);
+        }
     }
 
-    fn metrics(&self, range: Range) -> [(Metric, f64); 5] {
+    fn metrics(&self, range: EvaluationRange) -> [(Metric, f64); 5] {
         use Metric as M;
         let names = match range {
-            Range::Interpolation => [
+            EvaluationRange::Interpolation => [
                 M::AccuracyInterpolation,
                 M::AccuracyExpectedInterpolation,
                 M::PonderStepsInterpolation,
                 M::PonderStepsExpectedInterpolation,
                 M::LossInterpolation,
             ],
-            Range::Extrapolation => [
+            EvaluationRange::Extrapolation => [
                 M::AccuracyExtrapolation,
                 M::AccuracyExpectedExtrapolation,
                 M::PonderStepsExtrapolation,

@@ -26,7 +26,7 @@ use pondersweep_proto::{
 
 pub use state::{LaneState, Start};
 
-use crate::operation::Body;
+use crate::{model::Layout, operation::Body};
 use bundle::Bundle;
 use guard::guarded;
 use lane::Update;
@@ -101,13 +101,13 @@ pub fn train(
 /// Trains the trials, which all have one shape, each from where it starts, and says how each ended,
 /// in their order.
 ///
-/// Where a device computes lane by lane, each lane is trained from start to end by one of so many
-/// threads, which take lanes from a queue: nobody waits for anybody, and a lane's numbers stay in
-/// its core's caches. On every other device lanes that have done as many updates are one program on
-/// the caller's thread; programs are trained one after the other.
+/// Where the kernels compute, lane by lane, each lane is trained from start to end by one of so many
+/// threads, which take lanes from a queue: none waits for another, and a lane's numbers stay in
+/// its core's caches. Elsewhere lanes that have done as many updates are one program on the
+/// caller's thread; programs are trained one after the other.
 ///
-/// A lane's observations and end are those it has when trained alone, to the bit; and, on a device
-/// that computes lane by lane, those it has when trained without an interruption.
+/// A lane's observations and end are those it has when trained alone, to the bit; and, where the
+/// kernels compute, those it has when trained without an interruption.
 ///
 /// # Panics
 /// The trials differ in shape: check [`ShapeKey`] first.
@@ -117,8 +117,11 @@ pub fn train_from(
     threads: NonZeroUsize,
     observer: &dyn Observer,
 ) -> Vec<LaneEnd> {
+    let Some(first) = starts.first() else {
+        return Vec::new();
+    };
     assert_one_shape(starts);
-    let body = Body::of(device);
+    let body = Body::of(device, &Layout::of(&first.trial.configuration));
     let together = |lanes: &[usize]| train_together(starts, lanes, body, device, observer);
     match body {
         Body::Kernels => {
@@ -177,7 +180,7 @@ type Ends = Vec<Option<LaneEnd>>;
 
 /// The training loop: update, observe, end.
 fn run(mut bundle: Bundle, ends: &mut Ends, observer: &dyn Observer) {
-    while bundle.updates_done < bundle.program.updates && !bundle.lanes.is_empty() {
+    while bundle.updates_done < bundle.shared.updates && !bundle.lanes.is_empty() {
         let lanes = bundle.update();
         end_diverged(&mut bundle, ends, &lanes);
         observe(&mut bundle, ends, observer);
@@ -204,9 +207,9 @@ fn end_diverged(bundle: &mut Bundle, ends: &mut Ends, updates: &[Update]) {
 
 /// Measures every lane when it is time: every `evaluation.every` updates and after the last.
 fn observe(bundle: &mut Bundle, ends: &mut Ends, observer: &dyn Observer) {
-    let (program, step) = (&bundle.program, bundle.updates_done);
-    let last = step == program.updates;
-    if bundle.lanes.is_empty() || !last && !step.is_multiple_of(program.evaluate_every) {
+    let (shared, step) = (&bundle.shared, bundle.updates_done);
+    let last = step == shared.updates;
+    if bundle.lanes.is_empty() || !last && !step.is_multiple_of(shared.evaluate_every) {
         return;
     }
     let mut kept = Vec::with_capacity(bundle.lanes.len());
@@ -241,7 +244,7 @@ fn observe(bundle: &mut Bundle, ends: &mut Ends, observer: &dyn Observer) {
 /// Asks the observer of every lane whether it goes on, and ends those that do not. After the last
 /// update there is nothing left to stop, or to keep for later.
 fn end_stopped(bundle: &mut Bundle, ends: &mut Ends, observer: &dyn Observer) {
-    let last = bundle.updates_done == bundle.program.updates;
+    let last = bundle.updates_done == bundle.shared.updates;
     let mut kept = Vec::with_capacity(bundle.lanes.len());
     for (position, lane) in bundle.lanes.iter().enumerate() {
         let next = observer.after_update(lane.index, bundle.updates_done);

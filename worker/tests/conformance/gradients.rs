@@ -2,13 +2,13 @@
 //! processor. (On the processor that holds the kernels to the plain program.)
 
 use burn::tensor::{Device, Tensor, TensorData};
-use pondersweep_proto::spec::TrialSpec;
+use pondersweep_proto::spec::{EvaluationRange, TrialSpec};
 use pondersweep_worker::{
     device::DeviceName,
     model::{Initial, Layout, Method, StepLimit},
     operation::{Body, Network, Objective},
     seed::{Purpose, Seeds},
-    task::{Batch, Parity, Range},
+    task::{Batch, Task},
 };
 
 use crate::{assert_close, device_name, trials::each_shape};
@@ -21,7 +21,8 @@ fn losses_and_gradients_are_those_of_the_processor() {
     let device = device_name().open();
     let processor = DeviceName::CPU.open();
     for lanes in each_shape() {
-        let found = losses_and_gradients(&lanes, &device, Body::of(&device));
+        let layout = Layout::of(&lanes[0].configuration);
+        let found = losses_and_gradients(&lanes, &device, Body::of(&device, &layout));
         let expected = losses_and_gradients(&lanes, &processor, Body::Tensors);
         let model = &lanes[0].configuration.model;
         assert_close(
@@ -66,9 +67,9 @@ fn batch(lanes: &[TrialSpec], device: &Device) -> Batch {
     let configuration = &lanes[0].configuration;
     let seeds: Vec<Seeds> = lanes.iter().map(Seeds::of).collect();
     let samples = 0..configuration.training.batch.into();
-    let task = Parity::new(configuration);
-    let (range, purpose) = (Range::Interpolation, Purpose::Data);
-    Batch::generate(&task, range, &seeds, purpose, 0, samples, device)
+    let task = Task::of(configuration);
+    let (range, purpose) = (EvaluationRange::Interpolation, Purpose::Data);
+    Batch::draw(&task, range, &seeds, purpose, 0, samples, device)
 }
 
 /// `[lanes, parameters]`.

@@ -1,8 +1,11 @@
 //! Passes in which samples stop at different steps, against the reference loops and against the
 //! whole pass.
 
-use super::{Case, STEP_FUNCTIONS, doubles, relative_error, shape};
-use crate::kernel::{InstructionSet, Purpose, StopRule, Until, Workspace};
+use super::{CELLS, Case, doubles, relative_error, shape};
+use crate::{
+    kernel::{InstructionSet, Pass, Until, Workspace},
+    model::StopRule,
+};
 
 /// What such a pass computes.
 #[derive(Debug, PartialEq)]
@@ -17,8 +20,8 @@ impl Case {
     /// A case whose samples stop at different steps.
     fn spread(shape: super::Shape, seed: u64) -> Self {
         let mut case = Self::new(shape, seed);
-        let layout = case.shape.layout();
-        for weight in &mut case.parameters[layout.halting_weights] {
+        let offsets = case.shape.offsets();
+        for weight in &mut case.parameters[offsets.halting_weights] {
             *weight *= 6.0;
         }
         case
@@ -43,7 +46,7 @@ impl Case {
     }
 
     fn workspace_until(&self, set: InstructionSet) -> Workspace {
-        Workspace::with_instructions(self.shape, Purpose::TrainingUntil, set)
+        Workspace::with_instructions(self.shape, Pass::TrainingUntil, set)
     }
 
     /// The steps the rule asks for, in double precision from the reference's logits.
@@ -119,7 +122,7 @@ const RULES: [StopRule; 2] = [
 
 #[test]
 fn samples_that_stop_early_have_the_logits_and_gradients_of_the_reference() {
-    for step_function in STEP_FUNCTIONS {
+    for cell in CELLS {
         for rule in RULES {
             for sizes in [
                 [1, 1, 1, 1],
@@ -127,7 +130,7 @@ fn samples_that_stop_early_have_the_logits_and_gradients_of_the_reference() {
                 [128, 6, 33, 12],
                 [61, 8, 64, 20],
             ] {
-                let case = Case::spread(shape(step_function, sizes), 5);
+                let case = Case::spread(shape(cell, sizes), 5);
                 let stops = case.check_until(rule);
                 let kinds = |least: f32| stops.iter().filter(|&&stop| stop > least).count();
                 assert!(sizes[0] < 60 || (kinds(2.0) > 8 && kinds(5.0) + 8 < sizes[0]));
@@ -138,9 +141,9 @@ fn samples_that_stop_early_have_the_logits_and_gradients_of_the_reference() {
 
 #[test]
 fn samples_that_never_stop_give_the_bits_of_the_whole_pass() {
-    for step_function in STEP_FUNCTIONS {
+    for cell in CELLS {
         for set in InstructionSet::available() {
-            let case = Case::new(shape(step_function, [37, 3, 17, 5]), 3);
+            let case = Case::new(shape(cell, [37, 3, 17, 5]), 3);
             let whole = case.run(&mut case.workspace(set));
             let rule = StopRule::Remaining { epsilon: 1e-9 };
             let found = case.run_until(&mut case.workspace_until(set), rule);
@@ -162,7 +165,7 @@ fn samples_that_never_stop_give_the_bits_of_the_whole_pass() {
 #[test]
 fn a_sample_has_the_same_logits_whoever_stops_beside_it() {
     for set in InstructionSet::available() {
-        let case = Case::spread(shape(STEP_FUNCTIONS[1], [61, 8, 32, 9]), 8);
+        let case = Case::spread(shape(CELLS[1], [61, 8, 32, 9]), 8);
         let whole = case.run(&mut case.workspace(set));
         let found = case.run_until(&mut case.workspace_until(set), RULES[0]);
         assert!(found.until.sample_steps < 6 * 61, "{:?}", found.until);
@@ -179,9 +182,9 @@ fn found_stops(case: &Case, set: InstructionSet) -> Vec<f32> {
 
 #[test]
 fn a_workspace_remembers_nothing_of_where_samples_stopped() {
-    for step_function in STEP_FUNCTIONS {
+    for cell in CELLS {
         for set in InstructionSet::available() {
-            let first = Case::spread(shape(step_function, [45, 3, 17, 7]), 1);
+            let first = Case::spread(shape(cell, [45, 3, 17, 7]), 1);
             let mut second = Case::spread(first.shape, 2);
             let fresh = second.run_until(&mut second.workspace_until(set), RULES[0]);
             let whole = second.run(&mut second.workspace(set));

@@ -6,7 +6,8 @@ use pondersweep_proto::spec::{KlDirection, Residual, StepFunction, Unroll};
 use super::{in_f64, numbers};
 use crate::{
     model::{
-        Act, Initial, LaneLosses, Layout, Method, PonderNet, StepLimit, Weights, loss, unroll,
+        Act, Initial, LaneLosses, Layout, Method, PonderNet, StepLimit, Weights, answer, loss,
+        unroll,
     },
     seed::Seeds,
     test_support::trial,
@@ -44,7 +45,16 @@ impl Case {
             .collect();
         let x = TensorData::new(x, [LANES, batch, self.layout.elements]);
         let logits = unroll(&Tensor::from_data(x, in_f64()), weights, self.limit);
-        let targets = Tensor::from_data([[1.0, -1.0, 1.0], [-1.0, -1.0, 1.0]], in_f64());
+        let answers = self.layout.answers;
+        let classes = match answers {
+            1 => [[1, 0, 1], [0, 0, 1]],
+            _ => [[2, 0, 1], [0, 1, 2]],
+        };
+        let targets = classes
+            .iter()
+            .flat_map(|lane| answer::targets(lane, answers));
+        let targets = TensorData::new(targets.collect::<Vec<f32>>(), [LANES, answers, batch]);
+        let targets = Tensor::from_data(targets, in_f64());
         let losses = LaneLosses::new(&self.methods, self.limit, in_f64());
         loss::per_lane(losses.per_sample(&logits, &targets))
     }
@@ -103,28 +113,21 @@ fn directed(residual: Residual, unroll: Unroll, kl_direction: KlDirection) -> [M
 }
 
 fn act() -> [Method; LANES] {
-    [0.3, 0.02].map(|tau| {
-        Method::Act(Act {
-            tau,
-            epsilon: 0.05,
-        })
-    })
+    [0.3, 0.02].map(|tau| Method::Act(Act { tau, epsilon: 0.05 }))
 }
 
 #[test]
 fn gradients_are_those_of_finite_differences() {
-    let flags = [false, true];
-    let functions = [StepFunction::Rnn, StepFunction::Gru];
-    for (step_function, first_step_flag) in functions
-        .into_iter()
-        .flat_map(|function| flags.map(|flag| (function, flag)))
-    {
-        let layout = Layout {
+    let layouts = StepFunction::ALL.iter().flat_map(|&step_function| {
+        [(false, 1), (true, 1), (false, 3)].map(|(first_step_flag, answers)| Layout {
             step_function,
             elements: 3,
             first_step_flag,
             hidden: 2,
-        };
+            answers,
+        })
+    });
+    for layout in layouts {
         for methods in [
             ponder_net(Residual::Remainder, Unroll::Fixed),
             ponder_net(Residual::Normalise, Unroll::Fixed),

@@ -4,7 +4,7 @@ use pondersweep_proto::spec::{KlDirection, Residual};
 
 use super::{assert_close, in_f64, in_precision, numbers, of_samples, per_step};
 use crate::model::{
-    HaltingDistribution, Logits, Objective, StepLimit,
+    HaltingDistribution, Logits, PonderLoss, StepLimit,
     loss::{self, Terms},
 };
 use burn::tensor::{DType, Tensor};
@@ -36,13 +36,13 @@ fn directed_terms(
 ) -> Terms {
     let halting = vec![lambdas.iter().copied().map(logit).collect::<Vec<f64>>()];
     let logits = Logits {
-        answer: per_step(&[vec![0.0; lambdas.len()]], in_f64()),
+        answer: per_step(&[vec![0.0; lambdas.len()]], in_f64()).unsqueeze_dim(1),
         halting: per_step(&halting, in_f64()),
     };
     let limit = StepLimit::fixed(lambdas.len());
     let halting = HaltingDistribution::new(logits.halting.clone(), limit, residual);
-    let objective = Objective::new(&[lambda_p], &[0.5], lambdas.len(), direction, in_f64());
-    let targets = Tensor::ones([1, 1], in_f64());
+    let objective = PonderLoss::new(&[lambda_p], &[0.5], lambdas.len(), direction, in_f64());
+    let targets = Tensor::ones([1, 1, 1], in_f64());
     objective.terms(&logits, &halting, &targets)
 }
 
@@ -154,13 +154,13 @@ fn the_loss_weighs_the_divergence_by_beta() {
     // Answers of logit zero cost ln 2 each, and p sums to one.
     assert_close(&numbers(prediction), &[std::f64::consts::LN_2], 1e-12);
     let logits = Logits {
-        answer: per_step(&[vec![0.0, 0.0]], in_f64()),
+        answer: per_step(&[vec![0.0, 0.0]], in_f64()).unsqueeze_dim(1),
         halting: per_step(&[vec![logit(0.75), 0.0]], in_f64()),
     };
     let (limit, residual) = (StepLimit::fixed(2), Residual::Remainder);
     let halting = HaltingDistribution::new(logits.halting.clone(), limit, residual);
-    let objective = Objective::new(&[0.5], &[0.25], 2, KlDirection::NetworkPrior, in_f64());
-    let targets = Tensor::ones([1, 1], in_f64());
+    let objective = PonderLoss::new(&[0.5], &[0.25], 2, KlDirection::NetworkPrior, in_f64());
+    let targets = Tensor::ones([1, 1, 1], in_f64());
     let loss = loss::per_lane(objective.per_sample(&logits, &halting, &targets));
     let expected = std::f64::consts::LN_2 + 0.25 * numbers(divergence)[0];
     assert_close(&numbers(loss), &[expected], 1e-12);
@@ -180,18 +180,19 @@ fn loss_and_gradient_stay_finite_where_everything_saturates() {
                         let logits = per_step(&[vec![number; 20]], in_precision(DType::F32));
                         logits.autodiff().require_grad()
                     };
+                    let answer = leaf(answer_logit);
                     let logits = Logits {
-                        answer: leaf(answer_logit),
+                        answer: answer.clone().unsqueeze_dim(1),
                         halting: leaf(halting_logit),
                     };
                     let halting = HaltingDistribution::new(logits.halting.clone(), limit, residual);
                     let options = in_precision(DType::F32);
-                    let objective = Objective::new(&[0.9], &[1.0], 20, direction, options.clone());
-                    let targets = Tensor::ones([1, 1], options);
+                    let objective = PonderLoss::new(&[0.9], &[1.0], 20, direction, options.clone());
+                    let targets = Tensor::ones([1, 1, 1], options);
                     let loss = objective.per_sample(&logits, &halting, &targets).sum();
                     let gradients = loss.backward();
                     assert!(numbers(loss.inner())[0].is_finite());
-                    for leaf in [&logits.answer, &logits.halting] {
+                    for leaf in [&answer, &logits.halting] {
                         let gradient = numbers(leaf.grad(&gradients).unwrap());
                         assert!(gradient.iter().all(|part| part.is_finite()));
                     }

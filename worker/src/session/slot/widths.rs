@@ -18,6 +18,8 @@ use super::{
 use crate::{
     bench::{available_bytes, peak_resident_bytes},
     device::DeviceName,
+    model::Layout,
+    operation::Body,
 };
 
 /// How long updates of one width are timed.
@@ -43,6 +45,13 @@ impl Widths {
             slots,
             known: Mutex::default(),
         }
+    }
+
+    /// Whether trials of this one's shape are computed lane by lane, so that more lanes than one
+    /// would only wait.
+    pub(super) fn is_one(&self, trial: &TrialSpec) -> bool {
+        let layout = Layout::of(&trial.configuration);
+        Body::of(&self.device.open(), &layout) == Body::Kernels
     }
 
     /// The width for trials of this one's shape. Measures it, for seconds, if it is not known; slots
