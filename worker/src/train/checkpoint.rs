@@ -4,7 +4,7 @@
 //!
 //! Format 1, all numbers little-endian: `PSCKPT`, the format (u16); device, backend, instructions
 //! and binary, each a length (u16) and UTF-8; the trial's key, the updates done, those not yet
-//! reported (u64 each), the sums of their losses and steps (f64 each); the number of parameters
+//! reported (u64 each), the sums of what training measured in those (f64 each); the number of parameters
 //! (u64), the parameters, their first and second moments (f32 each); the SHA-256 of everything
 //! before it.
 
@@ -93,8 +93,7 @@ pub fn encode(state: &LaneState, trial: &TrialSpec, origin: &Origin) -> Vec<u8> 
     writer.u64(trial.key().as_u64());
     writer.u64(optimizer.updates);
     writer.u64(sums.updates);
-    writer.f64(sums.loss);
-    writer.f64(sums.steps);
+    sums.totals.iter().for_each(|&total| writer.f64(total));
     writer.u64(parameters.len() as u64);
     writer.f32s(parameters);
     writer.f32s(&optimizer.first_moment);
@@ -127,11 +126,13 @@ pub fn decode(
         return Err(RefusedCheckpoint::OtherTrial);
     }
     let updates = reader.u64()?;
-    let sums = Sums {
+    let mut sums = Sums {
         updates: reader.u64()?,
-        loss: reader.f64()?,
-        steps: reader.f64()?,
+        ..Sums::default()
     };
+    for total in &mut sums.totals {
+        *total = reader.f64()?;
+    }
     let parameters = Layout::of(&trial.configuration).size();
     if reader.u64()? != parameters as u64 {
         return Err(RefusedCheckpoint::Damaged("it has other parameters"));
@@ -205,8 +206,7 @@ mod tests {
             },
             sums: Sums {
                 updates: 345,
-                loss: 0.1 + 0.2,
-                steps: 1e300,
+                totals: std::array::from_fn(|index| [0.1 + 0.2, 1e300][index % 2]),
             },
         }
     }

@@ -1,5 +1,7 @@
 //! What one lane is on the host: its seeds, how it learns, and what it still has to report.
 
+use pondersweep_proto::metric::Metric;
+
 use super::Start;
 use crate::{kernel::AdamSettings, model::Method, seed::Seeds};
 
@@ -26,19 +28,18 @@ pub(super) struct Update {
     pub(super) steps: f64,
 }
 
+/// What an observation reports of training: means over the updates since the one before.
+const MEASURED: [(Metric, fn(&Update) -> f64); 2] = [
+    (Metric::LossTraining, |update| update.loss),
+    (Metric::PonderStepsComputed, |update| update.steps),
+];
+
 /// Sums over updates.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(super) struct Sums {
     pub(super) updates: u64,
-    pub(super) loss: f64,
-    pub(super) steps: f64,
-}
-
-/// Means over updates.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Means {
-    pub(super) loss: f64,
-    pub(super) steps: f64,
+    /// Of what is [`MEASURED`], in its order.
+    pub(super) totals: [f64; MEASURED.len()],
 }
 
 impl Lane {
@@ -56,8 +57,9 @@ impl Lane {
 
     /// Remembers an update.
     pub(super) fn add(&mut self, update: &Update) {
-        self.sums.loss += update.loss;
-        self.sums.steps += update.steps;
+        for (total, (_, measure)) in self.sums.totals.iter_mut().zip(MEASURED) {
+            *total += measure(update);
+        }
         self.sums.updates += 1;
     }
 
@@ -65,18 +67,11 @@ impl Lane {
     ///
     /// # Panics
     /// No update was added since.
-    pub(super) fn take_means(&mut self) -> Means {
-        let Sums {
-            updates,
-            loss,
-            steps,
-        } = std::mem::take(&mut self.sums);
+    pub(super) fn take_means(&mut self) -> impl Iterator<Item = (Metric, f64)> {
+        let Sums { updates, totals } = std::mem::take(&mut self.sums);
         assert!(updates > 0, "an observation follows an update");
-        let updates = updates as f64;
-        Means {
-            loss: loss / updates,
-            steps: steps / updates,
-        }
+        let mean = move |((metric, _), total)| (metric, total / updates as f64);
+        MEASURED.into_iter().zip(totals).map(mean)
     }
 }
 

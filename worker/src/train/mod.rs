@@ -18,10 +18,7 @@ use std::{collections::BTreeMap, num::NonZeroUsize};
 
 use burn::tensor::{Device, Tensor};
 use pondersweep_proto::{
-    breakdown::Breakdown,
-    metric::{Metric, Observation},
-    shape::ShapeKey,
-    spec::TrialSpec,
+    breakdown::Breakdown, metric::Observation, shape::ShapeKey, spec::TrialSpec,
 };
 
 pub use state::{LaneState, Start};
@@ -217,9 +214,7 @@ fn observe(bundle: &mut Bundle, ends: &mut Ends, observer: &dyn Observer) {
     for (position, evaluated) in evaluated.enumerate() {
         let mut metrics = evaluated.metrics;
         let lane = &mut bundle.lanes[position];
-        let means = lane.take_means();
-        metrics.push((Metric::LossTraining, means.loss));
-        metrics.push((Metric::PonderStepsComputed, means.steps));
+        metrics.extend(lane.take_means());
         if let Some((metric, value)) = metrics.iter().find(|(_, value)| !value.is_finite()) {
             let reason = format!("{metric} is {value}");
             ends[lane.index] = Some(LaneEnd::Infeasible { step, reason });
