@@ -15,24 +15,24 @@ use super::simd::{Simd, load_some, store_some};
 
 /// The loss of one lane, ready to be evaluated on batches.
 #[derive(Clone, Copy, Debug)]
-pub struct ActLoss {
+pub(super) struct ActLoss {
     /// Weight of the ponder cost.
     tau: f32,
 }
 
 /// Means over the batch; the loss is `prediction + tau * ponder_cost`.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct ActTerms {
+pub(super) struct ActTerms {
     /// BCE of the mean-field answer.
-    pub prediction: f64,
+    pub(super) prediction: f64,
     /// N + R.
-    pub ponder_cost: f64,
+    pub(super) ponder_cost: f64,
 }
 
 impl ActLoss {
     /// The loss with this weight of the ponder cost.
     #[must_use]
-    pub const fn new(tau: f64) -> Self {
+    pub(super) const fn new(tau: f64) -> Self {
         Self { tau: tau as f32 }
     }
 
@@ -40,7 +40,7 @@ impl ActLoss {
     ///
     /// # Panics
     /// If slices disagree in size.
-    pub fn evaluate(
+    pub(super) fn evaluate(
         &self,
         instructions: InstructionSet,
         batch: HaltingBatch<'_>,

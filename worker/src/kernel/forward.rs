@@ -17,12 +17,7 @@ const BLOCK: usize = 32;
 
 impl Workspace {
     /// Starts a pass: packs the parameters and computes `x W + b`.
-    ///
-    /// `parameters` are laid out as [`Offsets`](super::Offsets) says; `x` is `[batch, elements]`.
-    ///
-    /// # Panics
-    /// If a slice has another length than the shape gives it.
-    pub fn begin(&mut self, parameters: &[f32], x: &[f32]) {
+    pub(super) fn begin(&mut self, parameters: &[f32], x: &[f32]) {
         let shape = &self.shape;
         assert_eq!(
             parameters.len(),
@@ -65,24 +60,8 @@ impl Workspace {
         }
     }
 
-    /// Computes the next step and its logits, `[batch]` each.
-    ///
-    /// # Panics
-    /// If all steps are done, or a slice has not `batch` elements.
-    pub fn step(&mut self, answer_logits: &mut [f32], halting_logits: &mut [f32]) {
-        let step = self.steps_done + 1;
-        assert!(
-            step <= self.shape.steps,
-            "at most {} steps",
-            self.shape.steps
-        );
-        self.states(step, 0..self.padded.batch);
-        self.logits(step, 0..self.shape.batch, answer_logits, halting_logits);
-        self.steps_done = step;
-    }
-
-    /// All steps: [`begin`](Self::begin), then as many [`step`](Self::step)s as the shape has.
-    /// The logits are `[steps, batch]`.
+    /// The logits of all steps, `[steps, batch]` each, of parameters laid out as
+    /// [`Offsets`](super::Offsets) says and inputs `[batch, elements]`.
     ///
     /// # Panics
     /// If a slice has another length than the shape gives it.

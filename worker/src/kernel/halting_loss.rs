@@ -37,7 +37,7 @@ pub struct HaltingSettings {
 
 /// The loss of one lane, ready to be evaluated on batches.
 #[derive(Clone, Debug)]
-pub struct HaltingLoss {
+pub(super) struct HaltingLoss {
     log_prior: Vec<f32>,
     beta: f32,
     residual: Residual,
@@ -71,17 +71,17 @@ pub struct HaltingResult<'a> {
 
 /// Means over the batch; the loss is `prediction + beta * divergence`.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct HaltingTerms {
+pub(super) struct HaltingTerms {
     /// sum_n p_n BCE_n.
-    pub prediction: f64,
+    pub(super) prediction: f64,
     /// KL(p || p_G), or KL(p_G || p), in nats.
-    pub divergence: f64,
+    pub(super) divergence: f64,
 }
 
 impl HaltingLoss {
     /// The loss with these settings.
     #[must_use]
-    pub fn new(settings: &HaltingSettings) -> Self {
+    pub(super) fn new(settings: &HaltingSettings) -> Self {
         Self {
             log_prior: log_prior(settings.lambda_p, settings.max_steps),
             beta: settings.beta as f32,
@@ -95,7 +95,7 @@ impl HaltingLoss {
     /// # Panics
     /// If slices disagree in size, or have more steps than the prior; or a sample stops early while the
     /// divergence is the prior's from the network.
-    pub fn evaluate(
+    pub(super) fn evaluate(
         &self,
         instructions: InstructionSet,
         batch: HaltingBatch<'_>,

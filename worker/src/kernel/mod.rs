@@ -7,7 +7,6 @@
 //!
 //! Per update: [`Workspace::forward`], or [`Workspace::forward_until`] where samples stop by
 //! themselves; then [`Loss::evaluate`], [`Workspace::backward`] and [`Adam::update`].
-//! [`Workspace::begin`] and [`Workspace::step`] compute a pass step by step.
 //!
 //! How it is fast: weights are packed once per update into the order the multiplications read
 //! them; tiles of eight samples keep their pre-activations in registers, where the gates' functions
@@ -50,5 +49,4 @@ pub use halting_loss::{HaltingBatch, HaltingResult, HaltingSettings};
 pub use instruction_set::InstructionSet;
 pub use loss::Loss;
 pub use shape::{Cell, GateOffsets, Offsets, Shape};
-pub use until::Until;
 pub use workspace::{Pass, Workspace};

@@ -68,16 +68,6 @@ impl Shape {
     pub const fn offsets(&self) -> Offsets {
         Offsets::new(self)
     }
-
-    /// Floating-point operations of one update's matrix multiplications, forward and backward:
-    /// a multiply and an add each, `x W` once, no multiplication by `h_0 = 0`.
-    #[must_use]
-    pub const fn multiplication_operations(&self) -> usize {
-        let gate_width = self.gates() * self.hidden;
-        let input = 2 * self.batch * self.elements * gate_width;
-        let recurrent = 2 * self.batch * self.hidden * gate_width * self.steps.saturating_sub(1);
-        2 * input + 3 * recurrent
-    }
 }
 
 /// Where each parameter stands in a lane's flat slice; gradients and Adam's moments use the same.
@@ -172,25 +162,4 @@ const fn gate_size(elements: usize, first_step_flag: bool, hidden: usize) -> usi
 
 const fn after(range: &Range<usize>, length: usize) -> Range<usize> {
     range.end..range.end + length
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_gru_update_of_the_paper_size_is_730_million_operations() {
-        let shape = Shape {
-            cell: Cell::Gru,
-            batch: 128,
-            elements: 64,
-            first_step_flag: false,
-            hidden: 128,
-            steps: 20,
-        };
-        let offsets = shape.offsets();
-
-        assert_eq!(shape.multiplication_operations() / 1_000_000, 729);
-        assert_eq!(offsets.length(), (64 + 128 + 2) * 384 + 2 * 129);
-    }
 }

@@ -50,16 +50,6 @@ impl UnequalSteps {
         }
     }
 
-    /// Bytes it holds.
-    pub(super) fn bytes(&self) -> usize {
-        let floats = [&self.previous, &self.spread, &self.answer, &self.halting]
-            .into_iter()
-            .chain([&self.used, &self.stops])
-            .map(|buffer| buffer.len())
-            .sum::<usize>();
-        (floats + self.samples.len() + self.origins.len()) * size_of::<f32>()
-    }
-
     /// Every sample takes the first step, and none has stopped but the padding beyond `samples`.
     pub(super) fn start(&mut self, samples: usize) {
         for (row, sample) in self.samples[..self.batch].iter_mut().zip(0..) {

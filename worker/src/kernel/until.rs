@@ -19,23 +19,13 @@ fn stops(rule: StopRule, used: f32) -> bool {
     }
 }
 
-/// How far a pass went.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Until {
-    /// Steps of the sample that took most: as many rows of the logits are computed.
-    pub steps: usize,
-    /// (sample, step) pairs that the rule asks for. Up to a tile's rows less one are computed beyond
-    /// them at every step.
-    pub sample_steps: usize,
-}
-
 impl Workspace {
     /// As [`forward`](Self::forward), but each sample stops by the rule.
     ///
     /// The logits are `[steps of the shape, batch]`, zero after a sample's last step; that step goes
-    /// to `stop_steps`, `[batch]`, in the form [`HaltingBatch`](super::HaltingBatch) takes. A
-    /// following [`backward`](Self::backward) takes the first [`Until::steps`] rows of the logits'
-    /// gradients, which must be zero after a sample's last step.
+    /// to `stop_steps`, `[batch]`, in the form [`HaltingBatch`](super::HaltingBatch) takes. Returns the
+    /// steps of the sample that took most: a following [`backward`](Self::backward) takes so many
+    /// rows of the logits' gradients, which must be zero after a sample's last step.
     ///
     /// # Panics
     /// If the workspace is not for [`Pass::TrainingUntil`], or a slice has another length than
@@ -46,7 +36,7 @@ impl Workspace {
         [parameters, x]: [&[f32]; 2],
         [answer_logits, halting_logits]: [&mut [f32]; 2],
         stop_steps: &mut [f32],
-    ) -> Until {
+    ) -> usize {
         assert_eq!(self.pass, Pass::TrainingUntil, "forward_until");
         let (steps, batch) = (self.shape.steps, self.shape.batch);
         assert_eq!(answer_logits.len(), steps * batch, "answer logits");
@@ -70,10 +60,7 @@ impl Workspace {
         }
         stop_steps.copy_from_slice(&unequal.stops[..batch]);
         self.unequal = Some(unequal);
-        Until {
-            steps: self.steps_done,
-            sample_steps: stop_steps.iter().map(|&step| step as usize).sum(),
-        }
+        self.steps_done
     }
 
     /// h_n of the rows of a step.

@@ -170,21 +170,12 @@ pub struct Workspace {
 }
 
 impl Workspace {
-    /// Memory for a shape, with the best instructions of this CPU.
-    ///
-    /// # Panics
-    /// If a size of the shape is zero.
-    #[must_use]
-    pub fn new(shape: Shape, pass: Pass) -> Self {
-        Self::with_instructions(shape, pass, InstructionSet::detect())
-    }
-
     /// Memory for a shape, with the given instructions.
     ///
     /// # Panics
     /// If a size of the shape is zero.
     #[must_use]
-    pub fn with_instructions(shape: Shape, pass: Pass, instructions: InstructionSet) -> Self {
+    pub fn new(shape: Shape, pass: Pass, instructions: InstructionSet) -> Self {
         let sizes = [shape.batch, shape.elements, shape.hidden, shape.steps];
         assert!(!sizes.contains(&0), "a shape has no zero sizes: {shape:?}");
         let padded = Padded::new(&shape, instructions);
@@ -206,41 +197,6 @@ impl Workspace {
     #[must_use]
     pub const fn shape(&self) -> &Shape {
         &self.shape
-    }
-
-    /// Bytes it holds.
-    #[must_use]
-    pub fn bytes(&self) -> usize {
-        let (packed, state, gradients) = (&self.packed, &self.state, &self.gradients);
-        let buffers = [
-            &packed.input,
-            &packed.input_bias,
-            &packed.first_step,
-            &packed.recurrent,
-            &packed.transposed,
-            &packed.candidate_bias,
-            &packed.answer,
-            &packed.halting,
-            &state.x,
-            &state.input,
-            &state.first_input,
-            &state.hidden,
-            &state.gates,
-            &state.candidate,
-            &gradients.answer_logits,
-            &gradients.halting_logits,
-            &gradients.carry,
-            &gradients.input,
-            &gradients.first_input,
-            &gradients.first_step,
-            &gradients.input_weights,
-            &gradients.recurrent,
-            &gradients.candidate_bias,
-            &gradients.answer,
-            &gradients.halting,
-        ];
-        let floats: usize = buffers.iter().map(|buffer| buffer.len()).sum();
-        floats * size_of::<f32>() + self.unequal.as_ref().map_or(0, UnequalSteps::bytes)
     }
 }
 

@@ -121,8 +121,7 @@ fn unroll_lane(
         }
         Some(rule) => {
             let outputs = [answer, halting];
-            let until = workspace.forward_until(rule, [parameters, x], outputs, stops);
-            until.steps
+            workspace.forward_until(rule, [parameters, x], outputs, stops)
         }
     }
 }

@@ -33,7 +33,7 @@ impl Workspaces {
             };
             match idle.iter().position(fits) {
                 Some(index) => idle.swap_remove(index).1,
-                None => Workspace::with_instructions(shape, pass, self.instructions),
+                None => Workspace::new(shape, pass, self.instructions),
             }
         });
         Lent {

@@ -36,8 +36,8 @@ fn check(fixture: &Fixture, set: InstructionSet) {
     ] = &mut rows;
     let mut stops = vec![shape.steps as f32; batch];
     let mut workspace = match fixture.limit().stop_rule() {
-        None => Workspace::with_instructions(shape, Pass::Training, set),
-        Some(_) => Workspace::with_instructions(shape, Pass::TrainingUntil, set),
+        None => Workspace::new(shape, Pass::Training, set),
+        Some(_) => Workspace::new(shape, Pass::TrainingUntil, set),
     };
     let steps = match fixture.limit().stop_rule() {
         None => {
@@ -46,7 +46,7 @@ fn check(fixture: &Fixture, set: InstructionSet) {
         }
         Some(rule) => {
             let (inputs, outputs) = ([&parameters[..], &x], [&mut answer[..], halting]);
-            (workspace.forward_until(rule, inputs, outputs, &mut stops)).steps
+            workspace.forward_until(rule, inputs, outputs, &mut stops)
         }
     };
     let labels: Vec<f32> = (fixture.classes().iter())
