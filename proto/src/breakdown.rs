@@ -4,7 +4,8 @@
 
 use crate::{
     limit::{MAX_DIFFICULTY_BUCKETS, MAX_ELEMENTS, MAX_EXAMPLES, MAX_PONDER_STEPS},
-    spec::{EvaluationRange, SpecError},
+    setting::training::EvaluationRange,
+    spec::SpecError,
     wire,
 };
 

@@ -11,7 +11,7 @@ pub mod failure;
 pub mod id;
 pub mod limit;
 pub mod metric;
-pub mod parameter;
+pub mod setting;
 pub mod shape;
 pub mod spec;
 mod wire_conversion;

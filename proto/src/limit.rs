@@ -1,5 +1,8 @@
 //! A limit on everything a peer or a sweep file may ask for, each with its reason.
 
+/// The version of the protocol between workers and coordinator. It rises whenever a message that one
+/// of them sends would be misread by the other.
+pub const PROTOCOL: u32 = 2;
 /// Buckets of difficulty of one evaluation: a curve that people can read, a few rows a trial.
 pub const MAX_DIFFICULTY_BUCKETS: usize = 10;
 /// Trials of one sweep without an explicit confirmation: a larger grid is more often a typing
@@ -36,6 +39,8 @@ pub const MAX_ENDS: usize = 256;
 pub const MAX_RENEWALS: usize = 4_096;
 /// Configurations that one call allots replicates to; more take several calls.
 pub const MAX_ALLOTMENTS: usize = 65_536;
+/// Bytes of one configuration as JSON: fifty settings with long names and values.
+pub const MAX_CONFIGURATION_BYTES: usize = 16 * 1_024;
 /// Configurations of one page.
 pub const MAX_CELLS_OF_PAGE: u32 = 10_000;
 /// Results of one page.

@@ -3,10 +3,7 @@
 
 use std::fmt;
 
-use crate::{
-    id::ContentKey,
-    spec::{ConfigurationSpec, ModelSettings, Settings, TaskSettings, TrainingSettings},
-};
+use crate::{id::ContentKey, spec::ConfigurationSpec};
 
 /// Identifies a shape. Trials of equal shape run the same program on tensors of equal sizes, so
 /// they can be lanes of one bundle; what is left out of the shape is a number per lane.
@@ -14,33 +11,10 @@ use crate::{
 pub struct ShapeKey(ContentKey);
 
 impl ShapeKey {
-    /// The shape of a configuration: all of it but `lambda_p`, `beta`, `tau`,
-    /// `halting_bias`, `initial_scale`, `learning_rate` and `gradient_clip`. A setting that is added later is part of the shape
-    /// until it is made a number per lane.
+    /// The shape of a configuration: all of it but what its table marks as one number per lane.
     #[must_use]
     pub fn of(configuration: &ConfigurationSpec) -> Self {
-        let settings = configuration.to_settings();
-        Self(ContentKey::of(&Settings {
-            task: TaskSettings {
-                // Left out or stated, the same range of non-zeros is the same program.
-                max_nonzeros: Some(configuration.trained_nonzeros()),
-                ..settings.task
-            },
-            model: ModelSettings {
-                lambda_p: None,
-                beta: None,
-                tau: None,
-                halting_bias: None,
-                initial_scale: 1.0,
-                ..settings.model
-            },
-            training: TrainingSettings {
-                learning_rate: 0.0,
-                gradient_clip: None,
-                ..settings.training
-            },
-            ..settings
-        }))
+        Self(ContentKey::of_canonical_json(&configuration.shape_json()))
     }
 }
 
@@ -53,13 +27,10 @@ impl fmt::Display for ShapeKey {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{
-        parameter::{Parameter, ParameterKind, ParameterValue},
-        spec::ModelKind,
-    };
+    use crate::setting::{Kind, ParameterValue, Setting, training::TRAINING};
 
-    fn settings() -> Settings {
-        serde_json::from_value(serde_json::json!({
+    fn configuration() -> ConfigurationSpec {
+        ConfigurationSpec::from_json(serde_json::json!({
             "task": { "kind": "parity", "elements": 64 },
             "model": { "kind": "ponder_net", "lambda_p": 0.2 },
             "training": { "updates": 1000 },
@@ -67,56 +38,70 @@ mod tests {
         .unwrap()
     }
 
-    fn shape(change: impl FnOnce(&mut Settings)) -> ShapeKey {
-        let mut settings = settings();
-        change(&mut settings);
-        ShapeKey::of(&settings.try_into().unwrap())
+    fn shape(setting: Setting, value: impl Into<ParameterValue>) -> ShapeKey {
+        ShapeKey::of(&configuration().with(setting, value).unwrap())
     }
 
     #[test]
     fn only_the_numbers_of_a_lane_may_differ_within_a_shape() {
-        let base = shape(|_| {});
-        for &parameter in Parameter::ALL {
-            let value = match parameter.kind() {
-                ParameterKind::Number => ParameterValue::Number(0.625),
-                ParameterKind::Integer => ParameterValue::Integer(17),
-                ParameterKind::Choice(names) => {
-                    let configuration = ConfigurationSpec::try_from(settings()).unwrap();
-                    let current = parameter.get(&configuration).unwrap().to_string();
-                    let other = names.iter().find(|name| **name != current).unwrap();
-                    ParameterValue::Choice((*other).into())
-                }
-            };
-            let per_lane = matches!(
-                parameter,
-                Parameter::LambdaP
-                    | Parameter::Beta
-                    | Parameter::HaltingBias
-                    | Parameter::InitialScale
-                    | Parameter::LearningRate
-                    | Parameter::GradientClip
-            );
-            if parameter == Parameter::Tau {
+        let base = ShapeKey::of(&configuration());
+        for &setting in TRAINING.rows {
+            let Some(current) = configuration().get(setting).cloned() else {
                 continue;
-            }
-            let changed = shape(|settings| parameter.set(settings, &value).unwrap());
-            assert_eq!(changed == base, per_lane, "{parameter}");
+            };
+            let value: ParameterValue = match setting.kind {
+                Kind::Number(_) => 0.625.into(),
+                Kind::Integer { .. } => 17_u64.into(),
+                Kind::Choice(names) => {
+                    let current = current.to_string();
+                    let Some(other) = names.iter().find(|name| **name != current) else {
+                        continue;
+                    };
+                    if setting == Setting::METHOD {
+                        continue;
+                    }
+                    (*other).into()
+                }
+                Kind::Flag => true.into(),
+                Kind::Text => unreachable!("no such setting"),
+            };
+            let changed = shape(setting, value);
+            assert_eq!(changed == base, setting.per_lane.is_some(), "{setting:?}");
         }
-        let act = |tau| {
-            shape(|settings| {
-                settings.model.kind = ModelKind::Act;
-                (settings.model.lambda_p, settings.model.tau) = (None, Some(tau));
-            })
+        let per_lane: Vec<_> = TRAINING
+            .rows
+            .iter()
+            .filter(|row| row.per_lane.is_some())
+            .collect();
+        assert_eq!(
+            per_lane,
+            [
+                &Setting::LAMBDA_P,
+                &Setting::BETA,
+                &Setting::TAU,
+                &Setting::LEARNING_RATE,
+                &Setting::HALTING_BIAS,
+                &Setting::GRADIENT_CLIP,
+                &Setting::INITIAL_SCALE,
+            ]
+        );
+        let act = |tau: f64| {
+            let mut settings = configuration().to_settings();
+            for &setting in TRAINING.rows.iter().filter(|row| row.section == "model") {
+                settings.set_or_clear(setting, None::<f64>).unwrap();
+            }
+            settings.set(Setting::METHOD, "act").unwrap();
+            settings.set(Setting::TAU, tau).unwrap();
+            ShapeKey::of(&settings.try_into().unwrap())
         };
         assert_eq!(act(0.1), act(0.2));
         assert_ne!(act(0.1), base);
-        assert_ne!(base, shape(|s| s.training.adam_beta_1 = 0.8));
-        assert_ne!(base, shape(|s| s.evaluation.every = 7));
     }
 
     #[test]
     fn stating_what_is_the_default_leaves_the_shape_alone() {
-        assert_eq!(shape(|_| {}), shape(|s| s.task.max_nonzeros = Some(64)));
-        assert_ne!(shape(|_| {}), shape(|s| s.task.max_nonzeros = Some(32)));
+        let base = ShapeKey::of(&configuration());
+        assert_eq!(base, shape(Setting::MAX_NONZEROS, 64_u32));
+        assert_ne!(base, shape(Setting::MAX_NONZEROS, 32_u32));
     }
 }

@@ -1,20 +1,27 @@
-//! What a trial is: task, model, training and evaluation, its replicate and seed.
+//! What a trial is: a configuration, one of its replicates, and the seed.
 //!
 //! [`Settings`] is any combination of values, as a file or a peer states it. [`ConfigurationSpec`]
 //! and [`TrialSpec`] are valid ones: they are only made by checking, and never change afterwards.
+//! Which settings there are is said by a [`SettingTable`], not here.
 
-mod method;
+mod canonical;
 
 use std::ops::Deref;
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use crate::{
     id::{ContentHasher, ContentKey},
-    limit::{MAX_BATCH, MAX_ELEMENTS, MAX_EXAMPLES, MAX_HIDDEN, MAX_PONDER_STEPS, MAX_UPDATES},
+    setting::{
+        LeftOut, ParameterValue, Setting, SettingTable, Use,
+        training::{Choice, TRAINING},
+    },
 };
 
-pub use self::method::{Act, Method, PonderNet};
+pub use crate::setting::training::{
+    EvaluationRange, FirstStepFlag, KlDirection, ModelKind, Positions, Residual, StepFunction,
+    TaskKind, Unroll,
+};
 
 /// A setting that cannot be: where, what is wrong, and what to do about it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -43,315 +50,232 @@ impl SpecError {
     }
 }
 
-/// Defines an enumeration whose variants have one name each, in files, on the wire and in SQL.
-macro_rules! choice {
-    ($(#[$meta:meta])* $name:ident { $($(#[$variant_meta:meta])* $variant:ident = $text:literal,)* }) => {
-        $(#[$meta])*
-        #[derive(
-            Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
-        )]
-        pub enum $name { $($(#[$variant_meta])* #[serde(rename = $text)] $variant,)* }
-
-        impl $name {
-            /// Every choice, by name.
-            pub const NAMES: &'static [&'static str] = &[$($text,)*];
-
-            /// Every choice.
-            pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
-
-            /// The choice's name.
-            #[must_use]
-            pub const fn name(self) -> &'static str {
-                match self { $(Self::$variant => $text,)* }
-            }
-
-            /// The choice with this name, if there is one.
-            #[must_use]
-            pub fn from_name(name: &str) -> Option<Self> {
-                match name { $($text => Some(Self::$variant),)* _ => None }
-            }
-        }
-    };
-}
-
-choice! {
-    /// The learning problem.
-    TaskKind {
-        /// Is the number of +1 in a vector of -1, 0 and +1 odd? (Paper, appendix B; Graves 2016.)
-        Parity = "parity",
-    }
-}
-choice! {
-    /// Where a parity vector has its non-zero elements. Not stated by the paper.
-    Positions {
-        /// Anywhere: the harder task, and the default.
-        Random = "random",
-        /// In the first slots, as some public code does.
-        Packed = "packed",
-    }
-}
-choice! {
-    /// How halting is learnt.
-    ModelKind {
-        /// PonderNet: a halting distribution regularised towards a geometric prior.
-        PonderNet = "ponder_net",
-        /// Adaptive computation time (Graves 2016): halting probabilities are cumulated, a ponder
-        /// cost is paid.
-        Act = "act",
-        /// None is learnt: always `max_steps` steps, the last one answers. One step is a plain RNN.
-        Fixed = "fixed",
-    }
-}
-choice! {
-    /// The function that is iterated, `s(x, h_n)`.
-    StepFunction {
-        /// One tanh layer, the paper's.
-        Rnn = "rnn",
-        /// A gated recurrent unit, as common re-implementations use.
-        Gru = "gru",
-    }
-}
-choice! {
-    /// How many steps training computes.
-    Unroll {
-        /// Always `max_steps`.
-        Fixed = "fixed",
-        /// Up to the smallest n with `sum_{j<=n} p_j > 1 - epsilon` (paper, section 2.3).
-        Cumulative = "cumulative",
-    }
-}
-choice! {
-    /// What happens to the halting mass left after the last step. Not stated by the paper.
-    Residual {
-        /// The last step takes it: `p_N = 1 - sum_{n<N} p_n`.
-        Remainder = "remainder",
-        /// `p` is divided by its sum over 1..N.
-        Normalise = "normalise",
-    }
-}
-
-choice! {
-    /// Which way the divergence between halting distribution and prior is taken.
-    KlDirection {
-        /// `KL(p || p_G)`: the paper's, section 2.2.
-        NetworkPrior = "network_prior",
-        /// `KL(p_G || p)`: what a widely copied public re-implementation computes, for comparison.
-        PriorNetwork = "prior_network",
-    }
-}
-choice! {
-    /// Whether the input tells the first ponder step from the others, by one more column that is 1
-    /// there and 0 after it (Graves 2016, section 2). Whether the paper's ACT has it is not stated.
-    FirstStepFlag {
-        /// It does not.
-        Off = "off",
-        /// It does: the default of `act`.
-        On = "on",
-    }
-}
-choice! {
-    /// On which difficulties an evaluation is made.
-    EvaluationRange {
-        /// On as many non-zeros as training shows.
-        Interpolation = "interpolation",
-        /// On more.
-        Extrapolation = "extrapolation",
-    }
-}
-
-/// Every setting of a configuration, unchecked.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+/// Values of the settings of a table, unchecked; any may be left out.
+#[derive(Clone, Debug)]
 pub struct Settings {
-    /// The learning problem.
-    pub task: TaskSettings,
-    /// What is trained on it.
-    pub model: ModelSettings,
-    /// How it is trained.
-    pub training: TrainingSettings,
-    /// How it is measured.
-    #[serde(default)]
-    pub evaluation: EvaluationSettings,
+    table: &'static SettingTable,
+    /// By row of the table.
+    values: Vec<Option<ParameterValue>>,
 }
 
-/// The learning problem.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct TaskSettings {
-    /// Which problem.
-    pub kind: TaskKind,
-    /// Length of the input vector.
-    pub elements: u32,
-    /// Training draws 1 ..= this many non-zero elements; see [`ConfigurationSpec::trained_nonzeros`].
-    #[serde(default)]
-    pub max_nonzeros: Option<u32>,
-    /// Where the non-zero elements stand.
-    #[serde(default = "default::positions")]
-    pub positions: Positions,
-}
-
-/// What is trained.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ModelSettings {
-    /// How halting is learnt.
-    pub kind: ModelKind,
-    /// The iterated function.
-    #[serde(default = "default::step_function")]
-    pub step_function: StepFunction,
-    /// Units of the hidden state.
-    #[serde(default = "default::hidden")]
-    pub hidden: u32,
-    /// `ponder_net`: parameter of the geometric prior `p_G(lambda_p)`, in (0, 1).
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub lambda_p: Option<f64>,
-    /// `ponder_net`: weight of `KL(p || p_G)` in the loss.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub beta: Option<f64>,
-    /// `act`: weight of the ponder cost `N + R` in the loss.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub tau: Option<f64>,
-    /// N, the most ponder steps a sample may take.
-    #[serde(default = "default::max_steps")]
-    pub max_steps: u32,
-    /// `ponder_net`: how many steps training computes.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub unroll: Option<Unroll>,
-    /// Mass that may be left when a sample stops: of a cumulative unroll (paper: 0.05), or of
-    /// `act` (Graves 2016: 0.01).
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub epsilon: Option<f64>,
-    /// `ponder_net`: what happens to the mass left after the last step.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub residual: Option<Residual>,
-    /// `ponder_net` and `act`: bias of the halting head before training. Not stated by the paper.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub halting_bias: Option<f64>,
-    /// `ponder_net`: which way the divergence from the prior is taken. The default is left out of
-    /// the canonical form, as with all settings that follow.
-    #[serde(default, skip_serializing_if = "is_default_direction")]
-    pub kl_direction: Option<KlDirection>,
-    /// Whether the first step is flagged in the input; `None` is off, once the settings are checked.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub first_step_flag: Option<FirstStepFlag>,
-    /// Weights before training are drawn from U(-s/sqrt(hidden), s/sqrt(hidden)); this is s. Not
-    /// stated by the paper.
-    #[serde(default = "default::initial_scale", skip_serializing_if = "is_one")]
-    pub initial_scale: f64,
-}
-
-impl ModelSettings {
-    /// Whether the first step is flagged in the input.
-    #[must_use]
-    pub fn first_step_flag(&self) -> FirstStepFlag {
-        self.first_step_flag.unwrap_or(FirstStepFlag::Off)
+impl PartialEq for Settings {
+    fn eq(&self, other: &Self) -> bool {
+        std::ptr::eq(self.table, other.table) && self.values == other.values
     }
 }
 
-fn is_default_direction(direction: &Option<KlDirection>) -> bool {
-    direction.is_none_or(|direction| direction == KlDirection::NetworkPrior)
-}
-
-fn is_one(scale: &f64) -> bool {
-    *scale == default::initial_scale()
-}
-
-/// How it is trained: Adam on batches made as needed.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct TrainingSettings {
-    /// Parameter updates of the trial.
-    pub updates: u64,
-    /// Samples of one update.
-    #[serde(default = "default::batch")]
-    pub batch: u32,
-    /// Adam's step size.
-    #[serde(default = "default::learning_rate")]
-    pub learning_rate: f64,
-    /// Largest global gradient norm of the trial; `None` means no clipping.
-    #[serde(default)]
-    pub gradient_clip: Option<f64>,
-    /// Decay of Adam's first moment.
-    #[serde(default = "default::adam_beta_1")]
-    pub adam_beta_1: f64,
-    /// Decay of Adam's second moment.
-    #[serde(default = "default::adam_beta_2")]
-    pub adam_beta_2: f64,
-    /// Adam's denominator offset.
-    #[serde(default = "default::adam_epsilon")]
-    pub adam_epsilon: f64,
-}
-
-/// How it is measured.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct EvaluationSettings {
-    /// Updates between two evaluations; the last update is always evaluated.
-    #[serde(default = "default::every")]
-    pub every: u64,
-    /// Samples of one evaluation.
-    #[serde(default = "default::examples")]
-    pub examples: u32,
-    /// Also evaluate on more non-zeros than training ever showed.
-    #[serde(default)]
-    pub extrapolate: bool,
-}
-
-impl Default for EvaluationSettings {
-    fn default() -> Self {
+impl Settings {
+    /// Settings of a table, all left out.
+    #[must_use]
+    pub fn new(table: &'static SettingTable) -> Self {
         Self {
-            every: default::every(),
-            examples: default::examples(),
-            extrapolate: false,
+            table,
+            values: vec![None; table.rows.len()],
         }
     }
+
+    /// The table that says which settings there are.
+    #[must_use]
+    pub const fn table(&self) -> &'static SettingTable {
+        self.table
+    }
+
+    /// Replaces the value of a setting.
+    ///
+    /// # Errors
+    /// The value is of another kind; whether it is in range is checked with the whole configuration.
+    pub fn set(
+        &mut self,
+        setting: Setting,
+        value: impl Into<ParameterValue>,
+    ) -> Result<(), SpecError> {
+        let value = setting.admit(value.into())?;
+        let place = self.place(setting);
+        self.values[place] = Some(value);
+        Ok(())
+    }
+
+    /// Replaces the value of a setting, or leaves it out.
+    ///
+    /// # Errors
+    /// As [`Self::set`].
+    pub fn set_or_clear(
+        &mut self,
+        setting: Setting,
+        value: Option<impl Into<ParameterValue>>,
+    ) -> Result<(), SpecError> {
+        match value {
+            Some(value) => self.set(setting, value),
+            None => {
+                let place = self.place(setting);
+                self.values[place] = None;
+                Ok(())
+            }
+        }
+    }
+
+    /// The value of a setting, as stated or filled in; `None` where it is absent.
+    #[must_use]
+    pub fn get(&self, setting: Setting) -> Option<&ParameterValue> {
+        self.values[self.place(setting)].as_ref()
+    }
+
+    /// The value of a number.
+    ///
+    /// # Panics
+    /// It is absent, or no number: the settings were not checked.
+    #[must_use]
+    pub fn number(&self, setting: Setting) -> f64 {
+        self.number_if(setting).unwrap_or_else(|| absent(setting))
+    }
+
+    /// The value of a number that may be absent.
+    #[must_use]
+    pub fn number_if(&self, setting: Setting) -> Option<f64> {
+        match self.get(setting) {
+            Some(ParameterValue::Number(number)) => Some(*number),
+            _ => None,
+        }
+    }
+
+    /// The value of a whole number; one that follows from others is computed.
+    ///
+    /// # Panics
+    /// It is absent, or no whole number: the settings were not checked.
+    #[must_use]
+    pub fn whole(&self, setting: Setting) -> u64 {
+        let derived = || match self.left_out(setting) {
+            Some(LeftOut::Derived(value)) => Some(value(self)),
+            _ => None,
+        };
+        match self.get(setting).cloned().or_else(derived) {
+            Some(ParameterValue::Integer(whole)) => whole,
+            _ => absent(setting),
+        }
+    }
+
+    /// The value of a whole number that its row bounds to 32 bits.
+    ///
+    /// # Panics
+    /// As [`Self::whole`].
+    #[must_use]
+    pub fn count(&self, setting: Setting) -> u32 {
+        u32::try_from(self.whole(setting)).expect("its row bounds it")
+    }
+
+    /// The value of a choice.
+    ///
+    /// # Panics
+    /// It is absent, or another choice's: the settings were not checked.
+    #[must_use]
+    pub fn choice<C: Choice>(&self, setting: Setting) -> C {
+        self.name(setting)
+            .and_then(C::from_name)
+            .unwrap_or_else(|| absent(setting))
+    }
+
+    /// The value of a flag.
+    ///
+    /// # Panics
+    /// It is absent, or no flag: the settings were not checked.
+    #[must_use]
+    pub fn flag(&self, setting: Setting) -> bool {
+        match self.get(setting) {
+            Some(ParameterValue::Flag(flag)) => *flag,
+            _ => absent(setting),
+        }
+    }
+
+    /// The name that a choice has, if it is there.
+    fn name(&self, setting: Setting) -> Option<&str> {
+        match self.get(setting) {
+            Some(ParameterValue::Choice(name)) => Some(name),
+            _ => None,
+        }
+    }
+
+    /// What stands for a setting where it is left out of these; `None` if they do not take it.
+    fn left_out(&self, setting: Setting) -> Option<LeftOut> {
+        match setting.uses {
+            // What every kind takes needs no look at the kind.
+            [
+                Use {
+                    kind: None,
+                    left_out,
+                },
+            ] => Some(*left_out),
+            _ => setting.left_out(self.kind_of(setting.section)),
+        }
+    }
+
+    /// What the section says of its kind.
+    fn kind_of(&self, section: &str) -> Option<&str> {
+        let kind = self.table.at(section, "kind")?;
+        self.name(kind)
+    }
+
+    fn place(&self, setting: Setting) -> usize {
+        let mut rows = self.table.rows.iter();
+        rows.position(|row| *row == setting)
+            .unwrap_or_else(|| panic!("{setting:?} is a setting of another table"))
+    }
+
+    /// Refuses a parameter that has no meaning for the kind its section states.
+    ///
+    /// # Errors
+    /// It has none.
+    pub fn takes(&self, setting: Setting) -> Result<(), SpecError> {
+        if self.left_out(setting).is_some() {
+            return Ok(());
+        }
+        let kind = self.kind_of(setting.section);
+        let takers: Vec<_> = setting.uses.iter().filter_map(|taken| taken.kind).collect();
+        let quoted: Vec<_> = takers.iter().map(|kind| format!("{kind:?}")).collect();
+        Err(SpecError::new(
+            setting.path(),
+            format!("has no meaning for kind = {:?}", kind.unwrap_or_default()),
+            format!("leave it out, or choose kind = {}", quoted.join(" or ")),
+        ))
+    }
+
+    /// Fills in what is left out, so that the values that are used are part of the frozen
+    /// specification, and checks each setting by itself.
+    fn complete(&mut self) -> Result<(), SpecError> {
+        for (place, &setting) in self.table.rows.iter().enumerate() {
+            let left_out = self.left_out(setting);
+            let value = &mut self.values[place];
+            match (left_out, value) {
+                (None, None) | (Some(LeftOut::Absent | LeftOut::Derived(_)), None) => {}
+                (None, Some(_)) => self.takes(setting)?,
+                (Some(_), Some(value)) => setting.check(value)?,
+                (Some(LeftOut::Value(default) | LeftOut::Implied(default)), value) => {
+                    *value = Some(default.value());
+                }
+                (Some(LeftOut::Required), None) => return Err(missing(setting)),
+            }
+        }
+        Ok(())
+    }
 }
 
-/// Values of settings a file leaves out: the paper's where it states one, see `paper-figure2.toml`.
-mod default {
-    use super::{Positions, StepFunction};
+fn absent<T>(setting: Setting) -> T {
+    panic!(
+        "{} is absent or of another kind: the settings were not checked",
+        setting.path()
+    )
+}
 
-    pub(super) const fn positions() -> Positions {
-        Positions::Random
-    }
-    pub(super) const fn step_function() -> StepFunction {
-        StepFunction::Rnn
-    }
-    pub(super) const fn hidden() -> u32 {
-        128
-    }
-    pub(super) const fn max_steps() -> u32 {
-        20
-    }
-    pub(super) const fn initial_scale() -> f64 {
-        1.0
-    }
-    pub(super) const fn batch() -> u32 {
-        128
-    }
-    pub(super) const fn learning_rate() -> f64 {
-        3e-4
-    }
-    pub(super) const fn adam_beta_1() -> f64 {
-        0.9
-    }
-    pub(super) const fn adam_beta_2() -> f64 {
-        0.999
-    }
-    pub(super) const fn adam_epsilon() -> f64 {
-        1e-8
-    }
-    pub(super) const fn every() -> u64 {
-        1_000
-    }
-    pub(super) const fn examples() -> u32 {
-        10_000
-    }
+fn missing(setting: Setting) -> SpecError {
+    let (name, section) = (setting.name, setting.section);
+    SpecError::new(
+        setting.path(),
+        format!("is missing from [{section}]"),
+        format!("add {name} to [{section}], or its values to [space]"),
+    )
 }
 
 /// One valid point of a search space: everything about a trial but its replicate and seed.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(try_from = "Settings")]
+#[derive(Clone, Debug, PartialEq)]
 pub struct ConfigurationSpec(Settings);
 
 impl Deref for ConfigurationSpec {
@@ -366,20 +290,29 @@ impl TryFrom<Settings> for ConfigurationSpec {
     type Error = SpecError;
 
     fn try_from(mut settings: Settings) -> Result<Self, SpecError> {
-        settings.model = method::complete(settings.model)?;
-        check_task(&settings)?;
-        check_model(&settings.model)?;
-        check_training(&settings.training)?;
-        check_evaluation(&settings)?;
+        settings.complete()?;
+        settings
+            .table
+            .rules
+            .iter()
+            .try_for_each(|rule| rule(&settings))?;
         Ok(Self(settings))
     }
 }
 
 impl ConfigurationSpec {
+    /// A configuration of the built-in training, from its settings as JSON.
+    ///
+    /// # Errors
+    /// The first thing that cannot be.
+    pub fn from_json(json: serde_json::Value) -> Result<Self, SpecError> {
+        Settings::from_json(&TRAINING, json)?.try_into()
+    }
+
     /// The configuration's identity.
     #[must_use]
     pub fn key(&self) -> ContentKey {
-        ContentKey::of(self)
+        ContentKey::of_canonical_json(&self.json())
     }
 
     /// A copy of the settings, to be changed and checked again.
@@ -388,171 +321,33 @@ impl ConfigurationSpec {
         self.0.clone()
     }
 
-    /// How halting is learnt, with the settings that takes.
+    /// A copy in which one setting has another value.
+    ///
+    /// # Errors
+    /// It cannot be.
+    pub fn with(
+        &self,
+        setting: Setting,
+        value: impl Into<ParameterValue>,
+    ) -> Result<Self, SpecError> {
+        let mut settings = self.to_settings();
+        settings.set(setting, value)?;
+        settings.try_into()
+    }
+
+    /// A copy in which some settings have other values, of which is known that it is valid.
     #[must_use]
-    pub fn method(&self) -> Method {
-        Method::of(&self.0.model).expect("the settings were completed before they were checked")
+    pub fn with_checked<'a>(
+        &self,
+        values: impl IntoIterator<Item = (Setting, &'a ParameterValue)>,
+    ) -> Self {
+        let mut settings = self.to_settings();
+        for (setting, value) in values {
+            let place = settings.place(setting);
+            settings.values[place] = Some(value.clone());
+        }
+        Self(settings)
     }
-
-    /// The most non-zero elements training shows: as stated, else half of the elements when the
-    /// evaluation extrapolates (paper, section 3.1), else all of them.
-    #[must_use]
-    pub fn trained_nonzeros(&self) -> u32 {
-        trained_nonzeros(&self.0)
-    }
-}
-
-fn trained_nonzeros(settings: &Settings) -> u32 {
-    let Settings {
-        task, evaluation, ..
-    } = settings;
-    let default = if evaluation.extrapolate {
-        task.elements / 2
-    } else {
-        task.elements
-    };
-    task.max_nonzeros.unwrap_or(default)
-}
-
-fn check_task(settings: &Settings) -> Result<(), SpecError> {
-    let task = &settings.task;
-    count(
-        "task.elements",
-        u64::from(task.elements),
-        u64::from(MAX_ELEMENTS),
-    )?;
-    if let Some(max_nonzeros) = task.max_nonzeros {
-        count(
-            "task.max_nonzeros",
-            u64::from(max_nonzeros),
-            u64::from(task.elements),
-        )?;
-    }
-    if settings.evaluation.extrapolate && !(1..task.elements).contains(&trained_nonzeros(settings))
-    {
-        return Err(SpecError::new(
-            "evaluation.extrapolate",
-            format!(
-                "training on up to {} of {} non-zeros leaves nothing to extrapolate to",
-                trained_nonzeros(settings),
-                task.elements
-            ),
-            "let task.max_nonzeros be at least 1 and smaller than task.elements",
-        ));
-    }
-    Ok(())
-}
-
-fn check_model(model: &ModelSettings) -> Result<(), SpecError> {
-    count(
-        "model.hidden",
-        u64::from(model.hidden),
-        u64::from(MAX_HIDDEN),
-    )?;
-    if let Some(lambda_p) = model.lambda_p {
-        let hint = "the prior's halting probability lies strictly between 0 and 1, for example 0.2";
-        open_unit("model.lambda_p", lambda_p, hint)?;
-    }
-    not_negative("model.beta", model.beta.unwrap_or_default())?;
-    not_negative("model.tau", model.tau.unwrap_or_default())?;
-    count(
-        "model.max_steps",
-        u64::from(model.max_steps),
-        u64::from(MAX_PONDER_STEPS),
-    )?;
-    if let Some(epsilon) = model.epsilon {
-        let hint = "the usual values are 0.05 for ponder_net and 0.01 for act";
-        open_unit("model.epsilon", epsilon, hint)?;
-    }
-    if model.kl_direction == Some(KlDirection::PriorNetwork)
-        && model.unroll == Some(Unroll::Cumulative)
-    {
-        return Err(SpecError::new(
-            "model.kl_direction",
-            "the prior's divergence from samples that stop early is infinite",
-            "with kl_direction = \"prior_network\" let unroll be \"fixed\"",
-        ));
-    }
-    positive("model.initial_scale", model.initial_scale)?;
-    finite("model.halting_bias", model.halting_bias.unwrap_or_default())
-}
-
-fn check_training(training: &TrainingSettings) -> Result<(), SpecError> {
-    count("training.updates", training.updates, MAX_UPDATES)?;
-    count(
-        "training.batch",
-        u64::from(training.batch),
-        u64::from(MAX_BATCH),
-    )?;
-    positive("training.learning_rate", training.learning_rate)?;
-    if let Some(clip) = training.gradient_clip {
-        positive("training.gradient_clip", clip)?;
-    }
-    let hint = "a decay lies strictly between 0 and 1";
-    open_unit("training.adam_beta_1", training.adam_beta_1, hint)?;
-    open_unit("training.adam_beta_2", training.adam_beta_2, hint)?;
-    positive("training.adam_epsilon", training.adam_epsilon)
-}
-
-fn check_evaluation(settings: &Settings) -> Result<(), SpecError> {
-    let evaluation = &settings.evaluation;
-    count("evaluation.every", evaluation.every, MAX_UPDATES)?;
-    count(
-        "evaluation.examples",
-        u64::from(evaluation.examples),
-        u64::from(MAX_EXAMPLES),
-    )
-}
-
-fn count(path: &str, value: u64, most: u64) -> Result<(), SpecError> {
-    if (1..=most).contains(&value) {
-        return Ok(());
-    }
-    // Only a refusal pays for its text: a sweep checks every one of its configurations.
-    let hint = format!("a whole number from 1 to {most}");
-    Err(out_of_range(path, value, &hint))
-}
-
-fn open_unit(path: &str, value: f64, hint: &str) -> Result<(), SpecError> {
-    require(value > 0.0 && value < 1.0, path, value, hint)
-}
-
-fn positive(path: &str, value: f64) -> Result<(), SpecError> {
-    require(
-        value > 0.0 && value.is_finite(),
-        path,
-        value,
-        "a finite number above 0",
-    )
-}
-
-fn not_negative(path: &str, value: f64) -> Result<(), SpecError> {
-    require(
-        value >= 0.0 && value.is_finite(),
-        path,
-        value,
-        "a finite number, 0 or above",
-    )
-}
-
-fn finite(path: &str, value: f64) -> Result<(), SpecError> {
-    require(value.is_finite(), path, value, "a finite number")
-}
-
-fn require(
-    holds: bool,
-    path: &str,
-    value: impl std::fmt::Display,
-    hint: &str,
-) -> Result<(), SpecError> {
-    if holds {
-        return Ok(());
-    }
-    Err(out_of_range(path, value, hint))
-}
-
-fn out_of_range(path: &str, value: impl std::fmt::Display, hint: &str) -> SpecError {
-    SpecError::new(path, format!("{value} is out of range"), hint)
 }
 
 /// A configuration and one of its replicates: the unit of work and of result.
@@ -608,9 +403,10 @@ impl TrialKeys {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::setting::training::{KlDirection, StepFunction, Unroll};
 
-    fn settings() -> Settings {
-        serde_json::from_value(serde_json::json!({
+    fn configuration() -> ConfigurationSpec {
+        ConfigurationSpec::from_json(serde_json::json!({
             "task": { "kind": "parity", "elements": 64 },
             "model": { "kind": "ponder_net", "lambda_p": 0.2 },
             "training": { "updates": 1000 },
@@ -618,134 +414,124 @@ mod tests {
         .unwrap()
     }
 
-    fn refused(change: impl FnOnce(&mut Settings)) -> String {
-        let mut settings = settings();
-        change(&mut settings);
-        ConfigurationSpec::try_from(settings).unwrap_err().path
-    }
-
     #[test]
     fn what_a_file_leaves_out_is_the_papers_value() {
-        let settings = settings();
-        assert_eq!(settings.model.hidden, 128);
-        assert_eq!(settings.model.max_steps, 20);
-        let completed = ConfigurationSpec::try_from(settings.clone()).unwrap();
-        assert_eq!(completed.model.beta, Some(0.01));
-        assert_eq!(completed.model.epsilon, Some(0.05));
-        assert_eq!(settings.training.learning_rate, 3e-4);
-        assert_eq!(settings.training.batch, 128);
-        assert_eq!(settings.model.step_function, StepFunction::Rnn);
+        let found = configuration();
+        assert_eq!(found.count(Setting::HIDDEN), 128);
+        assert_eq!(found.count(Setting::MAX_STEPS), 20);
+        assert_eq!(found.number(Setting::BETA), 0.01);
+        assert_eq!(found.number(Setting::EPSILON), 0.05);
+        assert_eq!(found.number(Setting::LEARNING_RATE), 3e-4);
+        assert_eq!(found.count(Setting::BATCH), 128);
+        assert_eq!(
+            found.choice::<StepFunction>(Setting::STEP_FUNCTION),
+            StepFunction::Rnn
+        );
     }
 
     #[test]
     fn an_impossible_setting_is_refused_by_name() {
-        assert_eq!(refused(|s| s.model.lambda_p = Some(0.0)), "model.lambda_p");
-        assert_eq!(refused(|s| s.model.lambda_p = Some(1.0)), "model.lambda_p");
-        assert_eq!(
-            refused(|s| s.model.lambda_p = Some(f64::NAN)),
-            "model.lambda_p"
-        );
-        assert_eq!(refused(|s| s.model.beta = Some(-0.1)), "model.beta");
-        assert_eq!(refused(|s| s.model.max_steps = 0), "model.max_steps");
-        assert_eq!(
-            refused(|s| s.model.initial_scale = 0.0),
-            "model.initial_scale"
-        );
-        let endless = |s: &mut Settings| {
-            s.model.unroll = Some(Unroll::Cumulative);
-            s.model.kl_direction = Some(KlDirection::PriorNetwork);
+        let refused = |changes: &[(Setting, ParameterValue)]| {
+            let mut settings = configuration().to_settings();
+            for (setting, value) in changes {
+                settings.set(*setting, value.clone()).unwrap();
+            }
+            ConfigurationSpec::try_from(settings).unwrap_err().path
         };
-        assert_eq!(refused(endless), "model.kl_direction");
-        assert_eq!(refused(|s| s.task.elements = 0), "task.elements");
-        assert_eq!(
-            refused(|s| s.task.max_nonzeros = Some(65)),
-            "task.max_nonzeros"
-        );
-        assert_eq!(
-            refused(|s| s.training.learning_rate = 0.0),
-            "training.learning_rate"
-        );
-        assert_eq!(
-            refused(|s| s.training.gradient_clip = Some(0.0)),
-            "training.gradient_clip"
-        );
-        assert_eq!(refused(|s| s.evaluation.every = 0), "evaluation.every");
-        let whole_range = |s: &mut Settings| {
-            s.evaluation.extrapolate = true;
-            s.task.max_nonzeros = Some(64);
-        };
-        assert_eq!(refused(whole_range), "evaluation.extrapolate");
+        for (setting, value) in [
+            (Setting::LAMBDA_P, 0.0.into()),
+            (Setting::LAMBDA_P, 1.0.into()),
+            (Setting::LAMBDA_P, f64::NAN.into()),
+            (Setting::BETA, (-0.1).into()),
+            (Setting::MAX_STEPS, 0_u32.into()),
+            (Setting::INITIAL_SCALE, 0.0.into()),
+            (Setting::ELEMENTS, 0_u32.into()),
+            (Setting::MAX_NONZEROS, 65_u32.into()),
+            (Setting::LEARNING_RATE, 0.0.into()),
+            (Setting::GRADIENT_CLIP, 0.0.into()),
+            (Setting::EVERY, 0_u32.into()),
+        ] {
+            assert_eq!(refused(&[(setting, value)]), setting.path());
+        }
+        let endless = [
+            (Setting::UNROLL, Unroll::Cumulative.name().into()),
+            (
+                Setting::KL_DIRECTION,
+                KlDirection::PriorNetwork.name().into(),
+            ),
+        ];
+        assert_eq!(refused(&endless), "model.kl_direction");
+        let whole_range = [
+            (Setting::EXTRAPOLATE, true.into()),
+            (Setting::MAX_NONZEROS, 64_u32.into()),
+        ];
+        assert_eq!(refused(&whole_range), "evaluation.extrapolate");
     }
 
     #[test]
     fn training_shows_half_of_the_elements_when_the_evaluation_extrapolates() {
-        let mut settings = settings();
-        assert_eq!(
-            ConfigurationSpec::try_from(settings.clone())
-                .unwrap()
-                .trained_nonzeros(),
-            64
-        );
-        settings.evaluation.extrapolate = true;
-        assert_eq!(
-            ConfigurationSpec::try_from(settings)
-                .unwrap()
-                .trained_nonzeros(),
-            32
-        );
+        assert_eq!(configuration().count(Setting::MAX_NONZEROS), 64);
+        let extrapolates = configuration().with(Setting::EXTRAPOLATE, true).unwrap();
+        assert_eq!(extrapolates.count(Setting::MAX_NONZEROS), 32);
     }
 
     #[test]
     fn a_switch_at_its_default_leaves_the_key_of_a_configuration_as_it_was_before_the_switch() {
-        let key = |change: fn(&mut Settings)| {
-            let mut settings = settings();
-            change(&mut settings);
-            ConfigurationSpec::try_from(settings)
+        let key = |setting, value: ParameterValue| {
+            configuration()
+                .with(setting, value)
                 .unwrap()
                 .key()
                 .to_string()
         };
-        let defaults: [fn(&mut Settings); 4] = [
-            |_| {},
-            |s| s.model.kl_direction = Some(KlDirection::NetworkPrior),
-            |s| s.model.first_step_flag = Some(FirstStepFlag::Off),
-            |s| s.model.initial_scale = 1.0,
+        // Of the program that had none of these switches.
+        let before = "0d88b2dbf91814b1";
+        assert_eq!(configuration().key().to_string(), before);
+        let switches = [
+            (
+                Setting::KL_DIRECTION,
+                "network_prior".into(),
+                "prior_network".into(),
+            ),
+            (Setting::FIRST_STEP_FLAG, "off".into(), "on".into()),
+            (Setting::INITIAL_SCALE, 1.0.into(), 2.0.into()),
         ];
-        for change in defaults {
-            // Of the program that had none of these switches.
-            assert_eq!(key(change), "0d88b2dbf91814b1");
-        }
-        let others: [fn(&mut Settings); 3] = [
-            |s| s.model.kl_direction = Some(KlDirection::PriorNetwork),
-            |s| s.model.first_step_flag = Some(FirstStepFlag::On),
-            |s| s.model.initial_scale = 2.0,
-        ];
-        for change in others {
-            assert_ne!(key(change), "0d88b2dbf91814b1");
+        for (setting, default, other) in switches {
+            assert_eq!(key(setting, default), before);
+            assert_ne!(key(setting, other), before);
         }
         // ACT had no flag then, and its default has one now: another network, another key.
-        let act = |flag| {
-            let mut settings = settings();
-            settings.model = serde_json::from_value(serde_json::json!({
-                "kind": "act", "tau": 0.002, "first_step_flag": flag,
+        let act = |flag: Option<&str>| {
+            ConfigurationSpec::from_json(serde_json::json!({
+                "task": { "kind": "parity", "elements": 64 },
+                "model": { "kind": "act", "tau": 0.002, "first_step_flag": flag },
+                "training": { "updates": 1000 },
             }))
-            .unwrap();
-            ConfigurationSpec::try_from(settings).unwrap()
+            .unwrap()
         };
         assert_eq!(act(None).key(), act(Some("on")).key());
         assert_ne!(act(None).key(), act(Some("off")).key());
         for flag in ["on", "off"] {
-            let stored = serde_json::to_string(&act(Some(flag))).unwrap();
-            let back: ConfigurationSpec = serde_json::from_str(&stored).unwrap();
+            let back = ConfigurationSpec::from_bytes(act(Some(flag)).json().as_bytes()).unwrap();
             assert_eq!(back, act(Some(flag)));
         }
     }
 
     #[test]
+    fn a_form_with_other_values_is_that_of_a_copy_with_them() {
+        let other = ParameterValue::from(0.7);
+        let copy = configuration()
+            .with(Setting::LAMBDA_P, other.clone())
+            .unwrap();
+        let values = [(Setting::LAMBDA_P, &other)];
+        assert_eq!(configuration().json_with(&values), copy.json());
+        assert_eq!(configuration().with_checked(values), copy);
+    }
+
+    #[test]
     fn a_trials_key_depends_on_every_part_and_on_nothing_else() {
-        let configuration = ConfigurationSpec::try_from(settings()).unwrap();
         let trial = TrialSpec {
-            configuration,
+            configuration: configuration(),
             seed: 0,
             replicate: 0,
             common_seeds: false,
@@ -786,9 +572,7 @@ mod tests {
             }
             .key()
         );
-        let mut other = settings();
-        other.model.beta = Some(0.1);
-        let configuration = ConfigurationSpec::try_from(other).unwrap();
+        let configuration = configuration().with(Setting::BETA, 0.1).unwrap();
         assert_ne!(
             trial.key(),
             TrialSpec {

@@ -2,177 +2,15 @@
 
 use crate::{
     id::{Attempt, LeaseToken, TrialId},
-    limit::shown,
     metric::{Metric, Observation},
-    parameter::ParameterValue,
-    spec::{
-        ConfigurationSpec, EvaluationSettings, FirstStepFlag, KlDirection, ModelKind,
-        ModelSettings, Positions, Residual, Settings, SpecError, StepFunction, TaskKind,
-        TaskSettings, TrainingSettings, TrialSpec, Unroll,
-    },
+    spec::{ConfigurationSpec, SpecError, TrialSpec},
     wire,
 };
-
-impl From<&ConfigurationSpec> for wire::ConfigurationSpec {
-    fn from(spec: &ConfigurationSpec) -> Self {
-        let Settings {
-            task,
-            model,
-            training,
-            evaluation,
-        } = &**spec;
-        Self {
-            task: Some(wire::TaskSpec {
-                kind: task.kind.name().into(),
-                elements: task.elements,
-                max_nonzeros: task.max_nonzeros,
-                positions: task.positions.name().into(),
-            }),
-            model: Some(wire::ModelSpec {
-                kind: model.kind.name().into(),
-                step_function: model.step_function.name().into(),
-                hidden: model.hidden,
-                lambda_p: model.lambda_p,
-                beta: model.beta,
-                max_steps: model.max_steps,
-                unroll: model.unroll.map(|unroll| unroll.name().into()),
-                epsilon: model.epsilon,
-                residual: model.residual.map(|residual| residual.name().into()),
-                halting_bias: model.halting_bias,
-                tau: model.tau,
-                kl_direction: model.kl_direction.map(|direction| direction.name().into()),
-                first_step_flag: model.first_step_flag.map(|flag| flag.name().into()),
-                initial_scale: Some(model.initial_scale),
-            }),
-            training: Some(wire::TrainingSpec {
-                updates: training.updates,
-                batch: training.batch,
-                learning_rate: training.learning_rate,
-                gradient_clip: training.gradient_clip,
-                adam_beta_1: training.adam_beta_1,
-                adam_beta_2: training.adam_beta_2,
-                adam_epsilon: training.adam_epsilon,
-            }),
-            evaluation: Some(wire::EvaluationSpec {
-                every: evaluation.every,
-                examples: evaluation.examples,
-                extrapolate: evaluation.extrapolate,
-            }),
-        }
-    }
-}
-
-impl TryFrom<wire::ConfigurationSpec> for ConfigurationSpec {
-    type Error = SpecError;
-
-    fn try_from(spec: wire::ConfigurationSpec) -> Result<Self, SpecError> {
-        let task = present(spec.task, "task")?;
-        let model = present(spec.model, "model")?;
-        let training = present(spec.training, "training")?;
-        let evaluation = present(spec.evaluation, "evaluation")?;
-        Self::try_from(Settings {
-            task: TaskSettings {
-                kind: named(
-                    "task.kind",
-                    &task.kind,
-                    TaskKind::from_name,
-                    TaskKind::NAMES,
-                )?,
-                elements: task.elements,
-                max_nonzeros: task.max_nonzeros,
-                positions: named(
-                    "task.positions",
-                    &task.positions,
-                    Positions::from_name,
-                    Positions::NAMES,
-                )?,
-            },
-            model: model_settings(&model)?,
-            training: TrainingSettings {
-                updates: training.updates,
-                batch: training.batch,
-                learning_rate: training.learning_rate,
-                gradient_clip: training.gradient_clip,
-                adam_beta_1: training.adam_beta_1,
-                adam_beta_2: training.adam_beta_2,
-                adam_epsilon: training.adam_epsilon,
-            },
-            evaluation: EvaluationSettings {
-                every: evaluation.every,
-                examples: evaluation.examples,
-                extrapolate: evaluation.extrapolate,
-            },
-        })
-    }
-}
-
-fn model_settings(model: &wire::ModelSpec) -> Result<ModelSettings, SpecError> {
-    Ok(ModelSettings {
-        kind: named(
-            "model.kind",
-            &model.kind,
-            ModelKind::from_name,
-            ModelKind::NAMES,
-        )?,
-        step_function: named(
-            "model.step_function",
-            &model.step_function,
-            StepFunction::from_name,
-            StepFunction::NAMES,
-        )?,
-        hidden: model.hidden,
-        lambda_p: model.lambda_p,
-        beta: model.beta,
-        max_steps: model.max_steps,
-        unroll: (model.unroll.as_ref())
-            .map(|name| named("model.unroll", name, Unroll::from_name, Unroll::NAMES))
-            .transpose()?,
-        epsilon: model.epsilon,
-        residual: (model.residual.as_ref())
-            .map(|name| named("model.residual", name, Residual::from_name, Residual::NAMES))
-            .transpose()?,
-        halting_bias: model.halting_bias,
-        tau: model.tau,
-        kl_direction: (model.kl_direction.as_ref())
-            .map(|name| {
-                let (from_name, names) = (KlDirection::from_name, KlDirection::NAMES);
-                named("model.kl_direction", name, from_name, names)
-            })
-            .transpose()?,
-        first_step_flag: (model.first_step_flag.as_ref())
-            .map(|name| {
-                let (from_name, names) = (FirstStepFlag::from_name, FirstStepFlag::NAMES);
-                named("model.first_step_flag", name, from_name, names)
-            })
-            .transpose()?,
-        initial_scale: model.initial_scale.unwrap_or(1.0),
-    })
-}
-
-fn present<T>(part: Option<T>, path: &str) -> Result<T, SpecError> {
-    part.ok_or_else(|| SpecError::new(path, "missing", "a specification has every section"))
-}
-
-fn named<T>(
-    path: &str,
-    name: &str,
-    from_name: fn(&str) -> Option<T>,
-    names: &[&str],
-) -> Result<T, SpecError> {
-    from_name(name).ok_or_else(|| {
-        let shown = shown(name);
-        SpecError::new(
-            path,
-            format!("unknown {shown:?}"),
-            format!("one of {}", names.join(", ")),
-        )
-    })
-}
 
 impl From<&TrialSpec> for wire::TrialSpec {
     fn from(spec: &TrialSpec) -> Self {
         Self {
-            configuration: Some((&spec.configuration).into()),
+            configuration: spec.configuration.json().into_bytes(),
             seed: spec.seed,
             replicate: spec.replicate,
             common_seeds: spec.common_seeds,
@@ -184,37 +22,11 @@ impl TryFrom<wire::TrialSpec> for TrialSpec {
     type Error = SpecError;
 
     fn try_from(spec: wire::TrialSpec) -> Result<Self, SpecError> {
-        let configuration = present(spec.configuration, "configuration")?.try_into()?;
         Ok(Self {
-            configuration,
+            configuration: ConfigurationSpec::from_bytes(&spec.configuration)?,
             seed: spec.seed,
             replicate: spec.replicate,
             common_seeds: spec.common_seeds,
-        })
-    }
-}
-
-impl From<&ParameterValue> for wire::ParameterValue {
-    fn from(value: &ParameterValue) -> Self {
-        use wire::parameter_value::Kind;
-        let kind = match value {
-            ParameterValue::Number(number) => Kind::Number(*number),
-            ParameterValue::Integer(whole) => Kind::Integer(*whole),
-            ParameterValue::Choice(name) => Kind::Choice(name.clone()),
-        };
-        Self { kind: Some(kind) }
-    }
-}
-
-impl TryFrom<wire::ParameterValue> for ParameterValue {
-    type Error = SpecError;
-
-    fn try_from(value: wire::ParameterValue) -> Result<Self, SpecError> {
-        use wire::parameter_value::Kind;
-        Ok(match present(value.kind, "space")? {
-            Kind::Number(number) => Self::Number(number),
-            Kind::Integer(whole) => Self::Integer(whole),
-            Kind::Choice(name) => Self::Choice(name),
         })
     }
 }
@@ -286,6 +98,9 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::setting::training::{
+        FirstStepFlag, KlDirection, Positions, Residual, StepFunction, Unroll,
+    };
 
     fn any_trial() -> impl Strategy<Value = TrialSpec> {
         let numbers = (
@@ -331,9 +146,8 @@ mod tests {
                                   "gradient_clip": e.then_some(rate) },
                     "evaluation": { "extrapolate": e },
                 });
-                let settings: Settings = serde_json::from_value(settings).unwrap();
                 TrialSpec {
-                    configuration: settings.try_into().unwrap(),
+                    configuration: ConfigurationSpec::from_json(settings).unwrap(),
                     seed,
                     replicate,
                     common_seeds: e,
@@ -349,6 +163,38 @@ mod tests {
             prop_assert_eq!(back.key(), trial.key());
             prop_assert_eq!(back, trial);
         }
+
+        #[test]
+        fn the_form_that_is_sent_is_the_canonical_one(trial in any_trial()) {
+            let configuration = trial.configuration;
+            let form: serde_json::Value = serde_json::from_str(&configuration.json()).unwrap();
+            prop_assert_eq!(configuration.json(), crate::id::canonical_json(&form));
+        }
+    }
+
+    #[test]
+    fn a_configuration_that_is_too_long_or_no_json_is_refused() {
+        let refused = |configuration: Vec<u8>| {
+            let message = wire::TrialSpec {
+                configuration,
+                ..wire::TrialSpec::default()
+            };
+            TrialSpec::try_from(message).unwrap_err()
+        };
+        assert!(refused(vec![b' '; 1 << 20]).problem.contains("bytes"));
+        assert!(refused(b"{\"model\":".to_vec()).problem.contains("JSON"));
+        assert_eq!(refused(b"[]".to_vec()).path, "configuration");
+        assert_eq!(refused(b"{\"model\":7}".to_vec()).path, "model");
+        assert!(
+            refused(b"{\"modle\":{}}".to_vec())
+                .problem
+                .contains("unknown section")
+        );
+        assert!(
+            refused(b"{\"model\":{\"lamda\":1}}".to_vec())
+                .problem
+                .contains("unknown key")
+        );
     }
 
     #[test]

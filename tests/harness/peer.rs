@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use pondersweep_proto::wire::{self, leases_client::LeasesClient};
+use pondersweep_proto::{
+    limit::PROTOCOL,
+    wire::{self, leases_client::LeasesClient},
+};
 use tonic::{
     Status,
     transport::{Channel, Endpoint},
@@ -39,7 +42,13 @@ impl Peer {
             leases: LeasesClient::new(channel.expect("a coordinator")),
         };
         let worker = Some(worker);
-        let registered = peer.leases.register(wire::RegisterRequest { worker }).await;
+        let registered = peer
+            .leases
+            .register(wire::RegisterRequest {
+                worker,
+                protocol: PROTOCOL,
+            })
+            .await;
         registered.expect("registered");
         peer
     }

@@ -1,7 +1,7 @@
 //! The gRPC contract over a real socket, as a program in any language meets it.
 
 use pondersweep_proto::{
-    limit::MAX_ENDS,
+    limit::{MAX_ENDS, PROTOCOL},
     wire::{self, leases_client::LeasesClient, sweeps_client::SweepsClient},
 };
 use tonic::{Code, transport::Channel};
@@ -61,6 +61,7 @@ impl Scene {
         };
         let request = wire::RegisterRequest {
             worker: Some(worker),
+            protocol: PROTOCOL,
         };
         let answer = self.leases.register(request).await.unwrap().into_inner();
         assert_eq!(answer.lease_duration_ms, 1_000);

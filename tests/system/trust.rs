@@ -4,7 +4,10 @@
 use std::time::Duration;
 
 use pondersweep::trust::{Access, Role, Secret, TABLE};
-use pondersweep_proto::wire::{self, save_checkpoint_request::Part};
+use pondersweep_proto::{
+    limit::PROTOCOL,
+    wire::{self, save_checkpoint_request::Part},
+};
 use tonic::{
     Code, Request, Status,
     client::Grpc,
@@ -188,6 +191,7 @@ async fn nobody_speaks_for_a_worker_of_another_token() {
             slots: 1,
             ..wire::WorkerInfo::default()
         }),
+        protocol: PROTOCOL,
     };
     let acquire = || wire::AcquireRequest {
         worker_id: worker_id(),

@@ -10,7 +10,7 @@ use std::{error::Error as _, sync::Arc, time::Duration};
 use pondersweep_proto::{
     error::LeaseError,
     id::{Attempt, LeaseToken, SweepId, WorkerId},
-    limit::MAX_WIRE_MESSAGE_BYTES,
+    limit::{MAX_WIRE_MESSAGE_BYTES, PROTOCOL},
     metric::Observation,
     spec::TrialSpec,
     wire,
@@ -150,6 +150,7 @@ impl Client {
     pub async fn register_once(&self) -> Result<Duration, LeaseError> {
         let request = wire::RegisterRequest {
             worker: Some((*self.worker).clone()),
+            protocol: PROTOCOL,
         };
         let answer = self.service.clone().register(request).await;
         // Somebody else answers there: waiting does not make it the coordinator.

@@ -58,7 +58,7 @@ async fn allocate(
     args: &AllocateArgs,
 ) -> anyhow::Result<(Rows, SweepStatus)> {
     let mut sweep = control.sweeps.get(&args.sweep).await?;
-    let spec = SweepSpec::try_from(sweep.spec.clone().unwrap_or_default())?;
+    let spec = SweepSpec::from_bytes(&sweep.spec)?;
     let goal = goal(&spec, args.until_ci, args.threshold)?;
     let cells = control.sweeps.cells(&sweep.sweep_id).await?;
     let cells: Vec<Replicates> = cells.iter().map(of_message).collect::<Result<_, _>>()?;
@@ -85,7 +85,7 @@ async fn allocate(
 /// gets.
 fn rows(spec: &SweepSpec, goal: &Goal, cells: &[Replicates], allotments: &[Allotment]) -> Rows {
     let axes = &spec.terms().axes;
-    let mut columns: Vec<&str> = axes.iter().map(|axis| axis.parameter.name()).collect();
+    let mut columns: Vec<&str> = axes.iter().map(|axis| axis.parameter.0.name).collect();
     columns.extend([
         "n",
         "solved",

@@ -25,6 +25,7 @@ use super::token::draw_secret;
 use crate::{
     allotment::Allotment,
     coordinator::{Coordinator, CoordinatorOptions, DEFAULT_MAX_FAILURE_RATE},
+    sweep::SweepSpec,
 };
 
 /// The database unless another is named.
@@ -156,11 +157,11 @@ impl Sweeps {
 
     pub(super) async fn create(
         &mut self,
-        spec: wire::SweepSpec,
+        spec: &SweepSpec,
         accept_large: bool,
     ) -> Result<wire::CreateSweepResponse, SweepError> {
         let request = wire::CreateSweepRequest {
-            spec: Some(spec),
+            spec: spec.json().into(),
             accept_large,
         };
         unwrap(self.0.create_sweep(Request::new(request)).await)

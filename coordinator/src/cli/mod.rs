@@ -18,6 +18,7 @@ mod replay;
 mod report;
 mod results;
 mod run;
+mod schema;
 mod serve;
 mod steer;
 mod submit;
@@ -66,6 +67,7 @@ enum LogFormat {
 enum Command {
     Run(run::RunArgs),
     Plan(plan::PlanArgs),
+    Schema(schema::SchemaArgs),
     Serve(serve::ServeArgs),
     /// Train trials for a coordinator
     Worker(pondersweep_worker::cli::WorkerArgs),
@@ -131,6 +133,7 @@ async fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Run(args) => run::run(args).await,
         Command::Plan(args) => plan::run(&args),
+        Command::Schema(args) => schema::run(&args),
         Command::Serve(args) => serve::run(args).await,
         Command::Worker(args) => worker::run(args).await,
         Command::Submit(args) => submit::run(args).await,

@@ -42,10 +42,10 @@ pub(super) fn run(args: &PlanArgs) -> anyhow::Result<ExitCode> {
     let plan = Plan::of(&spec, &cost);
     match args.output.output {
         Format::Json => print_json(&serde_json::to_value(&plan)?)?,
-        Format::Csv => shapes(&plan).print(Format::Csv)?,
+        Format::Csv => shapes(&spec, &plan).print(Format::Csv)?,
         Format::Table => {
             print_text(&summary(&spec, &plan, &cost))?;
-            shapes(&plan).print(Format::Table)?;
+            shapes(&spec, &plan).print(Format::Table)?;
         }
     }
     Ok(ExitCode::SUCCESS)
@@ -84,32 +84,29 @@ fn summary(spec: &SweepSpec, plan: &Plan, cost: &Cost) -> String {
     )
 }
 
-fn shapes(plan: &Plan) -> Rows {
-    let columns = [
-        "elements",
-        "step_function",
-        "hidden",
-        "max_steps",
-        "batch",
+fn shapes(spec: &SweepSpec, plan: &Plan) -> Rows {
+    let axes = spec.terms().axes.iter().map(|axis| axis.parameter);
+    let parameters: Vec<_> = axes.filter(|row| row.per_lane.is_none()).collect();
+    let mut columns: Vec<&str> = parameters.iter().map(|row| row.name).collect();
+    columns.extend([
         "trials",
         "bundles",
         "updates",
         "MFLOP_per_update",
         "core_hours",
-    ];
+    ]);
     let row = |shape: &ShapePlan| {
-        vec![
-            json!(shape.elements),
-            json!(shape.step_function),
-            json!(shape.hidden),
-            json!(shape.max_steps),
-            json!(shape.batch),
+        let values = parameters
+            .iter()
+            .map(|row| json!(shape.parameters.get(row.name)));
+        let counts = [
             json!(shape.trials),
             json!(shape.bundles),
             json!(shape.updates_per_trial),
             json!((shape.operations_per_update / 1e5).round() / 10.0),
             json!((shape.core_hours * 1e3).round() / 1e3),
-        ]
+        ];
+        values.chain(counts).collect()
     };
     Rows::of(&columns, plan.shapes.iter().map(row))
 }

@@ -9,7 +9,7 @@ mod train;
 use std::{process::ExitCode, sync::Arc};
 
 use clap::Args;
-use pondersweep_proto::{id::TrialId, spec::TrialSpec};
+use pondersweep_proto::{id::TrialId, setting::Setting, spec::TrialSpec};
 use pondersweep_worker::device::DeviceName;
 
 pub(super) use self::{
@@ -153,7 +153,7 @@ impl Replayable {
 
     /// Parameter updates that training it takes, unless it diverges.
     pub(super) fn updates(&self) -> u64 {
-        self.spec.configuration.training.updates
+        self.spec.configuration.whole(Setting::UPDATES)
     }
 }
 

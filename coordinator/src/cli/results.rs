@@ -209,7 +209,7 @@ impl From<wire::Sweep> for SweepStatus {
             state: SweepState::try_from(sweep.state()).unwrap_or(SweepState::Active),
             sweep_id: sweep.sweep_id,
             reason: sweep.state_reason,
-            name: sweep.spec.map(|spec| spec.name).unwrap_or_default(),
+            name: sweep.name,
             counts: sweep.trials.unwrap_or_default().into(),
             created_at_ms: sweep.created_at_ms,
         }

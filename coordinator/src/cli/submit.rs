@@ -30,7 +30,7 @@ pub(super) async fn run(args: SubmitArgs) -> anyhow::Result<ExitCode> {
     let spec = sweep_file::read(&args.file)?;
     sweep_file::confirm_size(&spec, &args.file, args.yes)?;
     let mut control = args.control.open().await?;
-    let answer = control.sweeps.create((&spec).into(), args.yes).await;
+    let answer = control.sweeps.create(&spec, args.yes).await;
     control.close().await?;
     let created = answer?.created;
     let sweep_id = spec.id().to_string();

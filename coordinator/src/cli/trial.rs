@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
-use pondersweep_proto::{failure::Cause, parameter::Parameter};
+use pondersweep_proto::failure::Cause;
 use serde_json::{Value, json};
 
 use super::{
@@ -78,10 +78,11 @@ fn summary(trial: &TrialDetail) -> Vec<(String, Value)> {
         ("worker_losses".into(), json!(trial.record.worker_losses)),
         ("suspicion".into(), json!(trial.record.suspicion.name())),
     ];
-    let parameters = Parameter::ALL.iter().map(|&parameter| {
-        let value = trial.configuration.parameter(parameter);
-        (parameter.name().to_owned(), json!(value))
-    });
+    let spec = &trial.configuration.spec;
+    let parameters = spec
+        .table()
+        .parameters()
+        .map(|parameter| (parameter.0.name.to_owned(), json!(spec.get(parameter))));
     summary.extend(parameters);
     summary
 }

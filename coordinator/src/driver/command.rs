@@ -8,7 +8,7 @@ use pondersweep_proto::{
     failure::Failure,
     id::{Attempt, LeaseToken, SweepId, TrialId, WorkerId},
     metric::Observation,
-    spec::TrialSpec,
+    wire,
 };
 use tokio::sync::oneshot;
 use tracing::Span;
@@ -200,7 +200,7 @@ pub struct LeaseView {
     /// The right.
     pub token: LeaseToken,
     /// What to train.
-    pub spec: TrialSpec,
+    pub spec: wire::TrialSpec,
     /// Where it can go on.
     pub checkpoint: Option<Checkpoint>,
 }

@@ -6,7 +6,7 @@ use std::{sync::Arc, time::Instant};
 use pondersweep_proto::{
     error::{LeaseError, SweepError},
     id::{LeaseToken, WorkerId},
-    spec::TrialSpec,
+    wire,
 };
 
 use super::{
@@ -242,12 +242,14 @@ impl Driver {
         }
     }
 
-    fn spec_of(&self, token: LeaseToken) -> TrialSpec {
+    fn spec_of(&self, token: LeaseToken) -> wire::TrialSpec {
         let entry = self
             .sweeps
             .of_trial(token.trial_id)
             .expect("leased trials belong to a sweep");
-        entry.spec.trial(token.trial_id.0 - entry.first_trial_id.0)
+        entry
+            .spec
+            .trial_message(token.trial_id.0 - entry.first_trial_id.0)
     }
 }
 

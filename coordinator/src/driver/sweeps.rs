@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, ops::Range, sync::Arc};
 use pondersweep_proto::{
     error::SweepError,
     id::{SweepId, TrialId},
-    parameter::Parameter,
+    setting::Setting,
 };
 
 use crate::{
@@ -118,16 +118,15 @@ impl SweepEntry {
         let varies = terms
             .axes
             .iter()
-            .any(|axis| axis.parameter == Parameter::Updates);
-        (!varies).then_some(terms.template.training.updates)
+            .any(|axis| axis.parameter == Setting::UPDATES);
+        (!varies).then(|| terms.template.whole(Setting::UPDATES))
     }
 
     fn updates(&self, trial: u64) -> u64 {
         self.spec
             .trial(trial - self.first_trial_id.0)
             .configuration
-            .training
-            .updates
+            .whole(Setting::UPDATES)
     }
 }
 
@@ -195,7 +194,7 @@ impl Sweeps {
 
 #[cfg(test)]
 mod tests {
-    use pondersweep_proto::{limit::MAX_UPDATES, parameter::ParameterValue};
+    use pondersweep_proto::{limit::MAX_UPDATES, setting::ParameterValue};
 
     use super::*;
     use crate::sweep::{Axis, test_support::terms};
@@ -203,15 +202,11 @@ mod tests {
     #[test]
     fn a_sweep_too_large_to_count_its_updates_has_the_largest_number_of_them() {
         let mut terms = terms();
-        terms.template = {
-            let mut settings = (*terms.template).clone();
-            settings.training.updates = MAX_UPDATES;
-            settings.try_into().unwrap()
-        };
+        terms.template = terms.template.with(Setting::UPDATES, MAX_UPDATES).unwrap();
         // 50 configurations of a million replicates: the most trials there may be.
         let values = (1..=50).map(|n| ParameterValue::Number(f64::from(n) / 100.0));
         terms.axes = vec![Axis {
-            parameter: Parameter::LambdaP,
+            parameter: Setting::LAMBDA_P,
             values: values.collect(),
         }];
         terms.replicates = 1_000_000;

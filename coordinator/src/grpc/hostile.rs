@@ -12,7 +12,10 @@ use tokio_stream::StreamExt as _;
 use tokio_util::sync::CancellationToken;
 use tonic::{Code, Request, Status};
 
-use pondersweep_proto::wire::{self, leases_server::Leases as _, sweeps_server::Sweeps as _};
+use pondersweep_proto::{
+    limit::PROTOCOL,
+    wire::{self, leases_server::Leases as _, sweeps_server::Sweeps as _},
+};
 
 use self::messages::{Sent, any_sent, resolve};
 use super::{leases::LeaseService, sweeps::SweepService};
@@ -73,7 +76,7 @@ impl Scene {
     async fn begin(mut self) -> Self {
         let spec = SweepSpec::new(terms()).unwrap();
         let create = wire::CreateSweepRequest {
-            spec: Some((&spec).into()),
+            spec: spec.json().into(),
             accept_large: false,
         };
         self.sweeps
@@ -87,6 +90,7 @@ impl Scene {
             };
             let register = wire::RegisterRequest {
                 worker: Some(worker),
+                protocol: PROTOCOL,
             };
             self.leases.register(Request::new(register)).await.unwrap();
         }

@@ -9,7 +9,7 @@ use pondersweep_proto::{
     id::{LeaseToken, SweepId, WorkerId},
     limit::{
         MAX_ENDS, MAX_LANES, MAX_MESSAGE_BYTES, MAX_OBSERVATIONS, MAX_RENEWALS,
-        MAX_REQUEST_ID_BYTES, MAX_WORKER_FIELD_BYTES,
+        MAX_REQUEST_ID_BYTES, MAX_WORKER_FIELD_BYTES, PROTOCOL, shown,
     },
     metric::Observation,
     wire::{self, leases_server::Leases},
@@ -60,10 +60,9 @@ impl Leases for LeaseService {
         request: Request<wire::RegisterRequest>,
     ) -> Result<Response<wire::RegisterResponse>, Status> {
         let token_id = token_id(&request);
-        let worker = request
-            .into_inner()
-            .worker
-            .ok_or_else(|| malformed("no worker"))?;
+        let wire::RegisterRequest { worker, protocol } = request.into_inner();
+        let worker = worker.ok_or_else(|| malformed("no worker"))?;
+        check_protocol(protocol, &worker.version)?;
         let worker = WorkerRecord {
             token_id,
             ..worker_record(worker)?
@@ -201,6 +200,20 @@ impl Leases for LeaseService {
     }
 }
 
+/// Refuses a worker that speaks another version of the protocol, and says which to install.
+fn check_protocol(protocol: u32, version: &str) -> Result<(), Status> {
+    if protocol == PROTOCOL {
+        return Ok(());
+    }
+    let (ours, theirs) = (env!("CARGO_PKG_VERSION"), shown(version));
+    Err(LeaseError::Denied(format!(
+        "this worker is pondersweep {theirs} and speaks version {protocol} of the protocol; \
+         the coordinator is pondersweep {ours} and speaks version {PROTOCOL}\n\
+         hint: run the same release of pondersweep on the worker and on the coordinator"
+    ))
+    .into())
+}
+
 fn acquisition(request: wire::AcquireRequest) -> Result<LeaseRequest, Status> {
     let wire::AcquireRequest {
         worker_id: _,
@@ -224,13 +237,13 @@ fn acquired(granted: Grant) -> wire::AcquireResponse {
     let Grant::Leases { leases, idle } = granted else {
         unreachable!("an acquisition is answered with leases")
     };
-    let lease = |lease: &LeaseView| wire::Lease {
+    let lease = |lease: LeaseView| wire::Lease {
         token: Some(lease.token.into()),
-        spec: Some((&lease.spec).into()),
         checkpoint: lease.checkpoint.as_ref().map(view::checkpoint),
+        spec: Some(lease.spec),
     };
     wire::AcquireResponse {
-        leases: leases.iter().map(lease).collect(),
+        leases: leases.into_iter().map(lease).collect(),
         retry_after_ms: milliseconds(RETRY_AFTER),
         idle,
     }

@@ -63,9 +63,8 @@ impl Sweeps for SweepService {
         request: Request<wire::CreateSweepRequest>,
     ) -> Result<Response<wire::CreateSweepResponse>, Status> {
         let wire::CreateSweepRequest { spec, accept_large } = request.into_inner();
-        let spec = spec.ok_or_else(|| SweepError::Invalid("no specification".into()))?;
         // Checking every configuration of a large space takes a moment; the services go on.
-        let spec = tokio::task::spawn_blocking(move || SweepSpec::try_from(spec))
+        let spec = tokio::task::spawn_blocking(move || SweepSpec::from_bytes(&spec))
             .await
             .map_err(|_| SweepError::Invalid("the specification could not be checked".into()))?
             .map_err(SweepError::from)?;

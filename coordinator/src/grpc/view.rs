@@ -12,7 +12,8 @@ use crate::{
 pub(super) fn sweep(view: &SweepView) -> wire::Sweep {
     wire::Sweep {
         sweep_id: view.sweep_id.to_string(),
-        spec: Some((&*view.spec).into()),
+        spec: view.spec.json().into(),
+        name: view.spec.terms().name.clone(),
         state: wire::SweepState::from(view.state).into(),
         trials: Some(view.counts.into()),
         created_at_ms: view.created_at_ms,

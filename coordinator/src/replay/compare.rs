@@ -194,7 +194,7 @@ mod tests {
 
     use pondersweep_proto::{
         breakdown::{DifficultyBucket, HaltingCount},
-        spec::EvaluationRange::Interpolation,
+        setting::training::EvaluationRange::Interpolation,
     };
 
     use super::*;

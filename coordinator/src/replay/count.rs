@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fmt};
 
 use pondersweep_proto::{
     breakdown::{DifficultyBucket, HaltingCount},
-    spec::EvaluationRange,
+    setting::training::EvaluationRange,
 };
 
 /// The name of one whole number of a trial's last evaluation.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use pondersweep_proto::{
     id::SweepId,
     metric::Metric,
-    parameter::{Parameter, ParameterValue},
+    setting::{ParameterValue, Setting},
 };
 use serde::Serialize;
 
@@ -174,7 +174,7 @@ impl ReportInput {
     }
 
     /// The position of a parameter's axis; `None` if it is not an axis of the space.
-    pub(super) fn axis_of(&self, parameter: Parameter) -> Option<usize> {
+    pub(super) fn axis_of(&self, parameter: Setting) -> Option<usize> {
         let mut axes = self.terms.axes.iter();
         axes.position(|axis| axis.parameter == parameter)
     }

@@ -26,7 +26,7 @@ mod simulated;
 #[cfg(test)]
 mod tests;
 
-use pondersweep_proto::parameter::{Parameter, ParameterValue};
+use pondersweep_proto::setting::{ParameterValue, Setting};
 use serde::Serialize;
 
 pub use self::{
@@ -143,7 +143,7 @@ impl Report {
     }
 
     /// Axes that have one value only, with it.
-    fn constants(&self) -> Vec<(Parameter, &ParameterValue)> {
+    fn constants(&self) -> Vec<(Setting, &ParameterValue)> {
         let single = self.sweep.axes.iter().filter(|axis| axis.values.len() == 1);
         single
             .map(|axis| (axis.parameter, &axis.values[0]))

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use pondersweep_proto::parameter::ParameterValue;
+use pondersweep_proto::setting::ParameterValue;
 
 /// Digits that tell the values of an axis apart in nearly every sweep, and that hide the
 /// `0.30000000000000004` of an evenly spaced grid.
@@ -47,7 +47,7 @@ pub(super) fn label(value: &ParameterValue) -> String {
 fn rounded_label(value: &ParameterValue, digits: usize) -> String {
     match value {
         ParameterValue::Number(number) => significant(*number, digits),
-        ParameterValue::Integer(_) | ParameterValue::Choice(_) => value.to_string(),
+        _ => value.to_string(),
     }
 }
 

@@ -3,7 +3,7 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use pondersweep_proto::parameter::ParameterValue;
+use pondersweep_proto::setting::ParameterValue;
 
 use super::input::{ReportInput, TrialRow};
 use crate::{scheduler::TrialState, sweep::Axis};

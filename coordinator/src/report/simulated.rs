@@ -3,8 +3,8 @@
 use pondersweep_proto::{
     id::{ContentKey, SweepId},
     metric::Metric,
-    parameter::{Parameter, ParameterValue},
-    spec::{ConfigurationSpec, Settings},
+    setting::{ParameterValue, Setting},
+    spec::ConfigurationSpec,
 };
 
 use super::input::{Completeness, CurvePoint, ReportInput, TrialRow};
@@ -47,24 +47,22 @@ impl SimulatedSweep {
         self
     }
 
-    pub(super) fn numbers(self, parameter: Parameter, values: &[f64]) -> Self {
+    pub(super) fn numbers(self, parameter: Setting, values: &[f64]) -> Self {
         let values = values.iter().map(|&value| ParameterValue::Number(value));
         self.axis(parameter, values.collect())
     }
 
-    pub(super) fn integers(self, parameter: Parameter, values: &[u64]) -> Self {
+    pub(super) fn integers(self, parameter: Setting, values: &[u64]) -> Self {
         let values = values.iter().map(|&value| ParameterValue::Integer(value));
         self.axis(parameter, values.collect())
     }
 
-    pub(super) fn choices(self, parameter: Parameter, values: &[&str]) -> Self {
-        let values = values
-            .iter()
-            .map(|&value| ParameterValue::Choice(value.into()));
+    pub(super) fn choices(self, parameter: Setting, values: &[&str]) -> Self {
+        let values = values.iter().map(|&value| ParameterValue::from(value));
         self.axis(parameter, values.collect())
     }
 
-    fn axis(mut self, parameter: Parameter, values: Vec<ParameterValue>) -> Self {
+    fn axis(mut self, parameter: Setting, values: Vec<ParameterValue>) -> Self {
         self.axes.push(Axis { parameter, values });
         self
     }
@@ -118,37 +116,36 @@ impl SimulatedSweep {
 pub(super) fn robustness() -> SimulatedSweep {
     let lambda_p: Vec<f64> = (1..=9).map(|tenths| f64::from(tenths) * 0.1).collect();
     SimulatedSweep::new(5)
-        .numbers(Parameter::LambdaP, &lambda_p)
-        .numbers(Parameter::Beta, &[0.01, 0.1])
-        .integers(Parameter::MaxSteps, &[5, 20])
+        .numbers(Setting::LAMBDA_P, &lambda_p)
+        .numbers(Setting::BETA, &[0.01, 0.1])
+        .integers(Setting::MAX_STEPS, &[5, 20])
 }
 
 /// The three methods: `PonderNet` and ACT swept, a plain RNN.
 pub(super) fn methods() -> [ReportInput; 3] {
     let ponder_net = SimulatedSweep::new(3)
         .named("ponder")
-        .numbers(Parameter::LambdaP, &[0.1, 0.5])
-        .numbers(Parameter::Beta, &[0.01, 0.1])
-        .integers(Parameter::MaxSteps, &[5, 20]);
+        .numbers(Setting::LAMBDA_P, &[0.1, 0.5])
+        .numbers(Setting::BETA, &[0.01, 0.1])
+        .integers(Setting::MAX_STEPS, &[5, 20]);
     let act = SimulatedSweep::new(4)
         .named("act")
         .model(serde_json::json!({ "kind": "act", "tau": 0.001 }))
-        .numbers(Parameter::Tau, &[0.0, 0.001, 0.02]);
+        .numbers(Setting::TAU, &[0.0, 0.001, 0.02]);
     let rnn = SimulatedSweep::new(4)
         .named("rnn")
         .model(serde_json::json!({ "kind": "fixed", "max_steps": 1 }))
-        .integers(Parameter::MaxSteps, &[1]);
+        .integers(Setting::MAX_STEPS, &[1]);
     [ponder_net, act, rnn].map(SimulatedSweep::input)
 }
 
 fn template(model: &serde_json::Value) -> ConfigurationSpec {
-    let settings: Settings = serde_json::from_value(serde_json::json!({
+    ConfigurationSpec::from_json(serde_json::json!({
         "task": { "kind": "parity", "elements": 8 },
         "model": model,
         "training": { "updates": 5000 },
     }))
-    .unwrap();
-    settings.try_into().unwrap()
+    .unwrap()
 }
 
 fn grid(axes: &[Axis]) -> Vec<Vec<ParameterValue>> {

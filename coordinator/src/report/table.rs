@@ -1,6 +1,6 @@
 //! The sensitivity table: one row per value of each swept parameter, and one per cell.
 
-use pondersweep_proto::parameter::{Parameter, ParameterValue};
+use pondersweep_proto::setting::{ParameterValue, Setting};
 use serde::Serialize;
 
 use super::{
@@ -13,7 +13,7 @@ use super::{
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct ParameterTable {
     /// Which parameter.
-    pub parameter: Parameter,
+    pub parameter: Setting,
     /// A row for each of its values, in the order of the space.
     pub rows: Vec<ParameterRow>,
 }

@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use pondersweep_proto::{metric::Metric, parameter::Parameter};
+use pondersweep_proto::{metric::Metric, setting::Setting};
 
 mod formats;
 
@@ -19,8 +19,8 @@ use crate::scheduler::TrialState::{
 
 fn small() -> SimulatedSweep {
     SimulatedSweep::new(4)
-        .numbers(Parameter::LambdaP, &[0.1, 0.1 + 0.2, 0.9])
-        .numbers(Parameter::Beta, &[0.01, 0.1])
+        .numbers(Setting::LAMBDA_P, &[0.1, 0.1 + 0.2, 0.9])
+        .numbers(Setting::BETA, &[0.01, 0.1])
 }
 
 /// The third trial diverges, the sixth breaks the machinery.
@@ -84,7 +84,7 @@ fn tables_for_programs_are_stable() {
     let report = Report::new(&input, 0);
     insta::assert_snapshot!("cells_csv", csv::cells(&report));
     insta::assert_snapshot!("parameters_csv", csv::parameters(&report));
-    let one_cell = SimulatedSweep::new(2).numbers(Parameter::LambdaP, &[0.2]);
+    let one_cell = SimulatedSweep::new(2).numbers(Setting::LAMBDA_P, &[0.2]);
     insta::assert_snapshot!(
         "report_json",
         json::render(&Report::new(&one_cell.input(), 0))
@@ -108,7 +108,7 @@ fn an_infeasible_trial_counts_as_unsolved_and_a_failed_one_not_at_all() {
 #[test]
 fn a_trial_at_the_threshold_is_solved() {
     let mut input = SimulatedSweep::new(2)
-        .numbers(Parameter::LambdaP, &[0.1])
+        .numbers(Setting::LAMBDA_P, &[0.1])
         .input();
     for (trial, accuracy) in input.trials.iter_mut().zip([0.95, 0.949_999]) {
         trial
@@ -148,7 +148,7 @@ fn every_row_of_a_marginal_table_pools_all_other_parameters() {
     let by_beta = report
         .parameters
         .iter()
-        .find(|table| table.parameter == Parameter::Beta);
+        .find(|table| table.parameter == Setting::BETA);
     let counts: Vec<u64> = by_beta
         .unwrap()
         .rows
@@ -181,7 +181,7 @@ fn adaptive(sweep: SimulatedSweep) -> ReportInput {
 
 #[test]
 fn where_replicates_were_added_after_looking_a_cell_has_the_interval_that_allows_it() {
-    let sweep = SimulatedSweep::new(6).numbers(Parameter::LambdaP, &[0.1, 0.5, 0.9]);
+    let sweep = SimulatedSweep::new(6).numbers(Setting::LAMBDA_P, &[0.1, 0.5, 0.9]);
     let report = Report::new(&adaptive(sweep), 0);
     let counts: Vec<u64> = report.cells.iter().map(|cell| cell.sensitivity.n).collect();
     assert_eq!(counts, [6, 3, 2]);
@@ -205,8 +205,8 @@ fn where_replicates_were_added_after_looking_a_cell_has_the_interval_that_allows
 fn a_row_over_several_cells_takes_the_replicates_that_all_of_them_were_given_anyway() {
     let sweep = || {
         SimulatedSweep::new(6)
-            .numbers(Parameter::LambdaP, &[0.1, 0.5])
-            .numbers(Parameter::Beta, &[0.01, 0.1])
+            .numbers(Setting::LAMBDA_P, &[0.1, 0.5])
+            .numbers(Setting::BETA, &[0.01, 0.1])
     };
     let report = Report::new(&adaptive(sweep()), 0);
     let mut fixed = adaptive(sweep());
@@ -242,7 +242,7 @@ fn an_overview_shows_the_rows_of_the_report_and_draws_no_others() {
 
 #[test]
 fn one_replicate_has_no_interval_of_its_mean() {
-    let sweep = SimulatedSweep::new(1).numbers(Parameter::LambdaP, &[0.1, 0.2]);
+    let sweep = SimulatedSweep::new(1).numbers(Setting::LAMBDA_P, &[0.1, 0.2]);
     let report = Report::new(&sweep.input(), 0);
     let accuracy = report.cells[0].sensitivity.accuracy_interpolation.unwrap();
     assert_eq!(accuracy.mean_interval, None);

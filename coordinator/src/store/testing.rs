@@ -7,8 +7,8 @@ use pondersweep_proto::{
     failure::{Cause, Failure},
     id::{Attempt, LeaseToken, TrialId},
     metric::{Metric, Observation},
-    parameter::{Parameter, ParameterValue},
-    spec::EvaluationRange,
+    setting::training::EvaluationRange,
+    setting::{ParameterValue, Setting},
 };
 use tempfile::TempDir;
 
@@ -138,7 +138,7 @@ pub(super) fn spec(replicates: u32) -> SweepSpec {
     SweepSpec::new(SweepTerms {
         name: "robustness".into(),
         template: template.unwrap(),
-        axes: vec![axis(Parameter::LambdaP, &[0.1, 0.9])],
+        axes: vec![axis(Setting::LAMBDA_P, &[0.1, 0.9])],
         exclusions: Vec::new(),
         replicates,
         initial_replicates: None,
@@ -153,7 +153,7 @@ pub(super) fn spec(replicates: u32) -> SweepSpec {
     .unwrap()
 }
 
-pub(super) fn axis(parameter: Parameter, values: &[f64]) -> Axis {
+pub(super) fn axis(parameter: Setting, values: &[f64]) -> Axis {
     let values = values
         .iter()
         .map(|&value| ParameterValue::Number(value))

@@ -4,15 +4,16 @@
 use std::collections::HashSet;
 
 use pondersweep_proto::{
-    limit::{MAX_AXIS_VALUES, MAX_EXCLUSIONS, MAX_NAME_BYTES, MAX_REPLICATES, MAX_TRIALS},
-    parameter::ParameterValue,
+    limit::{MAX_AXIS_VALUES, MAX_EXCLUSIONS, MAX_NAME_BYTES, MAX_TRIALS},
+    setting::ParameterValue,
     spec::SpecError,
 };
 
-use super::terms::{Axis, Condition, Exclusion, SweepTerms};
+use super::{
+    layout::{COUNT, MAX_FAILURES, MAX_OUT_OF_MEMORY, MAX_WORKER_LOSSES, MOST, SOLVED_THRESHOLD},
+    terms::{Axis, Condition, Exclusion, SweepTerms},
+};
 
-/// More attempts than this hide a fault instead of surviving it.
-const MAX_ATTEMPTS: u32 = 1_000;
 /// Bytes of a device's name.
 const MAX_DEVICE_BYTES: usize = 64;
 
@@ -61,10 +62,10 @@ fn check_device(device: Option<&str>) -> Result<(), SpecError> {
 /// leaving their number out, so that one sweep has one identity.
 fn admit_replicates(terms: &mut SweepTerms) -> Result<(), SpecError> {
     let Some(initial) = terms.initial_replicates else {
-        return check_count("replicates.count", terms.replicates, MAX_REPLICATES);
+        return COUNT.check(&terms.replicates.into());
     };
-    check_count("replicates.count", initial, MAX_REPLICATES)?;
-    check_count("replicates.most", terms.replicates, MAX_REPLICATES)?;
+    COUNT.check(&initial.into())?;
+    MOST.check(&terms.replicates.into())?;
     if terms.replicates < initial {
         let problem = format!("{} is out of range", terms.replicates);
         let hint = format!("at least replicates.count, which is {initial}");
@@ -77,31 +78,10 @@ fn admit_replicates(terms: &mut SweepTerms) -> Result<(), SpecError> {
 }
 
 fn check_numbers(terms: &SweepTerms) -> Result<(), SpecError> {
-    if !(terms.solved_threshold > 0.0 && terms.solved_threshold <= 1.0) {
-        let problem = format!("{} is out of range", terms.solved_threshold);
-        let hint = "a share of correct answers, above 0 and up to 1";
-        return Err(SpecError::new("sweep.solved_threshold", problem, hint));
-    }
-    let limits = [
-        ("limits.max_failures", terms.max_failures),
-        ("limits.max_out_of_memory", terms.max_out_of_memory),
-        ("limits.max_worker_losses", terms.max_worker_losses),
-    ];
-    limits
-        .iter()
-        .try_for_each(|(path, limit)| check_count(path, *limit, MAX_ATTEMPTS))
-}
-
-fn check_count(path: &str, value: u32, most: u32) -> Result<(), SpecError> {
-    if (1..=most).contains(&value) {
-        return Ok(());
-    }
-    let hint = format!("a whole number from 1 to {most}");
-    Err(SpecError::new(
-        path,
-        format!("{value} is out of range"),
-        hint,
-    ))
+    SOLVED_THRESHOLD.check(&terms.solved_threshold.into())?;
+    MAX_FAILURES.check(&terms.max_failures.into())?;
+    MAX_OUT_OF_MEMORY.check(&terms.max_out_of_memory.into())?;
+    MAX_WORKER_LOSSES.check(&terms.max_worker_losses.into())
 }
 
 fn admit_axes(axes: &mut [Axis]) -> Result<(), SpecError> {

@@ -1,10 +1,7 @@
 //! A sweep written out: its configurations with their canonical forms, then its trials by their keys.
 //! In pieces, since there may be a million of both and nobody should wait for all of them at once.
 
-use pondersweep_proto::{
-    id::{ContentKey, canonical_json},
-    spec::TrialKeys,
-};
+use pondersweep_proto::{id::ContentKey, spec::TrialKeys};
 
 use super::{SweepSpec, grid::as_index};
 
@@ -58,7 +55,7 @@ impl<'a> Expansion<'a> {
 
     fn write_out(&mut self, position: u64) -> (ContentKey, String) {
         let terms = self.spec.terms();
-        let json = canonical_json(&self.spec.configuration(position));
+        let json = self.spec.configuration_json(position);
         let keys = TrialKeys::of(&json, terms.seed, terms.common_seeds);
         for replicate in 0..terms.replicates {
             let trial = u64::from(replicate) * self.spec.configurations() + position;
@@ -124,7 +121,7 @@ mod tests {
                 for (key, json) in &piece.configurations {
                     let configuration = spec.configuration(configurations);
                     prop_assert_eq!(*key, configuration.key());
-                    prop_assert_eq!(json, &canonical_json(&configuration));
+                    prop_assert_eq!(json, &configuration.json());
                     configurations += 1;
                 }
                 for key in &piece.trial_keys {

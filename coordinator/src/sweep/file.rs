@@ -6,7 +6,6 @@
 //! axis stands in.
 
 mod exclude;
-mod layout;
 mod nearest;
 mod problem;
 mod range;
@@ -16,35 +15,29 @@ mod value;
 
 use std::ops::Range;
 
-use pondersweep_proto::spec::{ConfigurationSpec, Settings, SpecError};
-use serde_json::{Map, Value};
+use pondersweep_proto::{
+    setting::{Setting, SettingTable, training::TRAINING},
+    spec::{ConfigurationSpec, Settings, SpecError},
+};
 use toml::de::DeTable;
 
 use self::{
-    layout::{SETTINGS, SPACE, SWEEP},
     problem::Problem,
     section::{Places, Section},
     space::SpaceAxis,
 };
-use super::{SweepSpec, SweepTerms};
+use super::{
+    SweepSpec, SweepTerms,
+    layout::{
+        COMMON_SEEDS, COUNT, DEVICE, MAX_FAILURES, MAX_OUT_OF_MEMORY, MAX_WORKER_LOSSES, MOST,
+        NAME, SEED, SOLVED_THRESHOLD, SPACE, SWEEP,
+    },
+};
 
 pub use self::problem::SweepFileError;
 
 /// Bytes from the start of the file.
 type Span = Range<usize>;
-
-/// The share of correct answers from which a trial counts as solved, where a file states none.
-/// PonderNet's seeds in the paper (Figure 1) average 0.974 with an interval of 0.964 to 0.983, so a
-/// seed below 0.95 is not one that learnt the task; chance is 0.5.
-const SOLVED_THRESHOLD: f64 = 0.95;
-/// Attempts that may fail by the trial's own doing: enough for a passing fault, few enough that a
-/// broken trial does not occupy the workers.
-const MAX_FAILURES: u64 = 3;
-/// Attempts that may run out of memory: what else ran on the machine then may be gone the next time.
-const MAX_OUT_OF_MEMORY: u64 = 3;
-/// Attempts that may be lost with their worker: machines that are taken away are no sign of a
-/// broken trial, so more of them are forgiven.
-const MAX_WORKER_LOSSES: u64 = 5;
 
 /// The language of sweep files.
 pub struct SweepFile;
@@ -81,71 +74,70 @@ fn syntax(error: &toml::de::Error) -> Problem {
 }
 
 fn read(text: &str, root: &DeTable<'_>) -> Result<SweepSpec, Vec<Problem>> {
+    let table = &TRAINING;
     let mut problems = Vec::new();
-    let tables = section::tables(text, root, &mut problems);
+    let tables = section::tables(text, root, table, &mut problems);
     let space = tables.get(SPACE);
-    let (axes, rules) = space::read(text, space, &mut problems);
+    let (axes, rules) = space::read(text, space, table, &mut problems);
     let mut places = Places::new();
     let header = space.map(|space| ("space", space.header.span()));
     let excluded = rules.map(|rules| ("space.exclude", rules.span()));
     for (path, span) in header.into_iter().chain(excluded) {
         places.insert(path.into(), span);
     }
-    let mut read_all = |layout: &'static [layout::SectionLayout]| {
-        let mut read = Map::new();
-        for layout in layout {
-            let section = Section::new(text, layout, tables.get(layout.name), &axes);
-            let values = section.read(&mut places, &mut problems);
-            read.insert(layout.name.into(), values.into());
+    let mut read_all = |here: &'static SettingTable| {
+        let mut values = Settings::new(here);
+        for name in here.sections() {
+            let section = Section {
+                text,
+                name,
+                table: tables.get(name).copied(),
+                settings: table,
+                axes: &axes,
+            };
+            section.read(&mut values, &mut places, &mut problems);
         }
-        Value::from(read)
+        values
     };
-    let (sweep, settings) = (read_all(SWEEP), read_all(SETTINGS));
+    let (sweep, settings) = (read_all(&SWEEP), read_all(table));
     if !problems.is_empty() {
         return Err(problems);
     }
-    let settings: Settings = serde_json::from_value(settings)
-        .expect("the layout lists exactly the settings and their types");
     check_axes(&settings, &axes)?;
     let at = |error: SpecError| vec![locate(&error, &places)];
     let template = ConfigurationSpec::try_from(settings).map_err(at)?;
-    let exclusions = exclude::read(text, rules, &axes)?;
+    let exclusions = exclude::read(text, rules, table, &axes)?;
+    let terms = scalar_terms(sweep, template).map_err(at)?;
     SweepSpec::new(SweepTerms {
         axes: axes.iter().map(SpaceAxis::to_axis).collect(),
         exclusions,
-        ..scalar_terms(&sweep, template)
+        ..terms
     })
     .map_err(at)
 }
 
 /// The terms without the space.
-fn scalar_terms(sweep: &Value, template: ConfigurationSpec) -> SweepTerms {
-    let whole = |section: &str, key: &str, default| sweep[section][key].as_u64().unwrap_or(default);
-    let count = |section, key, default| {
-        u32::try_from(whole(section, key, default)).expect("the layout bounds counts")
-    };
-    let threshold = sweep["sweep"]["solved_threshold"].as_f64();
-    let initial = count("replicates", "count", 1);
+fn scalar_terms(sweep: Settings, template: ConfigurationSpec) -> Result<SweepTerms, SpecError> {
+    let sweep = ConfigurationSpec::try_from(sweep)?;
+    let text = |setting: Setting| sweep.get(setting).map(ToString::to_string);
+    let initial = sweep.count(COUNT);
     // With `most`, those beyond `count` are withheld.
-    let most = sweep["replicates"]["most"].as_u64();
-    let replicates = most.map_or(initial, |_| count("replicates", "most", 1));
-    SweepTerms {
-        name: sweep["sweep"]["name"].as_str().unwrap_or_default().into(),
+    let most = sweep.get(MOST).map(|_| sweep.count(MOST));
+    Ok(SweepTerms {
+        name: text(NAME).unwrap_or_default(),
         template,
         axes: Vec::new(),
         exclusions: Vec::new(),
-        replicates,
+        replicates: most.unwrap_or(initial),
         initial_replicates: most.map(|_| initial),
-        seed: whole("replicates", "seed", 0),
-        common_seeds: sweep["replicates"]["common_seeds"]
-            .as_bool()
-            .unwrap_or(false),
-        solved_threshold: threshold.unwrap_or(SOLVED_THRESHOLD),
-        max_failures: count("limits", "max_failures", MAX_FAILURES),
-        max_out_of_memory: count("limits", "max_out_of_memory", MAX_OUT_OF_MEMORY),
-        max_worker_losses: count("limits", "max_worker_losses", MAX_WORKER_LOSSES),
-        device: sweep["sweep"]["device"].as_str().map(str::to_owned),
-    }
+        seed: sweep.whole(SEED),
+        common_seeds: sweep.flag(COMMON_SEEDS),
+        solved_threshold: sweep.number(SOLVED_THRESHOLD),
+        max_failures: sweep.count(MAX_FAILURES),
+        max_out_of_memory: sweep.count(MAX_OUT_OF_MEMORY),
+        max_worker_losses: sweep.count(MAX_WORKER_LOSSES),
+        device: text(DEVICE),
+    })
 }
 
 /// Tries every value of every axis by itself, to point at the very ones that cannot be: the
@@ -154,13 +146,13 @@ fn check_axes(settings: &Settings, axes: &[SpaceAxis]) -> Result<(), Vec<Problem
     let mut problems = Vec::new();
     for axis in axes {
         // Once for the axis, whose values are as good as any.
-        if let Err(error) = settings.model.kind.admit(axis.parameter) {
+        if let Err(error) = settings.takes(axis.parameter) {
             problems.push(explain(&error, Some(axis.key.clone())));
             continue;
         }
         for (value, span) in &axis.values {
             let mut settings = settings.clone();
-            let set = axis.parameter.set(&mut settings, value);
+            let set = settings.set(axis.parameter, value.clone());
             let checked = set.and_then(|()| ConfigurationSpec::try_from(settings));
             match checked {
                 Err(error) if error.path == axis.parameter.path() => {

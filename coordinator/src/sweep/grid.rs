@@ -1,16 +1,30 @@
 //! The product of the axes: which point has which number, and which points no rule excludes.
 
-use pondersweep_proto::spec::{ConfigurationSpec, Settings, SpecError};
+use pondersweep_proto::{
+    setting::{ParameterValue, Setting},
+    spec::{ConfigurationSpec, Settings, SpecError},
+};
 
 use super::terms::{Axis, Exclusion, SweepTerms};
 
-/// The configuration at one point of the full grid.
-pub(super) fn point(terms: &SweepTerms, grid_index: u64) -> Result<ConfigurationSpec, SpecError> {
+/// The first configuration of the full grid.
+///
+/// # Errors
+/// What is wrong with the combination.
+pub(super) fn first(terms: &SweepTerms) -> Result<ConfigurationSpec, SpecError> {
     let mut settings = terms.template.to_settings();
-    for (axis, position) in terms.axes.iter().zip(positions(&terms.axes, grid_index)) {
-        axis.parameter.set(&mut settings, &axis.values[position])?;
+    for (setting, value) in values(&terms.axes, 0) {
+        settings.set(setting, value.clone())?;
     }
     settings.try_into()
+}
+
+/// What stands on every axis at a grid point.
+pub(super) fn values(axes: &[Axis], grid_index: u64) -> Vec<(Setting, &ParameterValue)> {
+    axes.iter()
+        .zip(positions(axes, grid_index))
+        .map(|(axis, position)| (axis.parameter, &axis.values[position]))
+        .collect()
 }
 
 /// The position on every axis of a grid point: the index in mixed radix, last axis fastest.
@@ -74,7 +88,7 @@ impl Walk {
         let depth = positions.len() - axes.len();
         for (position, value) in axis.values.iter().enumerate() {
             let mut settings = settings.clone();
-            axis.parameter.set(&mut settings, value)?;
+            settings.set(axis.parameter, value.clone())?;
             positions[depth] = position;
             self.visit(inner, &settings, positions)?;
         }

@@ -4,7 +4,10 @@
 mod check;
 mod expansion;
 mod file;
+#[cfg(test)]
+mod golden;
 mod grid;
+mod layout;
 mod plan;
 mod select;
 mod shapes;
@@ -12,10 +15,10 @@ mod spec;
 mod terms;
 #[cfg(test)]
 pub(crate) mod test_support;
-mod wire;
 
 pub(crate) use expansion::{Expansion, Piece};
 pub use file::{SweepFile, SweepFileError};
+pub use layout::{reference, schema};
 pub(crate) use plan::Operations;
 pub use plan::{Cost, Plan, ShapePlan};
 pub use select::select;

@@ -4,9 +4,12 @@
 
 mod operations;
 
+use std::collections::BTreeMap;
+
 use pondersweep_proto::{
+    setting::{ParameterValue, Setting},
     shape::ShapeKey,
-    spec::{ConfigurationSpec, ModelKind, StepFunction},
+    spec::ConfigurationSpec,
 };
 use serde::Serialize;
 
@@ -54,18 +57,9 @@ pub struct Plan {
 pub struct ShapePlan {
     /// The shape's identity.
     pub shape: String,
-    /// The iterated function.
-    pub step_function: StepFunction,
-    /// Units of the hidden state.
-    pub hidden: u32,
-    /// Length of the input vector.
-    pub elements: u32,
-    /// The most ponder steps of a sample.
-    pub max_steps: u32,
-    /// Samples of one update.
-    pub batch: u32,
-    /// How halting is learnt.
-    pub kind: ModelKind,
+    /// The parameters that make the shape, by name.
+    #[serde(flatten)]
+    pub parameters: BTreeMap<&'static str, ParameterValue>,
     /// Whether samples may stop before `max_steps` in training, each by itself.
     pub stops_early: bool,
     /// Points of the search space.
@@ -145,23 +139,18 @@ impl Group {
     fn price(&self, replicates: u64, cost: &Cost) -> ShapePlan {
         let operations = Operations::of(&self.example);
         let trials = self.configurations * replicates;
-        let (task, model) = (&self.example.task, &self.example.model);
-        let training = &self.example.training;
+        let example = &self.example;
+        let updates = example.whole(Setting::UPDATES);
         let mut plan = ShapePlan {
             shape: self.shape.to_string(),
-            step_function: model.step_function,
-            hidden: model.hidden,
-            elements: task.elements,
-            max_steps: model.max_steps,
-            batch: training.batch,
-            kind: model.kind,
-            stops_early: self.example.method().stops_early(),
+            parameters: parameters(example),
+            stops_early: operations::stops_early(example),
             configurations: self.configurations,
             trials,
             bundles: trials.div_ceil(cost.lanes.into()),
-            updates_per_trial: training.updates,
+            updates_per_trial: updates,
             operations_per_update: operations.per_update(),
-            evaluations_per_trial: training.updates.div_ceil(self.example.evaluation.every),
+            evaluations_per_trial: updates.div_ceil(example.whole(Setting::EVERY)),
             operations_per_evaluation: operations.per_evaluation(),
             core_hours: 0.0,
         };
@@ -169,6 +158,17 @@ impl Group {
         plan.core_hours = operations / (cost.gigaflops_per_core * 1e9) / 3600.0;
         plan
     }
+}
+
+/// The parameters that make the shape of a configuration.
+fn parameters(example: &ConfigurationSpec) -> BTreeMap<&'static str, ParameterValue> {
+    let shared = example
+        .table()
+        .parameters()
+        .filter(|row| row.per_lane.is_none());
+    shared
+        .filter_map(|row| Some((row.0.name, example.get(row)?.clone())))
+        .collect()
 }
 
 /// Counts the configurations of each shape.
@@ -193,10 +193,7 @@ fn group(spec: &SweepSpec) -> Vec<Group> {
 mod tests {
     use std::collections::HashSet;
 
-    use pondersweep_proto::parameter::{Parameter, ParameterValue};
     use proptest::prelude::*;
-
-    use pondersweep_proto::spec::{ModelSettings, Unroll};
 
     use super::*;
     use crate::sweep::{
@@ -205,21 +202,10 @@ mod tests {
     };
 
     /// The template's task for another kind of model.
-    fn of_kind(terms: &SweepTerms, kind: ModelKind, tau: Option<f64>) -> ConfigurationSpec {
-        let mut settings = terms.template.to_settings();
-        settings.model = ModelSettings {
-            kind,
-            lambda_p: None,
-            beta: None,
-            tau,
-            unroll: None,
-            epsilon: None,
-            residual: None,
-            halting_bias: None,
-            kl_direction: None,
-            ..settings.model
-        };
-        settings.try_into().unwrap()
+    fn of_kind(terms: &SweepTerms, model: serde_json::Value) -> ConfigurationSpec {
+        let mut settings: serde_json::Value = serde_json::from_str(&terms.template.json()).unwrap();
+        settings["model"] = model;
+        ConfigurationSpec::from_json(settings).unwrap()
     }
 
     const COST: Cost = Cost {
@@ -252,12 +238,10 @@ mod tests {
     fn a_plan_adds_up_its_trials_updates_evaluations_and_hours() {
         let mut terms = terms();
         terms.axes.push(Axis {
-            parameter: Parameter::MaxSteps,
+            parameter: Setting::MAX_STEPS,
             values: [5, 20].map(ParameterValue::Integer).into(),
         });
-        let mut settings = terms.template.to_settings();
-        settings.evaluation.every = 300;
-        terms.template = settings.try_into().unwrap();
+        terms.template = terms.template.with(Setting::EVERY, 300_u32).unwrap();
         let plan = Plan::of(&SweepSpec::new(terms).unwrap(), &COST);
         assert_eq!((plan.configurations, plan.trials), (4, 12));
         // Two shapes of six trials each, four at a time.
@@ -283,12 +267,10 @@ mod tests {
         let mut terms = terms();
         let is_bound = |terms| Plan::of(&SweepSpec::new(terms).unwrap(), &COST).is_upper_bound;
         assert!(!is_bound(terms.clone()));
-        let mut settings = terms.template.to_settings();
-        settings.model.unroll = Some(Unroll::Cumulative);
-        terms.template = settings.try_into().unwrap();
+        terms.template = terms.template.with(Setting::UNROLL, "cumulative").unwrap();
         assert!(is_bound(terms.clone()));
-        let act = of_kind(&terms, ModelKind::Act, Some(0.01));
-        let fixed = of_kind(&terms, ModelKind::Fixed, None);
+        let act = of_kind(&terms, serde_json::json!({ "kind": "act", "tau": 0.01 }));
+        let fixed = of_kind(&terms, serde_json::json!({ "kind": "fixed" }));
         terms.axes.clear();
         terms.template = act;
         assert!(is_bound(terms.clone()));

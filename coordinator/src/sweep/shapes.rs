@@ -43,18 +43,8 @@ impl Shapes {
 
 /// The axes whose values may change the shape.
 fn shape_axes(spec: &SweepSpec) -> Vec<usize> {
-    let template = &spec.terms().template;
-    let base = ShapeKey::of(template);
     let axes = spec.terms().axes.iter().enumerate();
-    let changes = axes.filter(|(_, axis)| {
-        axis.values.iter().any(|value| {
-            let mut settings = template.to_settings();
-            let set = axis.parameter.set(&mut settings, value);
-            let other = set.and_then(|()| ConfigurationSpec::try_from(settings));
-            // A value that is only valid together with others is taken to change the shape.
-            other.map_or(true, |other| ShapeKey::of(&other) != base)
-        })
-    });
+    let changes = axes.filter(|(_, axis)| axis.parameter.per_lane.is_none());
     changes.map(|(index, _)| index).collect()
 }
 

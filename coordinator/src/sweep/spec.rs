@@ -1,9 +1,13 @@
 //! A sweep, frozen: one search space, its replicates, seed and limits. A [`SweepSpec`] that exists
 //! is valid, every configuration of it included, and its trials are numbered.
 
+use std::sync::Arc;
+
 use pondersweep_proto::{
-    id::{ContentKey, SweepId},
+    id::{ContentKey, SweepId, canonical_json},
+    limit::shown,
     spec::{ConfigurationSpec, SpecError, TrialSpec},
+    wire,
 };
 
 use super::{
@@ -16,6 +20,8 @@ use super::{
 #[derive(Clone, Debug, PartialEq)]
 pub struct SweepSpec {
     terms: SweepTerms,
+    /// The canonical JSON form of the terms.
+    json: Arc<str>,
     /// Grid index of every configuration that no exclusion matches; `None` when that is all.
     kept: Option<Vec<u32>>,
     configurations: u64,
@@ -30,7 +36,7 @@ impl SweepSpec {
         check::admit(&mut terms)?;
         // The template's value of a swept setting is never used: the first value of its axis
         // stands there, so that one search space has one identity.
-        terms.template = grid::point(&terms, 0)?;
+        terms.template = grid::first(&terms)?;
         let kept = grid::kept(&terms)?;
         let grid = || terms.axes.iter().map(|axis| axis.values.len() as u64);
         let configurations = kept
@@ -38,10 +44,31 @@ impl SweepSpec {
             .map_or_else(|| grid().product(), |kept| kept.len() as u64);
         check::check_trials(configurations, terms.replicates)?;
         Ok(Self {
+            json: canonical_json(&terms).into(),
             terms,
             kept,
             configurations,
         })
+    }
+
+    /// Reads a specification from JSON, as a peer sent it: a claim until it was checked.
+    ///
+    /// # Errors
+    /// It is no specification, or one that cannot be.
+    pub fn from_bytes(json: &[u8]) -> Result<Self, SpecError> {
+        let terms = serde_json::from_slice(json).map_err(|error| {
+            let problem = format!("cannot be read: {}", shown(&error.to_string()));
+            let hint =
+                "a specification as JSON; a command of another version may send another form";
+            SpecError::new("specification", problem, hint)
+        })?;
+        Self::new(terms)
+    }
+
+    /// The canonical JSON form: what is hashed, stored and sent.
+    #[must_use]
+    pub fn json(&self) -> &str {
+        &self.json
     }
 
     /// What the sweep was made from, in canonical form.
@@ -53,7 +80,7 @@ impl SweepSpec {
     /// The sweep's identity: that of its content.
     #[must_use]
     pub fn id(&self) -> SweepId {
-        SweepId(ContentKey::of(&self.terms))
+        SweepId(ContentKey::of_canonical_json(&self.json))
     }
 
     /// Number of configurations.
@@ -84,8 +111,16 @@ impl SweepSpec {
     /// The configuration at an index below [`Self::configurations`].
     #[must_use]
     pub fn configuration(&self, index: u64) -> ConfigurationSpec {
-        grid::point(&self.terms, self.grid_index(index))
-            .expect("every configuration was checked in `new`")
+        // Every one was checked in `new`.
+        let values = grid::values(&self.terms.axes, self.grid_index(index));
+        self.terms.template.with_checked(values)
+    }
+
+    /// The canonical JSON form of the configuration at an index below [`Self::configurations`].
+    #[must_use]
+    pub fn configuration_json(&self, index: u64) -> String {
+        let values = grid::values(&self.terms.axes, self.grid_index(index));
+        self.terms.template.json_with(&values)
     }
 
     /// The position on every axis of the configuration at an index below
@@ -118,6 +153,19 @@ impl SweepSpec {
         }
     }
 
+    /// The trial at an index below [`Self::trials`], as its worker is told: without a copy of the
+    /// template, and without a check of what was checked in `new`.
+    #[must_use]
+    pub fn trial_message(&self, trial_index: u64) -> wire::TrialSpec {
+        let (configuration, replicate) = self.place(trial_index);
+        wire::TrialSpec {
+            configuration: self.configuration_json(configuration).into_bytes(),
+            seed: self.terms.seed,
+            replicate,
+            common_seeds: self.terms.common_seeds,
+        }
+    }
+
     fn grid_index(&self, index: u64) -> u64 {
         assert!(index < self.configurations);
         self.kept
@@ -130,7 +178,10 @@ impl SweepSpec {
 mod tests {
     use std::collections::HashSet;
 
-    use pondersweep_proto::parameter::{Parameter, ParameterValue};
+    use pondersweep_proto::{
+        setting::{ParameterValue, Setting},
+        spec::Settings,
+    };
     use proptest::prelude::*;
 
     use super::*;
@@ -143,21 +194,21 @@ mod tests {
     fn kept_by_value(terms: &SweepTerms) -> Vec<ConfigurationSpec> {
         let mut grid = vec![terms.template.to_settings()];
         for axis in &terms.axes {
-            let spread = |settings: &_| {
+            let spread = |settings: &Settings| {
                 let mut copies = Vec::new();
                 for value in &axis.values {
-                    let mut copy = Clone::clone(settings);
-                    axis.parameter.set(&mut copy, value).unwrap();
+                    let mut copy = settings.clone();
+                    copy.set(axis.parameter, value.clone()).unwrap();
                     copies.push(copy);
                 }
                 copies
             };
             grid = grid.iter().flat_map(spread).collect();
         }
-        let excluded = |settings: &_| {
+        let excluded = |settings: &Settings| {
             let holds = |condition: &Condition| {
-                let value = condition.parameter.get(settings).unwrap();
-                condition.values.contains(&value)
+                let value = settings.get(condition.parameter).unwrap();
+                condition.values.contains(value)
             };
             let matches = |rule: &Exclusion| rule.conditions.iter().all(holds);
             terms.exclusions.iter().any(matches)
@@ -203,12 +254,14 @@ mod tests {
             let (configuration, replicate) = spec.place(index);
             prop_assert_eq!(u64::from(replicate) * spec.configurations() + configuration, index);
             let trial = spec.trial(index);
-            prop_assert_eq!(trial.configuration, spec.configuration(configuration));
+            prop_assert_eq!(&trial.configuration, &spec.configuration(configuration));
             prop_assert_eq!(trial.replicate, replicate);
+            let told = TrialSpec::try_from(spec.trial_message(index)).unwrap();
+            prop_assert_eq!(&told, &trial);
             let positions = spec.positions(configuration);
             for (axis, position) in spec.terms().axes.iter().zip(positions) {
-                let value = axis.parameter.get(&spec.configuration(configuration));
-                prop_assert_eq!(value.as_ref(), Some(&axis.values[position]));
+                let configuration = spec.configuration(configuration);
+                prop_assert_eq!(configuration.get(axis.parameter), Some(&axis.values[position]));
             }
         }
 
@@ -219,20 +272,18 @@ mod tests {
             };
             let again = SweepSpec::new(spec.terms().clone()).unwrap();
             prop_assert_eq!(again.id(), spec.id());
-            prop_assert_eq!(again, spec);
+            prop_assert_eq!(&again, &spec);
+            prop_assert_eq!(SweepSpec::from_bytes(spec.json().as_bytes()).unwrap(), spec);
         }
     }
 
     #[test]
     fn the_templates_value_of_a_swept_setting_is_no_part_of_the_identity() {
         let mut other = terms();
-        let mut settings = other.template.to_settings();
-        settings.model.lambda_p = Some(0.77);
-        other.template = settings.clone().try_into().unwrap();
+        other.template = other.template.with(Setting::LAMBDA_P, 0.77).unwrap();
         let id = SweepSpec::new(terms()).unwrap().id();
         assert_eq!(SweepSpec::new(other.clone()).unwrap().id(), id);
-        settings.training.updates += 1;
-        other.template = settings.try_into().unwrap();
+        other.template = other.template.with(Setting::UPDATES, 1001_u64).unwrap();
         assert_ne!(SweepSpec::new(other).unwrap().id(), id);
     }
 
@@ -241,7 +292,7 @@ mod tests {
         let with = |value| {
             let mut terms = terms();
             terms.axes.push(Axis {
-                parameter: Parameter::Beta,
+                parameter: Setting::BETA,
                 values: vec![value],
             });
             SweepSpec::new(terms).unwrap().id()
@@ -294,16 +345,16 @@ mod tests {
             "model.lambda_p"
         );
         assert_eq!(
-            refused(|t| t.exclusions.push(rule(Parameter::Beta, halves()))),
+            refused(|t| t.exclusions.push(rule(Setting::BETA, halves()))),
             "space.exclude"
         );
         assert_eq!(
-            refused(|t| t.exclusions.push(rule(Parameter::LambdaP, vec![]))),
+            refused(|t| t.exclusions.push(rule(Setting::LAMBDA_P, vec![]))),
             "space.exclude"
         );
         let all = |t: &mut SweepTerms| {
             t.exclusions
-                .push(rule(Parameter::LambdaP, t.axes[0].values.clone()));
+                .push(rule(Setting::LAMBDA_P, t.axes[0].values.clone()));
         };
         assert_eq!(refused(all), "space.exclude");
     }
@@ -311,19 +362,17 @@ mod tests {
     #[test]
     fn only_the_kept_configurations_must_be_valid_together() {
         let mut terms = terms();
-        let mut settings = terms.template.to_settings();
-        settings.task.max_nonzeros = Some(8);
-        terms.template = settings.try_into().unwrap();
+        terms.template = terms.template.with(Setting::MAX_NONZEROS, 8_u32).unwrap();
         let elements = |count| ParameterValue::Integer(count);
         terms.axes.push(Axis {
-            parameter: Parameter::Elements,
+            parameter: Setting::ELEMENTS,
             values: vec![elements(8), elements(4)],
         });
         let error = SweepSpec::new(terms.clone()).unwrap_err();
         assert_eq!(error.path, "task.max_nonzeros");
         terms.exclusions.push(Exclusion {
             conditions: vec![Condition {
-                parameter: Parameter::Elements,
+                parameter: Setting::ELEMENTS,
                 values: vec![elements(4)],
             }],
         });
@@ -338,16 +387,16 @@ mod tests {
         };
         let huge = |t: &mut SweepTerms| {
             t.axes = vec![
-                many(Parameter::Updates),
-                many(Parameter::Elements),
-                many(Parameter::Beta),
-                many(Parameter::LearningRate),
+                many(Setting::UPDATES),
+                many(Setting::ELEMENTS),
+                many(Setting::BETA),
+                many(Setting::LEARNING_RATE),
             ];
         };
         assert_eq!(refused(huge), "space");
         assert_eq!(
             refused(|t| {
-                t.axes = vec![many(Parameter::Updates)];
+                t.axes = vec![many(Setting::UPDATES)];
                 t.replicates = 1_000;
             }),
             "space"
@@ -364,9 +413,9 @@ mod tests {
         };
         let mut terms = terms();
         terms.axes = vec![
-            axis(Parameter::Beta, 0.01),
-            axis(Parameter::LearningRate, 0.001),
-            axis(Parameter::LambdaP, 0.009),
+            axis(Setting::BETA, 0.01),
+            axis(Setting::LEARNING_RATE, 0.001),
+            axis(Setting::LAMBDA_P, 0.009),
         ];
         let spec = SweepSpec::new(terms.clone()).unwrap();
         assert_eq!(spec.configurations(), 1_000_000);

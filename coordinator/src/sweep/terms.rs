@@ -2,7 +2,7 @@
 //! that.
 
 use pondersweep_proto::{
-    parameter::{Parameter, ParameterValue},
+    setting::{ParameterValue, Setting},
     spec::ConfigurationSpec,
 };
 use serde::{Deserialize, Serialize};
@@ -48,7 +48,7 @@ pub struct SweepTerms {
 #[serde(deny_unknown_fields)]
 pub struct Axis {
     /// What varies.
-    pub parameter: Parameter,
+    pub parameter: Setting,
     /// Its values, without repetition, in the order given.
     pub values: Vec<ParameterValue>,
 }
@@ -66,7 +66,7 @@ pub struct Exclusion {
 #[serde(deny_unknown_fields)]
 pub struct Condition {
     /// An axis of the space.
-    pub parameter: Parameter,
+    pub parameter: Setting,
     /// Values of that axis.
     pub values: Vec<ParameterValue>,
 }

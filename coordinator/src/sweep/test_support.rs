@@ -1,8 +1,8 @@
 //! Sweeps for tests.
 
 use pondersweep_proto::{
-    parameter::{Parameter, ParameterValue},
-    spec::Settings,
+    setting::{ParameterValue, Setting},
+    spec::ConfigurationSpec,
 };
 use proptest::{prelude::*, sample::subsequence};
 
@@ -10,7 +10,7 @@ use super::{Axis, Condition, Exclusion, SweepTerms};
 
 /// A small valid sweep over two values of `lambda_p`.
 pub(crate) fn terms() -> SweepTerms {
-    let settings: Settings = serde_json::from_value(serde_json::json!({
+    let template = ConfigurationSpec::from_json(serde_json::json!({
         "task": { "kind": "parity", "elements": 8 },
         "model": { "kind": "ponder_net", "lambda_p": 0.2 },
         "training": { "updates": 1000 },
@@ -18,9 +18,9 @@ pub(crate) fn terms() -> SweepTerms {
     .unwrap();
     SweepTerms {
         name: "test".into(),
-        template: settings.try_into().unwrap(),
+        template,
         axes: vec![Axis {
-            parameter: Parameter::LambdaP,
+            parameter: Setting::LAMBDA_P,
             values: vec![ParameterValue::Number(0.2), ParameterValue::Number(0.5)],
         }],
         exclusions: vec![],
@@ -37,29 +37,38 @@ pub(crate) fn terms() -> SweepTerms {
 }
 
 /// Values an axis may draw from, each valid in every combination.
-fn pool(parameter: Parameter) -> Vec<ParameterValue> {
-    let numbers = |values: &[f64]| values.iter().copied().map(ParameterValue::Number).collect();
-    let names = |values: &[&str]| {
+fn pool(parameter: Setting) -> Vec<ParameterValue> {
+    let numbers = |values: &[f64]| -> Vec<ParameterValue> {
+        values.iter().copied().map(ParameterValue::Number).collect()
+    };
+    let names = |values: &[&str]| -> Vec<ParameterValue> {
         let choice = |name: &&str| ParameterValue::Choice((*name).into());
         values.iter().map(choice).collect()
     };
-    match parameter {
-        Parameter::LambdaP => numbers(&[0.1, 0.2, 0.30000000000000004, 0.5]),
-        Parameter::Beta => numbers(&[0.0, 0.01, 1.0]),
-        Parameter::MaxSteps => [5, 10, 20].map(ParameterValue::Integer).into(),
-        Parameter::GradientClip => numbers(&[0.5, 1.0]),
-        Parameter::StepFunction => names(&["rnn", "gru"]),
-        other => unreachable!("no pool for {other}"),
-    }
+    let pools = [
+        (
+            Setting::LAMBDA_P,
+            numbers(&[0.1, 0.2, 0.30000000000000004, 0.5]),
+        ),
+        (Setting::BETA, numbers(&[0.0, 0.01, 1.0])),
+        (
+            Setting::MAX_STEPS,
+            [5, 10, 20].map(ParameterValue::Integer).into(),
+        ),
+        (Setting::GRADIENT_CLIP, numbers(&[0.5, 1.0])),
+        (Setting::STEP_FUNCTION, names(&["rnn", "gru"])),
+    ];
+    let found = pools.into_iter().find(|(known, _)| *known == parameter);
+    found.expect("a pool for each parameter that is drawn").1
 }
 
 fn any_axes() -> impl Strategy<Value = Vec<Axis>> {
     let parameters = vec![
-        Parameter::LambdaP,
-        Parameter::Beta,
-        Parameter::MaxSteps,
-        Parameter::GradientClip,
-        Parameter::StepFunction,
+        Setting::LAMBDA_P,
+        Setting::BETA,
+        Setting::MAX_STEPS,
+        Setting::GRADIENT_CLIP,
+        Setting::STEP_FUNCTION,
     ];
     let any_axis = |parameter| {
         let pool = pool(parameter);

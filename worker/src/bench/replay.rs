@@ -5,6 +5,7 @@ use std::sync::Mutex;
 
 use pondersweep_proto::{
     metric::{Metric, Observation},
+    setting::Setting,
     spec::{EvaluationRange, SpecError, TrialSpec},
 };
 
@@ -63,7 +64,7 @@ impl Replay {
 impl ReplayedBatch {
     fn of(trial: &TrialSpec, seeds: &Seeds, update: u64) -> Self {
         let task = Task::of(&trial.configuration);
-        let batch = trial.configuration.training.batch;
+        let batch = trial.configuration.count(Setting::BATCH);
         let mut x = vec![0.0; batch as usize * task.elements()];
         let labels = (0..u64::from(batch))
             .zip(x.chunks_exact_mut(task.elements()))

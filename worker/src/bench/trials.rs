@@ -2,7 +2,7 @@
 
 use pondersweep_proto::{
     limit::MAX_UPDATES,
-    spec::{ConfigurationSpec, Settings, SpecError, StepFunction, TrialSpec, Unroll},
+    spec::{ConfigurationSpec, SpecError, StepFunction, TrialSpec, Unroll},
 };
 
 /// Base of every random stream of a timed trial: any, but always the same.
@@ -33,7 +33,7 @@ impl BenchShape {
     /// # Errors
     /// A size is out of the range a sweep may have.
     pub fn configuration(&self) -> Result<ConfigurationSpec, SpecError> {
-        self.settings(MAX_UPDATES, MAX_UPDATES).try_into()
+        self.settings(MAX_UPDATES, MAX_UPDATES)
     }
 
     /// So many replicates of it: the lanes of one bundle.
@@ -54,7 +54,7 @@ impl BenchShape {
     /// One trial that takes `updates` updates and is observed after each.
     pub(super) fn observed_trial(&self, updates: u64) -> Result<TrialSpec, SpecError> {
         Ok(TrialSpec {
-            configuration: self.settings(updates, 1).try_into()?,
+            configuration: self.settings(updates, 1)?,
             seed: SEED,
             replicate: 0,
             common_seeds: false,
@@ -62,8 +62,8 @@ impl BenchShape {
     }
 
     /// Through the form of a file, so that what is not stated here has a sweep's default.
-    fn settings(&self, updates: u64, every: u64) -> Settings {
-        let stated = serde_json::json!({
+    fn settings(&self, updates: u64, every: u64) -> Result<ConfigurationSpec, SpecError> {
+        ConfigurationSpec::from_json(serde_json::json!({
             "task": { "kind": "parity", "elements": self.elements },
             "model": {
                 "kind": "ponder_net",
@@ -75,7 +75,6 @@ impl BenchShape {
             },
             "training": { "updates": updates, "batch": self.batch },
             "evaluation": { "every": every, "examples": 1 },
-        });
-        serde_json::from_value(stated).expect("these are a configuration's settings")
+        }))
     }
 }

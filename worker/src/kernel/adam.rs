@@ -1,6 +1,6 @@
 //! Adam (Kingma and Ba 2015, algorithm 1) on one lane's flat parameters, in one pass.
 
-use pondersweep_proto::spec::ConfigurationSpec;
+use pondersweep_proto::{setting::Setting, spec::ConfigurationSpec};
 
 use super::instruction_set::{InstructionSet, Job};
 use super::simd::{Simd, load_some, store_some};
@@ -24,13 +24,12 @@ impl AdamSettings {
     /// Those of a configuration.
     #[must_use]
     pub fn of(configuration: &ConfigurationSpec) -> Self {
-        let training = &configuration.training;
         Self {
-            learning_rate: training.learning_rate,
-            beta_1: training.adam_beta_1,
-            beta_2: training.adam_beta_2,
-            epsilon: training.adam_epsilon,
-            gradient_clip: training.gradient_clip,
+            learning_rate: configuration.number(Setting::LEARNING_RATE),
+            beta_1: configuration.number(Setting::ADAM_BETA_1),
+            beta_2: configuration.number(Setting::ADAM_BETA_2),
+            epsilon: configuration.number(Setting::ADAM_EPSILON),
+            gradient_clip: configuration.number_if(Setting::GRADIENT_CLIP),
         }
     }
 }

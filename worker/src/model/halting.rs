@@ -6,7 +6,10 @@ use burn::tensor::{
     activation::{log_sigmoid, sigmoid},
     s,
 };
-use pondersweep_proto::spec::{ConfigurationSpec, Residual, Unroll};
+use pondersweep_proto::{
+    setting::Setting,
+    spec::{ConfigurationSpec, Residual, Unroll},
+};
 
 use super::method::Method;
 
@@ -72,7 +75,7 @@ impl StepLimit {
     /// The limit of a configuration's training.
     #[must_use]
     pub fn of(configuration: &ConfigurationSpec) -> Self {
-        let max_steps = configuration.model.max_steps as usize;
+        let max_steps = configuration.count(Setting::MAX_STEPS) as usize;
         Self::new(&Method::of(configuration), max_steps)
     }
 

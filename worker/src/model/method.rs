@@ -1,6 +1,9 @@
 //! How halting is learnt, with the settings that takes and no others.
 
-use pondersweep_proto::spec::{ConfigurationSpec, KlDirection, ModelKind, Residual, Unroll};
+use pondersweep_proto::{
+    setting::Setting,
+    spec::{ConfigurationSpec, KlDirection, ModelKind, Residual, Unroll},
+};
 
 /// How halting is learnt.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -37,25 +40,20 @@ impl Method {
     /// The method of a configuration.
     #[must_use]
     pub fn of(configuration: &ConfigurationSpec) -> Self {
-        Self::complete(configuration).expect("a valid configuration has what its method takes")
-    }
-
-    fn complete(configuration: &ConfigurationSpec) -> Option<Self> {
-        let model = &configuration.model;
-        Some(match model.kind {
+        match configuration.choice(Setting::METHOD) {
             ModelKind::PonderNet => Self::PonderNet(PonderNet {
-                lambda_p: model.lambda_p?,
-                beta: model.beta?,
-                unroll: model.unroll?,
-                epsilon: model.epsilon?,
-                residual: model.residual?,
-                kl_direction: model.kl_direction?,
+                lambda_p: configuration.number(Setting::LAMBDA_P),
+                beta: configuration.number(Setting::BETA),
+                unroll: configuration.choice(Setting::UNROLL),
+                epsilon: configuration.number(Setting::EPSILON),
+                residual: configuration.choice(Setting::RESIDUAL),
+                kl_direction: configuration.choice(Setting::KL_DIRECTION),
             }),
             ModelKind::Act => Self::Act(Act {
-                tau: model.tau?,
-                epsilon: model.epsilon?,
+                tau: configuration.number(Setting::TAU),
+                epsilon: configuration.number(Setting::EPSILON),
             }),
             ModelKind::Fixed => Self::Fixed,
-        })
+        }
     }
 }

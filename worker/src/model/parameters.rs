@@ -8,7 +8,10 @@
 //! `halting_weights [hidden]`, `halting_bias`.
 
 use burn::tensor::{Gradients, Tensor};
-use pondersweep_proto::spec::{ConfigurationSpec, FirstStepFlag, StepFunction};
+use pondersweep_proto::{
+    setting::Setting,
+    spec::{ConfigurationSpec, FirstStepFlag, StepFunction},
+};
 
 use super::{answer, step_function};
 use crate::{
@@ -52,12 +55,13 @@ impl Layout {
     /// The layout of a configuration's parameters.
     #[must_use]
     pub fn of(configuration: &ConfigurationSpec) -> Self {
-        let (task, model) = (Task::of(configuration), &configuration.model);
+        let task = Task::of(configuration);
         Self {
-            step_function: model.step_function,
+            step_function: configuration.choice(Setting::STEP_FUNCTION),
             elements: task.elements(),
-            first_step_flag: model.first_step_flag() == FirstStepFlag::On,
-            hidden: model.hidden as usize,
+            first_step_flag: configuration.choice::<FirstStepFlag>(Setting::FIRST_STEP_FLAG)
+                == FirstStepFlag::On,
+            hidden: configuration.count(Setting::HIDDEN) as usize,
             answers: answer::logits_of(task.classes()),
         }
     }
@@ -108,9 +112,11 @@ impl Initial {
     #[must_use]
     pub fn of(configuration: &ConfigurationSpec) -> Self {
         Self {
-            scale: configuration.model.initial_scale,
+            scale: configuration.number(Setting::INITIAL_SCALE),
             // Where there is none to train, it is zero.
-            halting_bias: configuration.model.halting_bias.unwrap_or_default(),
+            halting_bias: configuration
+                .number_if(Setting::HALTING_BIAS)
+                .unwrap_or_default(),
         }
     }
 }

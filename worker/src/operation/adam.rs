@@ -145,13 +145,16 @@ impl Adam {
 
 #[cfg(test)]
 mod tests {
+    use pondersweep_proto::setting::Setting;
+
     use super::*;
     use crate::test_support::{device, trial};
 
     fn settings(learning_rate: f64, gradient_clip: Option<f64>) -> AdamSettings {
         let trial = trial(|settings| {
-            settings.training.learning_rate = learning_rate;
-            settings.training.gradient_clip = gradient_clip;
+            settings.set(Setting::LEARNING_RATE, learning_rate).unwrap();
+            let clip = settings.set_or_clear(Setting::GRADIENT_CLIP, gradient_clip);
+            clip.unwrap();
         });
         AdamSettings::of(&trial.configuration)
     }

@@ -143,19 +143,19 @@ impl Draws {
 
 #[cfg(test)]
 mod tests {
-    use pondersweep_proto::spec::Settings;
+    use pondersweep_proto::spec::ConfigurationSpec;
 
     use super::*;
 
     fn trial(seed: u64, lambda_p: f64, replicate: u32) -> TrialSpec {
-        let settings: Settings = serde_json::from_value(serde_json::json!({
+        let configuration = ConfigurationSpec::from_json(serde_json::json!({
             "task": { "kind": "parity", "elements": 4 },
             "model": { "kind": "ponder_net", "lambda_p": lambda_p },
             "training": { "updates": 1 },
         }))
         .unwrap();
         TrialSpec {
-            configuration: settings.try_into().unwrap(),
+            configuration,
             seed,
             replicate,
             common_seeds: false,

@@ -6,7 +6,10 @@ mod parity;
 use std::ops::{Range, RangeInclusive};
 
 use burn::tensor::{Device, Tensor, TensorData};
-use pondersweep_proto::spec::{ConfigurationSpec, EvaluationRange, TaskKind};
+use pondersweep_proto::{
+    setting::Setting,
+    spec::{ConfigurationSpec, EvaluationRange, TaskKind},
+};
 
 use self::parity::Parity;
 use crate::{
@@ -34,7 +37,7 @@ impl Task {
     /// The task of a configuration.
     #[must_use]
     pub fn of(configuration: &ConfigurationSpec) -> Self {
-        match configuration.task.kind {
+        match configuration.choice(Setting::TASK) {
             TaskKind::Parity => Self::Parity(Parity::of(configuration)),
         }
     }

@@ -3,7 +3,10 @@
 
 use std::ops::RangeInclusive;
 
-use pondersweep_proto::spec::{ConfigurationSpec, EvaluationRange, Positions};
+use pondersweep_proto::{
+    setting::Setting,
+    spec::{ConfigurationSpec, EvaluationRange, Positions},
+};
 
 use super::Sample;
 use crate::seed::Draws;
@@ -26,10 +29,10 @@ impl Parity {
     /// The parity task of a configuration.
     pub(super) fn of(configuration: &ConfigurationSpec) -> Self {
         Self {
-            elements: configuration.task.elements,
-            trained_nonzeros: configuration.trained_nonzeros(),
-            positions: configuration.task.positions,
-            extrapolates: configuration.evaluation.extrapolate,
+            elements: configuration.count(Setting::ELEMENTS),
+            trained_nonzeros: configuration.count(Setting::MAX_NONZEROS),
+            positions: configuration.choice(Setting::POSITIONS),
+            extrapolates: configuration.flag(Setting::EXTRAPOLATE),
         }
     }
 
@@ -102,13 +105,13 @@ fn spread(draws: &mut Draws, x: &mut [f32], count: usize) {
 
 #[cfg(test)]
 mod tests {
-    use pondersweep_proto::spec::{Settings, TrialSpec};
+    use pondersweep_proto::spec::TrialSpec;
 
     use super::*;
     use crate::seed::{Purpose, Seeds};
 
     fn trial(elements: u32, positions: &str, extrapolate: bool) -> TrialSpec {
-        let settings: Settings = serde_json::from_value(serde_json::json!({
+        let configuration = ConfigurationSpec::from_json(serde_json::json!({
             "task": { "kind": "parity", "elements": elements, "positions": positions },
             "model": { "kind": "ponder_net", "lambda_p": 0.2 },
             "training": { "updates": 1 },
@@ -116,7 +119,7 @@ mod tests {
         }))
         .unwrap();
         TrialSpec {
-            configuration: settings.try_into().unwrap(),
+            configuration,
             seed: 5,
             replicate: 0,
             common_seeds: false,

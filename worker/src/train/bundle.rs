@@ -2,7 +2,10 @@
 //! every tensor: the numbers of a lane do not depend on which others run beside it.
 
 use burn::tensor::{Device, Tensor, TensorData};
-use pondersweep_proto::spec::{ConfigurationSpec, EvaluationRange};
+use pondersweep_proto::{
+    setting::Setting,
+    spec::{ConfigurationSpec, EvaluationRange},
+};
 
 use super::{
     LaneState, Start,
@@ -35,10 +38,10 @@ impl Shared {
         Self {
             task: Task::of(configuration),
             limit: StepLimit::of(configuration),
-            updates: configuration.training.updates,
-            batch: configuration.training.batch.into(),
-            evaluate_every: configuration.evaluation.every,
-            examples: configuration.evaluation.examples.into(),
+            updates: configuration.whole(Setting::UPDATES),
+            batch: configuration.whole(Setting::BATCH),
+            evaluate_every: configuration.whole(Setting::EVERY),
+            examples: configuration.whole(Setting::EXAMPLES),
         }
     }
 

@@ -172,6 +172,8 @@ fn checked(bytes: &[u8]) -> Result<&[u8], RefusedCheckpoint> {
 
 #[cfg(test)]
 mod tests {
+    use pondersweep_proto::setting::Setting;
+
     use super::*;
     use crate::test_support;
 
@@ -187,8 +189,8 @@ mod tests {
     /// The smallest network, so that every byte can be tried.
     fn trial() -> TrialSpec {
         test_support::trial(|settings| {
-            settings.task.elements = 1;
-            settings.model.hidden = 1;
+            settings.set(Setting::ELEMENTS, 1_u32).unwrap();
+            settings.set(Setting::HIDDEN, 1_u32).unwrap();
         })
     }
 

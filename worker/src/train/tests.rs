@@ -13,6 +13,7 @@ use std::{
 use pondersweep_proto::{
     breakdown::Breakdown,
     metric::{Metric, Observation},
+    setting::Setting,
     spec::{
         EvaluationRange, FirstStepFlag, KlDirection, ModelKind, Residual, Settings, StepFunction,
         TrialSpec, Unroll,
@@ -148,7 +149,7 @@ fn what_the_last_evaluation_counts_adds_up_to_its_metrics() {
     for lanes in each_shape() {
         let (_, recorder) = run(&lanes);
         for (lane, trial) in lanes.iter().enumerate() {
-            let examples = u64::from(trial.configuration.evaluation.examples);
+            let examples = u64::from(trial.configuration.count(Setting::EXAMPLES));
             let heard = recorder.heard().breakdowns[&lane].clone();
             for (range, accuracy, ponder_steps) in [
                 (
@@ -206,12 +207,19 @@ fn many_lanes(count: u32, shape: impl Fn(&mut Settings)) -> Vec<TrialSpec> {
     let lane = |index: u32| {
         let number = f64::from(index % 7);
         let mut lane = trial(|settings| {
-            settings.evaluation.extrapolate = true;
-            settings.model.lambda_p = Some(0.1 + 0.1 * number);
-            settings.model.beta = Some(0.01 * number);
-            settings.model.halting_bias = Some(number - 3.0);
-            settings.training.learning_rate = 1e-3 * (1.0 + number);
-            settings.training.gradient_clip = index.is_multiple_of(2).then_some(0.1);
+            settings.set(Setting::EXTRAPOLATE, true).unwrap();
+            settings.set(Setting::LAMBDA_P, 0.1 + 0.1 * number).unwrap();
+            settings.set(Setting::BETA, 0.01 * number).unwrap();
+            settings.set(Setting::HALTING_BIAS, number - 3.0).unwrap();
+            settings
+                .set(Setting::LEARNING_RATE, 1e-3 * (1.0 + number))
+                .unwrap();
+            settings
+                .set_or_clear(
+                    Setting::GRADIENT_CLIP,
+                    index.is_multiple_of(2).then_some(0.1),
+                )
+                .unwrap();
             shape(settings);
         });
         lane.replicate = index;
@@ -227,17 +235,17 @@ fn each_shape() -> Vec<Vec<TrialSpec>> {
 fn each_shape_of(count: u32) -> Vec<Vec<TrialSpec>> {
     let ponder_net = |unroll, residual| {
         move |settings: &mut Settings| {
-            settings.model.unroll = Some(unroll);
-            settings.model.epsilon = Some(0.3);
-            settings.model.residual = Some(residual);
+            settings.set(Setting::UNROLL, unroll).unwrap();
+            settings.set(Setting::EPSILON, 0.3).unwrap();
+            settings.set(Setting::RESIDUAL, residual).unwrap();
         }
     };
     let shape = |step_function, method: &dyn Fn(&mut Settings)| {
         many_lanes(count, |settings: &mut Settings| {
-            settings.model.step_function = step_function;
-            settings.model.max_steps = 5;
-            settings.model.hidden = 20;
-            settings.training.batch = 33;
+            settings.set(Setting::STEP_FUNCTION, step_function).unwrap();
+            settings.set(Setting::MAX_STEPS, 5_u32).unwrap();
+            settings.set(Setting::HIDDEN, 20_u32).unwrap();
+            settings.set(Setting::BATCH, 33_u32).unwrap();
             method(settings);
         })
     };
@@ -255,22 +263,31 @@ fn each_shape_of(count: u32) -> Vec<Vec<TrialSpec>> {
 
 /// ACT, with what told PonderNet's lanes apart told as tau.
 fn act(settings: &mut Settings) {
-    settings.model.kind = ModelKind::Act;
-    settings.model.tau = settings.model.beta.take();
-    settings.model.lambda_p = None;
+    settings.set(Setting::METHOD, ModelKind::Act).unwrap();
+    let beta = settings.number(Setting::BETA);
+    settings.set(Setting::TAU, beta).unwrap();
+    settings.set_or_clear(Setting::BETA, None::<f64>).unwrap();
+    settings
+        .set_or_clear(Setting::LAMBDA_P, None::<f64>)
+        .unwrap();
 }
 
 /// What the paper leaves open, the other way.
 fn switched(settings: &mut Settings) {
-    settings.model.kl_direction = Some(KlDirection::PriorNetwork);
-    settings.model.first_step_flag = Some(FirstStepFlag::On);
-    settings.model.initial_scale = 1.5;
+    settings
+        .set(Setting::KL_DIRECTION, KlDirection::PriorNetwork)
+        .unwrap();
+    settings
+        .set(Setting::FIRST_STEP_FLAG, FirstStepFlag::On)
+        .unwrap();
+    settings.set(Setting::INITIAL_SCALE, 1.5).unwrap();
 }
 
 fn fixed_steps(settings: &mut Settings) {
-    settings.model.kind = ModelKind::Fixed;
-    (settings.model.lambda_p, settings.model.beta) = (None, None);
-    settings.model.halting_bias = None;
+    settings.set(Setting::METHOD, ModelKind::Fixed).unwrap();
+    for setting in [Setting::LAMBDA_P, Setting::BETA, Setting::HALTING_BIAS] {
+        settings.set_or_clear(setting, None::<f64>).unwrap();
+    }
 }
 
 #[test]
@@ -325,11 +342,11 @@ fn a_stopped_lane_leaves_the_others_undisturbed() {
 #[test]
 fn a_diverged_lane_is_infeasible_with_its_update_and_leaves_the_others_undisturbed() {
     // Not measured at the update that diverges, so that it is the update that finds it.
-    let mut lanes = lanes(|settings| settings.evaluation.every = 3);
+    let mut lanes = lanes(|settings| settings.set(Setting::EVERY, 3_u32).unwrap());
     let (_, undisturbed) = run(&lanes);
     // The first step throws every weight out of range, so the second update sees it.
     let mut wild = lanes[3].configuration.to_settings();
-    wild.training.learning_rate = 1e38;
+    wild.set(Setting::LEARNING_RATE, 1e38).unwrap();
     lanes[3].configuration = wild.try_into().unwrap();
     let (ends, recorder) = run(&lanes);
     let LaneEnd::Infeasible { step, reason } = &ends[3] else {
@@ -346,7 +363,7 @@ fn a_diverged_lane_is_infeasible_with_its_update_and_leaves_the_others_undisturb
 
 #[test]
 fn a_bundle_whose_every_lane_diverges_ends_at_once() {
-    let wild = trial(|settings| settings.training.learning_rate = 1e38);
+    let wild = trial(|settings| settings.set(Setting::LEARNING_RATE, 1e38).unwrap());
     let (ends, _) = run(&[wild]);
     assert!(matches!(ends[..], [LaneEnd::Infeasible { step: 2, .. }]));
 }
@@ -354,9 +371,9 @@ fn a_bundle_whose_every_lane_diverges_ends_at_once() {
 #[test]
 fn lanes_are_measured_every_so_often_and_always_at_the_end() {
     let spec = trial(|settings| {
-        settings.training.updates = 5;
-        settings.evaluation.every = 2;
-        settings.evaluation.extrapolate = true;
+        settings.set(Setting::UPDATES, 5_u32).unwrap();
+        settings.set(Setting::EVERY, 2_u32).unwrap();
+        settings.set(Setting::EXTRAPOLATE, true).unwrap();
     });
     let (ends, recorder) = run(&[spec]);
     assert_eq!(ends, [LaneEnd::Succeeded]);
@@ -383,9 +400,9 @@ fn extrapolation_is_measured_only_when_asked_for() {
 #[test]
 fn sampled_and_expected_values_have_the_same_mean() {
     let (_, recorder) = run(&[trial(|settings| {
-        settings.training.updates = 1;
-        settings.evaluation.examples = 20_000;
-        settings.model.max_steps = 10;
+        settings.set(Setting::UPDATES, 1_u32).unwrap();
+        settings.set(Setting::EXAMPLES, 20_000_u32).unwrap();
+        settings.set(Setting::MAX_STEPS, 10_u32).unwrap();
     })]);
     let steps = recorder.last(0, Metric::PonderStepsInterpolation);
     let expected = recorder.last(0, Metric::PonderStepsExpectedInterpolation);
@@ -399,7 +416,10 @@ fn sampled_and_expected_values_have_the_same_mean() {
 #[test]
 #[should_panic(expected = "a bundle has one shape")]
 fn trials_of_different_shapes_are_no_bundle() {
-    run(&[trial(|_| {}), trial(|settings| settings.model.hidden = 9)]);
+    run(&[
+        trial(|_| {}),
+        trial(|settings| settings.set(Setting::HIDDEN, 9_u32).unwrap()),
+    ]);
 }
 
 #[test]
@@ -410,12 +430,12 @@ fn an_empty_bundle_has_no_ends() {
 #[test]
 fn a_small_network_learns_parity() {
     let spec = trial(|settings| {
-        settings.model.hidden = 24;
-        settings.model.beta = Some(0.01);
-        settings.training.batch = 64;
-        settings.training.updates = 600;
-        settings.evaluation.every = 600;
-        settings.evaluation.examples = 2_000;
+        settings.set(Setting::HIDDEN, 24_u32).unwrap();
+        settings.set(Setting::BETA, 0.01).unwrap();
+        settings.set(Setting::BATCH, 64_u32).unwrap();
+        settings.set(Setting::UPDATES, 600_u32).unwrap();
+        settings.set(Setting::EVERY, 600_u32).unwrap();
+        settings.set(Setting::EXAMPLES, 2_000_u32).unwrap();
     });
     let (_, recorder) = run(&[spec]);
     let accuracy = recorder.last(0, Metric::AccuracyInterpolation);

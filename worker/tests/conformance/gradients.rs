@@ -2,7 +2,10 @@
 //! processor. (On the processor that holds the kernels to the plain program.)
 
 use burn::tensor::{Device, Tensor, TensorData};
-use pondersweep_proto::spec::{EvaluationRange, TrialSpec};
+use pondersweep_proto::{
+    setting::Setting,
+    spec::{EvaluationRange, TrialSpec},
+};
 use pondersweep_worker::{
     device::DeviceName,
     model::{Initial, Layout, Method, StepLimit},
@@ -24,7 +27,7 @@ fn losses_and_gradients_are_those_of_the_processor() {
         let layout = Layout::of(&lanes[0].configuration);
         let found = losses_and_gradients(&lanes, &device, Body::of(&device, &layout));
         let expected = losses_and_gradients(&lanes, &processor, Body::Tensors);
-        let model = &lanes[0].configuration.model;
+        let model = lanes[0].configuration.json();
         assert_close(
             &found.0,
             &expected.0,
@@ -66,7 +69,7 @@ fn losses_and_gradients(lanes: &[TrialSpec], device: &Device, body: Body) -> (Ve
 fn batch(lanes: &[TrialSpec], device: &Device) -> Batch {
     let configuration = &lanes[0].configuration;
     let seeds: Vec<Seeds> = lanes.iter().map(Seeds::of).collect();
-    let samples = 0..configuration.training.batch.into();
+    let samples = 0..configuration.whole(Setting::BATCH);
     let task = Task::of(configuration);
     let (range, purpose) = (EvaluationRange::Interpolation, Purpose::Data);
     Batch::draw(&task, range, &seeds, purpose, 0, samples, device)

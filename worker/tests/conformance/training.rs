@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, num::NonZeroUsize, sync::Mutex};
 
 use pondersweep_proto::{
     metric::{Metric, Observation},
+    setting::Setting,
     spec::{TrialSpec, Unroll},
 };
 use pondersweep_worker::{
@@ -91,7 +92,7 @@ fn a_trial_trains_as_on_the_processor() {
         let (found, expected) = (run(&lanes), run_on(DeviceName::CPU, &lanes));
         assert_eq!(found.0, expected.0);
         for (lane, spec) in lanes.iter().enumerate() {
-            let what = format!("losses of {:?}", spec.configuration.model);
+            let what = format!("losses of {:?}", spec.configuration.json());
             assert_close(
                 &found.1.losses(lane),
                 &expected.1.losses(lane),
@@ -108,7 +109,7 @@ fn a_lane_trains_as_it_does_alone() {
         let (_, together) = run(&lanes);
         for (index, lane) in lanes.iter().enumerate() {
             let (_, alone) = run(std::slice::from_ref(lane));
-            let what = format!("losses of {:?}", lane.configuration.model);
+            let what = format!("losses of {:?}", lane.configuration.json());
             assert_close(&together.losses(index), &alone.losses(0), TOLERANCE, &what);
         }
     }
@@ -117,11 +118,11 @@ fn a_lane_trains_as_it_does_alone() {
 #[test]
 fn a_lane_that_diverges_leaves_the_others_undisturbed() {
     for unroll in [Unroll::Fixed, Unroll::Cumulative] {
-        let mut lanes = lanes(|settings| settings.model.unroll = Some(unroll));
+        let mut lanes = lanes(|settings| settings.set(Setting::UNROLL, unroll).unwrap());
         let (_, undisturbed) = run(&lanes);
         // The first step throws every weight out of range, so the second update is not finite.
         let mut wild = lanes[1].configuration.to_settings();
-        wild.training.learning_rate = 1e38;
+        wild.set(Setting::LEARNING_RATE, 1e38).unwrap();
         lanes[1].configuration = wild.try_into().unwrap();
         let (ends, observed) = run(&lanes);
         let diverged = matches!(ends[1], LaneEnd::Infeasible { step: 2, .. });
@@ -137,17 +138,17 @@ fn a_lane_that_diverges_leaves_the_others_undisturbed() {
 #[test]
 fn parity_of_eight_is_learnt() {
     let spec = trial(0, |settings| {
-        settings.task.elements = 8;
-        settings.model.hidden = 128;
-        settings.model.max_steps = 3;
-        settings.model.beta = Some(0.01);
-        settings.training.batch = 256;
-        settings.training.learning_rate = 0.01;
-        settings.training.gradient_clip = Some(1.0);
+        settings.set(Setting::ELEMENTS, 8_u32).unwrap();
+        settings.set(Setting::HIDDEN, 128_u32).unwrap();
+        settings.set(Setting::MAX_STEPS, 3_u32).unwrap();
+        settings.set(Setting::BETA, 0.01).unwrap();
+        settings.set(Setting::BATCH, 256_u32).unwrap();
+        settings.set(Setting::LEARNING_RATE, 0.01).unwrap();
+        settings.set(Setting::GRADIENT_CLIP, 1.0).unwrap();
         // Four replicates learnt it within 600.
-        settings.training.updates = 1_500;
-        settings.evaluation.every = 50;
-        settings.evaluation.examples = 1_000;
+        settings.set(Setting::UPDATES, 1_500_u32).unwrap();
+        settings.set(Setting::EVERY, 50_u32).unwrap();
+        settings.set(Setting::EXAMPLES, 1_000_u32).unwrap();
     });
     // It learns in the order of a minute on the slowest device, so it stops as soon as it has.
     let (ends, observed) = run_until(0.99, device_name(), &[spec]);

@@ -1,17 +1,20 @@
 //! The trials that devices are compared on: tiny, of every shape, different in every lane.
 
-use pondersweep_proto::spec::{ModelKind, Residual, Settings, StepFunction, TrialSpec, Unroll};
+use pondersweep_proto::{
+    setting::{Setting, training::TRAINING},
+    spec::{ModelKind, Residual, Settings, StepFunction, TrialSpec, Unroll},
+};
 
 /// A small trial, changed.
 pub(crate) fn trial(replicate: u32, change: impl FnOnce(&mut Settings)) -> TrialSpec {
-    let mut settings: Settings = serde_json::from_value(serde_json::json!({
+    let json = serde_json::json!({
         "task": { "kind": "parity", "elements": 4 },
         "model": { "kind": "ponder_net", "lambda_p": 0.2, "hidden": 8, "max_steps": 4,
                    "step_function": "gru" },
         "training": { "updates": 6, "batch": 16, "learning_rate": 0.003 },
         "evaluation": { "every": 2, "examples": 64 },
-    }))
-    .unwrap();
+    });
+    let mut settings = Settings::from_json(&TRAINING, json).unwrap();
     change(&mut settings);
     TrialSpec {
         configuration: settings.try_into().unwrap(),
@@ -34,14 +37,23 @@ pub(crate) fn lanes(shape: impl Fn(&mut Settings)) -> Vec<TrialSpec> {
 
 fn tell_apart(settings: &mut Settings, replicate: u32) {
     let number = f64::from(replicate);
-    let model = &mut settings.model;
-    let is = |kind| (model.kind == kind).then_some(number);
-    model.lambda_p = is(ModelKind::PonderNet).map(|number| 0.1 + 0.2 * number);
-    model.beta = is(ModelKind::PonderNet).map(|number| 0.01 * number);
-    model.tau = is(ModelKind::Act).map(|number| 0.01 * (1.0 + number));
-    model.halting_bias = (model.kind != ModelKind::Fixed).then_some(number - 1.0);
-    settings.training.learning_rate = 1e-3 * (1.0 + number);
-    settings.training.gradient_clip = replicate.is_multiple_of(2).then_some(0.1);
+    let kind: ModelKind = settings.choice(Setting::METHOD);
+    let mut set = |setting, value: f64| settings.set(setting, value).unwrap();
+    match kind {
+        ModelKind::PonderNet => {
+            set(Setting::LAMBDA_P, 0.1 + 0.2 * number);
+            set(Setting::BETA, 0.01 * number);
+        }
+        ModelKind::Act => set(Setting::TAU, 0.01 * (1.0 + number)),
+        ModelKind::Fixed => {}
+    }
+    if kind != ModelKind::Fixed {
+        set(Setting::HALTING_BIAS, number - 1.0);
+    }
+    set(Setting::LEARNING_RATE, 1e-3 * (1.0 + number));
+    if replicate.is_multiple_of(2) {
+        set(Setting::GRADIENT_CLIP, 0.1);
+    }
 }
 
 /// Lanes of every step function, every way of learning to halt, every unroll and residual rule.
@@ -58,11 +70,17 @@ pub(crate) fn each_shape() -> Vec<Vec<TrialSpec>> {
     ];
     let of_shape = |(step_function, kind, ponder_net): (F, M, Option<(U, R)>)| {
         lanes(move |settings| {
-            settings.model.step_function = step_function;
-            settings.model.kind = kind;
-            settings.model.unroll = ponder_net.map(|(unroll, _)| unroll);
-            settings.model.residual = ponder_net.map(|(_, residual)| residual);
-            settings.model.epsilon = (kind != M::Fixed).then_some(0.3);
+            settings.set(Setting::STEP_FUNCTION, step_function).unwrap();
+            settings.set(Setting::METHOD, kind).unwrap();
+            settings
+                .set_or_clear(Setting::UNROLL, ponder_net.map(|(unroll, _)| unroll))
+                .unwrap();
+            settings
+                .set_or_clear(Setting::RESIDUAL, ponder_net.map(|(_, residual)| residual))
+                .unwrap();
+            settings
+                .set_or_clear(Setting::EPSILON, (kind != M::Fixed).then_some(0.3))
+                .unwrap();
         })
     };
     shapes.into_iter().map(of_shape).collect()

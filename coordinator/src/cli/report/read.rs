@@ -9,7 +9,7 @@ use std::{
 use pondersweep_proto::{
     id::{SweepId, TrialId},
     metric::Metric,
-    parameter::ParameterValue,
+    setting::ParameterValue,
 };
 
 use crate::{

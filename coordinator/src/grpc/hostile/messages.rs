@@ -3,7 +3,8 @@
 
 use proptest::{prelude::*, sample::select};
 
-use pondersweep_proto::wire;
+use pondersweep_proto::{limit::PROTOCOL, wire};
+use serde_json::json;
 
 use super::HONEST;
 use crate::sweep::{SweepSpec, test_support::terms};
@@ -151,13 +152,14 @@ fn any_breakdown() -> impl Strategy<Value = Option<wire::Breakdown>> {
     prop::option::of(breakdown)
 }
 
-fn any_spec() -> impl Strategy<Value = Option<wire::SweepSpec>> {
+/// A specification that is JSON, mostly of the right form.
+fn any_spec() -> impl Strategy<Value = Vec<u8>> {
     let value = prop_oneof![
-        any_number().prop_map(wire::parameter_value::Kind::Number),
-        any::<i64>().prop_map(|whole| wire::parameter_value::Kind::Integer(whole as _)),
-        any_text().prop_map(wire::parameter_value::Kind::Choice),
+        any_number().prop_map(|number| json!(number)),
+        any::<i64>().prop_map(|whole| json!(whole)),
+        any_text().prop_map(|text| json!(text)),
+        Just(json!(null)),
     ];
-    let value = prop::option::weighted(0.9, value).prop_map(|kind| wire::ParameterValue { kind });
     let parameter = prop_oneof![
         select(vec![
             "lambda_p",
@@ -171,7 +173,9 @@ fn any_spec() -> impl Strategy<Value = Option<wire::SweepSpec>> {
         .prop_map(str::to_owned),
         any_text(),
     ];
-    let part = (parameter, prop::collection::vec(value, 0..4)).boxed();
+    let part = (parameter, prop::collection::vec(value, 0..4))
+        .prop_map(|(parameter, values)| json!({ "parameter": parameter, "values": values }))
+        .boxed();
     let axes = prop::collection::vec(part.clone(), 0..3);
     let rule = prop::collection::vec(part, 0..3);
     let numbers = (
@@ -189,34 +193,32 @@ fn any_spec() -> impl Strategy<Value = Option<wire::SweepSpec>> {
         any_small(),
     );
     (any_text(), axes, rule, numbers, template).prop_map(|(name, axes, rule, numbers, template)| {
-        let mut spec = wire::SweepSpec::from(&SweepSpec::new(terms()).unwrap());
+        let spec = SweepSpec::new(terms()).unwrap();
+        let mut spec: serde_json::Value = serde_json::from_str(spec.json()).unwrap();
         let (replicates, seed, solved_threshold, max_failures, max_worker_losses) = numbers;
-        if let Some(settings) = &mut spec.template {
-            let (lambda_p, rate, hidden, updates, batch) = template;
-            if let Some(model) = &mut settings.model {
-                (model.lambda_p, model.hidden) = (Some(lambda_p), hidden);
-            }
-            if let Some(training) = &mut settings.training {
-                (training.learning_rate, training.updates, training.batch) = (rate, updates, batch);
-            }
-        }
-        let condition = |(parameter, values)| wire::Condition { parameter, values };
-        let conditions = rule.into_iter().map(condition).collect();
-        spec.exclusions = vec![wire::Exclusion { conditions }];
-        spec.axes = axes
-            .into_iter()
-            .map(|(parameter, values)| wire::Axis { parameter, values })
-            .collect();
-        (spec.name, spec.seed, spec.solved_threshold) = (name, seed, solved_threshold);
+        let (lambda_p, rate, hidden, updates, batch) = template;
+        spec["template"]["model"]["lambda_p"] = json!(lambda_p);
+        spec["template"]["model"]["hidden"] = json!(hidden);
+        spec["template"]["training"]["learning_rate"] = json!(rate);
+        spec["template"]["training"]["updates"] = json!(updates);
+        spec["template"]["training"]["batch"] = json!(batch);
+        spec["exclusions"] = json!([{ "conditions": rule }]);
+        spec["axes"] = json!(axes);
+        spec["name"] = json!(name);
+        spec["seed"] = json!(seed);
+        spec["solved_threshold"] = json!(solved_threshold);
         // Larger ones are refused or, with consent, take their time.
-        spec.replicates = if replicates == 1_000_000 {
+        spec["replicates"] = json!(if replicates == 1_000_000 {
             3
         } else {
             replicates
-        };
-        (spec.max_failures, spec.max_worker_losses) = (max_failures, max_worker_losses);
-        spec.initial_replicates = (max_failures == 2).then_some(max_worker_losses);
-        Some(spec)
+        });
+        spec["max_failures"] = json!(max_failures);
+        spec["max_worker_losses"] = json!(max_worker_losses);
+        if max_failures == 2 {
+            spec["initial_replicates"] = json!(max_worker_losses);
+        }
+        spec.to_string().into_bytes()
     })
 }
 
@@ -256,7 +258,10 @@ pub(super) fn any_sent() -> impl Strategy<Value = Sent> {
             instructions: text.clone(),
             gpu: text,
         };
-        Sent::Register(wire::RegisterRequest { worker: Some(info) })
+        Sent::Register(wire::RegisterRequest {
+            worker: Some(info),
+            protocol: PROTOCOL,
+        })
     });
     let acquire = any_acquisition().prop_map(Sent::Acquire);
     let progress =

@@ -1,6 +1,6 @@
 //! The scores of a sweep on the full grid of its swept axes.
 
-use pondersweep_proto::parameter::{Parameter, ParameterKind, ParameterValue};
+use pondersweep_proto::setting::{ParameterValue, Setting};
 
 use super::AnalysisError;
 use crate::{
@@ -18,7 +18,7 @@ pub(super) struct ScoredGrid<'a> {
 /// A swept axis. The values of a numeric one ascend, whatever the order of the sweep file, so that
 /// neighbours are neighbours.
 pub(super) struct ScoredAxis<'a> {
-    pub(super) parameter: Parameter,
+    pub(super) parameter: Setting,
     pub(super) values: Vec<&'a ParameterValue>,
     /// Where each value of the sweep file stands among them.
     ranks: Vec<usize>,
@@ -124,14 +124,14 @@ impl<'a> ScoredAxis<'a> {
     }
 }
 
-fn is_ordered(parameter: Parameter) -> bool {
-    !matches!(parameter.kind(), ParameterKind::Choice(_))
+fn is_ordered(parameter: Setting) -> bool {
+    parameter.is_ordered()
 }
 
 fn size(value: &ParameterValue) -> f64 {
     match value {
         ParameterValue::Integer(value) => *value as f64,
         ParameterValue::Number(value) => *value,
-        ParameterValue::Choice(_) => f64::NAN,
+        ParameterValue::Choice(_) | ParameterValue::Flag(_) => f64::NAN,
     }
 }

@@ -1,6 +1,6 @@
 //! What the analyses say about simulated sweeps.
 
-use pondersweep_proto::{metric::Metric, parameter::Parameter};
+use pondersweep_proto::{metric::Metric, setting::Setting};
 
 use super::*;
 use crate::{
@@ -12,8 +12,8 @@ const COUNTING: Counting = Counting::infeasible_as(0.5);
 
 fn sweep() -> SimulatedSweep {
     SimulatedSweep::new(6)
-        .numbers(Parameter::LambdaP, &[0.9, 0.1, 0.5])
-        .integers(Parameter::MaxSteps, &[5, 20])
+        .numbers(Setting::LAMBDA_P, &[0.9, 0.1, 0.5])
+        .integers(Setting::MAX_STEPS, &[5, 20])
 }
 
 /// One trial diverges, one breaks the machinery.
@@ -97,7 +97,7 @@ fn a_sweep_without_a_score_is_refused_by_all() {
 #[test]
 fn a_sweep_of_one_cell_has_no_factor() {
     let input = SimulatedSweep::new(3)
-        .numbers(Parameter::LambdaP, &[0.2])
+        .numbers(Setting::LAMBDA_P, &[0.2])
         .input();
     let error = anova(&input, &COUNTING).unwrap_err();
     assert!(matches!(error, AnalysisError::Anova(_)), "{error}");
@@ -126,7 +126,7 @@ fn common_seeds_are_compared_in_pairs() {
 fn neighbours_are_those_of_the_sorted_axis() {
     // The sweep file names 0.9 first; its only neighbour is 0.5.
     let mut input = SimulatedSweep::new(2)
-        .numbers(Parameter::LambdaP, &[0.9, 0.1, 0.5])
+        .numbers(Setting::LAMBDA_P, &[0.9, 0.1, 0.5])
         .input();
     for (trial, accuracy) in input.trials.iter_mut().zip([0.9, 0.9, 0.1, 0.1, 0.8, 0.8]) {
         trial
@@ -175,7 +175,7 @@ fn replicates_that_were_added_after_looking_are_in_no_analysis() {
 #[test]
 fn more_replicates_have_more_power() {
     let power_now = |replicates| {
-        let input = SimulatedSweep::new(replicates).numbers(Parameter::LambdaP, &[0.1, 0.9]);
+        let input = SimulatedSweep::new(replicates).numbers(Setting::LAMBDA_P, &[0.1, 0.9]);
         let analysis = power(&input.input(), &COUNTING).unwrap();
         let Field::Number(Some(power)) = analysis.rows[4][4] else {
             panic!("power is a number");

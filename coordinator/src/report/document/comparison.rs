@@ -1,9 +1,6 @@
 //! The methods beside each other and beside the paper: its Figure 1.
 
-use pondersweep_proto::{
-    parameter::{Parameter, ParameterValue},
-    spec::ModelKind,
-};
+use pondersweep_proto::setting::{ParameterValue, Setting, training::ModelKind};
 
 use super::{
     Table,
@@ -28,25 +25,26 @@ pub(super) struct Reported<'a> {
 impl Reported<'_> {
     /// The method that was swept, as the paper calls it.
     pub(super) fn method(&self) -> String {
-        let model = &self.input.terms.template.model;
-        match model.kind {
+        let template = &self.input.terms.template;
+        match template.choice(Setting::METHOD) {
             ModelKind::PonderNet => "PonderNet".to_owned(),
             ModelKind::Act => "ACT".to_owned(),
             ModelKind::Fixed if self.steps_are_swept() => "fixed steps".to_owned(),
-            ModelKind::Fixed => fixed_steps(model.max_steps.into()),
+            ModelKind::Fixed => fixed_steps(template.whole(Setting::MAX_STEPS)),
         }
     }
 
     fn steps_are_swept(&self) -> bool {
-        let axis = self.input.axis_of(Parameter::MaxSteps);
+        let axis = self.input.axis_of(Setting::MAX_STEPS);
         axis.is_some_and(|axis| self.input.terms.axes[axis].values.len() > 1)
     }
 
     /// What of the sweep stands beside the paper: its best cell; but where nothing is swept but how often a
     /// step is repeated, every cell, since each is a network of its own.
     pub(super) fn entrants(&self) -> Vec<Entrant<'_>> {
-        let is_fixed = self.input.terms.template.model.kind == ModelKind::Fixed;
-        let steps = self.input.axis_of(Parameter::MaxSteps);
+        let template = &self.input.terms.template;
+        let is_fixed = template.choice::<ModelKind>(Setting::METHOD) == ModelKind::Fixed;
+        let steps = self.input.axis_of(Setting::MAX_STEPS);
         let steps = steps.filter(|&axis| is_fixed && self.report.swept_axes() == [axis]);
         let Some(axis) = steps else {
             let best = self.best().map(|cell| Entrant {
@@ -179,7 +177,7 @@ fn rules(sweeps: &[Reported<'_>]) -> Vec<String> {
     }
     let elements: Vec<u32> = sweeps
         .iter()
-        .map(|sweep| sweep.input.terms.template.task.elements)
+        .map(|sweep| sweep.input.terms.template.count(Setting::ELEMENTS))
         .filter(|&elements| elements != 64)
         .collect();
     if let Some(elements) = elements.first() {
@@ -252,7 +250,7 @@ mod tests {
     #[test]
     fn a_sweep_of_fixed_steps_enters_each_of_them_and_one_step_is_the_papers_rnn() {
         let fixed = || SimulatedSweep::new(2).model(json!({ "kind": "fixed", "max_steps": 1 }));
-        let (method, named) = entrants(fixed().integers(Parameter::MaxSteps, &[1, 3]));
+        let (method, named) = entrants(fixed().integers(Setting::MAX_STEPS, &[1, 3]));
         assert_eq!(method, "fixed steps");
         let [one, three] = &named[..] else {
             panic!("{named:?}");
@@ -265,7 +263,7 @@ mod tests {
 
     #[test]
     fn every_other_sweep_enters_its_best_configuration() {
-        let sweep = SimulatedSweep::new(2).numbers(Parameter::LambdaP, &[0.1, 0.5, 0.9]);
+        let sweep = SimulatedSweep::new(2).numbers(Setting::LAMBDA_P, &[0.1, 0.5, 0.9]);
         let (method, named) = entrants(sweep);
         assert_eq!((&*method, named.len()), ("PonderNet", 1));
         assert!(named[0].1.ends_with("(best of 3)"), "{named:?}");

@@ -101,11 +101,11 @@ fn forward_passes(sweep: &Reported<'_>, trial: &TrialRow) -> Vec<(u64, f64, f64)
 
 /// Samples of an update, which a sweep may vary.
 fn batch(sweep: &Reported<'_>, trial: &TrialRow) -> u32 {
-    use pondersweep_proto::parameter::{Parameter, ParameterValue};
-    let swept = sweep.input.axis_of(Parameter::Batch);
+    use pondersweep_proto::setting::{ParameterValue, Setting};
+    let swept = sweep.input.axis_of(Setting::BATCH);
     match swept.map(|axis| &trial.values[axis]) {
         Some(ParameterValue::Integer(batch)) => u32::try_from(*batch).unwrap_or(u32::MAX),
-        _ => sweep.input.terms.template.training.batch,
+        _ => sweep.input.terms.template.count(Setting::BATCH),
     }
 }
 
@@ -151,7 +151,7 @@ fn end_points(sweeps: &[Reported<'_>], bootstrap_seed: u64) -> Table {
 
 #[cfg(test)]
 mod tests {
-    use pondersweep_proto::parameter::Parameter;
+    use pondersweep_proto::setting::Setting;
 
     use super::*;
     use crate::report::{Report, input::CurvePoint, simulated::SimulatedSweep};
@@ -159,7 +159,7 @@ mod tests {
     #[test]
     fn compute_is_the_steps_needed_times_the_samples_trained() {
         let mut input = SimulatedSweep::new(1)
-            .numbers(Parameter::LambdaP, &[0.2])
+            .numbers(Setting::LAMBDA_P, &[0.2])
             .input();
         let point = |step: u64, steps: f64| CurvePoint {
             step,

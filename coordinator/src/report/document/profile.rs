@@ -133,13 +133,13 @@ impl Scored {
 
 #[cfg(test)]
 mod tests {
-    use pondersweep_proto::{metric::Metric, parameter::Parameter};
+    use pondersweep_proto::{metric::Metric, setting::Setting};
 
     use super::*;
     use crate::report::{Report, ReportInput, simulated::SimulatedSweep};
 
     fn input(accuracy: f64) -> ReportInput {
-        let sweep = SimulatedSweep::new(4).numbers(Parameter::LambdaP, &[0.1, 0.9]);
+        let sweep = SimulatedSweep::new(4).numbers(Setting::LAMBDA_P, &[0.1, 0.9]);
         let mut input = sweep.input();
         for trial in &mut input.trials {
             trial

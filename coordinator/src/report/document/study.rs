@@ -2,6 +2,11 @@
 
 use std::collections::{BTreeSet, HashSet};
 
+use pondersweep_proto::{
+    setting::Setting,
+    spec::{StepFunction, TaskKind},
+};
+
 use super::{
     Block, Document, Section,
     comparison::{Reported, figure_1},
@@ -129,12 +134,14 @@ fn summary(sweep: &Reported<'_>) -> String {
         terms.name,
         sweep.report.sweep.sweep_id,
         sweep.method(),
-        template.task.kind.name(),
-        template.task.elements,
-        template.model.step_function.name(),
-        template.model.hidden,
-        template.training.updates,
-        template.training.batch,
+        template.choice::<TaskKind>(Setting::TASK).name(),
+        template.count(Setting::ELEMENTS),
+        template
+            .choice::<StepFunction>(Setting::STEP_FUNCTION)
+            .name(),
+        template.count(Setting::HIDDEN),
+        template.whole(Setting::UPDATES),
+        template.count(Setting::BATCH),
         replicates(terms),
         completeness_line(&sweep.input.completeness),
     )
@@ -182,13 +189,21 @@ fn unlike(sweeps: &[Reported<'_>]) -> Vec<String> {
         "MIXED DEVICES: the sweeps were trained on different devices, whose rounding may differ",
     );
     warn_if(
-        differ_between(sweeps, |sweep| sweep.input.terms.template.task.clone()),
+        differ_between(sweeps, |sweep| {
+            let template = &sweep.input.terms.template;
+            let task = template.table().section(Setting::TASK.section);
+            task.map(|setting| template.get(setting).cloned())
+                .collect::<Vec<_>>()
+        }),
         "UNLIKE TASKS: the sweeps learn different tasks, so their accuracies do not compare",
     );
     warn_if(
         differ_between(sweeps, |sweep| {
-            let training = &sweep.input.terms.template.training;
-            (training.updates, training.batch)
+            let template = &sweep.input.terms.template;
+            (
+                template.whole(Setting::UPDATES),
+                template.count(Setting::BATCH),
+            )
         }),
         "UNEQUAL BUDGETS: the sweeps train for different numbers of updates or samples",
     );
@@ -234,13 +249,13 @@ fn file_name(name: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use pondersweep_proto::parameter::Parameter;
+    use pondersweep_proto::setting::Setting;
 
     use super::*;
     use crate::report::simulated::SimulatedSweep;
 
     fn named(name: &str) -> ReportInput {
-        let sweep = SimulatedSweep::new(2).numbers(Parameter::LambdaP, &[0.1, 0.9]);
+        let sweep = SimulatedSweep::new(2).numbers(Setting::LAMBDA_P, &[0.1, 0.9]);
         sweep.named(name).input()
     }
 

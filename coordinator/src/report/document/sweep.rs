@@ -4,7 +4,7 @@ mod curves;
 
 use pondersweep_proto::{
     metric::Metric,
-    parameter::{Parameter, ParameterValue},
+    setting::{ParameterValue, Setting},
 };
 
 use self::curves::{difficulty_curves, learning_curves, ponder_curve};
@@ -67,11 +67,12 @@ fn accuracy(sweep: &Reported<'_>, trials: &[PlacedTrial<'_>]) -> Vec<Block> {
     let mut blocks = Vec::new();
     for figure in &sweep.report.figures.accuracy {
         let parameter = figure.axis.parameter;
-        let paper = match parameter {
-            Parameter::Tau => "The paper's Figure 2a. ",
-            Parameter::LambdaP => "The paper's Figure 2b. ",
-            _ => "",
-        };
+        let papers = [
+            (Setting::TAU, "The paper's Figure 2a. "),
+            (Setting::LAMBDA_P, "The paper's Figure 2b. "),
+        ];
+        let paper = papers.iter().find(|(known, _)| *known == parameter);
+        let paper = paper.map_or("", |(_, words)| words);
         blocks.push(Block::Figure(Picture {
             file: format!("accuracy_by_{parameter}"),
             figure: Figure::BoxPlot(figure.clone()),
@@ -136,7 +137,7 @@ fn figure_2c(sweep: &Reported<'_>, trials: &[PlacedTrial<'_>]) -> Vec<Block> {
 
 /// Where `lambda_p` is 0.1, whatever an evenly spaced grid made of it.
 fn position_of_a_tenth(sweep: &Reported<'_>) -> Option<(usize, usize)> {
-    let axis = sweep.input.axis_of(Parameter::LambdaP)?;
+    let axis = sweep.input.axis_of(Setting::LAMBDA_P)?;
     let is_a_tenth = |value: &ParameterValue| match value {
         ParameterValue::Number(number) => (number - 0.1).abs() < 1e-9,
         _ => false,

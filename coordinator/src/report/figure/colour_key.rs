@@ -1,6 +1,6 @@
 //! The second parameter of a figure, told by colour, and the points that carry it.
 
-use pondersweep_proto::{metric::Metric, parameter::Parameter};
+use pondersweep_proto::{metric::Metric, setting::Setting};
 
 use super::ValueAxis;
 use crate::{
@@ -36,7 +36,7 @@ impl ColourKey {
     pub(super) fn choose(
         input: &ReportInput,
         shown: usize,
-        preferred: Option<Parameter>,
+        preferred: Option<Setting>,
     ) -> Option<Self> {
         let fits = |&axis: &usize| {
             let values = input.terms.axes[axis].values.len();

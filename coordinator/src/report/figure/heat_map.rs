@@ -2,7 +2,7 @@
 
 use pondersweep_proto::{
     metric::Metric,
-    parameter::{Parameter, ParameterValue},
+    setting::{ParameterValue, Setting},
 };
 
 use super::{CHANCE, Caption, ValueAxis};
@@ -38,7 +38,7 @@ pub struct HeatMapFigure {
     /// The parameter along the vertical axis, its first value at the bottom.
     pub vertical: ValueAxis,
     /// The one value of a third parameter that is shown; `None` where all others are pooled.
-    pub at: Option<(Parameter, ParameterValue)>,
+    pub at: Option<(Setting, ParameterValue)>,
     /// Row by row from the bottom, each from left to right.
     pub cells: Vec<HeatMapCell>,
 }

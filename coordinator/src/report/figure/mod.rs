@@ -10,7 +10,7 @@ mod prior;
 
 use pondersweep_proto::{
     metric::Metric,
-    parameter::{Parameter, ParameterKind, ParameterValue},
+    setting::{ParameterValue, Setting},
 };
 
 pub(super) use self::band::{MAX_SERIES, Sample};
@@ -69,14 +69,14 @@ pub struct Caption {
     /// A trial is solved when its accuracy reaches this share.
     pub solved_threshold: f64,
     /// Swept parameters that are on no axis of the figure: all their values are pooled.
-    pub pooled: Vec<Parameter>,
+    pub pooled: Vec<Setting>,
 }
 
 /// One axis of a figure: a parameter and its values, evenly spaced in their order.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ValueAxis {
     /// What varies.
-    pub parameter: Parameter,
+    pub parameter: Setting,
     /// Its values.
     pub values: Vec<ParameterValue>,
 }
@@ -205,7 +205,7 @@ fn facets(input: &ReportInput, axes: &[usize]) -> Vec<Facet> {
 fn numeric_axes(input: &ReportInput, axes: &[usize]) -> Vec<usize> {
     let is_numeric = |&axis: &usize| {
         let axis = &input.terms.axes[axis];
-        !matches!(axis.parameter.kind(), ParameterKind::Choice(_)) && axis.values.len() > 1
+        axis.parameter.is_ordered() && axis.values.len() > 1
     };
     axes.iter().copied().filter(is_numeric).collect()
 }

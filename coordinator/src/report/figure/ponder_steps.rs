@@ -2,7 +2,7 @@
 
 use pondersweep_proto::{
     metric::Metric,
-    parameter::{Parameter, ParameterValue},
+    setting::{ParameterValue, Setting},
 };
 
 use super::{
@@ -50,7 +50,7 @@ pub struct PriorLine {
 
 impl PonderStepsFigure {
     pub(super) fn new(input: &ReportInput, trials: &[PlacedTrial<'_>], axis: usize) -> Self {
-        let colour_key = ColourKey::choose(input, axis, Some(Parameter::MaxSteps));
+        let colour_key = ColourKey::choose(input, axis, Some(Setting::MAX_STEPS));
         let values = input.terms.axes[axis].values.len();
         let metric = Metric::PonderStepsInterpolation;
         let groups = points_by_value(trials, axis, values, colour_key.as_ref(), metric);
@@ -89,7 +89,7 @@ fn means_of(position: usize, group: &[SeedPoint]) -> Vec<MeanOfValue> {
 /// A line for every colour that changes the prior, else one line.
 fn prior_lines(input: &ReportInput, axis: usize, key: Option<&ColourKey>) -> Vec<PriorLine> {
     let shapes_prior =
-        |key: &&ColourKey| matches!(key.axis.parameter, Parameter::LambdaP | Parameter::MaxSteps);
+        |key: &&ColourKey| [Setting::LAMBDA_P, Setting::MAX_STEPS].contains(&key.axis.parameter);
     let colours: Vec<Option<usize>> = key.filter(shapes_prior).map_or(vec![None], |key| {
         (0..key.axis.values.len()).map(Some).collect()
     });
@@ -113,7 +113,7 @@ fn prior_mean(
     let coloured = key.zip(colour).map(|(key, colour)| (key.index, colour));
     let places = [Some(shown), coloured];
     let value = |parameter| settled(input, parameter, places);
-    match (value(Parameter::LambdaP)?, value(Parameter::MaxSteps)?) {
+    match (value(Setting::LAMBDA_P)?, value(Setting::MAX_STEPS)?) {
         (ParameterValue::Number(lambda_p), ParameterValue::Integer(max_steps)) => {
             Some(truncated_prior_mean(lambda_p, max_steps))
         }
@@ -124,11 +124,11 @@ fn prior_mean(
 /// The parameter's value at a place of the figure; `None` where the figure pools several.
 fn settled(
     input: &ReportInput,
-    parameter: Parameter,
+    parameter: Setting,
     places: [Option<(usize, usize)>; 2],
 ) -> Option<ParameterValue> {
     let Some(axis) = input.axis_of(parameter) else {
-        return parameter.get(&input.terms.template);
+        return input.terms.template.get(parameter).cloned();
     };
     let values = &input.terms.axes[axis].values;
     let place = places

@@ -52,7 +52,7 @@ pub(super) fn subtitle(figure: &Figure) -> String {
         trials_expected,
         ..
     } = caption;
-    let pooled: Vec<&str> = caption.pooled.iter().map(|pooled| pooled.name()).collect();
+    let pooled: Vec<&str> = caption.pooled.iter().map(|pooled| pooled.0.name).collect();
     let pooled = if pooled.is_empty() {
         String::new()
     } else {
@@ -94,7 +94,7 @@ fn quantity(name: &str) -> Axis {
 /// A parameter's values at the places 0, 1, 2 and so on.
 fn values(axis: &ValueAxis) -> Axis {
     let places = (0..axis.values.len()).map(place).collect();
-    quantity(axis.parameter.name())
+    quantity(axis.parameter.0.name)
         .tick_values(places)
         .tick_text(labels(&axis.values))
         .range(vec![-0.5, place(axis.values.len()) - 0.5])

@@ -1,7 +1,7 @@
 //! The study in every format: the same numbers in all of them, nothing but text from names, nothing from
 //! the network.
 
-use pondersweep_proto::parameter::Parameter;
+use pondersweep_proto::setting::Setting;
 
 use crate::report::{
     CurvePoint, DifficultyPoint, Study, csv,
@@ -41,7 +41,7 @@ fn the_study_reads_well_as_markdown() {
 
 #[test]
 fn the_study_reads_well_as_latex() {
-    let document = of(SimulatedSweep::new(3).numbers(Parameter::LambdaP, &[0.1, 0.5])).document;
+    let document = of(SimulatedSweep::new(3).numbers(Setting::LAMBDA_P, &[0.1, 0.5])).document;
     insta::assert_snapshot!(latex::render(&document));
 }
 
@@ -52,7 +52,7 @@ fn the_study_reads_well_on_a_terminal() {
 
 #[test]
 fn the_page_has_its_structure() {
-    let document = of(SimulatedSweep::new(3).numbers(Parameter::LambdaP, &[0.1, 0.5])).document;
+    let document = of(SimulatedSweep::new(3).numbers(Setting::LAMBDA_P, &[0.1, 0.5])).document;
     let page = ["script", "style", "noscript"]
         .into_iter()
         .fold(html::render(&document), |page, element| {
@@ -227,7 +227,7 @@ fn the_page_loads_nothing() {
 fn a_hostile_name_stays_text_in_every_format() {
     let study = of(SimulatedSweep::new(2)
         .named(HOSTILE)
-        .numbers(Parameter::LambdaP, &[0.1, 0.5]));
+        .numbers(Setting::LAMBDA_P, &[0.1, 0.5]));
     let page = html::render(&study.document);
     assert!(!page.contains("<script>alert"));
     assert!(page.contains("&lt;script&gt;alert(&#39;x&#39;)"));
@@ -290,7 +290,7 @@ fn difficulty_is_shown_where_it_was_measured() {
 #[test]
 fn a_study_of_nothing_finished_is_still_a_document() {
     let study = of(SimulatedSweep::new(2)
-        .numbers(Parameter::LambdaP, &[0.1, 0.5])
+        .numbers(Setting::LAMBDA_P, &[0.1, 0.5])
         .outcomes(|_| crate::scheduler::TrialState::Pending));
     assert!(study.document.warnings[0].starts_with("NOTHING HAS FINISHED"));
     assert!(html::render(&study.document).contains("class=\"warning\""));

@@ -5,7 +5,7 @@
 use pondersweep_proto::{
     breakdown::{DifficultyBucket, HaltingCount},
     id::{SweepId, TrialId},
-    spec::EvaluationRange,
+    setting::training::EvaluationRange,
 };
 use sqlx::{Connection, Row, sqlite::SqliteRow};
 

@@ -2,11 +2,7 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use pondersweep_proto::{
-    id::ContentKey,
-    parameter::{Parameter, ParameterValue},
-    spec::ConfigurationSpec,
-};
+use pondersweep_proto::{id::ContentKey, spec::ConfigurationSpec};
 use serde_json::json;
 use sqlx::{Row, SqliteConnection, sqlite::SqliteRow};
 use tokio_stream::StreamExt;
@@ -32,14 +28,6 @@ pub struct Configuration {
     pub key: ContentKey,
     /// Every setting.
     pub spec: ConfigurationSpec,
-}
-
-impl Configuration {
-    /// A parameter's value; `None` where the setting is absent.
-    #[must_use]
-    pub fn parameter(&self, parameter: Parameter) -> Option<ParameterValue> {
-        parameter.get(&self.spec)
-    }
 }
 
 /// Configurations by their number.

@@ -1,6 +1,6 @@
 //! Last evaluations, broken down: what is written is what is read, and what the views make of it.
 
-use pondersweep_proto::{id::TrialId, metric::Metric, spec::EvaluationRange};
+use pondersweep_proto::{id::TrialId, metric::Metric, setting::training::EvaluationRange};
 
 use super::super::{
     AttemptReport, Batch, ForwardPasses, Value,

@@ -651,7 +651,7 @@ async fn a_thousand_results_are_committed_in_a_fraction_of_a_second() {
 async fn a_million_trials_are_created_restored_and_cancelled_in_seconds() {
     use std::time::Instant;
 
-    use pondersweep_proto::parameter::Parameter;
+    use pondersweep_proto::setting::Setting;
 
     use super::super::testing::axis;
     use crate::sweep::SweepSpec;
@@ -664,8 +664,8 @@ async fn a_million_trials_are_created_restored_and_cancelled_in_seconds() {
     let values: Vec<f64> = (1..=1000_u16).map(f64::from).collect();
     let shares: Vec<f64> = values.iter().map(|value| value / 1001.0).collect();
     terms.axes = vec![
-        axis(Parameter::LambdaP, &shares),
-        axis(Parameter::Beta, &values[..100]),
+        axis(Setting::LAMBDA_P, &shares),
+        axis(Setting::BETA, &values[..100]),
     ];
     let start = Instant::now();
     let spec = SweepSpec::new(terms).unwrap();

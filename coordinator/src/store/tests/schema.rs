@@ -3,7 +3,7 @@
 
 use std::fmt::Write;
 
-use pondersweep_proto::{metric::Metric, parameter::Parameter};
+use pondersweep_proto::{metric::Metric, setting::training::TRAINING};
 use sqlx::{AssertSqlSafe, Column, Executor, Row, SqlSafeStr, Statement};
 
 use super::super::{
@@ -131,10 +131,7 @@ async fn columns(store: &mut Store, select: &'static str) -> Vec<String> {
 }
 
 fn parameters() -> Vec<&'static str> {
-    Parameter::ALL
-        .iter()
-        .map(|parameter| parameter.name())
-        .collect()
+    TRAINING.parameters().map(|row| row.0.name).collect()
 }
 
 fn metrics() -> Vec<&'static str> {
@@ -267,13 +264,13 @@ async fn views_show_each_parameter_as_the_configuration_has_it() {
         .await
         .unwrap()
         .configuration;
-    for &parameter in Parameter::ALL {
+    for parameter in TRAINING.parameters() {
         let mut sql = String::new();
-        write!(sql, "SELECT {} FROM trial_result", parameter.name()).unwrap();
+        write!(sql, "SELECT {} FROM trial_result", parameter.name).unwrap();
         let mut reader = fixture.reader().await;
         let mut rows = reader.query(&sql, None).await.unwrap();
         let shown = rows.next().await.unwrap().unwrap().remove(0);
-        let expected = configuration.parameter(parameter);
+        let expected = configuration.spec.get(parameter);
         let shown = match shown {
             read::Value::Null => None,
             read::Value::Integer(number) => Some(number.to_string()),
@@ -281,11 +278,7 @@ async fn views_show_each_parameter_as_the_configuration_has_it() {
             read::Value::Text(text) => Some(text),
             read::Value::Blob(_) => panic!("{parameter} is bytes"),
         };
-        assert_eq!(
-            shown,
-            expected.map(|value| value.to_string()),
-            "{parameter}"
-        );
+        assert_eq!(shown, expected.map(ToString::to_string), "{parameter}");
     }
 }
 

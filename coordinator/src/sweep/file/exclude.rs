@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use pondersweep_proto::setting::SettingTable;
 use toml::{
     Spanned,
     de::{DeTable, DeValue},
@@ -22,6 +23,7 @@ use crate::sweep::{
 pub(super) fn read(
     text: &str,
     rules: Option<&Spanned<DeValue<'_>>>,
+    settings: &'static SettingTable,
     axes: &[SpaceAxis],
 ) -> Result<Vec<Exclusion>, Vec<Problem>> {
     let Some(rules) = rules else {
@@ -37,7 +39,7 @@ pub(super) fn read(
     let (mut exclusions, mut problems) = (Vec::new(), Vec::new());
     for rule in rules {
         let keys = rule.get_ref().as_table().ok_or_else(not_rules)?;
-        match read_rule(text, rule, keys, &axes) {
+        match read_rule(text, rule, keys, settings, &axes) {
             Ok(exclusion) => exclusions.push(exclusion),
             Err(found) => problems.extend(found),
         }
@@ -53,11 +55,12 @@ fn read_rule(
     text: &str,
     rule: &Spanned<DeValue<'_>>,
     keys: &DeTable<'_>,
+    settings: &'static SettingTable,
     axes: &[Axis],
 ) -> Result<Exclusion, Vec<Problem>> {
     let mut conditions = Vec::new();
     for (key, value) in keys {
-        conditions.push(read_condition(text, key, value, axes)?);
+        conditions.push(read_condition(text, key, value, settings, axes)?);
     }
     let mut exclusion = Exclusion { conditions };
     admit_exclusion(axes, &mut exclusion)
@@ -69,14 +72,18 @@ fn read_condition(
     text: &str,
     key: &Spanned<Cow<'_, str>>,
     value: &Spanned<DeValue<'_>>,
+    settings: &'static SettingTable,
     axes: &[Axis],
 ) -> Result<Condition, Vec<Problem>> {
     let name = key.get_ref().as_ref();
-    let parameter = space::find(name).ok_or_else(|| vec![space::unknown(name, &key.span())])?;
+    let parameter = settings
+        .parameter(name)
+        .map_err(|_| vec![space::unknown(settings, name, &key.span())])?;
     let typed = Typed {
         text,
         key: name,
         value,
+        settings,
     };
     let mut condition = Condition {
         parameter,

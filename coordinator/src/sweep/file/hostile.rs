@@ -124,7 +124,7 @@ fn read(text: &[u8]) -> bool {
 }
 
 fn use_all_of(spec: &SweepSpec) {
-    let again = SweepSpec::try_from(pondersweep_proto::wire::SweepSpec::from(spec)).unwrap();
+    let again = SweepSpec::from_bytes(spec.json().as_bytes()).unwrap();
     assert_eq!(again.id(), spec.id());
     for index in [0, spec.trials() / 2, spec.trials() - 1] {
         let (configuration, replicate) = spec.place(index);

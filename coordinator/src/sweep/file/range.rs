@@ -3,29 +3,27 @@
 
 use pondersweep_proto::{
     limit::MAX_AXIS_VALUES,
-    parameter::{Parameter, ParameterValue},
+    setting::{Kind, ParameterValue, Setting},
 };
 use toml::de::{DeTable, DeValue};
 
-use super::{
-    Span,
-    layout::{ValueKind, kind_of},
-    problem::Problem,
-    value::Typed,
-};
+use super::{Span, problem::Problem, value::Typed};
 
 const FORMS: &str = "{ linspace = [first, last, count] } or { logspace = [first, last, count] }";
 
 /// The values of a range, each with the place that makes it: the ends their own, all others the
 /// whole range.
 pub(super) fn read(
-    parameter: Parameter,
+    parameter: Setting,
     typed: &Typed<'_, '_>,
     table: &DeTable<'_>,
 ) -> Result<Vec<(ParameterValue, Span)>, Problem> {
-    if let ValueKind::Choice(names) = kind_of(parameter) {
+    if !parameter.is_ordered() {
         let what = format!("{parameter} cannot be a range");
-        let hint = format!("a list of {}", names.join(", "));
+        let hint = match parameter.kind {
+            Kind::Choice(names) => format!("a list of {}", names.join(", ")),
+            _ => "a list of its values".into(),
+        };
         return Err(Problem::at(&typed.span(), what, hint));
     }
     let is_one = table.len() == 1;
@@ -41,11 +39,9 @@ pub(super) fn read(
             return Err(Problem::at(&form.span(), what, FORMS));
         }
     };
-    let Typed { text, key, .. } = *typed;
     let ends = Typed {
-        text,
-        key,
         value: ends,
+        ..*typed
     };
     let range = Ends::read(&ends)?;
     if form.get_ref() == "logspace" && (range.first <= 0.0 || range.last <= 0.0) {
@@ -102,7 +98,7 @@ impl Ends {
 }
 
 fn count_of(typed: &Typed<'_, '_>) -> Result<usize, Problem> {
-    let count = usize::try_from(typed.whole(u64::MAX)?).unwrap_or(usize::MAX);
+    let count = usize::try_from(typed.whole()?).unwrap_or(usize::MAX);
     if (2..=MAX_AXIS_VALUES).contains(&count) {
         return Ok(count);
     }
@@ -133,20 +129,11 @@ fn round(value: f64, scale: f64) -> f64 {
         .expect("a formatted number is a number")
 }
 
-fn of_kind(parameter: Parameter, number: f64, span: &Span) -> Result<ParameterValue, Problem> {
-    match kind_of(parameter) {
-        ValueKind::Whole(most) => whole(parameter, number, most, span),
-        _ => Ok(ParameterValue::Number(number)),
+fn of_kind(parameter: Setting, number: f64, span: &Span) -> Result<ParameterValue, Problem> {
+    if !matches!(parameter.kind, Kind::Integer { .. }) {
+        return Ok(number.into());
     }
-}
-
-fn whole(
-    parameter: Parameter,
-    number: f64,
-    most: u64,
-    span: &Span,
-) -> Result<ParameterValue, Problem> {
-    let fits = number >= 0.0 && number <= most as f64;
+    let fits = number >= 0.0 && number <= u64::MAX as f64;
     if number.fract() != 0.0 {
         let what = format!("{parameter} = {number} is not a whole number");
         let hint = "choose the count so that every value is whole, or list the values";
@@ -154,8 +141,7 @@ fn whole(
     }
     if !fits {
         let what = format!("{parameter} = {number} is out of range");
-        let hint = format!("whole numbers from 0 to {most}");
-        return Err(Problem::at(span, what, hint));
+        return Err(Problem::at(span, what, parameter.kind.to_string()));
     }
     Ok(ParameterValue::Integer(number as u64))
 }

@@ -3,21 +3,17 @@
 
 use std::{borrow::Cow, collections::BTreeMap};
 
-use pondersweep_proto::parameter::Parameter;
-use serde_json::{Map, Value};
+use pondersweep_proto::{
+    setting::{Kind, Setting, SettingTable},
+    spec::Settings,
+};
 use toml::{
     Spanned,
     de::{DeTable, DeValue},
 };
 
-use super::{
-    Span,
-    layout::{Key, SectionLayout, ValueKind, section_with, table_names},
-    nearest,
-    problem::Problem,
-    space::SpaceAxis,
-    value::Typed,
-};
+use super::{Span, nearest, problem::Problem, space::SpaceAxis, value::Typed};
+use crate::sweep::layout::{SPACE, SWEEP};
 
 /// Where each setting stands, by `section.key`, and each table, by its name.
 pub(super) type Places = BTreeMap<String, Span>;
@@ -29,13 +25,26 @@ pub(super) struct Table<'a, 'i> {
     pub(super) keys: &'a DeTable<'i>,
 }
 
+/// Every table's name, in the order of the documentation.
+fn table_names(table: &SettingTable) -> Vec<&'static str> {
+    let sections = SWEEP.sections().into_iter().chain(table.sections());
+    sections.chain([SPACE]).collect()
+}
+
+/// The table that has this key, if one has.
+fn section_with(table: &SettingTable, key: &str) -> Option<&'static str> {
+    let mut rows = table.rows.iter().chain(SWEEP.rows);
+    rows.find(|row| row.name == key).map(|row| row.section)
+}
+
 /// The known tables of the file, by name.
 pub(super) fn tables<'a, 'i>(
     text: &str,
     root: &'a DeTable<'i>,
+    settings: &SettingTable,
     problems: &mut Vec<Problem>,
 ) -> BTreeMap<&'a str, Table<'a, 'i>> {
-    let known = table_names();
+    let known = table_names(settings);
     let mut tables = BTreeMap::new();
     for (header, value) in root {
         let name = header.get_ref().as_ref();
@@ -59,7 +68,7 @@ pub(super) fn tables<'a, 'i>(
             _ => {
                 let what = format!("{name} stands outside of every table");
                 let typed = &text[header.span()];
-                let hint = section_with(name).map_or_else(
+                let hint = section_with(settings, name).map_or_else(
                     || format!("keys stand below their table, one of {}", known.join(", ")),
                     |section| format!("{typed} belongs below [{section}]"),
                 );
@@ -72,77 +81,67 @@ pub(super) fn tables<'a, 'i>(
 
 /// One table and how it should be.
 pub(super) struct Section<'a, 'i> {
-    text: &'a str,
-    layout: &'static SectionLayout,
-    table: Option<Table<'a, 'i>>,
+    pub(super) text: &'a str,
+    pub(super) name: &'static str,
+    pub(super) table: Option<Table<'a, 'i>>,
+    /// The settings of a configuration, of which some are elsewhere.
+    pub(super) settings: &'static SettingTable,
     /// What stands in for settings that are left out.
-    axes: &'a [SpaceAxis],
+    pub(super) axes: &'a [SpaceAxis],
 }
 
-impl<'a, 'i> Section<'a, 'i> {
-    pub(super) fn new(
-        text: &'a str,
-        layout: &'static SectionLayout,
-        table: Option<&Table<'a, 'i>>,
-        axes: &'a [SpaceAxis],
-    ) -> Self {
-        Self {
-            text,
-            layout,
-            table: table.copied(),
-            axes,
-        }
-    }
-
-    /// The table's values as far as they can be read, with their places.
+impl<'a> Section<'a, '_> {
+    /// Reads the table's values, as far as they can be read, with their places.
     pub(super) fn read(
         &self,
+        values: &mut Settings,
         places: &mut Places,
         problems: &mut Vec<Problem>,
-    ) -> Map<String, Value> {
-        let mut values = Map::new();
+    ) {
         if let Some(table) = &self.table {
-            places.insert(self.layout.name.into(), table.header.span());
+            places.insert(self.name.into(), table.header.span());
             for (key, value) in table.keys {
-                match self.read_key(key, value) {
-                    Ok((key, typed)) => {
-                        places.insert(format!("{}.{key}", self.layout.name), value.span());
-                        values.insert(key.into(), typed);
-                    }
-                    Err(problem) => problems.push(problem),
+                places.insert(format!("{}.{}", self.name, key.get_ref()), value.span());
+                if let Err(problem) = self.read_key(values, key, value) {
+                    problems.push(problem);
                 }
             }
         }
-        self.stand_in(&mut values, problems);
-        values
+        self.stand_in(values, problems);
     }
 
-    fn read_key<'k>(
+    fn read_key(
         &self,
-        key: &'k Spanned<Cow<'_, str>>,
+        values: &mut Settings,
+        key: &Spanned<Cow<'_, str>>,
         value: &Spanned<DeValue<'_>>,
-    ) -> Result<(&'k str, Value), Problem> {
+    ) -> Result<(), Problem> {
         let name = key.get_ref().as_ref();
-        let Some(known) = self.layout.keys.iter().find(|known| known.name == name) else {
-            return Err(self.unknown_key(name, &key.span()));
+        let Some(setting) = values.table().at(self.name, name) else {
+            return Err(self.unknown_key(values.table(), name, &key.span()));
         };
-        if let Some(axis) = self.axis(known) {
+        if let Some(axis) = self.axis(setting) {
             return Err(self.fixed_and_swept(name, &key.span(), axis));
         }
         let typed = Typed {
             text: self.text,
             key: name,
             value,
+            settings: self.settings,
         };
-        Ok((name, typed.read(known.kind)?))
+        let value = typed.read(setting.kind)?;
+        values
+            .set(setting, value)
+            .expect("it was read as the setting's kind");
+        Ok(())
     }
 
-    fn unknown_key(&self, name: &str, span: &Span) -> Problem {
-        let table = self.layout.name;
-        let hint = match section_with(name) {
+    fn unknown_key(&self, here: &SettingTable, name: &str, span: &Span) -> Problem {
+        let table = self.name;
+        let hint = match section_with(self.settings, name) {
             Some(section) => format!("{name} belongs in [{section}]"),
             None => {
-                let known: Vec<_> = self.layout.keys.iter().map(|key| key.name).collect();
+                let known: Vec<_> = here.section(table).map(|row| row.0.name).collect();
                 nearest::hint(name, &known)
             }
         };
@@ -150,7 +149,7 @@ impl<'a, 'i> Section<'a, 'i> {
     }
 
     fn fixed_and_swept(&self, name: &str, span: &Span, axis: &SpaceAxis) -> Problem {
-        let table = self.layout.name;
+        let table = self.name;
         let line = |span: &Span| self.text[..span.start].matches('\n').count() + 1;
         let (fixed, swept) = (line(span), line(&axis.key));
         let what =
@@ -161,55 +160,54 @@ impl<'a, 'i> Section<'a, 'i> {
 
     /// Lets the first value of an axis stand for a setting that is left out, and asks for the
     /// required ones that nothing stands for.
-    fn stand_in(&self, values: &mut Map<String, Value>, problems: &mut Vec<Problem>) {
+    fn stand_in(&self, values: &mut Settings, problems: &mut Vec<Problem>) {
         let mut missing = Vec::new();
-        for key in self.layout.keys.iter().filter(|key| !self.states(key)) {
-            match self.axis(key) {
+        for setting in values.table().section(self.name) {
+            if self.states(setting) {
+                continue;
+            }
+            match self.axis(setting) {
                 Some(axis) => {
                     if let Some((value, _)) = axis.values.first() {
-                        let value = serde_json::to_value(value).expect("numbers and names");
-                        values.insert(key.name.into(), value);
+                        let set = values.set(setting, value.clone());
+                        set.expect("the axis was read as its kind");
                     }
                 }
-                None if key.required => missing.push(key),
+                None if setting.is_always_required() => missing.push(setting),
                 None => {}
             }
         }
         match &self.table {
             Some(table) => {
                 let span = table.header.span();
-                problems.extend(missing.iter().map(|key| self.missing_key(key, &span)));
+                problems.extend(missing.iter().map(|key| self.missing_key(*key, &span)));
             }
             None if missing.is_empty() => {}
             None => problems.push(self.missing_table(&missing)),
         }
     }
 
-    fn states(&self, key: &Key) -> bool {
-        let keys = self.table.iter().flat_map(|table| table.keys.keys());
-        keys.into_iter().any(|stated| stated.get_ref() == key.name)
+    fn states(&self, setting: Setting) -> bool {
+        let mut keys = self.table.iter().flat_map(|table| table.keys.keys());
+        keys.any(|stated| stated.get_ref() == setting.0.name)
     }
 
-    fn axis(&self, key: &Key) -> Option<&SpaceAxis> {
-        let here = |axis: &&SpaceAxis| {
-            axis.parameter.section() == self.layout.name && axis.parameter.name() == key.name
-        };
-        self.axes.iter().find(here)
+    fn axis(&self, setting: Setting) -> Option<&'a SpaceAxis> {
+        self.axes.iter().find(|axis| axis.parameter == setting)
     }
 
-    fn missing_key(&self, key: &Key, header: &Span) -> Problem {
-        let (name, table) = (key.name, self.layout.name);
-        let may_be_swept = name.parse::<Parameter>().is_ok();
+    fn missing_key(&self, key: Setting, header: &Span) -> Problem {
+        let (name, table) = (key.name, self.name);
         let hint = match key.kind {
-            ValueKind::Choice(names) => format!("add {name} = {:?}", names[0]),
-            _ if may_be_swept => format!("add {name} to [{table}], or its values to [space]"),
+            Kind::Choice(names) => format!("add {name} = {:?}", names[0]),
+            _ if key.may_vary => format!("add {name} to [{table}], or its values to [space]"),
             _ => format!("add {name} = ..."),
         };
         Problem::at(header, format!("{name} is missing from [{table}]"), hint)
     }
 
-    fn missing_table(&self, missing: &[&Key]) -> Problem {
-        let table = self.layout.name;
+    fn missing_table(&self, missing: &[Setting]) -> Problem {
+        let table = self.name;
         let names: Vec<_> = missing.iter().map(|key| key.name).collect();
         Problem {
             span: None,

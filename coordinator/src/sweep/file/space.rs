@@ -1,6 +1,6 @@
 //! The search space of a sweep file: for each parameter a list, a range or a single value.
 
-use pondersweep_proto::parameter::{Parameter, ParameterValue};
+use pondersweep_proto::setting::{ParameterValue, Setting, SettingTable};
 use toml::{Spanned, de::DeValue};
 
 use super::{Span, nearest, problem::Problem, range, section::Table, value::Typed};
@@ -14,7 +14,7 @@ const EXCLUDE: &str = "exclude";
 
 /// An axis and where it stands.
 pub(super) struct SpaceAxis {
-    pub(super) parameter: Parameter,
+    pub(super) parameter: Setting,
     pub(super) key: Span,
     /// Empty when they could not be read, which is reported.
     pub(super) values: Vec<(ParameterValue, Span)>,
@@ -33,6 +33,7 @@ impl SpaceAxis {
 pub(super) fn read<'a, 'i>(
     text: &str,
     space: Option<&Table<'a, 'i>>,
+    settings: &'static SettingTable,
     problems: &mut Vec<Problem>,
 ) -> (Vec<SpaceAxis>, Option<&'a Spanned<DeValue<'i>>>) {
     let (mut axes, mut rules) = (Vec::new(), None);
@@ -42,14 +43,15 @@ pub(super) fn read<'a, 'i>(
             rules = Some(value);
             continue;
         }
-        let Some(parameter) = find(name) else {
-            problems.push(unknown(name, &key.span()));
+        let Ok(parameter) = settings.parameter(name) else {
+            problems.push(unknown(settings, name, &key.span()));
             continue;
         };
         let typed = Typed {
             text,
             key: name,
             value,
+            settings,
         };
         let values = read_values(parameter, &typed, &key.span());
         axes.push(SpaceAxis {
@@ -64,20 +66,15 @@ pub(super) fn read<'a, 'i>(
     (axes, rules)
 }
 
-/// The parameter with this name.
-pub(super) fn find(name: &str) -> Option<Parameter> {
-    name.parse().ok()
-}
-
 /// A name that is no parameter's.
-pub(super) fn unknown(name: &str, span: &Span) -> Problem {
-    let names: Vec<_> = Parameter::ALL.iter().map(|known| known.name()).collect();
+pub(super) fn unknown(settings: &SettingTable, name: &str, span: &Span) -> Problem {
+    let names: Vec<_> = settings.parameters().map(|known| known.0.name).collect();
     let what = format!("{name} is not a parameter");
     Problem::at(span, what, nearest::hint(name, &names))
 }
 
 fn read_values(
-    parameter: Parameter,
+    parameter: Setting,
     typed: &Typed<'_, '_>,
     key: &Span,
 ) -> Result<Vec<(ParameterValue, Span)>, Vec<Problem>> {
@@ -101,7 +98,7 @@ fn read_values(
 
 /// A list's elements, or the single value that stands for a list of one.
 pub(super) fn read_list(
-    parameter: Parameter,
+    parameter: Setting,
     typed: &Typed<'_, '_>,
 ) -> Result<Vec<(ParameterValue, Span)>, Vec<Problem>> {
     let elements = match typed.value.get_ref() {
@@ -110,7 +107,7 @@ pub(super) fn read_list(
     };
     let (mut values, mut problems) = (Vec::new(), Vec::new());
     for value in elements {
-        match (Typed { value, ..*typed }).read_parameter(parameter) {
+        match (Typed { value, ..*typed }).read(parameter.kind) {
             Ok(read) => values.push((read, value.span())),
             Err(problem) => problems.push(problem),
         }

@@ -1,6 +1,6 @@
 //! Every message of a bad sweep file, as people read it, and what good ones mean.
 
-use pondersweep_proto::parameter::{Parameter, ParameterValue};
+use pondersweep_proto::setting::{ParameterValue, Setting};
 
 use super::*;
 
@@ -355,8 +355,8 @@ fn what_a_file_leaves_out_has_its_documented_value() {
         ),
         (3, 3, 5)
     );
-    assert_eq!(terms.template.model.hidden, 128);
-    assert_eq!(terms.template.evaluation.examples, 10_000);
+    assert_eq!(terms.template.count(Setting::HIDDEN), 128);
+    assert_eq!(terms.template.count(Setting::EXAMPLES), 10_000);
 }
 
 #[test]
@@ -368,10 +368,10 @@ fn the_axes_stand_in_the_order_of_the_file_and_a_single_value_is_an_axis() {
         .iter()
         .map(|axis| axis.parameter)
         .collect();
-    assert_eq!(axes, [Parameter::LambdaP, Parameter::MaxSteps]);
+    assert_eq!(axes, [Setting::LAMBDA_P, Setting::MAX_STEPS]);
     assert_eq!(spec.terms().axes[1].values, [ParameterValue::Integer(5)]);
-    assert_eq!(spec.configuration(1).model.lambda_p, Some(0.5));
-    assert_eq!(spec.configuration(1).model.max_steps, 5);
+    assert_eq!(spec.configuration(1).number(Setting::LAMBDA_P), 0.5);
+    assert_eq!(spec.configuration(1).count(Setting::MAX_STEPS), 5);
 }
 
 #[test]
@@ -456,8 +456,8 @@ fn exclusions_leave_out_what_matches_all_of_their_conditions() {
         .map(|index| spec.configuration(index))
         .map(|configuration| {
             (
-                configuration.model.lambda_p.unwrap(),
-                configuration.model.max_steps,
+                configuration.number(Setting::LAMBDA_P),
+                configuration.count(Setting::MAX_STEPS),
             )
         })
         .collect();

@@ -1,21 +1,17 @@
 //! One value of a sweep file, read as the kind its key takes.
 
-use pondersweep_proto::parameter::{Parameter, ParameterValue};
-use serde_json::Value;
+use pondersweep_proto::setting::{Kind, ParameterValue, SettingTable};
 use toml::{Spanned, de::DeValue};
 
-use super::{
-    Span,
-    layout::{ValueKind, kind_of},
-    nearest,
-    problem::Problem,
-};
+use super::{Span, nearest, problem::Problem};
 
 /// A value's place in the file, which errors show as it was typed.
 pub(super) struct Typed<'a, 'i> {
     pub(super) text: &'a str,
     pub(super) key: &'a str,
     pub(super) value: &'a Spanned<DeValue<'i>>,
+    /// The settings of a configuration.
+    pub(super) settings: &'static SettingTable,
 }
 
 impl Typed<'_, '_> {
@@ -25,20 +21,17 @@ impl Typed<'_, '_> {
     }
 
     /// The value as its key's kind.
-    pub(super) fn read(&self, kind: ValueKind) -> Result<Value, Problem> {
+    ///
+    /// # Errors
+    /// It is of another kind, or does not fit the type that will hold it.
+    pub(super) fn read(&self, kind: Kind) -> Result<ParameterValue, Problem> {
         match kind {
-            ValueKind::Number => self.number().map(Value::from),
-            ValueKind::Whole(most) => self.whole(most).map(Value::from),
-            ValueKind::Flag => self.flag().map(Value::from),
-            ValueKind::Choice(names) => self.choice(names).map(Value::from),
-            ValueKind::Text => self.words().map(Value::from),
+            Kind::Number(_) => self.number().map(Into::into),
+            Kind::Integer { .. } => self.whole().map(Into::into),
+            Kind::Flag => self.flag().map(Into::into),
+            Kind::Choice(names) => self.choice(names).map(|name| name.as_str().into()),
+            Kind::Text => self.words().map(|text| text.as_str().into()),
         }
-    }
-
-    /// The value as one of a parameter's.
-    pub(super) fn read_parameter(&self, parameter: Parameter) -> Result<ParameterValue, Problem> {
-        let value = self.read(kind_of(parameter))?;
-        Ok(serde_json::from_value(value).expect("parameters are numbers and names"))
     }
 
     /// A finite number; a whole one may stand for it.
@@ -53,8 +46,8 @@ impl Typed<'_, '_> {
             .ok_or_else(|| self.wrong("is out of range", "a finite number"))
     }
 
-    /// A whole number up to `most`.
-    pub(super) fn whole(&self, most: u64) -> Result<u64, Problem> {
+    /// A whole number.
+    pub(super) fn whole(&self) -> Result<u64, Problem> {
         match self.value.get_ref() {
             DeValue::Integer(_) => {}
             DeValue::Float(float) => {
@@ -69,8 +62,9 @@ impl Typed<'_, '_> {
         if whole < 0 {
             return Err(self.wrong("is out of range", "a whole number, 0 or above"));
         }
-        let whole = u64::try_from(whole).ok().filter(|whole| *whole <= most);
-        whole.ok_or_else(|| self.wrong("is out of range", "a smaller whole number"))
+        u64::try_from(whole)
+            .ok()
+            .ok_or_else(|| self.wrong("is out of range", "a smaller whole number"))
     }
 
     fn integer(&self) -> Option<i128> {
@@ -103,7 +97,7 @@ impl Typed<'_, '_> {
     /// habit from elsewhere.
     fn kind_hint(&self, wanted: &str) -> String {
         let listed = self.value.get_ref().is_array() || self.value.get_ref().is_table();
-        if listed && self.key.parse::<Parameter>().is_ok() {
+        if listed && self.settings.parameter(self.key).is_ok() {
             return format!("{wanted}; several values belong in [space]");
         }
         let quoted = self.value.get_ref().as_str();

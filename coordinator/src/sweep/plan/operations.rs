@@ -2,7 +2,13 @@
 //! matrix products, a multiplication and an addition each. Element-wise work is left out: it is
 //! linear where these are quadratic.
 
-use pondersweep_proto::spec::{ConfigurationSpec, ModelKind, StepFunction};
+use pondersweep_proto::{
+    setting::{
+        Setting,
+        training::{ModelKind, StepFunction, Unroll},
+    },
+    spec::ConfigurationSpec,
+};
 
 /// The factors of the count.
 #[derive(Clone, Copy, Debug)]
@@ -19,27 +25,42 @@ pub(crate) struct Operations {
     examples: f64,
 }
 
+/// Whether samples may stop before `max_steps` in training, each by itself.
+pub(super) fn stops_early(configuration: &ConfigurationSpec) -> bool {
+    match configuration.choice(Setting::METHOD) {
+        ModelKind::PonderNet => {
+            configuration.choice::<Unroll>(Setting::UNROLL) == Unroll::Cumulative
+        }
+        ModelKind::Act => true,
+        ModelKind::Fixed => false,
+    }
+}
+
 impl Operations {
     pub(crate) fn of(configuration: &ConfigurationSpec) -> Self {
-        let evaluation = &configuration.evaluation;
-        let steps = f64::from(configuration.model.max_steps);
-        let passes = if evaluation.extrapolate { 2.0 } else { 1.0 };
+        let count = |setting| f64::from(configuration.count(setting));
+        let steps = count(Setting::MAX_STEPS);
+        let passes = if configuration.flag(Setting::EXTRAPOLATE) {
+            2.0
+        } else {
+            1.0
+        };
         Self {
-            gates: match configuration.model.step_function {
+            gates: match configuration.choice(Setting::STEP_FUNCTION) {
                 StepFunction::Rnn => 1.0,
                 // Reset, update and candidate.
                 StepFunction::Gru => 3.0,
             },
-            elements: configuration.task.elements.into(),
-            hidden: configuration.model.hidden.into(),
+            elements: count(Setting::ELEMENTS),
+            hidden: count(Setting::HIDDEN),
             steps,
-            reads: match configuration.model.kind {
+            reads: match configuration.choice(Setting::METHOD) {
                 ModelKind::PonderNet | ModelKind::Act => 2.0 * steps,
                 // The last step's answer.
                 ModelKind::Fixed => 1.0,
             },
-            batch: configuration.training.batch.into(),
-            examples: passes * f64::from(evaluation.examples),
+            batch: count(Setting::BATCH),
+            examples: passes * count(Setting::EXAMPLES),
         }
     }
 
@@ -76,15 +97,13 @@ mod tests {
     use super::*;
 
     fn paper(step_function: &str) -> Operations {
-        let settings: pondersweep_proto::spec::Settings =
-            serde_json::from_value(serde_json::json!({
-                "task": { "kind": "parity", "elements": 64 },
-                "model": { "kind": "ponder_net", "lambda_p": 0.2, "step_function": step_function },
-                "training": { "updates": 1 },
-                "evaluation": { "examples": 1000 },
-            }))
-            .unwrap();
-        Operations::of(&settings.try_into().unwrap())
+        let configuration = ConfigurationSpec::from_json(serde_json::json!({
+            "task": { "kind": "parity", "elements": 64 },
+            "model": { "kind": "ponder_net", "lambda_p": 0.2, "step_function": step_function },
+            "training": { "updates": 1 },
+            "evaluation": { "examples": 1000 },
+        }));
+        Operations::of(&configuration.unwrap())
     }
 
     #[test]

@@ -143,6 +143,8 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 
 #[cfg(test)]
 mod tests {
+    use pondersweep_proto::setting::Setting;
+
     use std::{num::NonZeroUsize, thread};
 
     use pondersweep_proto::metric::Metric;
@@ -163,7 +165,9 @@ mod tests {
     }
 
     fn start() -> Start {
-        Start::from(trial(|settings| settings.training.updates = 10))
+        Start::from(trial(|settings| {
+            settings.set(Setting::UPDATES, 10_u32).unwrap()
+        }))
     }
 
     fn small(room: usize) -> (Outbox, Messages) {

@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use pondersweep_proto::{limit::MAX_UPDATES, shape::ShapeKey, spec::TrialSpec};
+use pondersweep_proto::{limit::MAX_UPDATES, setting::Setting, shape::ShapeKey, spec::TrialSpec};
 
 use super::{
     pace::updates_per_second,
@@ -104,9 +104,9 @@ impl Widths {
 /// So many replicates of the trial, to be trained for as long as anyone times, and never measured.
 fn copies(trial: &TrialSpec, lanes: u32) -> Vec<TrialSpec> {
     let mut settings = trial.configuration.to_settings();
-    settings.training.learning_rate = LEARNING_RATE;
-    settings.training.updates = MAX_UPDATES;
-    settings.evaluation.every = MAX_UPDATES;
+    settings.set(Setting::LEARNING_RATE, LEARNING_RATE).unwrap();
+    settings.set(Setting::UPDATES, MAX_UPDATES).unwrap();
+    settings.set(Setting::EVERY, MAX_UPDATES).unwrap();
     let endless = TrialSpec {
         configuration: settings
             .try_into()
@@ -140,11 +140,14 @@ mod tests {
         assert!(take_asked() > 1, "it trained nothing");
         // Of the same shape: lanes differ in it.
         let again = widths.of(
-            &trial(|settings| settings.model.lambda_p = Some(0.9)),
+            &trial(|settings| settings.set(Setting::LAMBDA_P, 0.9).unwrap()),
             &go_on,
         );
         assert_eq!((again, take_asked()), (width, 0));
-        widths.of(&trial(|settings| settings.model.hidden = 9), &go_on);
+        widths.of(
+            &trial(|settings| settings.set(Setting::HIDDEN, 9_u32).unwrap()),
+            &go_on,
+        );
         assert!(take_asked() > 1);
     }
 
@@ -157,7 +160,7 @@ mod tests {
 
     #[test]
     fn a_trial_that_will_diverge_is_measured_as_any_other() {
-        let wild = trial(|settings| settings.training.learning_rate = 1e38);
+        let wild = trial(|settings| settings.set(Setting::LEARNING_RATE, 1e38).unwrap());
         let curve = Widths::new(DeviceName::CPU, 1).measure(&wild, &|| true);
         assert!(curve.to_string().contains("2: "), "{curve}");
     }

@@ -1,7 +1,7 @@
 //! A lane's bits do not depend on the bundle, its place in it, or the number of threads; not even
 //! when lanes beside it diverge or are stopped.
 
-use pondersweep_proto::spec::TrialSpec;
+use pondersweep_proto::{setting::Setting, spec::TrialSpec};
 
 use super::{LaneEnd, Metric, Recorder, each_shape_of, run_together_with, run_with};
 use crate::operation::Body;
@@ -66,7 +66,7 @@ fn stops(bundle: &[TrialSpec]) -> impl Iterator<Item = usize> {
 fn make_some_diverge(lane: &mut TrialSpec) {
     if lane.replicate % 5 == 3 {
         let mut wild = lane.configuration.to_settings();
-        wild.training.learning_rate = 1e38;
+        wild.set(Setting::LEARNING_RATE, 1e38).unwrap();
         lane.configuration = wild.try_into().unwrap();
     }
 }

@@ -8,6 +8,7 @@ use std::sync::Mutex;
 use pondersweep_proto::{
     breakdown::Breakdown,
     metric::Observation,
+    setting::Setting,
     spec::{FirstStepFlag, Positions, Settings, TrialSpec},
 };
 use sha2::{Digest as _, Sha256};
@@ -112,23 +113,25 @@ const GOLDEN: [(&str, [&str; 18]); 3] = [
 /// Of every shape two, one of which clips its gradient.
 fn trials() -> Vec<TrialSpec> {
     let packed = |settings: &mut Settings| {
-        settings.task.elements = 11;
-        settings.task.positions = Positions::Packed;
-        settings.task.max_nonzeros = Some(5);
-        settings.evaluation.extrapolate = false;
+        settings.set(Setting::ELEMENTS, 11_u32).unwrap();
+        settings.set(Setting::POSITIONS, Positions::Packed).unwrap();
+        settings.set(Setting::MAX_NONZEROS, 5_u32).unwrap();
+        settings.set(Setting::EXTRAPOLATE, false).unwrap();
     };
     let flagged = |settings: &mut Settings| {
         act(settings);
-        settings.model.epsilon = Some(0.2);
-        settings.model.first_step_flag = Some(FirstStepFlag::On);
-        settings.model.hidden = 33;
+        settings.set(Setting::EPSILON, 0.2).unwrap();
+        settings
+            .set(Setting::FIRST_STEP_FLAG, FirstStepFlag::On)
+            .unwrap();
+        settings.set(Setting::HIDDEN, 33_u32).unwrap();
     };
     let others = [many_lanes(2, packed), many_lanes(2, flagged)];
     let trials = each_shape_of(2).into_iter().chain(others).flatten();
     let trial = |mut trial: TrialSpec| {
         let mut settings = trial.configuration.to_settings();
-        settings.training.updates = UPDATES;
-        settings.evaluation.every = 3;
+        settings.set(Setting::UPDATES, UPDATES).unwrap();
+        settings.set(Setting::EVERY, 3_u32).unwrap();
         trial.configuration = settings.try_into().unwrap();
         trial
     };

@@ -6,6 +6,7 @@ use std::{collections::BTreeMap, num::NonZeroUsize, sync::Mutex};
 use pondersweep_proto::{
     breakdown::Breakdown,
     metric::{Metric, Observation},
+    setting::Setting,
     spec::TrialSpec,
 };
 
@@ -121,8 +122,8 @@ fn check(body: Body) {
     for mut trials in each_shape() {
         for trial in &mut trials {
             let mut settings = trial.configuration.to_settings();
-            settings.training.updates = UPDATES;
-            settings.evaluation.every = 3;
+            settings.set(Setting::UPDATES, UPDATES).unwrap();
+            settings.set(Setting::EVERY, 3_u32).unwrap();
             trial.configuration = settings.try_into().unwrap();
         }
         let expected = undisturbed(body, &trials);
@@ -146,7 +147,7 @@ fn lanes_of_one_program_that_are_interrupted_end_as_undisturbed_ones_to_the_bit(
 #[test]
 fn a_lane_that_is_told_to_stop_after_its_last_update_has_ended_all_the_same() {
     let trials = &each_shape()[0][..1];
-    let updates = trials[0].configuration.training.updates;
+    let updates = trials[0].configuration.whole(Setting::UPDATES);
     let interrupter = Interrupter {
         recorder: Recorder::stopping(0, updates),
         states: Mutex::default(),

@@ -2,7 +2,7 @@
 
 use pondersweep_proto::{
     metric::Metric,
-    parameter::{Parameter, ParameterKind, ParameterValue},
+    setting::{ParameterValue, Setting},
 };
 
 use super::{Picture, Reported};
@@ -65,8 +65,8 @@ pub(super) fn ponder_curve(sweep: &Reported<'_>, axis: usize, position: usize) -
 /// The mean of the prior with `lambda_p` = 0.1, where all trials have one cap on their steps.
 fn prior_mean(sweep: &Reported<'_>) -> Option<(f64, String)> {
     let terms = &sweep.input.terms;
-    let cap = match sweep.input.axis_of(Parameter::MaxSteps) {
-        None => u64::from(terms.template.model.max_steps),
+    let cap = match sweep.input.axis_of(Setting::MAX_STEPS) {
+        None => terms.template.whole(Setting::MAX_STEPS),
         Some(axis) => match terms.axes[axis].values[..] {
             [ParameterValue::Integer(cap)] => cap,
             _ => return None,
@@ -140,7 +140,7 @@ fn along_axis(
         horizontal_start: 0.0,
         height: Height::Metric(frame.metric),
         key: parameter.to_string(),
-        ordered: !matches!(parameter.kind(), ParameterKind::Choice(_)),
+        ordered: parameter.is_ordered(),
         series: series.collect(),
         reference: is_accuracy.then(|| (CHANCE, "chance".to_owned())),
     };
@@ -151,7 +151,7 @@ fn leading_axis(sweep: &Reported<'_>) -> Option<usize> {
     let swept = sweep.report.swept_axes();
     let leads = |&&axis: &&usize| {
         let parameter = sweep.input.terms.axes[axis].parameter;
-        matches!(parameter, Parameter::LambdaP | Parameter::Tau)
+        [Setting::LAMBDA_P, Setting::TAU].contains(&parameter)
     };
     swept.iter().find(leads).or(swept.first()).copied()
 }

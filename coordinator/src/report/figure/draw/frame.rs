@@ -1,6 +1,6 @@
 //! What all figures have around their data: title, legend, axes. Sizes are in pixels.
 
-use pondersweep_proto::parameter::Parameter;
+use pondersweep_proto::setting::Setting;
 
 use super::{
     font::text_width,
@@ -87,7 +87,7 @@ fn scope(caption: &Caption) -> String {
     if pooled.is_empty() {
         return counts;
     }
-    let pooled: Vec<&str> = pooled.iter().map(|parameter| parameter.name()).collect();
+    let pooled: Vec<&str> = pooled.iter().map(|parameter| parameter.0.name).collect();
     format!("{counts}  ·  pooled over {}", pooled.join(", "))
 }
 
@@ -235,27 +235,6 @@ pub(super) fn nothing_yet(scene: &mut Scene) {
 }
 
 /// The parameter and what it does.
-fn described(parameter: Parameter) -> String {
-    let meaning = match parameter {
-        Parameter::LambdaP => "parameter of the geometric prior",
-        Parameter::Beta => "weight of KL(p || prior) in the loss",
-        Parameter::Tau => "weight of the ponder cost in the loss",
-        Parameter::MaxSteps => "most ponder steps, N",
-        Parameter::LearningRate => "Adam's step size",
-        Parameter::StepFunction => "the function that is iterated",
-        Parameter::Hidden => "units of the hidden state",
-        Parameter::HaltingBias => "bias of the halting head before training",
-        Parameter::Residual => "what takes the halting mass left after the last step",
-        Parameter::Unroll => "steps computed in training",
-        Parameter::Epsilon => "halting mass left when a sample stops",
-        Parameter::GradientClip => "largest norm of a gradient",
-        Parameter::Batch => "samples of an update",
-        Parameter::Updates => "parameter updates of a trial",
-        Parameter::Elements => "length of the input vector",
-        Parameter::Positions => "where the non-zero elements stand",
-        Parameter::KlDirection => "which way the divergence from the prior is taken",
-        Parameter::FirstStepFlag => "whether the input flags the first step",
-        Parameter::InitialScale => "factor on the range of the weights before training",
-    };
-    format!("{parameter}  ({meaning})")
+fn described(parameter: Setting) -> String {
+    format!("{parameter}  ({})", parameter.label)
 }

@@ -1,6 +1,6 @@
 //! Every sweep can be drawn: no label is cut off by the picture's edge or lies on another.
 
-use pondersweep_proto::parameter::Parameter;
+use pondersweep_proto::setting::Setting;
 
 use super::{
     scene::{HEIGHT, WIDTH},
@@ -30,14 +30,14 @@ fn even(count: usize) -> Vec<f64> {
 
 /// Sweeps that are hard to draw, by name.
 fn sweeps() -> Vec<(&'static str, SimulatedSweep)> {
-    let lambda = |count: usize| SimulatedSweep::new(10).numbers(Parameter::LambdaP, &even(count));
+    let lambda = |count: usize| SimulatedSweep::new(10).numbers(Setting::LAMBDA_P, &even(count));
     let long_name = "a very long name of a sweep that says everything about it ".repeat(3);
     vec![
         ("robustness", robustness()),
         ("one cell", lambda(1)),
         (
             "one replicate",
-            SimulatedSweep::new(1).numbers(Parameter::LambdaP, &even(9)),
+            SimulatedSweep::new(1).numbers(Setting::LAMBDA_P, &even(9)),
         ),
         (
             "nothing finished",
@@ -60,22 +60,22 @@ fn sweeps() -> Vec<(&'static str, SimulatedSweep)> {
         (
             "choices",
             lambda(5)
-                .choices(Parameter::StepFunction, &["rnn", "gru"])
-                .choices(Parameter::Residual, &["remainder", "normalise"]),
+                .choices(Setting::STEP_FUNCTION, &["rnn", "gru"])
+                .choices(Setting::RESIDUAL, &["remainder", "normalise"]),
         ),
         (
             "thirty values",
-            lambda(30).numbers(Parameter::Beta, &even(30)),
+            lambda(30).numbers(Setting::BETA, &even(30)),
         ),
         (
             "many trials",
-            SimulatedSweep::new(1_200).numbers(Parameter::LambdaP, &even(24)),
+            SimulatedSweep::new(1_200).numbers(Setting::LAMBDA_P, &even(24)),
         ),
         ("sixty values", lambda(60).named(&long_name)),
         (
             "eight long colours",
             lambda(9).numbers(
-                Parameter::LearningRate,
+                Setting::LEARNING_RATE,
                 &[1e-5, 3e-5, 1e-4, 3e-4, 1e-3, 3e-3, 0.012_345, 0.1],
             ),
         ),

@@ -1,7 +1,10 @@
 //! Every call of both services, with its request lost, its reply lost, or neither: the story it tells
 //! must end the same.
 
-use pondersweep_proto::wire::{self, leases_client::LeasesClient, sweeps_client::SweepsClient};
+use pondersweep_proto::{
+    limit::PROTOCOL,
+    wire::{self, leases_client::LeasesClient, sweeps_client::SweepsClient},
+};
 
 use super::*;
 use crate::{
@@ -92,7 +95,7 @@ async fn story(first: CallFate) -> Ending {
     terms.initial_replicates = Some(terms.replicates - 1);
     let spec = SweepSpec::new(terms).unwrap();
     let create = wire::CreateSweepRequest {
-        spec: Some((&spec).into()),
+        spec: spec.json().into(),
         accept_large: false,
     };
     let created = given_again!(first, sweeps, create_sweep, create);
@@ -120,6 +123,7 @@ async fn story(first: CallFate) -> Ending {
     };
     let register = wire::RegisterRequest {
         worker: Some(worker),
+        protocol: PROTOCOL,
     };
     given_again!(first, leases, register, register);
     let granted = given_again!(first, leases, acquire, acquire("1")).leases;
