@@ -109,7 +109,7 @@ impl Ssh {
         file: &[u8],
     ) -> Result<(Answer, String), SshError> {
         // The login shell there, whichever it is, gets one word.
-        let command = self.command(host, &["sh", "-c", &quote(script)]);
+        let command = self.command(host, &["sh", "-c", &quote([script])]);
         let finished = process::run(&command, file, COPY_LIMIT).await?;
         self.understand(host, finished)
     }

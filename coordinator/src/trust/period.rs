@@ -1,21 +1,15 @@
 //! How long a token is valid, as people say it: `30d`, `12h`, `never`.
 
-use std::{fmt, str::FromStr};
+use std::str::FromStr;
 
-/// The units people use, and their milliseconds.
-const UNITS: [(&str, i64); 5] = [
-    ("s", 1_000),
-    ("m", 60_000),
-    ("h", 3_600_000),
-    ("d", 86_400_000),
-    ("w", 7 * 86_400_000),
-];
+use jiff::{SignedDuration, Span, SpanRelativeTo};
+
 /// A hundred years: beyond it, say `never`.
-const LONGEST_MS: i64 = 36_525 * 86_400_000;
+const LONGEST: SignedDuration = SignedDuration::from_hours(36_525 * 24);
 
 /// A time from now on; without an end for `never`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Period(Option<i64>);
+pub struct Period(Option<SignedDuration>);
 
 /// A text that is no period.
 #[derive(Debug, thiserror::Error)]
@@ -26,7 +20,9 @@ impl Period {
     /// The moment it ends if it begins now, in milliseconds since 1970-01-01 UTC.
     #[must_use]
     pub fn end(self, now_ms: i64) -> Option<i64> {
-        self.0.map(|length_ms| now_ms.saturating_add(length_ms))
+        let end = |length| SignedDuration::from_millis(now_ms).saturating_add(length);
+        let end_ms = |length| i64::try_from(end(length).as_millis()).unwrap_or(i64::MAX);
+        self.0.map(end_ms)
     }
 }
 
@@ -37,23 +33,16 @@ impl FromStr for Period {
         if text == "never" {
             return Ok(Self(None));
         }
-        let length = UNITS.iter().find_map(|(unit, milliseconds)| {
-            let number: u32 = text.strip_suffix(unit)?.parse().ok()?;
-            i64::from(number).checked_mul(*milliseconds)
+        let length = text.parse().and_then(|span: Span| {
+            // Months and years have no length of their own, and are refused.
+            span.to_duration(SpanRelativeTo::days_are_24_hours())
         });
-        let sensible = length.filter(|length| (1..=LONGEST_MS).contains(length));
+        let sensible = length
+            .ok()
+            .filter(|length| (SignedDuration::from_secs(1)..=LONGEST).contains(length));
         sensible
             .map(|length| Self(Some(length)))
             .ok_or_else(|| InvalidPeriod(text.to_owned()))
-    }
-}
-
-impl fmt::Display for Period {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            None => f.write_str("never"),
-            Some(length_ms) => write!(f, "{}s", length_ms / 1_000),
-        }
     }
 }
 
@@ -66,6 +55,8 @@ mod tests {
         let end = |text: &str| text.parse::<Period>().map(|period| period.end(1_000));
         assert_eq!(end("1s").unwrap(), Some(2_000));
         assert_eq!(end("30d").unwrap(), Some(1_000 + 30 * 86_400_000));
+        assert_eq!(end("1d 12h").unwrap(), Some(1_000 + 36 * 3_600_000));
+        assert_eq!(end("1.5h").unwrap(), Some(1_000 + 90 * 60_000));
         assert_eq!(end("never").unwrap(), None);
         for bad in [
             "",
@@ -73,7 +64,7 @@ mod tests {
             "d",
             "0d",
             "-1d",
-            "1.5h",
+            "1d ago",
             "4294967295w",
             "1y",
             "99999999999d",

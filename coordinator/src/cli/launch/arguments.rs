@@ -14,7 +14,7 @@ use pondersweep_worker::trust::{Means, TrustArgs, TrustError};
 
 use crate::launch::{
     Ledger, LedgerError,
-    plan::{Credential, Credentials, LaunchName, WorkerPlan, split},
+    plan::{Credential, Credentials, LaunchName, WorkerPlan},
     ssh::Ssh,
 };
 
@@ -206,8 +206,39 @@ pub(super) struct SshCommandArgs {
 
 impl SshCommandArgs {
     pub(super) fn ssh(&self) -> anyhow::Result<Ssh> {
-        let words = split(&self.ssh_command).context("cannot read --ssh-command")?;
+        let words = shlex::split(&self.ssh_command).with_context(|| {
+            format!(
+                "--ssh-command {:?} ends within a quotation",
+                self.ssh_command
+            )
+        })?;
         anyhow::ensure!(!words.is_empty(), "--ssh-command is empty");
         Ok(Ssh::new(words))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_ssh_command_is_split_like_a_shell_would() {
+        let words = |text: &str| {
+            let args = SshCommandArgs {
+                ssh_command: text.into(),
+            };
+            args.ssh().map(|ssh| ssh.words().to_vec())
+        };
+        assert_eq!(
+            words("ssh -F 'my config' -p 22").unwrap(),
+            ["ssh", "-F", "my config", "-p", "22"]
+        );
+        assert_eq!(
+            words(r#" a"b \" c"d  \e ''"#).unwrap(),
+            [r#"ab " cd"#, "e", ""]
+        );
+        for bad in ["  ", "'a", "\"a", "a\\"] {
+            assert!(words(bad).is_err(), "{bad}");
+        }
     }
 }

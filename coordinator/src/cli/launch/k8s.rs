@@ -24,7 +24,7 @@ pub(in crate::cli) struct K8sArgs {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
     workers: u32,
     /// The image with the program
-    #[arg(long, value_name = "IMAGE")]
+    #[arg(long, value_name = "IMAGE", value_parser = image)]
     image: String,
     /// Address of a coordinator elsewhere [default: one in the cluster]
     #[arg(long, value_name = "URL")]
@@ -42,10 +42,10 @@ pub(in crate::cli) struct K8sArgs {
     #[arg(long, default_value = "0", value_name = "N")]
     gpus: u32,
     /// The namespace [default: that of whoever applies the manifest]
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = object_name)]
     namespace: Option<String>,
     /// A secret that is there already, for workers of a coordinator elsewhere
-    #[arg(long, value_name = "NAME", conflicts_with_all = ["token_file", "tls_ca", "tls_cert", "tls_key"])]
+    #[arg(long, value_name = "NAME", value_parser = object_name, conflicts_with_all = ["token_file", "tls_ca", "tls_cert", "tls_key"])]
     secret: Option<String>,
     /// What the secret has: token, ca.pem, cert.pem, key.pem
     #[arg(
@@ -74,6 +74,24 @@ fn quantity(text: &str) -> Result<String, String> {
     match positive && units.contains(&&text[digits.len()..]) {
         true => Ok(text.to_owned()),
         false => Err("a quantity is a number and a unit, such as 500m, 4 or 2Gi".into()),
+    }
+}
+
+/// What Kubernetes accepts as the name of an object; a namespace's has no dot, which it says itself.
+fn object_name(text: &str) -> Result<String, String> {
+    let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "-.".contains(c);
+    let ends_well = |end: Option<char>| end.is_some_and(|c| c.is_ascii_alphanumeric());
+    let fits = text.len() <= 253 && text.chars().all(allowed);
+    match fits && ends_well(text.chars().next()) && ends_well(text.chars().last()) {
+        true => Ok(text.to_owned()),
+        false => Err("a name has lower-case letters, digits, hyphens and dots".into()),
+    }
+}
+
+fn image(text: &str) -> Result<String, String> {
+    match !text.is_empty() && text.chars().all(|c| c.is_ascii_graphic()) {
+        true => Ok(text.to_owned()),
+        false => Err("an image is a word such as registry.example/pondersweep:1".into()),
     }
 }
 

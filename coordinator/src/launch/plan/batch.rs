@@ -3,10 +3,7 @@
 
 use std::fmt::Write as _;
 
-use super::{
-    LaunchName, TimeLimit, TimeLimitError, WorkerPlan,
-    shell::{quote, quote_all},
-};
+use super::{LaunchName, TimeLimit, TimeLimitError, WorkerPlan, quote};
 
 /// How long before the time limit Slurm announces it, in seconds, beside what leaving in order may
 /// take: Slurm may be up to a minute late or early.
@@ -172,17 +169,15 @@ impl Batch {
     fn command(&self) -> String {
         let mut worker = self.worker.clone();
         worker.lifetime_seconds = self.lifetime_seconds();
-        let mut command = format!(
-            "{} worker {}",
-            quote(&self.binary),
-            quote_all(worker.arguments())
-        );
+        let arguments = worker.arguments();
+        let words = [self.binary.as_str(), "worker"].into_iter();
+        let mut command = quote(words.chain(arguments.iter().map(String::as_str)));
         if worker.slots.is_none() && worker.is_on_processors() {
             // The machine has more processors than the job.
             command.push_str(" --slots \"${SLURM_CPUS_PER_TASK:-1}\"");
         }
         if !self.files.is_empty() {
-            let _ = write!(command, " {}", quote_all(&self.files));
+            let _ = write!(command, " {}", quote(self.files.iter().map(String::as_str)));
         }
         command
     }

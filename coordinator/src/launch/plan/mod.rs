@@ -14,7 +14,6 @@ mod remote;
 mod shell;
 mod time_limit;
 mod worker;
-mod yaml;
 
 pub use answer::{Answer, Said};
 pub use batch::{Batch, BatchError};
@@ -24,7 +23,6 @@ pub use name::{LaunchName, NameError};
 pub use queue::{QUEUE_COLUMNS, Task, TaskState, parse_queue};
 pub use record::{HostRecord, JobRecord, Launch, Launched, Tunnel};
 pub use remote::{Remote, Stop};
-pub use shell::{SplitError, quote, split};
+pub use shell::quote;
 pub use time_limit::{TimeLimit, TimeLimitError};
 pub use worker::WorkerPlan;
-pub use yaml::to_yaml;

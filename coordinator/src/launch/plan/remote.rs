@@ -4,10 +4,7 @@
 
 use std::fmt::Write as _;
 
-use super::{
-    Credentials, HostName, LaunchName,
-    shell::{quote, quote_all},
-};
+use super::{Credentials, HostName, LaunchName, quote};
 
 const COMMON: &str = include_str!("remote/common.sh");
 const START: &str = include_str!("remote/start.sh");
@@ -41,7 +38,7 @@ fn write_credentials(credentials: &Credentials) -> String {
 
 /// Sets the words of the worker's command line, with where its credentials will lie.
 fn set_arguments(arguments: &[String], credentials: &Credentials) -> String {
-    let mut line = format!("set -- {}", quote_all(arguments));
+    let mut line = format!("set -- {}", quote(arguments.iter().map(String::as_str)));
     for (credential, _) in credentials.files() {
         let (flag, name) = (credential.flag(), credential.file_name());
         let _ = write!(line, " {flag} \"$here/access/{name}\"");
@@ -141,7 +138,7 @@ impl Remote<'_> {
         ];
         let mut script = String::new();
         for (name, value) in own.iter().chain(words) {
-            let _ = writeln!(script, "{name}={}", quote(value));
+            let _ = writeln!(script, "{name}={}", quote([*value]));
         }
         for part in std::iter::once(&COMMON).chain(parts) {
             script.push_str(part);

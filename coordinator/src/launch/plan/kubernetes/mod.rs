@@ -1,17 +1,24 @@
 //! What a Kubernetes cluster is told: an Indexed Job of workers, and, unless the coordinator is
-//! elsewhere, the coordinator with its service, its volume and the rule who may reach it. Built of
-//! typed objects, so that a misspelt field does not compile. Applying it is `kubectl`'s business.
+//! elsewhere, the coordinator with its service, its volume and the rule who may reach it. The `.yaml`
+//! files here are the manifest; this file says what is filled in. A misspelt field is found by a
+//! system test, against the schemas that Kubernetes publishes. Applying it is `kubectl`'s business.
 
-mod coordinator;
-mod pod;
-mod secret;
-mod worker;
+mod template;
 
-use k8s_openapi::{Metadata, Resource, apimachinery::pkg::apis::meta::v1::ObjectMeta};
-use serde::Serialize;
 use serde_json::Value;
 
-use super::{Credential, Credentials, LaunchName, WorkerPlan, to_yaml};
+use self::template::{Values, fill};
+use super::{Credential, Credentials, LaunchName, WorkerPlan};
+
+const ACCESS: &str = include_str!("access.yaml");
+const COORDINATOR: &str = include_str!("coordinator.yaml");
+const WORKER: &str = include_str!("worker.yaml");
+/// Where a worker finds its credentials.
+const ACCESS_FOLDER: &str = "/run/pondersweep";
+/// Beside the worker's own grace, in seconds: for the container to be taken down.
+const GRACE_MARGIN_SECONDS: u64 = 10;
+/// What leaving in order may take unless it is said: the worker's own default.
+const DEFAULT_GRACE_SECONDS: u64 = 20;
 
 /// The port of the coordinator in the cluster.
 pub const PORT: u16 = 7878;
@@ -72,35 +79,21 @@ pub enum Access {
 }
 
 impl Cluster {
-    /// The objects, in the order in which they should come into being.
-    #[must_use]
-    pub fn objects(&self) -> Vec<Value> {
-        let mut objects = Vec::new();
-        objects.extend(secret::secret(self).map(|object| document(&object)));
-        if let Some(coordinator) = &self.coordinator {
-            objects.push(document(&coordinator::service(self)));
-            objects.push(document(&coordinator::network_policy(self)));
-            objects.push(document(&coordinator::stateful_set(self, coordinator)));
-        }
-        objects.push(document(&worker::job(self)));
-        objects
-    }
-
-    /// The objects as YAML documents.
+    /// The objects as YAML documents, in the order in which they should come into being.
     #[must_use]
     pub fn manifest(&self) -> String {
-        let documents: Vec<String> = self.objects().iter().map(to_yaml).collect();
-        documents.join("---\n")
-    }
-
-    /// Names and labels of an object of this launch.
-    fn metadata(&self, part: &str) -> ObjectMeta {
-        ObjectMeta {
-            name: Some(self.object_name(part)),
-            namespace: self.namespace.clone(),
-            labels: Some(self.labels(part)),
-            ..ObjectMeta::default()
-        }
+        let is_inline = matches!(self.credentials, Access::Inline(_));
+        let templates = [
+            is_inline.then_some(ACCESS),
+            self.coordinator.is_some().then_some(COORDINATOR),
+            Some(WORKER),
+        ];
+        let values = self.values();
+        let documents = templates
+            .into_iter()
+            .flatten()
+            .map(|template| fill(template, &values));
+        documents.collect::<Vec<_>>().join("---\n")
     }
 
     /// The name of the object that is this part of the launch.
@@ -109,21 +102,83 @@ impl Cluster {
         format!("pondersweep-{}-{part}", self.name)
     }
 
-    /// The labels that Kubernetes recommends, with which the parts of a launch find each other.
-    fn labels(&self, part: &str) -> std::collections::BTreeMap<String, String> {
-        let labels = [
-            ("app.kubernetes.io/name", "pondersweep"),
-            ("app.kubernetes.io/instance", self.name.as_str()),
-            ("app.kubernetes.io/component", part),
-        ];
-        labels
-            .map(|(name, value)| (name.to_owned(), value.to_owned()))
-            .into()
+    fn values(&self) -> Values {
+        fn all<T: Into<Value>>(values: impl IntoIterator<Item = T>) -> Vec<Value> {
+            values.into_iter().map(Into::into).collect()
+        }
+        let Resources { cpu, memory, gpus } = &self.resources;
+        let (secret, files) = self.access();
+        let credential_arguments = files
+            .into_iter()
+            .flat_map(|file| [file.flag().to_owned(), format!("{ACCESS_FOLDER}/{file}")]);
+        let content = |wanted| match &self.credentials {
+            Access::Inline(credentials) => {
+                let found = credentials
+                    .files()
+                    .find(|(credential, _)| *credential == wanted);
+                all(found.map(|(_, content)| content))
+            }
+            _ => Vec::new(),
+        };
+        [
+            ("launch", all([self.name.as_str()])),
+            ("namespace", all(self.namespace.clone())),
+            ("image", all([self.image.clone()])),
+            ("coordinator", all([self.object_name("coordinator")])),
+            ("worker", all([self.object_name("worker")])),
+            ("port", all([PORT])),
+            ("listen", all([format!("0.0.0.0:{PORT}")])),
+            (
+                "storage",
+                all(self
+                    .coordinator
+                    .clone()
+                    .map(|coordinator| coordinator.storage)),
+            ),
+            ("workers", all([self.workers])),
+            ("suspend", all(self.coordinator.is_some().then_some(true))),
+            ("grace_seconds", all([self.grace_seconds()])),
+            ("argument", all(self.arguments())),
+            ("credential_argument", all(credential_arguments)),
+            ("cpu", all([cpu.clone()])),
+            ("memory", all([memory.clone()])),
+            ("gpus", all((*gpus > 0).then(|| gpus.to_string()))),
+            ("secret", all(secret)),
+            ("token", content(Credential::Token)),
+            ("authority", content(Credential::Authority)),
+            ("certificate", content(Credential::Certificate)),
+            ("key", content(Credential::Key)),
+        ]
+        .into()
     }
-}
 
-fn document<T: Serialize + Resource + Metadata<Ty = ObjectMeta>>(object: &T) -> Value {
-    serde_json::to_value(object).expect("objects have only text keys")
+    /// The secret that workers see, and what it has.
+    fn access(&self) -> (Option<String>, Vec<Credential>) {
+        match &self.credentials {
+            Access::Open => (None, Vec::new()),
+            Access::Existing { secret, files } => (Some(secret.clone()), files.clone()),
+            Access::Inline(credentials) => {
+                let files = credentials.files().map(|(credential, _)| credential);
+                (Some(self.object_name("access")), files.collect())
+            }
+        }
+    }
+
+    fn arguments(&self) -> Vec<String> {
+        let mut worker = self.worker.clone();
+        if self.coordinator.is_some() {
+            worker.coordinator = format!("http://{}:{PORT}", self.object_name("coordinator"));
+        }
+        // A job ends; workers that waited for ever would keep it from that.
+        worker.exit_when_idle = true;
+        worker.arguments()
+    }
+
+    /// How long a worker may take to leave, in seconds: Kubernetes counts with a sign.
+    fn grace_seconds(&self) -> i64 {
+        let grace = self.worker.grace_seconds.unwrap_or(DEFAULT_GRACE_SECONDS);
+        i64::try_from(grace.saturating_add(GRACE_MARGIN_SECONDS)).unwrap_or(i64::MAX)
+    }
 }
 
 #[cfg(test)]
@@ -147,18 +202,20 @@ mod tests {
         }
     }
 
-    /// The pods of the manifest's objects.
-    fn pods(objects: &[Value]) -> Vec<&Value> {
-        let of_pods = objects
-            .iter()
-            .map(|object| &object["spec"]["template"]["spec"]);
-        of_pods.filter(|pod| pod.is_object()).collect()
+    /// The kinds of a manifest's objects, in their order.
+    fn kinds(manifest: &str) -> Vec<&str> {
+        let kinds = manifest
+            .lines()
+            .filter_map(|line| line.strip_prefix("kind: "));
+        kinds.collect()
     }
 
     #[test]
-    fn a_whole_manifest_reads_well() {
+    fn a_manifest_has_what_is_asked_for_in_the_order_in_which_it_comes_into_being() {
+        assert_eq!(kinds(&cluster().manifest()), ["Job"]);
         let credentials = Credentials::new([(Credential::Token, "hush".into())]).unwrap();
         let whole = Cluster {
+            namespace: Some("lab".into()),
             coordinator: Some(Coordinator {
                 storage: "10Gi".into(),
             }),
@@ -169,26 +226,40 @@ mod tests {
             },
             ..cluster()
         };
-        insta::assert_snapshot!(whole.manifest());
+        let manifest = whole.manifest();
+        let expected = ["Secret", "Service", "NetworkPolicy", "StatefulSet", "Job"];
+        assert_eq!(kinds(&manifest), expected);
+        assert_eq!(
+            manifest.matches("\n  namespace: \"lab\"\n").count(),
+            expected.len()
+        );
+        for line in [
+            "  token: \"hush\"",
+            "  suspend: true # ",
+            "        requests: {storage: \"10Gi\"}",
+            "        - \"http://pondersweep-demo-coordinator:7878\"",
+            "        - \"/run/pondersweep/token\"",
+            "            nvidia.com/gpu: \"1\"",
+            "      tolerations: [",
+        ] {
+            assert!(
+                manifest.lines().any(|found| found.starts_with(line)),
+                "{line}: {manifest}"
+            );
+        }
     }
 
     #[test]
     fn no_pod_is_root_or_may_write_its_root() {
-        let coordinator = Some(Coordinator {
-            storage: "1Gi".into(),
-        });
-        let objects = Cluster {
-            coordinator,
-            ..cluster()
-        }
-        .objects();
-        let pods = pods(&objects);
-        assert_eq!(pods.len(), 2);
-        for pod in pods {
-            assert_eq!(pod["securityContext"]["runAsNonRoot"], true);
-            let container = &pod["containers"][0]["securityContext"];
-            assert_eq!(container["readOnlyRootFilesystem"], true);
-            assert_eq!(container["allowPrivilegeEscalation"], false);
+        for template in [COORDINATOR, WORKER] {
+            assert_eq!(template.matches("containers:").count(), 1);
+            for line in [
+                "        runAsNonRoot: true\n",
+                "          readOnlyRootFilesystem: true\n",
+                "          allowPrivilegeEscalation: false\n",
+            ] {
+                assert_eq!(template.matches(line).count(), 1, "{line}");
+            }
         }
     }
 
@@ -198,19 +269,27 @@ mod tests {
             secret: "mine".into(),
             files: vec![Credential::Token],
         };
-        let objects = Cluster {
+        let manifest = Cluster {
             credentials,
             ..cluster()
         }
-        .objects();
-        assert_eq!(objects.len(), 1, "{objects:?}");
-        let job = &objects[0]["spec"];
-        assert_eq!(job["suspend"], Value::Null);
-        let pod = &job["template"]["spec"];
-        assert_eq!(pod["volumes"][1]["secret"]["secretName"], "mine");
-        let arguments = pod["containers"][0]["args"].to_string();
-        assert!(arguments.contains("--token-file"), "{arguments}");
-        assert!(!arguments.contains("--tls-ca"), "{arguments}");
-        assert!(arguments.contains("http://head:7878"), "{arguments}");
+        .manifest();
+        assert_eq!(kinds(&manifest), ["Job"]);
+        for absent in [
+            "suspend:",
+            "--tls-ca",
+            "tolerations:",
+            "namespace:",
+            "nvidia.com",
+        ] {
+            assert!(!manifest.contains(absent), "{absent}: {manifest}");
+        }
+        for present in [
+            "secretName: \"mine\"",
+            "\"--token-file\"",
+            "\"http://head:7878\"",
+        ] {
+            assert!(manifest.contains(present), "{present}: {manifest}");
+        }
     }
 }
