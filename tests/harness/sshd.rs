@@ -26,6 +26,23 @@ pub(crate) struct Sshd {
 impl Sshd {
     /// Starts one in a folder of the sandbox; `None` where there is no sshd.
     pub(crate) fn start(sandbox: &Sandbox) -> Option<Self> {
+        Self::start_with(sandbox, "")
+    }
+
+    /// The same, where this is everyone's login shell.
+    pub(crate) fn start_with_shell(sandbox: &Sandbox, shell: &str) -> Option<Self> {
+        let Some(path) = program(shell) else {
+            skip("shells", &format!("{shell} is not installed"));
+            return None;
+        };
+        let shell = path.display();
+        Self::start_with(
+            sandbox,
+            &format!("ForceCommand exec {shell} -c \"$SSH_ORIGINAL_COMMAND\"\n"),
+        )
+    }
+
+    fn start_with(sandbox: &Sandbox, more: &str) -> Option<Self> {
         let Some(sshd) = program("sshd").filter(|_| program("ssh").is_some()) else {
             skip(
                 "sshd",
@@ -41,7 +58,7 @@ impl Sshd {
         fs::create_dir(&folder).expect("the sandbox can be written");
         make_keys(&folder);
         let port = free_port();
-        let config = write_configurations(&folder, port);
+        let config = write_configurations(&folder, port, more);
         let mut command = Command::new(sshd);
         command
             .arg("-D")
@@ -86,8 +103,8 @@ fn make_keys(folder: &Path) {
     fs::set_permissions(&allowed, fs::Permissions::from_mode(0o600)).expect("it is ours");
 }
 
-/// Writes the configurations of both sides; returns the client's.
-fn write_configurations(folder: &Path, port: u16) -> PathBuf {
+/// Writes the configurations of both sides, with `more` in the server's; returns the client's.
+fn write_configurations(folder: &Path, port: u16, more: &str) -> PathBuf {
     let write = |name: &str, text: String| {
         let path = folder.join(name);
         fs::write(&path, text).expect("the sandbox can be written");
@@ -100,7 +117,7 @@ fn write_configurations(folder: &Path, port: u16) -> PathBuf {
             "ListenAddress 127.0.0.1\nPort {port}\nHostKey {at}/host\nPidFile none\n\
              AuthorizedKeysFile {at}/authorized_keys\nPasswordAuthentication no\n\
              KbdInteractiveAuthentication no\nPermitRootLogin prohibit-password\nUsePAM no\n\
-             # The keys lie in a temporary folder, which everybody may write.\nStrictModes no\n"
+             # The keys lie in a temporary folder, which everybody may write.\nStrictModes no\n{more}"
         ),
     );
     let key = fs::read_to_string(folder.join("host.pub")).expect("the key was made");

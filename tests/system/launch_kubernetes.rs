@@ -198,13 +198,12 @@ fn a_manifest_with_a_secret_says_so_and_nonsense_is_refused() {
     ];
     let printed = sandbox.run(&[&common[..], &elsewhere, &["--token-file", "token"]].concat());
     printed.assert_printed("token: \"hush\"");
-    printed.assert_told("keep it like them");
+    printed.assert_told("protect it as you do them");
     for nonsense in [
         ["--memory", "lots"],
         ["--cpu", "-1"],
         ["--name", "UPPER"],
         ["--namespace", "lab: x"],
-        ["--image", "a\nb"],
         ["--token-file", "absent"],
         // The coordinator that the manifest makes knows no token.
         ["--token-file", "token"],

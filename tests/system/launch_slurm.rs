@@ -197,6 +197,20 @@ fn workers_show_a_token_on_a_network_that_is_trusted_only_if_that_is_said() {
 }
 
 #[test]
+fn an_array_that_slurm_refuses_leaves_nothing_behind() {
+    let sandbox = Sandbox::new();
+    let Some(slurm) = Slurm::start(&sandbox) else {
+        return;
+    };
+    let refused = launch_workers(&sandbox, &slurm, "5000", "http://127.0.0.1:1", "1", &[]);
+    refused.assert_code(1);
+    refused.assert_told("MaxArraySize");
+    refused.assert_told("say a smaller --workers");
+    let mut left = std::fs::read_dir(sandbox.path("launches")).expect("it was tried");
+    assert!(left.next().is_none(), "neither folder nor lock");
+}
+
+#[test]
 fn a_dry_run_prints_the_script_and_needs_no_slurm() {
     let sandbox = Sandbox::new();
     let state = sandbox.path("launches").display().to_string();
@@ -227,5 +241,5 @@ fn a_dry_run_prints_the_script_and_needs_no_slurm() {
     let refused = sandbox.run(&[&arguments[..], &[&state], &["--", "--array=1-9"]].concat());
     assert_eq!(refused.code, 1);
     refused.assert_told("hint: say how many workers with --workers");
-    assert!(!sandbox.has("launches/script.sh"));
+    assert!(!sandbox.has("launches"), "neither folder nor lock");
 }

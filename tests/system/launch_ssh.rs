@@ -108,13 +108,137 @@ fn workers_are_started_once_leave_in_order_and_change_no_result() {
     assert_as_undisturbed(&sandbox);
 }
 
+/// What lies in the folder of launches.
+fn left(sandbox: &Sandbox) -> Vec<String> {
+    let entries = fs::read_dir(sandbox.path("launches")).expect("something was launched");
+    let name = |entry: std::io::Result<fs::DirEntry>| entry.unwrap().file_name();
+    entries
+        .map(|entry| name(entry).into_string().unwrap())
+        .collect()
+}
+
+#[test]
+fn a_login_shell_need_not_be_one_of_posix() {
+    for shell in ["tcsh", "fish"] {
+        let sandbox = Sandbox::new();
+        let Some(sshd) = Sshd::start_with_shell(&sandbox, shell) else {
+            continue;
+        };
+        let serve = Serve::start(&sandbox);
+        let there = sandbox.path("it's \\ there!").display().to_string();
+        let more = ["--coordinator", &serve.url, "--slots", "1", "--copy"];
+        let words = [&["ssh", "alpha", "--directory", &there], &more[..]].concat();
+        let copied = launch(&sandbox, &sshd, &words);
+        assert_eq!(
+            (copied.code, column(&copied, "state")),
+            (0, vec!["started".into()]),
+            "{shell}: {copied:?}"
+        );
+        assert!(copied.stderr.contains("alpha: copying"), "{copied:?}");
+        let stopped = launch(&sandbox, &sshd, &["stop"]);
+        assert_eq!(column(&stopped, "state"), ["ended"], "{shell}: {stopped:?}");
+    }
+}
+
+#[test]
+fn a_name_is_free_again_when_its_launch_is_over() {
+    let sandbox = Sandbox::new();
+    let Some(sshd) = Sshd::start(&sandbox) else {
+        return;
+    };
+    let program = write_stand_in(&sandbox, env!("CARGO_PKG_VERSION"));
+    let on = |directory: &str, host: &str| {
+        let there = sandbox.path(directory).display().to_string();
+        let how = [
+            "--name",
+            "demo",
+            "--directory",
+            &there,
+            "--binary",
+            &program,
+        ];
+        let where_to = ["ssh", host, "--coordinator", "http://127.0.0.1:1"];
+        launch(&sandbox, &sshd, &[&where_to[..], &how].concat())
+    };
+    assert_eq!(on("here", "alpha").code, 0);
+    let refused = on("there", "beta");
+    assert_eq!(refused.code, 1, "{refused:?}");
+    refused.assert_told("demo through ssh is not over: alpha is running");
+    refused.assert_told("pondersweep launch stop demo");
+
+    assert_eq!(launch(&sandbox, &sshd, &["stop", "demo"]).code, 0);
+    let elsewhere = on("there", "beta");
+    assert_eq!(elsewhere.code, 0, "{elsewhere:?}");
+    let listed = launch(&sandbox, &sshd, &["ls"]);
+    assert_eq!(column(&listed, "place"), ["beta"], "{listed:?}");
+    assert_eq!(launch(&sandbox, &sshd, &["stop", "--forget"]).code, 0);
+    assert_eq!(left(&sandbox), Vec::<String>::new());
+}
+
+#[test]
+fn a_failure_has_the_hint_of_its_own_cause() {
+    let sandbox = Sandbox::new();
+    let Some(sshd) = Sshd::start(&sandbox) else {
+        return;
+    };
+    let url = "http://127.0.0.1:1";
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let tunnel = format!(
+        "--tunnel={}",
+        taken.local_addr().expect("an address").port()
+    );
+    let tunnelled = launch_on(&sandbox, &sshd, &["alpha"], url, &[&tunnel]);
+    tunnelled.assert_told("name a free one with --tunnel=PORT");
+    for more in [&["--tunnel=7"][..], &[]] {
+        let gone = launch_on(&sandbox, &sshd, &["gone"], url, more);
+        assert_eq!(column(&gone, "state"), ["unreachable"], "{gone:?}");
+        gone.assert_told("hint: no sshd answers there");
+        assert!(!gone.stderr.contains("--tunnel=PORT"), "{gone:?}");
+        // No name has an empty part, so nothing is asked of the network.
+        let unknown = ["--ssh-command", "ssh -F none"];
+        let unknown = launch_on(
+            &sandbox,
+            &sshd,
+            &["no..such"],
+            url,
+            &[&unknown, more].concat(),
+        );
+        assert_eq!(column(&unknown, "state"), ["unreachable"], "{unknown:?}");
+        unknown.assert_told("hint: check the spelling");
+    }
+    assert_eq!(left(&sandbox), Vec::<String>::new());
+}
+
+#[test]
+fn a_host_that_is_gone_for_good_can_be_forgotten() {
+    let sandbox = Sandbox::new();
+    let Some(sshd) = Sshd::start(&sandbox) else {
+        return;
+    };
+    let program = write_stand_in(&sandbox, env!("CARGO_PKG_VERSION"));
+    let more = ["--binary", &program, "--name", "demo"];
+    let started = launch_on(&sandbox, &sshd, &["alpha"], "http://127.0.0.1:1", &more);
+    let process = column(&started, "process")[0].parse().expect("a number");
+    let record = sandbox.path("launches/demo.json");
+    let text = fs::read_to_string(&record).unwrap();
+    fs::write(&record, text.replace("\"alpha\"", "\"gone\"")).unwrap();
+
+    let stopped = launch(&sandbox, &sshd, &["stop", "--forget"]);
+    assert_eq!((stopped.code, left(&sandbox).len()), (1, 2), "{stopped:?}");
+    let stopped = launch(&sandbox, &sshd, &["stop", "--forget", "--now"]);
+    assert_eq!(left(&sandbox), Vec::<String>::new(), "{stopped:?}");
+    kill_process(Pid::from_raw(process).unwrap(), Signal::KILL).expect("it runs");
+}
+
 #[test]
 fn a_host_without_the_program_gets_a_copy_and_a_worker_reaches_back_through_a_tunnel() {
     let (sandbox, serve) = scene();
     let Some(sshd) = Sshd::start(&sandbox) else {
         return;
     };
-    let tunnel = format!("--tunnel={}", free_port());
+    let port = free_port();
+    let open = || std::net::TcpStream::connect(("127.0.0.1", port)).is_ok();
+    let tunnel = format!("--tunnel={port}");
     let on = |more: &[&str]| {
         launch_on(
             &sandbox,
@@ -132,6 +256,9 @@ fn a_host_without_the_program_gets_a_copy_and_a_worker_reaches_back_through_a_tu
         "{missing:?}"
     );
     assert!(missing.stderr.contains("hint: --copy"), "{missing:?}");
+    wait_until("no tunnel stays without a launch", || {
+        !open() && left(&sandbox).is_empty()
+    });
     let copied = on(&["--copy"]);
     assert_eq!(
         (copied.code, column(&copied, "state")),
@@ -145,8 +272,6 @@ fn a_host_without_the_program_gets_a_copy_and_a_worker_reaches_back_through_a_tu
     let again = on(&["--copy"]);
     assert!(!again.stderr.contains("copying"), "it is there: {again:?}");
     assert_eq!(launch(&sandbox, &sshd, &["stop"]).code, 0);
-    let port = tunnel.trim_start_matches("--tunnel=").parse().unwrap();
-    let open = || std::net::TcpStream::connect(("127.0.0.1", port)).is_ok();
     wait_until("the tunnel is closed", || !open());
     assert_as_undisturbed(&sandbox);
 }

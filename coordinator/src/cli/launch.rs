@@ -17,7 +17,7 @@ use std::process::ExitCode;
 
 use clap::Subcommand;
 
-/// Start workers on other machines, and look after them
+/// Start, list and stop workers on other machines
 #[derive(Debug, Subcommand)]
 pub(super) enum LaunchCommand {
     Ssh(Box<ssh::SshArgs>),

@@ -1,10 +1,10 @@
 //! EDGE: the folder in which launches are remembered, a file for each. Written whole or not at all,
-//! and by one program at a time for each launch.
+//! and by one program at a time for each launch. What is not remembered in the end leaves nothing.
 
 use std::{
     fs::{self, DirBuilder, File, OpenOptions},
     io::{self, Write as _},
-    os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _},
+    os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _},
     path::{Path, PathBuf},
 };
 
@@ -23,6 +23,19 @@ pub struct Ledger {
 #[derive(Debug)]
 pub struct Held {
     _lock: File,
+    path: PathBuf,
+    record: PathBuf,
+    folder: PathBuf,
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        if !self.record.exists() {
+            // A folder in which something lies stays.
+            let _ = fs::remove_dir(&self.folder);
+            let _ = fs::remove_file(&self.path);
+        }
+    }
 }
 
 /// Why a launch cannot be remembered or recalled.
@@ -59,7 +72,7 @@ pub enum LedgerError {
 }
 
 impl Ledger {
-    /// The folder named, or the usual one; made if it is not there.
+    /// The folder named, or the usual one. It is made when something is to be written.
     ///
     /// # Errors
     /// There is no place for it.
@@ -69,18 +82,21 @@ impl Ledger {
             Some(folder) => std::path::absolute(&folder).map_err(io_error("find", &folder))?,
             None => usual_folder()?,
         };
-        create_folder(&folder)?;
         Ok(Self { folder })
     }
 
-    /// The folder for the files of a launch; made if it is not there.
+    /// Where the files of a launch lie.
+    #[must_use]
+    pub fn folder_of(&self, name: &LaunchName) -> PathBuf {
+        self.folder.join(name.as_str())
+    }
+
+    /// Makes the folder for the files of a launch, unless it is there.
     ///
     /// # Errors
     /// It cannot be made.
-    pub fn folder_of(&self, name: &LaunchName) -> Result<PathBuf, LedgerError> {
-        let folder = self.folder.join(name.as_str());
-        create_folder(&folder)?;
-        Ok(folder)
+    pub fn make_folder_of(&self, name: &LaunchName) -> Result<(), LedgerError> {
+        create_folder(&self.folder_of(name))
     }
 
     /// A path for a socket that belongs to a launch, with this at its end.
@@ -100,18 +116,32 @@ impl Ledger {
     /// # Errors
     /// Another program has it.
     pub fn hold(&self, name: &LaunchName) -> Result<Held, LedgerError> {
+        create_folder(&self.folder)?;
         let path = self.folder.join(format!("{name}.lock"));
-        let options = OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(0o600)
-            .open(&path);
-        let lock = options.map_err(io_error("open", &path))?;
-        match lock.try_lock() {
-            Ok(()) => Ok(Held { _lock: lock }),
-            Err(fs::TryLockError::WouldBlock) => Err(LedgerError::Busy(name.clone())),
-            Err(fs::TryLockError::Error(source)) => Err(io_error("lock", &path)(source)),
+        loop {
+            let opened = OpenOptions::new()
+                .write(true)
+                .create(true)
+                .truncate(false)
+                .mode(0o600)
+                .open(&path);
+            let lock = opened.map_err(io_error("open", &path))?;
+            match lock.try_lock() {
+                Ok(()) if is_at(&lock, &path) => {
+                    return Ok(Held {
+                        _lock: lock,
+                        path,
+                        record: self.path(name),
+                        folder: self.folder_of(name),
+                    });
+                }
+                // Its last holder has just removed it: a lock is another's only by its name.
+                Ok(()) => {}
+                Err(fs::TryLockError::WouldBlock) => return Err(LedgerError::Busy(name.clone())),
+                Err(fs::TryLockError::Error(source)) => {
+                    return Err(io_error("lock", &path)(source));
+                }
+            }
         }
     }
 
@@ -158,7 +188,11 @@ impl Ledger {
     /// One cannot be read.
     pub fn all(&self) -> Result<Vec<Launch>, LedgerError> {
         let mut launches = Vec::new();
-        for entry in fs::read_dir(&self.folder).map_err(io_error("read", &self.folder))? {
+        let entries = match fs::read_dir(&self.folder) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(launches),
+            other => other.map_err(io_error("read", &self.folder))?,
+        };
+        for entry in entries {
             let path = entry.map_err(io_error("read", &self.folder))?.path();
             if path
                 .extension()
@@ -177,6 +211,7 @@ impl Ledger {
     /// # Errors
     /// The file cannot be written.
     pub fn remember(&self, launch: &Launch) -> Result<(), LedgerError> {
+        create_folder(&self.folder)?;
         let path = self.path(&launch.name);
         let text = serde_json::to_vec_pretty(launch).expect("a launch has only text keys");
         let new = path.with_extension("new");
@@ -199,7 +234,7 @@ impl Ledger {
     /// # Errors
     /// They cannot be removed.
     pub fn forget(&self, name: &LaunchName) -> Result<(), LedgerError> {
-        let (file, folder) = (self.path(name), self.folder.join(name.as_str()));
+        let (file, folder) = (self.path(name), self.folder_of(name));
         let gone = |error: io::Error| match error.kind() {
             io::ErrorKind::NotFound => Ok(()),
             _ => Err(error),
@@ -232,6 +267,12 @@ fn usual_folder() -> Result<PathBuf, LedgerError> {
 fn create_folder(folder: &Path) -> Result<(), LedgerError> {
     let created = DirBuilder::new().recursive(true).mode(0o700).create(folder);
     created.map_err(io_error("create", folder))
+}
+
+/// Whether an open file is the one of this name.
+fn is_at(file: &File, path: &Path) -> bool {
+    let inode = |data: &fs::Metadata| (data.dev(), data.ino());
+    matches!((file.metadata(), fs::metadata(path)), (Ok(a), Ok(b)) if inode(&a) == inode(&b))
 }
 
 fn parse(path: &Path, bytes: &[u8]) -> Result<Launch, LedgerError> {
@@ -298,6 +339,33 @@ mod tests {
         ledger.hold(&other).unwrap();
         drop(held);
         ledger.hold(&one).unwrap();
+    }
+
+    #[test]
+    fn a_launch_that_is_not_remembered_leaves_neither_folder_nor_lock() {
+        let folder = tempfile::tempdir().unwrap();
+        let ledger = Ledger::open(Some(folder.path().join("state"))).unwrap();
+        assert!(ledger.all().unwrap().is_empty());
+        assert!(
+            !folder.path().join("state").exists(),
+            "looking makes nothing"
+        );
+        let left = || fs::read_dir(folder.path().join("state")).unwrap().count();
+        let name = "one".parse().unwrap();
+        let held = ledger.hold(&name).unwrap();
+        ledger.make_folder_of(&name).unwrap();
+        assert_eq!(left(), 2);
+        drop(held);
+        assert_eq!(left(), 0);
+        let held = ledger.hold(&name).unwrap();
+        ledger.make_folder_of(&name).unwrap();
+        ledger.remember(&launch("one", 1)).unwrap();
+        drop(held);
+        assert_eq!(left(), 3);
+        let held = ledger.hold(&name).unwrap();
+        ledger.forget(&name).unwrap();
+        drop(held);
+        assert_eq!(left(), 0);
     }
 
     #[test]

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use super::{
-    plan::{Task, parse_queue},
+    plan::{Task, parse_queue, slurm_hint},
     process::{self, Finished, ProcessError},
 };
 
@@ -18,7 +18,7 @@ pub enum SlurmError {
     #[error(transparent)]
     Process(#[from] ProcessError),
     /// It refused.
-    #[error("{program}: {said}")]
+    #[error("{program}: {said}{}", slurm_hint(said))]
     Refused {
         /// The program that was asked.
         program: &'static str,

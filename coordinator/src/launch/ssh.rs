@@ -7,7 +7,7 @@ use std::{fs::File, path::PathBuf, process::Stdio, time::Duration};
 use tokio::process::Command;
 
 use super::{
-    plan::{Answer, HostName, Said, Tunnel, quote},
+    plan::{Answer, HostName, Said, Tunnel, is_of_tunnel, quote, run_from_stdin, ssh_hint},
     process::{self, Finished, ProcessError},
 };
 
@@ -35,9 +35,7 @@ pub enum SshError {
     #[error(transparent)]
     Process(#[from] ProcessError),
     /// The host was not reached, or did not let us in.
-    #[error(
-        "{said}\nhint: `{command}` must work without a password; see ssh-agent and ~/.ssh/config"
-    )]
+    #[error("{said}\nhint: {}", ssh_hint(said, command))]
     Unreachable {
         /// What ssh said.
         said: String,
@@ -52,7 +50,7 @@ pub enum SshError {
     },
     /// The tunnel could not be opened.
     #[error(
-        "no tunnel: {said}\nhint: another program may hold port {port} there; name a free one with --tunnel=PORT"
+        "no tunnel: {said}\nhint: another program may hold port {port} there (name a free one with --tunnel=PORT), or its sshd forbids tunnels"
     )]
     NoTunnel {
         /// What ssh said.
@@ -108,9 +106,9 @@ impl Ssh {
         script: &str,
         file: &[u8],
     ) -> Result<(Answer, String), SshError> {
-        // The login shell there, whichever it is, gets one word.
-        let command = self.command(host, &["sh", "-c", &quote([script])]);
-        let finished = process::run(&command, file, COPY_LIMIT).await?;
+        let command = self.command(host, &[&run_from_stdin(script)]);
+        let input = [script.as_bytes(), file].concat();
+        let finished = process::run(&command, &input, COPY_LIMIT).await?;
         self.understand(host, finished)
     }
 
@@ -135,10 +133,7 @@ impl Ssh {
         finished: Finished,
     ) -> Result<(Answer, String), SshError> {
         if finished.code == Some(SSH_FAILED) {
-            return Err(SshError::Unreachable {
-                said: last_lines(&finished.stderr, 3),
-                command: format!("{} {host} true", self.words.join(" ")),
-            });
+            return Err(self.unreachable(host, &finished.stderr));
         }
         let Said { answer, rest } = Said::read(&finished.stdout);
         match answer {
@@ -149,6 +144,14 @@ impl Ssh {
         }
     }
 
+    fn unreachable(&self, host: &HostName, said: &str) -> SshError {
+        let words = self.words.iter().map(String::as_str);
+        SshError::Unreachable {
+            said: last_lines(said, 3),
+            command: quote(words.chain([host.as_str(), "true"])),
+        }
+    }
+
     /// Whether the tunnel of a host is open.
     pub async fn has_tunnel(&self, host: &HostName, tunnel: &Tunnel) -> bool {
         self.steer(host, tunnel, "check").await
@@ -156,11 +159,14 @@ impl Ssh {
 
     /// Closes the tunnel of a host; whether there was one.
     pub async fn close_tunnel(&self, host: &HostName, tunnel: &Tunnel) -> bool {
-        self.steer(host, tunnel, "exit").await
+        let closed = self.steer(host, tunnel, "exit").await;
+        let _ = std::fs::remove_file(log_of(tunnel));
+        closed
     }
 
     async fn steer(&self, host: &HostName, tunnel: &Tunnel, verb: &str) -> bool {
-        let more = ["-S", &tunnel.control_path, "-O", verb, "--", host.as_str()];
+        let socket = socket(tunnel);
+        let more = ["-S", &socket, "-O", verb, "--", host.as_str()];
         let command: Vec<String> = self
             .words
             .iter()
@@ -181,7 +187,7 @@ impl Ssh {
             return Ok(());
         }
         // A file, since the ssh that stays keeps what it was given, and a pipe would never end.
-        let path = PathBuf::from(format!("{}.log", tunnel.control_path));
+        let path = log_of(tunnel);
         let log = File::create(&path).map_err(|source| SshError::Log {
             path: path.clone(),
             source,
@@ -212,11 +218,25 @@ impl Ssh {
             return Ok(());
         }
         let said = std::fs::read_to_string(&path).unwrap_or_default();
-        Err(SshError::NoTunnel {
-            said: last_lines(&said, 3),
-            port: tunnel.port,
+        let _ = std::fs::remove_file(&path);
+        Err(match is_of_tunnel(&said) {
+            true => SshError::NoTunnel {
+                said: last_lines(&said, 3),
+                port: tunnel.port,
+            },
+            false => self.unreachable(host, &said),
         })
     }
+}
+
+/// What the ssh that holds a tunnel says.
+fn log_of(tunnel: &Tunnel) -> PathBuf {
+    PathBuf::from(format!("{}.log", tunnel.control_path))
+}
+
+/// The path of a tunnel's socket as ssh's options have it, in which a percent sign begins a name.
+fn socket(tunnel: &Tunnel) -> String {
+    tunnel.control_path.replace('%', "%%")
 }
 
 /// The options of an ssh that forwards a port of the host's loopback and goes to the background once
@@ -237,7 +257,7 @@ fn tunnel_options(tunnel: &Tunnel) -> Vec<String> {
         .iter()
         .flat_map(|option| ["-o".to_owned(), (*option).to_owned()])
         .collect();
-    words.extend(["-f", "-N", "-M", "-S", &tunnel.control_path, "-R", &forward].map(str::to_owned));
+    words.extend(["-f", "-N", "-M", "-S", &socket(tunnel), "-R", &forward].map(str::to_owned));
     words
 }
 

@@ -25,8 +25,8 @@ const DEFAULT_AT_ONCE: &str = "8";
 /// How every worker is started.
 #[derive(Clone, Debug, Args)]
 pub(super) struct WorkerArgs {
-    /// Where workers compute, as `pondersweep worker --device` has it: the machine there decides
-    /// whether it can [default: cpu]
+    /// Devices to compute on, as for `pondersweep worker --device`; each host checks its own
+    /// [default: cpu]
     #[arg(long = "device", value_delimiter = ',', value_name = "DEVICE", value_parser = device)]
     devices: Vec<String>,
     /// Bundles trained side by side on each device [default: one per core on cpu, else one]
@@ -35,7 +35,7 @@ pub(super) struct WorkerArgs {
     /// Most trials of one shape trained as one program
     #[arg(long, value_name = "N")]
     lanes: Option<NonZeroU32>,
-    /// Work for this sweep only, named by its whole id
+    /// Work for this sweep only; give its full id
     #[arg(long, value_name = "ID")]
     sweep: Option<SweepId>,
     /// Seconds between two checkpoints of a trial
@@ -44,10 +44,10 @@ pub(super) struct WorkerArgs {
     /// Leave when nothing is pending and nothing is leased
     #[arg(long)]
     exit_when_idle: bool,
-    /// Leave in order after so many seconds
+    /// Leave in order after this many seconds
     #[arg(long, value_name = "SECONDS")]
     lifetime: Option<u64>,
-    /// How long leaving in order may take, in seconds
+    /// Seconds that leaving in order may take
     #[arg(long, value_name = "SECONDS")]
     grace: Option<u64>,
 }
@@ -155,7 +155,7 @@ pub(super) fn read_text(path: &Path) -> anyhow::Result<String> {
 /// Where launches are remembered.
 #[derive(Clone, Debug, Args)]
 pub(super) struct StateArgs {
-    /// Folder in which launches are remembered [default: pondersweep/launches in XDG_STATE_HOME]
+    /// Folder that remembers launches [default: pondersweep/launches in XDG_STATE_HOME]
     #[arg(long, env = "PONDERSWEEP_LAUNCH_STATE", value_name = "PATH")]
     state: Option<PathBuf>,
 }
@@ -169,8 +169,8 @@ impl StateArgs {
 /// What the launch is called.
 #[derive(Clone, Debug, Args)]
 pub(super) struct NameArgs {
-    /// Name of the launch [default: a hash of how and what, so that the same command is the same
-    /// launch and starts nothing twice]
+    /// Name of the launch [default: a hash of the command, so that repeating it starts nothing
+    /// twice]
     #[arg(long, value_name = "NAME")]
     name: Option<LaunchName>,
 }
@@ -186,7 +186,7 @@ impl NameArgs {
 /// How many hosts are asked at once.
 #[derive(Clone, Copy, Debug, Args)]
 pub(super) struct AtOnceArgs {
-    /// Most hosts that are connected to at once
+    /// Connect to at most this many hosts at once
     #[arg(long, default_value = DEFAULT_AT_ONCE, value_name = "N")]
     pub(super) at_once: NonZeroUsize,
 }
@@ -194,7 +194,7 @@ pub(super) struct AtOnceArgs {
 /// The ssh of a launch.
 #[derive(Clone, Debug, Args)]
 pub(super) struct SshCommandArgs {
-    /// The ssh to run, with options
+    /// The ssh to run, with its options
     #[arg(
         long,
         env = "PONDERSWEEP_SSH",

@@ -2,6 +2,7 @@
 
 use std::{num::NonZeroUsize, sync::Arc, time::Duration};
 
+use anyhow::Context as _;
 use serde_json::{Value, json};
 
 use super::each::for_each;
@@ -31,6 +32,16 @@ pub(super) struct Place {
     pub(super) lives: Option<bool>,
     /// What else there is to know.
     pub(super) detail: String,
+}
+
+impl Place {
+    fn note(&mut self, note: &str) {
+        let comma = match self.detail.is_empty() || note.is_empty() {
+            true => "",
+            false => ", ",
+        };
+        self.detail += &format!("{comma}{note}");
+    }
 }
 
 /// What a host is asked.
@@ -121,17 +132,48 @@ pub(super) async fn places(
             let mut places = Vec::new();
             for (record, answer) in ask(launch, Question::State, at_once).await {
                 let mut place = place_of_host(&record, &answer);
-                if let Some(tunnel) = &record.tunnel
-                    && place.lives == Some(true)
-                    && !ssh.has_tunnel(&record.host.name, tunnel).await
-                {
-                    place
-                        .detail
-                        .push_str(", its tunnel is down: launch again to open it");
+                if let (Some(tunnel), Some(lives)) = (&record.tunnel, place.lives) {
+                    let open = ssh.has_tunnel(&record.host.name, tunnel).await;
+                    place.note(match (lives, open) {
+                        (true, false) => "its tunnel is down: launch again to open it",
+                        (false, true) => "its tunnel is open: `launch stop` closes it",
+                        _ => "",
+                    });
                 }
                 places.push(place);
             }
             Ok(places)
+        }
+    }
+}
+
+/// Makes the name of a launch free for another: closes the tunnels that have no worker any more.
+/// Refused while something of it lives, or may live.
+pub(super) async fn release(launch: &Launch, at_once: NonZeroUsize) -> anyhow::Result<()> {
+    let (name, way) = (&launch.name, way(launch));
+    let places = places(launch, at_once)
+        .await
+        .with_context(|| format!("cannot ask how the launch {name} through {way} stands"))?;
+    if let Some(place) = places.iter().find(|place| place.lives != Some(false)) {
+        let (place, state) = (&place.name, &place.state);
+        anyhow::bail!(
+            "the launch {name} through {way} is not over: {place} is {state}\n\
+             hint: choose another --name, or end it with `pondersweep launch stop {name}`"
+        );
+    }
+    close_tunnels(launch, |_| true).await;
+    Ok(())
+}
+
+/// Closes the tunnels of some hosts of a launch.
+pub(super) async fn close_tunnels(launch: &Launch, of: impl Fn(&HostName) -> bool) {
+    let Launched::Ssh { ssh, hosts, .. } = &launch.launched else {
+        return;
+    };
+    let ssh = Ssh::new(ssh.clone());
+    for record in hosts.iter().filter(|record| of(&record.host.name)) {
+        if let Some(tunnel) = &record.tunnel {
+            ssh.close_tunnel(&record.host.name, tunnel).await;
         }
     }
 }

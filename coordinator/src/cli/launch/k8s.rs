@@ -16,8 +16,8 @@ use crate::{
 
 /// Print a Kubernetes manifest: a job of workers, and a coordinator unless one is named
 ///
-/// For `kubectl apply --filename -`. The program runs as a user without rights, on a file system it
-/// cannot write. See the Containerfile for the image.
+/// For `kubectl apply --filename -`. The program runs as an unprivileged user on a read-only file
+/// system. The Containerfile builds the image.
 #[derive(Debug, Args)]
 pub(in crate::cli) struct K8sArgs {
     /// Workers, each an index of the job
@@ -41,13 +41,13 @@ pub(in crate::cli) struct K8sArgs {
     /// NVIDIA devices of each worker, on which it computes unless --device says otherwise
     #[arg(long, default_value = "0", value_name = "N")]
     gpus: u32,
-    /// The namespace [default: that of whoever applies the manifest]
+    /// The namespace [default: kubectl's current one]
     #[arg(long, value_name = "NAME", value_parser = object_name)]
     namespace: Option<String>,
-    /// A secret that is there already, for workers of a coordinator elsewhere
+    /// An existing secret, for workers of a coordinator elsewhere
     #[arg(long, value_name = "NAME", value_parser = object_name, conflicts_with_all = ["token_file", "tls_ca", "tls_cert", "tls_key"])]
     secret: Option<String>,
-    /// What the secret has: token, ca.pem, cert.pem, key.pem
+    /// Files in the secret: token, ca.pem, cert.pem, key.pem
     #[arg(
         long,
         value_name = "FILES",
@@ -132,7 +132,7 @@ fn explain(cluster: &Cluster) {
     let coordinator = cluster.object_name("coordinator");
     let worker = cluster.object_name("worker");
     eprintln!(
-        "hint: the workers are suspended until there is something to do:\n  \
+        "hint: workers are suspended; submit a sweep, then let them start:\n  \
          kubectl port-forward pod/{coordinator}-0 7878 &   # then: pondersweep submit FILE\n  \
          kubectl patch job {worker} --patch '{{\"spec\":{{\"suspend\":false}}}}'"
     );
@@ -164,7 +164,7 @@ fn access(args: &K8sArgs) -> anyhow::Result<Access> {
             })?,
     }
     if matches!(access, Access::Inline(_)) {
-        eprintln!("note: the manifest has the credentials in it; keep it like them");
+        eprintln!("note: the manifest contains the credentials; protect it as you do them");
     }
     Ok(access)
 }

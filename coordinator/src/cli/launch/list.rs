@@ -11,7 +11,7 @@ use super::{
 };
 use crate::cli::output::OutputArgs;
 
-/// List what was launched from here, and ask the hosts and Slurm whether it lives
+/// List launches from this machine, and ask hosts and Slurm what is still running
 #[derive(Debug, Args)]
 pub(in crate::cli) struct LsArgs {
     /// Only this launch: its name, a beginning of it, or `last`

@@ -22,7 +22,7 @@ use crate::{
     },
 };
 
-/// Fetch what the workers of a launch have written
+/// Fetch the logs of a launch's workers
 #[derive(Debug, Args)]
 pub(in crate::cli) struct LogsArgs {
     /// The launch: its name, a beginning of it, or `last`
@@ -98,7 +98,7 @@ fn logs_of_job(job: &JobRecord) -> anyhow::Result<Vec<Log>> {
     }
     if paths.is_empty() {
         eprintln!(
-            "no logs in {} yet (or sbatch was told another --output)",
+            "no logs in {} yet, or sbatch was given another --output",
             job.folder
         );
     }

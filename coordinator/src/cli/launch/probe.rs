@@ -8,12 +8,12 @@ use clap::Args;
 
 use super::code_of;
 
-/// Exit with 0 if a worker has written its --alive-file lately, else with 1
+/// Exit with 0 if a worker wrote its --alive-file recently, else with 1
 #[derive(Debug, Args)]
 pub(in crate::cli) struct ProbeArgs {
     /// The worker's --alive-file
     file: PathBuf,
-    /// How long ago it may have been written, in seconds
+    /// Seconds since it was written that still count as recent
     #[arg(long, default_value = "300", value_name = "SECONDS")]
     within: u64,
 }

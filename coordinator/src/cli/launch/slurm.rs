@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::{
     arguments::{CredentialArgs, NameArgs, StateArgs, WorkerArgs, absolute},
-    inventory::places,
+    inventory::{places, release},
 };
 use crate::{
     cli::output::{OutputArgs, Rows, print_text},
@@ -23,9 +23,9 @@ use crate::{
 
 /// Submit an array of workers to Slurm
 ///
-/// What follows `--` are options of sbatch, such as `-- --partition=gpu --time=04:00:00 --gres=gpu:1`.
-/// Workers leave in order before a --time that is said there. This program, the token file and the
-/// folder of launches must be on a file system that the nodes share.
+/// Options after `--` go to sbatch, such as `-- --partition=gpu --time=04:00:00 --gres=gpu:1`. With
+/// --time among them, workers leave in order before that limit. This program, the token file and
+/// the folder of launches must be on a file system that the nodes share.
 #[derive(Debug, Args)]
 pub(in crate::cli) struct SlurmArgs {
     /// Workers, each a task of the array
@@ -37,7 +37,7 @@ pub(in crate::cli) struct SlurmArgs {
     /// The program on the nodes [default: this one]
     #[arg(long, value_name = "PATH")]
     binary: Option<String>,
-    /// Queue workers that reach their time limit again, until nothing is left to do
+    /// Requeue workers that reach their time limit, until nothing is left to do
     #[arg(long)]
     until_done: bool,
     /// Print the script, and submit nothing
@@ -67,13 +67,17 @@ pub(super) async fn run(args: SlurmArgs) -> anyhow::Result<ExitCode> {
         .collect();
     let name = args.name.of(&how, &worker);
     let ledger = args.state.open()?;
-    let _held = ledger.hold(&name)?;
-    let folder = ledger.folder_of(&name)?.display().to_string();
+    let folder = ledger.folder_of(&name);
+    let folder = folder
+        .to_str()
+        .context("the folder of launches is not UTF-8")?
+        .to_owned();
     let script = batch(&args, name.clone(), worker.clone(), folder.clone())?.script();
     if args.dry_run {
         print_text(&script)?;
         return Ok(ExitCode::SUCCESS);
     }
+    let _held = ledger.hold(&name)?;
     let job = match living(&ledger, &name).await? {
         Some(job) => {
             eprintln!(
@@ -131,9 +135,8 @@ async fn living(ledger: &Ledger, name: &LaunchName) -> anyhow::Result<Option<Job
         return Ok(None);
     };
     let Launched::Slurm(job) = &launch.launched else {
-        anyhow::bail!(
-            "the launch {name} went through ssh\nhint: choose another --name, or stop it first"
-        );
+        release(&launch, NonZeroUsize::MIN).await?;
+        return Ok(None);
     };
     let places = places(&launch, NonZeroUsize::MIN).await?;
     let lives = places.iter().any(|place| place.lives == Some(true));
@@ -148,9 +151,16 @@ async fn submit(
     script: &str,
     workers: u32,
 ) -> anyhow::Result<JobRecord> {
+    ledger.make_folder_of(name)?;
     let path = format!("{folder}/script.sh");
     fs::write(&path, script).with_context(|| format!("cannot write {path}"))?;
-    let job = slurm::submit(script).await?;
+    let job = match slurm::submit(script).await {
+        Ok(job) => job,
+        Err(error) => {
+            let _ = fs::remove_file(&path);
+            return Err(error.into());
+        }
+    };
     let record = JobRecord {
         job,
         workers,

@@ -18,6 +18,7 @@ use super::{
     },
     code_of,
     each::for_each,
+    inventory::{close_tunnels, release},
     program::Program,
 };
 use crate::{
@@ -25,19 +26,18 @@ use crate::{
     clock,
     launch::{
         Ledger,
-        plan::{Host, HostRecord, Launch, LaunchName, Launched, WorkerPlan, parse_hosts},
-        ssh::Ssh,
+        plan::{Host, HostName, HostRecord, Launch, LaunchName, Launched, WorkerPlan, parse_hosts},
     },
 };
 
-/// Start a worker on each of some hosts, through the system's ssh
+/// Start a worker on each host, through the system's ssh
 ///
-/// Given again, the same command starts workers only where none of this launch lives. Hosts need
-/// nothing but `pondersweep`, which --copy brings along.
+/// Repeat the command to start workers where none of this launch is running. Hosts need only
+/// `pondersweep`, which --copy brings along.
 #[derive(Debug, Args)]
 pub(in crate::cli) struct SshArgs {
-    /// Hosts as ssh knows them: NAME, USER@NAME or NAME:SLOTS, with commas or spaces between them;
-    /// @PATH names a file of hosts
+    /// Hosts as ssh knows them: NAME, USER@NAME, NAME:SLOTS or USER@[ADDRESS]:SLOTS, separated by
+    /// commas or spaces; @PATH names a file of hosts
     #[arg(required_unless_present = "hosts_file")]
     hosts: Vec<String>,
     /// File with more hosts; `#` begins a comment
@@ -46,8 +46,8 @@ pub(in crate::cli) struct SshArgs {
     /// Address of the coordinator as the hosts see it; with --tunnel as it is seen from here
     #[arg(long, env = "PONDERSWEEP_COORDINATOR", value_name = "URL")]
     coordinator: Option<String>,
-    /// Lead a port of each host's loopback back to the coordinator, through ssh, for as long as
-    /// this machine is on [default port: the coordinator's]
+    /// Forward a port of each host's loopback to the coordinator through ssh, while this machine is
+    /// on [default port: the coordinator's]
     #[arg(long, value_name = "PORT", num_args = 0..=1, require_equals = true)]
     tunnel: Option<Option<u16>>,
     /// The program on the hosts
@@ -64,7 +64,7 @@ pub(in crate::cli) struct SshArgs {
     /// Folder of launches on the hosts [default: pondersweep/workers in their XDG_STATE_HOME]
     #[arg(long, value_name = "PATH")]
     directory: Option<String>,
-    /// Say what would be started, and start nothing
+    /// Print what would be started, and start nothing
     #[arg(long)]
     dry_run: bool,
     #[command(flatten)]
@@ -123,22 +123,37 @@ pub(super) async fn run(args: SshArgs) -> anyhow::Result<ExitCode> {
     };
     let ledger = args.state.open()?;
     let _held = ledger.hold(&name)?;
-    let mut launch = recalled(&ledger, &name, &worker, &ssh, args.directory)?;
-    let before: Vec<HostRecord> = launch.hosts().to_vec();
     let records = records(&ledger, &name, &route, hosts)?;
+    let launched = Launched::Ssh {
+        ssh: ssh.words().to_vec(),
+        directory: args.directory,
+        hosts: Vec::new(),
+    };
+    let new = Launch::new(name.clone(), clock::now_ms(), worker, launched);
+    let mut launch = match ledger.recall(&name)? {
+        Some(known) if new.continues(&known, &records) => new.after(known),
+        Some(over) => {
+            release(&over, args.at_once.at_once).await?;
+            new
+        }
+        None => new,
+    };
+    let before: Vec<HostRecord> = launch.hosts().to_vec();
     for record in &records {
         launch.remember(record.clone());
     }
     // Before anything is started: what is started must not be lost.
     ledger.remember(&launch)?;
     let outcomes = start_all(start, records, args.at_once.at_once).await;
-    for outcome in outcomes.iter().filter(|outcome| outcome.is_nothing()) {
-        if !before
-            .iter()
-            .any(|record| record.host.name == outcome.host.name)
-        {
-            launch.forget(&outcome.host.name);
-        }
+    let is_new = |name: &HostName| !before.iter().any(|record| record.host.name == *name);
+    let is_failed = |outcome: &&Outcome| outcome.is_nothing() && is_new(&outcome.host.name);
+    close_tunnels(&launch, |name| {
+        let mut of_host = outcomes.iter().filter(|outcome| outcome.host.name == *name);
+        of_host.any(|outcome| outcome.is_without_worker() || is_failed(&outcome))
+    })
+    .await;
+    for outcome in outcomes.iter().filter(is_failed) {
+        launch.forget(&outcome.host.name);
     }
     if launch.hosts().is_empty() {
         ledger.forget(&name)?;
@@ -148,51 +163,6 @@ pub(super) async fn run(args: SshArgs) -> anyhow::Result<ExitCode> {
     conclude(&name, &outcomes);
     table(&name, &outcomes).print(args.output.output)?;
     Ok(code_of(outcomes.iter().all(Outcome::is_well)))
-}
-
-/// What is known of a launch of this name, which another ssh may have made.
-fn recalled(
-    ledger: &Ledger,
-    name: &LaunchName,
-    worker: &WorkerPlan,
-    ssh: &Ssh,
-    directory: Option<String>,
-) -> anyhow::Result<Launch> {
-    let (words, worker) = (ssh.words().to_vec(), worker.clone());
-    let Some(known) = ledger.recall(name)? else {
-        let launched = Launched::Ssh {
-            ssh: words,
-            directory,
-            hosts: Vec::new(),
-        };
-        return Ok(Launch::new(name.clone(), clock::now_ms(), worker, launched));
-    };
-    let Launched::Ssh {
-        hosts,
-        directory: old,
-        ..
-    } = known.launched
-    else {
-        anyhow::bail!(
-            "the launch {name} went through Slurm\nhint: choose another --name, or stop it first"
-        );
-    };
-    anyhow::ensure!(
-        old == directory,
-        "the launch {name} has another --directory, where its workers may live\n\
-         hint: choose another --name, or stop it first"
-    );
-    let launched = Launched::Ssh {
-        ssh: words,
-        directory,
-        hosts,
-    };
-    Ok(Launch::new(
-        name.clone(),
-        known.started_at_ms,
-        worker,
-        launched,
-    ))
 }
 
 fn records(
@@ -225,15 +195,15 @@ async fn start_all(start: Start, records: Vec<HostRecord>, at_once: NonZeroUsize
 fn conclude(name: &LaunchName, outcomes: &[Outcome]) {
     let bad = outcomes.iter().filter(|outcome| !outcome.is_well()).count();
     let well = outcomes.len() - bad;
-    eprintln!(
-        "launch {name}: {well} of {} hosts do as they should",
-        outcomes.len()
-    );
+    eprintln!("launch {name}: {well} of {} hosts started", outcomes.len());
     if bad > 0 {
-        eprintln!("hint: give the same command again for the others; it starts nothing twice");
+        eprintln!("hint: repeat the command for the others; it starts nothing twice");
     }
     if well > 0 {
-        eprintln!("hint: `pondersweep launch ls`, `launch logs {name}`, `launch stop {name}`");
+        eprintln!(
+            "hint: next are `pondersweep launch ls`, `pondersweep launch logs {name}` and \
+             `pondersweep launch stop {name}`"
+        );
     }
 }
 

@@ -7,14 +7,13 @@ use clap::Args;
 use super::{
     arguments::{AtOnceArgs, StateArgs},
     code_of,
-    inventory::{Place, Question, ask, place_of_host, places, rows},
+    inventory::{Place, Question, ask, close_tunnels, place_of_host, places, rows},
 };
 use crate::{
     cli::output::OutputArgs,
     launch::{
         plan::{Launch, Launched, Stop},
         slurm,
-        ssh::Ssh,
     },
 };
 
@@ -27,13 +26,14 @@ pub(in crate::cli) struct StopArgs {
     /// The launch: its name, a beginning of it, or `last`
     #[arg(default_value = "last")]
     launch: String,
-    /// How long to wait for workers to leave, in seconds; a little more than their --grace
+    /// Seconds to wait for workers to leave; allow a little more than their --grace
     #[arg(long, default_value = "30", value_name = "SECONDS")]
     wait: u32,
-    /// Kill them: their trials go on elsewhere when their leases have lapsed
+    /// Kill them; other workers take their trials when the leases lapse
     #[arg(long)]
     now: bool,
-    /// Forget the launch and its logs here, when nothing remains of it
+    /// Forget the launch and its local logs once nothing remains; with --now even if a host cannot
+    /// be reached
     #[arg(long)]
     forget: bool,
     #[command(flatten)]
@@ -49,22 +49,23 @@ pub(super) async fn run(args: StopArgs) -> anyhow::Result<ExitCode> {
     let launch = ledger.find(&args.launch)?;
     let _held = ledger.hold(&launch.name)?;
     let places = stop(&launch, &args).await?;
-    let remaining = places
-        .iter()
-        .filter(|place| place.lives != Some(false))
-        .count();
+    let remains = |place: &&Place| place.lives != Some(false);
+    let remaining = places.iter().filter(remains).count();
+    let lives = places.iter().any(|place| place.lives == Some(true));
+    // A host that is gone for good must not keep its launch for ever.
+    if args.forget && (remaining == 0 || (args.now && !lives)) {
+        close_tunnels(&launch, |_| true).await;
+        ledger.forget(&launch.name)?;
+    }
     if remaining == 0 {
         eprintln!("launch {}: nothing remains", launch.name);
-        if args.forget {
-            ledger.forget(&launch.name)?;
-        }
     } else {
         eprintln!(
             "launch {}: {remaining} of {} remain",
             launch.name,
             places.len()
         );
-        eprintln!("hint: give the same command again to wait on, or with --now to kill them");
+        eprintln!("hint: repeat the command to keep waiting, or add --now to kill them");
     }
     rows(places.into_iter().map(|place| (&launch, place))).print(args.output.output)?;
     Ok(code_of(remaining == 0))
@@ -72,7 +73,7 @@ pub(super) async fn run(args: StopArgs) -> anyhow::Result<ExitCode> {
 
 async fn stop(launch: &Launch, args: &StopArgs) -> anyhow::Result<Vec<Place>> {
     match &launch.launched {
-        Launched::Ssh { ssh, .. } => Ok(stop_hosts(launch, &Ssh::new(ssh.clone()), args).await),
+        Launched::Ssh { .. } => Ok(stop_hosts(launch, args).await),
         Launched::Slurm(job) => {
             slurm::cancel(&job.job, args.now).await?;
             wait_for_slurm(launch, args).await
@@ -80,26 +81,24 @@ async fn stop(launch: &Launch, args: &StopArgs) -> anyhow::Result<Vec<Place>> {
     }
 }
 
-async fn stop_hosts(launch: &Launch, ssh: &Ssh, args: &StopArgs) -> Vec<Place> {
+async fn stop_hosts(launch: &Launch, args: &StopArgs) -> Vec<Place> {
     let how = match args.now {
         true => Stop::Now,
         false => Stop::InOrder {
             moments: args.wait.saturating_mul(10),
         },
     };
-    let mut places = Vec::new();
-    for (record, answer) in ask(launch, Question::Stop(how), args.at_once.at_once).await {
-        let place = place_of_host(&record, &answer);
-        // A worker that is still leaving has results to deliver.
-        if let Some(tunnel) = record
-            .tunnel
-            .as_ref()
-            .filter(|_| place.lives == Some(false))
-        {
-            ssh.close_tunnel(&record.host.name, tunnel).await;
-        }
-        places.push(place);
-    }
+    let answers = ask(launch, Question::Stop(how), args.at_once.at_once).await;
+    let place = |(record, answer): &(_, _)| place_of_host(record, answer);
+    let places: Vec<Place> = answers.iter().map(place).collect();
+    // A worker that is still leaving has results to deliver.
+    let is_over = |place: &Place| place.lives == Some(false);
+    close_tunnels(launch, |host| {
+        places
+            .iter()
+            .any(|place| place.name == host.as_str() && is_over(place))
+    })
+    .await;
     places
 }
 

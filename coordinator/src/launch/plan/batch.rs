@@ -36,8 +36,8 @@ pub enum BatchError {
         /// What to say instead.
         hint: &'static str,
     },
-    /// Options of `sbatch` are lines of the script.
-    #[error("an option of sbatch cannot have a line end: {0:?}")]
+    /// Options of `sbatch` are lines of the script, the name of the folder among them.
+    #[error("what sbatch is told cannot have a line end: {0:?}")]
     LineEnd(String),
     /// Slurm arrays begin at one task.
     #[error("a job needs at least one worker")]
@@ -76,9 +76,8 @@ impl Batch {
         if workers == 0 {
             return Err(BatchError::NoWorkers);
         }
-        for option in &options {
-            check(option)?;
-        }
+        options.iter().try_for_each(|option| check(option))?;
+        refuse_line_end(&folder)?;
         Ok(Self {
             limit: TimeLimit::among(&options)?,
             name,
@@ -220,9 +219,7 @@ impl Batch {
 }
 
 fn check(option: &str) -> Result<(), BatchError> {
-    if option.contains(['\n', '\r']) {
-        return Err(BatchError::LineEnd(option.to_owned()));
-    }
+    refuse_line_end(option)?;
     let name = option.split('=').next().unwrap_or_default();
     let taken = |(taken, _): &&(&str, &str)| {
         // Short options may have their value at once.
@@ -235,6 +232,13 @@ fn check(option: &str) -> Result<(), BatchError> {
             hint,
         }),
         None => Ok(()),
+    }
+}
+
+fn refuse_line_end(text: &str) -> Result<(), BatchError> {
+    match text.contains(['\n', '\r']) {
+        true => Err(BatchError::LineEnd(text.to_owned())),
+        false => Ok(()),
     }
 }
 

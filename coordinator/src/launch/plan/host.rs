@@ -1,4 +1,5 @@
-//! The hosts of a launch, from the command line or a file: `name`, `user@name`, `name:slots`.
+//! The hosts of a launch, from the command line or a file: `name`, `user@name`, `name:slots`,
+//! `user@[address]:slots`.
 //! Whether they exist is ssh's business.
 
 use std::{collections::HashSet, fmt, num::NonZeroU32, str::FromStr};
@@ -30,11 +31,11 @@ pub enum HostError {
     /// What follows the colon is no number from 1.
     #[error(
         "{0:?}: slots are a number from 1\n\
-         hint: use NAME:SLOTS; set another port in ~/.ssh/config, and write an IPv6 address as [ADDRESS]"
+         hint: use NAME:SLOTS; set another port in ~/.ssh/config, and write an IPv6 address as [ADDRESS] or USER@[ADDRESS]"
     )]
     BadSlots(String),
     /// The same host again: which slots would count?
-    #[error("the host {0} is named twice\nhint: give it slots instead, as in {0}:2")]
+    #[error("the host {0} is named twice\nhint: say how much it trains at once with NAME:SLOTS")]
     Twice(HostName),
     /// Nothing but white space and comments.
     #[error("no hosts are named")]
@@ -100,21 +101,25 @@ impl FromStr for Host {
     }
 }
 
-/// The name and what follows its colon. An address with colons stands in brackets.
-fn split_slots(text: &str) -> Result<(&str, Option<&str>), HostError> {
-    let Some(bracketed) = text.strip_prefix('[') else {
+/// The name and what follows its colon. An address with colons stands in brackets, after the user
+/// or with it.
+fn split_slots(text: &str) -> Result<(String, Option<&str>), HostError> {
+    let Some((before, bracketed)) = text.split_once('[') else {
         return Ok(match text.split_once(':') {
-            Some((name, slots)) => (name, Some(slots)),
-            None => (text, None),
+            Some((name, slots)) => (name.to_owned(), Some(slots)),
+            None => (text.to_owned(), None),
         });
     };
-    let (address, rest) = bracketed
-        .split_once(']')
-        .ok_or_else(|| HostError::BadName(text.to_owned()))?;
+    let bad = || HostError::BadName(text.to_owned());
+    let (address, rest) = bracketed.split_once(']').ok_or_else(bad)?;
+    if !(before.is_empty() || before.ends_with('@')) {
+        return Err(bad());
+    }
+    let name = format!("{before}{address}");
     match rest.strip_prefix(':') {
-        Some(slots) => Ok((address, Some(slots))),
-        None if rest.is_empty() => Ok((address, None)),
-        None => Err(HostError::BadName(text.to_owned())),
+        Some(slots) => Ok((name, Some(slots))),
+        None if rest.is_empty() => Ok((name, None)),
+        None => Err(bad()),
     }
 }
 
@@ -158,6 +163,8 @@ mod tests {
             &[("me@gpu-1.lab", 2), ("10.0.0.7", 0)],
         );
         check("[fe80::1%eth0]:3,[::1]", &[("fe80::1%eth0", 3), ("::1", 0)]);
+        check("root@[::1]:2,me@[::1]", &[("root@::1", 2), ("me@::1", 0)]);
+        check("[root@::1]:2", &[("root@::1", 2)]);
     }
 
     #[test]
@@ -171,6 +178,10 @@ mod tests {
         assert!(matches!(refusal("../a"), HostError::BadName(_)));
         assert!(matches!(refusal("a;b"), HostError::BadName(_)));
         assert!(matches!(refusal("[::1"), HostError::BadName(_)));
+        assert!(matches!(refusal("a[::1]"), HostError::BadName(_)));
+        assert!(matches!(refusal("@[::1]"), HostError::BadName(_)));
+        assert!(matches!(refusal("root@[::1]2"), HostError::BadName(_)));
+        assert!(matches!(refusal("root@::1"), HostError::BadSlots(_)));
         assert!(matches!(refusal("a:0"), HostError::BadSlots(_)));
         assert!(matches!(refusal("::1"), HostError::BadSlots(_)));
         assert_eq!(refusal("a,a:2"), HostError::Twice(HostName("a".into())));

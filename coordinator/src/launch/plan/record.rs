@@ -104,6 +104,38 @@ impl Launch {
         }
     }
 
+    /// Whether `known`, of the same name, may go on as this launch, on these hosts: it led to the same
+    /// coordinator in the same way.
+    #[must_use]
+    pub fn continues(&self, known: &Self, records: &[HostRecord]) -> bool {
+        let (Launched::Ssh { directory, .. }, Launched::Ssh { directory: old, .. }) =
+            (&self.launched, &known.launched)
+        else {
+            return false;
+        };
+        let as_before = |known: &HostRecord| {
+            let mut again = records
+                .iter()
+                .filter(|record| record.host.name == known.host.name);
+            again.all(|record| record.tunnel == known.tunnel)
+        };
+        directory == old
+            && self.worker.coordinator == known.worker.coordinator
+            && known.hosts().iter().all(as_before)
+    }
+
+    /// This launch with the age and the hosts of the one that it continues.
+    #[must_use]
+    pub fn after(mut self, known: Self) -> Self {
+        self.started_at_ms = known.started_at_ms;
+        if let (Launched::Ssh { hosts, .. }, Launched::Ssh { hosts: old, .. }) =
+            (&mut self.launched, known.launched)
+        {
+            *hosts = old;
+        }
+        self
+    }
+
     /// Adds a host, or replaces what was known of it.
     pub fn remember(&mut self, record: HostRecord) {
         let Launched::Ssh { hosts, .. } = &mut self.launched else {
@@ -135,6 +167,46 @@ mod tests {
             host: host.parse().unwrap(),
             tunnel: None,
         }
+    }
+
+    #[test]
+    fn only_a_launch_to_the_same_coordinator_in_the_same_way_goes_on() {
+        let launch = |url: &str, directory: Option<&str>, hosts: &[HostRecord]| {
+            let launched = Launched::Ssh {
+                ssh: vec!["ssh".into()],
+                directory: directory.map(str::to_owned),
+                hosts: hosts.to_vec(),
+            };
+            let worker = WorkerPlan::for_coordinator(url);
+            Launch::new("demo".parse().unwrap(), 7, worker, launched)
+        };
+        let tunnelled = |host: &str, port| HostRecord {
+            tunnel: Some(Tunnel {
+                control_path: "/s".into(),
+                port,
+                target: "localhost:1".into(),
+            }),
+            ..record(host)
+        };
+        let known = launch("http://c:1", None, &[record("a"), tunnelled("b", 1)]);
+        let new = launch("http://c:1", None, &[]);
+        let again = [record("a:2"), tunnelled("b", 1), record("c")];
+        assert!(new.continues(&known, &again));
+        assert_eq!(new.clone().after(known.clone()).hosts(), known.hosts());
+        assert!(!new.continues(&known, &[tunnelled("b", 2)]), "another port");
+        assert!(!new.continues(&known, &[tunnelled("a", 1)]), "a tunnel now");
+        assert!(!launch("http://d:1", None, &[]).continues(&known, &again));
+        assert!(!launch("http://c:1", Some("/there"), &[]).continues(&known, &again));
+        let slurm = Launched::Slurm(JobRecord {
+            job: "7".into(),
+            workers: 1,
+            folder: "/f".into(),
+        });
+        let slurm = Launch {
+            launched: slurm,
+            ..known.clone()
+        };
+        assert!(!new.continues(&slurm, &again));
     }
 
     #[test]

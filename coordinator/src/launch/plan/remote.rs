@@ -47,6 +47,15 @@ fn set_arguments(arguments: &[String], credentials: &Credentials) -> String {
     line
 }
 
+/// The command that reads a script from standard input and runs it, which may read on. Login shells
+/// are not all POSIX shells, so the command is one that each passes on as it is: its quoted word has
+/// no apostrophe, backslash, exclamation mark or line end. `dd` takes no byte more than it was told.
+#[must_use]
+pub fn run_from_stdin(script: &str) -> String {
+    let bytes = script.len();
+    format!("sh -c 'eval \"$(dd bs=1 count={bytes} 2>/dev/null)\"'")
+}
+
 /// How a worker is stopped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stop {
@@ -158,6 +167,40 @@ mod tests {
             host,
             directory: Some("/tmp/it's here"),
         }
+    }
+
+    #[test]
+    fn a_script_from_standard_input_leaves_what_follows_it_and_any_login_shell_passes_it_on() {
+        let script = "x='it'\\''s!'\nprintf '%s|' \"$x\"\ncat";
+        let command = run_from_stdin(script);
+        let quoted = command.split('\'').nth(1).unwrap();
+        assert!(!quoted.contains(['\\', '!', '\n']), "{command}");
+        assert_eq!(command.matches('\'').count(), 2, "{command}");
+        let ran = std::process::Command::new("sh")
+            .args(["-c", "printf '%s' \"$1\" | sh -c \"$0\"", &command])
+            .arg(format!("{script}rest\n"))
+            .output()
+            .unwrap();
+        assert_eq!(String::from_utf8(ran.stdout).unwrap(), "it's!|rest\n");
+    }
+
+    #[test]
+    fn a_directory_below_the_home_of_the_host_is_found_there() {
+        let home = tempfile::tempdir().unwrap();
+        std::fs::create_dir_all(home.path().join("it's/abc/alpha")).unwrap();
+        std::fs::write(home.path().join("it's/abc/alpha/log"), "hello\n").unwrap();
+        let (launch, host) = ("abc".parse().unwrap(), "alpha".parse().unwrap());
+        let script = Remote {
+            directory: Some("~/it's"),
+            ..remote(&launch, &host)
+        }
+        .logs(None);
+        let ran = std::process::Command::new("sh")
+            .args(["-c", &script])
+            .env("HOME", home.path())
+            .output();
+        let said = String::from_utf8(ran.unwrap().stdout).unwrap();
+        assert_eq!(said, "pondersweep-launch: log\nhello\n");
     }
 
     #[test]

@@ -149,6 +149,17 @@ impl Outcome {
         }
     }
 
+    /// Whether it is certain that no worker of this launch lives there.
+    pub(super) const fn is_without_worker(&self) -> bool {
+        matches!(
+            self.result,
+            Ok((
+                Answer::Missing(_) | Answer::Broken(_) | Answer::Other(_) | Answer::Ended(_),
+                _
+            )) | Err(HostFailure::OtherKind { .. } | HostFailure::NotCopied(_))
+        )
+    }
+
     /// How it stands, in a word.
     pub(super) const fn state(&self) -> &'static str {
         match &self.result {

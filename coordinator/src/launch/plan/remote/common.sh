@@ -4,6 +4,7 @@ umask 077
 
 say() { printf 'pondersweep-launch: %s\n' "$*"; }
 
+case $directory in '~/'*) directory=$HOME/${directory#'~/'} ;; esac
 [ "$directory" ] || directory=${XDG_STATE_HOME:-$HOME/.local/state}/pondersweep/workers
 # A folder of its own for each host: homes are often shared by many.
 here=$directory/$launch/$host
