@@ -4,12 +4,14 @@
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 /// Now, on the monotonic clock. It is tokio's, so that tests may stop it.
-pub(crate) fn now() -> Instant {
+#[must_use]
+pub fn now() -> Instant {
     tokio::time::Instant::now().into_std()
 }
 
 /// Now, in milliseconds since 1970-01-01 UTC.
-pub(crate) fn now_ms() -> i64 {
+#[must_use]
+pub fn now_ms() -> i64 {
     #[expect(
         clippy::disallowed_methods,
         reason = "the one place that reads the wall clock"

@@ -5,7 +5,7 @@
 pub mod allotment;
 pub mod checkpoint;
 pub mod cli;
-mod clock;
+pub mod clock;
 pub mod coordinator;
 pub mod driver;
 mod grpc;

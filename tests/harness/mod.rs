@@ -78,7 +78,17 @@ impl Sandbox {
 
     /// The program, to be started in the folder, without the caller's settings.
     pub(crate) fn command<A: AsRef<OsStr>>(&self, arguments: &[A]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_pondersweep-under-test"));
+        self.command_of(env!("CARGO_BIN_EXE_pondersweep-under-test"), arguments)
+    }
+
+    /// The same of the program that measures and torments.
+    pub(crate) fn bench_command<A: AsRef<OsStr>>(&self, arguments: &[A]) -> Command {
+        let program = env!("CARGO_BIN_EXE_pondersweep-bench-under-test");
+        self.command_of(program, arguments)
+    }
+
+    fn command_of<A: AsRef<OsStr>>(&self, program: &str, arguments: &[A]) -> Command {
+        let mut command = Command::new(program);
         command
             .current_dir(self.folder.path())
             .args(arguments)
@@ -91,11 +101,14 @@ impl Sandbox {
 
     /// Runs the program to its end.
     pub(crate) fn run<A: AsRef<OsStr>>(&self, arguments: &[A]) -> Finished {
-        Finished::from(
-            self.command(arguments)
-                .output()
-                .expect("the program starts"),
-        )
+        let output = self.command(arguments).output();
+        Finished::from(output.expect("the program starts"))
+    }
+
+    /// Runs the program that measures and torments to its end.
+    pub(crate) fn bench<A: AsRef<OsStr>>(&self, arguments: &[A]) -> Finished {
+        let output = self.bench_command(arguments).output();
+        Finished::from(output.expect("the program starts"))
     }
 
     /// Creates the sweep of a file of the sandbox in its database, which nobody serves.

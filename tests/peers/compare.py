@@ -46,7 +46,7 @@ def on(cores):
 
 def bench(options, case, *more, cores=CORES):
     kind, hidden = case.split()
-    command = [options.binary, "bench", "train", "--kind", kind, "--hidden", hidden, *more]
+    command = [options.binary, "train", "--kind", kind, "--hidden", hidden, *more]
     found = subprocess.run(
         command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, preexec_fn=on(cores), check=True
     )

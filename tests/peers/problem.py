@@ -62,7 +62,7 @@ def cut(flat, kind, elements, hidden):
 
 
 def of_dump(text):
-    """The problem in the output of `pondersweep bench train --dump`."""
+    """The problem in the output of `pondersweep-bench train --dump`."""
     dump = json.loads(text)
     settings = dump["configuration"]
     task, model, training = (settings[name] for name in ("task", "model", "training"))

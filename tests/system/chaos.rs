@@ -1,4 +1,4 @@
-//! `bench chaos`: faults at random moments, and the result tables of an undisturbed run.
+//! `pondersweep-bench chaos`: faults at random moments, and the result tables of an undisturbed run.
 
 use serde_json::Value;
 
@@ -7,8 +7,7 @@ use crate::harness::Sandbox;
 /// Runs it with a seed of this moment, which a failure prints.
 fn chaos(arguments: &[&str]) -> Value {
     let sandbox = Sandbox::new();
-    let command = [&["bench", "chaos", "--json"], arguments].concat();
-    let finished = sandbox.run(&command);
+    let finished = sandbox.bench(&[&["chaos", "--json"], arguments].concat());
     let said = format!("{}{}", finished.stdout, finished.stderr);
     assert_eq!(finished.code, 0, "{said}");
     let report: Value = serde_json::from_str(&finished.stdout).expect(&said);

@@ -241,30 +241,6 @@ fn plan_prices_a_sweep_without_touching_anything() {
 }
 
 #[test]
-fn bench_train_prints_positive_figures_for_every_combination() {
-    let sandbox = Sandbox::new();
-    let sizes = ["--hidden", "8", "--elements", "4", "--batch", "8"];
-    let bench = sandbox.run(&[&["bench", "train", "--quick", "--json"][..], &sizes].concat());
-    assert_eq!(bench.code, 0, "{}", bench.stderr);
-    let figures: serde_json::Value = serde_json::from_str(&bench.stdout).unwrap();
-    let cases = figures["cases"].as_array().unwrap();
-    // Two step functions; one lane on one thread, two lanes on one and on two.
-    assert_eq!(cases.len(), 6);
-    for case in cases {
-        for figure in ["updates_per_second", "gigaflops", "fraction_of_floor"] {
-            assert!(case[figure].as_f64().unwrap() > 0.0, "{figure}: {case}");
-        }
-        assert!(case["bytes_per_lane"].is_u64(), "{case}");
-        assert_eq!(case["speed_up"].is_f64(), case["threads"] == 2, "{case}");
-    }
-    assert!(!sandbox.has("results.db"));
-    for (arguments, code) in [(["--hidden", "0"], 2), (["--threads", "9"], 1)] {
-        let refused = sandbox.run(&[&["bench", "train", "--quick"][..], &arguments].concat());
-        assert_eq!(refused.code, code, "{}", refused.stderr);
-    }
-}
-
-#[test]
 fn a_reader_that_leaves_early_is_no_failure() {
     let sandbox = finished();
     let sql = "with recursive n (i) as (select 1 union all select i + 1 from n where i < 3000)

@@ -180,7 +180,6 @@ fn a_slow_and_lossy_network_changes_no_result() {
         return;
     };
     let proxy = [
-        "bench",
         "network",
         "--listen",
         "0.0.0.0:7879",
@@ -190,7 +189,7 @@ fn a_slow_and_lossy_network_changes_no_result() {
     ];
     let proxy = scene
         .machines
-        .on_coordinator(&scene.sandbox.command(&proxy));
+        .on_coordinator(&scene.sandbox.bench_command(&proxy));
     let _proxy = Sandbox::spawn(proxy);
     scene.start_workers(7879);
     scene.ends_undisturbed();

@@ -12,6 +12,7 @@ use pondersweep_proto::{
 use sha2::{Digest, Sha256};
 
 use crate::device::DeviceName;
+pub use machine::cpu;
 
 /// Describes this process as a worker with so many `slots` on a device, its device `number`.
 ///

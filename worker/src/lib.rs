@@ -3,7 +3,6 @@
 //! file that opens a burn device (`device`).
 
 pub mod backoff;
-pub mod bench;
 pub mod cli;
 pub mod client;
 pub mod device;

@@ -3,7 +3,6 @@
 
 mod allocate;
 mod audit;
-mod bench;
 mod connect;
 mod exit;
 mod explain;
@@ -11,7 +10,7 @@ mod export;
 mod goal;
 mod launch;
 mod list;
-mod output;
+pub mod output;
 mod plan;
 mod query;
 mod replay;
@@ -33,13 +32,22 @@ mod workers;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand, ValueEnum};
+use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 use tracing_subscriber::EnvFilter;
 
 /// Distributed hyperparameter sweeps whose sensitivity tables can be trusted
 #[derive(Debug, Parser)]
 #[command(name = "pondersweep", version, max_term_width = 100)]
 struct Cli {
+    #[command(flatten)]
+    log: LogArgs,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// Chooses the form of the log.
+#[derive(Debug, Args)]
+pub struct LogArgs {
     /// Form of the log on standard error; PONDERSWEEP_LOG says how much, such as info
     #[arg(
         long,
@@ -50,8 +58,6 @@ struct Cli {
         hide_default_value = true
     )]
     log_format: LogFormat,
-    #[command(subcommand)]
-    command: Command,
 }
 
 /// The form of the log.
@@ -96,20 +102,32 @@ enum Command {
     Tls(tls::TlsCommand),
     #[command(subcommand)]
     Launch(launch::LaunchCommand),
-    #[command(subcommand)]
-    Bench(bench::BenchCommand),
 }
 
 /// Runs the program with the process's arguments.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
-    start_log(cli.log_format);
+    run_to_end(&cli.log, dispatch(cli.command))
+}
+
+/// All commands and what they take.
+#[must_use]
+pub fn command() -> clap::Command {
+    Cli::command()
+}
+
+/// Runs a command to its end, with a log: what went wrong is on standard error.
+pub fn run_to_end(
+    log: &LogArgs,
+    command: impl Future<Output = anyhow::Result<ExitCode>>,
+) -> ExitCode {
+    start_log(log.log_format);
     pondersweep_worker::trust::choose_cryptography();
     let runtime = match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime,
         Err(error) => return exit::fail(&error.into()),
     };
-    let code = match runtime.block_on(dispatch(cli.command)) {
+    let code = match runtime.block_on(command) {
         Ok(code) => code,
         Err(error) => exit::fail(&error),
     };
@@ -155,6 +173,5 @@ async fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         Command::Token(command) => token::run(command).await,
         Command::Tls(command) => tls::run(command),
         Command::Launch(command) => launch::run(command).await,
-        Command::Bench(command) => bench::run(command).await,
     }
 }

@@ -12,7 +12,7 @@ use crate::{report::terminal::TABLE_STYLE, store};
 
 /// The form of a command's data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(super) enum Format {
+pub enum Format {
     /// For people.
     Table,
     /// One JSON value.
@@ -23,7 +23,7 @@ pub(super) enum Format {
 
 /// Chooses the form of a command's data.
 #[derive(Clone, Debug, Args)]
-pub(super) struct OutputArgs {
+pub struct OutputArgs {
     /// Form of the data on standard output
     #[arg(
         long,
@@ -32,19 +32,22 @@ pub(super) struct OutputArgs {
         value_enum,
         default_value = "table"
     )]
-    pub(super) output: Format,
+    pub output: Format,
 }
 
 /// Rows with named columns.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Rows {
-    pub(super) columns: Vec<String>,
-    pub(super) rows: Vec<Vec<Value>>,
+pub struct Rows {
+    /// Their names.
+    pub columns: Vec<String>,
+    /// Each with a value for every column.
+    pub rows: Vec<Vec<Value>>,
 }
 
 impl Rows {
     /// Rows with these columns.
-    pub(super) fn of(columns: &[&str], rows: impl Iterator<Item = Vec<Value>>) -> Self {
+    #[must_use]
+    pub fn of(columns: &[&str], rows: impl Iterator<Item = Vec<Value>>) -> Self {
         let columns = columns.iter().map(ToString::to_string).collect();
         Self {
             columns,
@@ -53,7 +56,10 @@ impl Rows {
     }
 
     /// Prints the rows.
-    pub(super) fn print(&self, format: Format) -> io::Result<()> {
+    ///
+    /// # Errors
+    /// Standard output is closed.
+    pub fn print(&self, format: Format) -> io::Result<()> {
         match format {
             Format::Table => print_text(&self.to_table()),
             Format::Json => print_json(&self.to_json()),
@@ -103,7 +109,8 @@ impl Rows {
 }
 
 /// A value as a cell: text without quotes, nothing for null.
-pub(super) fn text(value: &Value) -> String {
+#[must_use]
+pub fn text(value: &Value) -> String {
     match value {
         Value::Null => String::new(),
         Value::String(text) => text.clone(),
@@ -123,12 +130,18 @@ pub(super) fn json_of(value: &store::Value) -> Value {
 }
 
 /// Prints a text and a line end.
-pub(super) fn print_text(text: &str) -> io::Result<()> {
+///
+/// # Errors
+/// Standard output is closed.
+pub fn print_text(text: &str) -> io::Result<()> {
     writeln!(io::stdout().lock(), "{}", text.trim_end())
 }
 
 /// Prints one JSON value.
-pub(super) fn print_json(value: &Value) -> io::Result<()> {
+///
+/// # Errors
+/// Standard output is closed.
+pub fn print_json(value: &Value) -> io::Result<()> {
     writeln!(io::stdout().lock(), "{value:#}")
 }
 

@@ -1,6 +1,6 @@
 //! `pondersweep serve`: a coordinator until a signal ends it.
 
-pub(super) mod protect;
+mod protect;
 
 use std::{net::SocketAddr, num::NonZeroU64, process::ExitCode, time::Duration};
 

@@ -71,7 +71,7 @@ pub use power::{
     seeds_for_mean, seeds_for_share, share_power,
 };
 pub use profile::{ProfilePoint, performance_profile, share_above, share_of_means_above};
-pub(crate) use quantile::quantile;
+pub use quantile::quantile;
 pub use rank_sum::{rank_sum_p, smallest_rank_sum_p};
 pub use robustness::{GridAxis, Robustness, WorstStep};
 pub use signed_rank::{signed_rank_p, smallest_signed_rank_p};

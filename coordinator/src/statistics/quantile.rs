@@ -2,7 +2,8 @@
 
 /// The quantile at `probability` of ascending, non-empty values: linear interpolation between order
 /// statistics at `(n - 1) * probability` (type 7 of Hyndman and Fan 1996; the default of R and `NumPy`).
-pub(crate) fn quantile(ascending: &[f64], probability: f64) -> f64 {
+#[must_use]
+pub fn quantile(ascending: &[f64], probability: f64) -> f64 {
     assert!(!ascending.is_empty() && (0.0..=1.0).contains(&probability));
     let position = (ascending.len() - 1) as f64 * probability;
     let below = position.floor() as usize;

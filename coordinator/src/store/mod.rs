@@ -11,7 +11,6 @@ mod create;
 mod error;
 #[cfg(test)]
 pub(crate) mod fault;
-mod floor;
 mod lock;
 mod mount;
 mod name;
@@ -28,7 +27,6 @@ use sqlx::{Connection, SqliteConnection};
 
 pub(crate) use create::{Creation, ROWS_OF_A_PIECE};
 pub use error::{CommitError, DatabaseError, OpenError, ReadError, RestoreError};
-pub(crate) use floor::{CommitFloor, FloorLoad};
 pub use name::UnknownName;
 pub use read::{
     AttemptCounts, AttemptDetail, CellResult, CellTally, Completeness, Configuration, Curves,

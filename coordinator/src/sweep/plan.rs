@@ -13,7 +13,7 @@ use pondersweep_proto::{
 };
 use serde::Serialize;
 
-pub(crate) use self::operations::Operations;
+pub use self::operations::Operations;
 use super::{SweepSpec, shapes::Shapes};
 
 /// How the trials are run.

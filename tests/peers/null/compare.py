@@ -38,7 +38,7 @@ def read(command):
 
 
 def time_ours(options, observations):
-    command = [options.binary, "bench", "null", "--json", "--rounds", "1", "--trials", str(OURS)]
+    command = [options.binary, "null", "--json", "--rounds", "1", "--trials", str(OURS)]
     return read([*command, "--observations", str(observations), "--folder", options.folder])
 
 

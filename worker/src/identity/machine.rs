@@ -11,7 +11,8 @@ const NVIDIA: &str = "/proc/driver/nvidia/gpus";
 const BUS: &str = "/sys/bus/pci/devices";
 
 /// The processor's model.
-pub(super) fn cpu() -> String {
+#[must_use]
+pub fn cpu() -> String {
     let described = fs::read_to_string(PROCESSORS).unwrap_or_default();
     let model = field(&described, "model name").or_else(|| field(&described, "Model"));
     model.unwrap_or(std::env::consts::ARCH).to_owned()

@@ -3,6 +3,7 @@
 
 mod checkpoint;
 mod compute;
+mod memory;
 mod outbox;
 mod pace;
 mod start;

@@ -10,16 +10,6 @@ use crate::{
     protection::{DEFAULT_CALLS_PER_SECOND, DEFAULT_PEER_CONNECTIONS, PeerLimits, ServerTls},
 };
 
-/// The variables of this file, for whoever starts a coordinator without the caller's settings.
-pub(in crate::cli) const PROTECT_VARIABLES: [&str; 6] = [
-    "PONDERSWEEP_TLS",
-    "PONDERSWEEP_TLS_SERVER_CERT",
-    "PONDERSWEEP_TLS_SERVER_KEY",
-    "PONDERSWEEP_TLS_CLIENT_CA",
-    "PONDERSWEEP_MAX_CONNECTIONS",
-    "PONDERSWEEP_MAX_CALL_RATE",
-];
-
 /// The keys for encrypted calls.
 #[derive(Clone, Debug, Args)]
 pub(super) struct KeyArgs {

@@ -7,7 +7,7 @@ use pondersweep_proto::{metric::Metric, setting::training::TRAINING};
 use sqlx::{AssertSqlSafe, Column, Executor, Row, SqlSafeStr, Statement};
 
 use super::super::{
-    Store, checkpoint, commit, create, floor, open, read, restore, testing::Fixture, token,
+    Store, checkpoint, commit, create, open, read, restore, testing::Fixture, token,
 };
 
 #[tokio::test]
@@ -18,7 +18,6 @@ async fn every_statement_of_the_program_fits_the_schema() {
         create::STATEMENTS,
         checkpoint::STATEMENTS,
         restore::STATEMENTS,
-        floor::STATEMENTS,
         token::STATEMENTS,
     ];
     let statements: Vec<&str> = written

@@ -1,4 +1,4 @@
-//! Floating-point operations of one configuration, for the plan and for `bench train`: those of its
+//! Floating-point operations of one configuration, for the plan and for what times it: those of its
 //! matrix products, a multiplication and an addition each. Element-wise work is left out: it is
 //! linear where these are quadratic.
 
@@ -12,7 +12,7 @@ use pondersweep_proto::{
 
 /// The factors of the count.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Operations {
+pub struct Operations {
     /// Columns of the input and of the hidden weights.
     gates: f64,
     elements: f64,
@@ -37,7 +37,9 @@ pub(super) fn stops_early(configuration: &ConfigurationSpec) -> bool {
 }
 
 impl Operations {
-    pub(crate) fn of(configuration: &ConfigurationSpec) -> Self {
+    /// Of a trial with this configuration.
+    #[must_use]
+    pub fn of(configuration: &ConfigurationSpec) -> Self {
         let count = |setting| f64::from(configuration.count(setting));
         let steps = count(Setting::MAX_STEPS);
         let passes = if configuration.flag(Setting::EXTRAPOLATE) {
@@ -67,7 +69,8 @@ impl Operations {
     /// Of one parameter update: forward and backward over one batch. A backward pass computes
     /// two products for each one of the forward pass, by the weights and by their input; nobody
     /// needs the gradient of x, so `x W` has only the first.
-    pub(crate) fn per_update(&self) -> f64 {
+    #[must_use]
+    pub fn per_update(&self) -> f64 {
         self.batch * (2.0 * self.input() + 3.0 * (self.recurrence() + self.heads()))
     }
 

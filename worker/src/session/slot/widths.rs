@@ -12,15 +12,11 @@ use std::{
 use pondersweep_proto::{limit::MAX_UPDATES, setting::Setting, shape::ShapeKey, spec::TrialSpec};
 
 use super::{
+    memory::{available_bytes, peak_resident_bytes},
     pace::updates_per_second,
     width::{Curve, Point},
 };
-use crate::{
-    bench::{available_bytes, peak_resident_bytes},
-    device::DeviceName,
-    model::Layout,
-    operation::Body,
-};
+use crate::{device::DeviceName, model::Layout, operation::Body};
 
 /// How long updates of one width are timed.
 const WINDOW: Duration = Duration::from_millis(300);

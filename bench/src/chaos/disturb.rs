@@ -1,0 +1,264 @@
+//! The two runs that are compared: a sweep that nobody disturbs, and the same one while faults happen
+//! to it as planned. It judges neither.
+
+use std::{
+    collections::BTreeSet,
+    path::{Path, PathBuf},
+    time::{Duration, Instant},
+};
+
+use anyhow::Context as _;
+use pondersweep::{clock, sweep::SweepSpec};
+use pondersweep_proto::id::{LeaseToken, SweepId};
+
+use super::{
+    arena::{Arena, LateAnswer},
+    gateway::CallCounts,
+    network::NetworkCounts,
+    process::{Journal, Process},
+    schedule::{self, Agenda, FaultKind, PlannedFault},
+};
+
+/// How often the sweep is looked at; faults are due to within this time.
+const LOOK_EVERY: Duration = Duration::from_millis(20);
+/// A sweep in which nothing ends for so long is stuck.
+const STUCK_AFTER: Duration = Duration::from_secs(120);
+/// How long an undisturbed sweep may take.
+const UNDISTURBED_WITHIN: Duration = Duration::from_secs(1_800);
+
+/// What is run, and how badly.
+#[derive(Clone, Debug)]
+pub(super) struct Attack {
+    pub(super) seed: u64,
+    pub(super) kinds: Vec<FaultKind>,
+    pub(super) kills: u32,
+    pub(super) workers: u32,
+    /// Where everything is written.
+    pub(super) folder: PathBuf,
+    /// The sweep file, in that folder.
+    pub(super) file: String,
+}
+
+/// The faults that happened.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct FaultCounts {
+    pub(super) workers_killed: u64,
+    pub(super) coordinators_killed: u64,
+    pub(super) workers_stopped: u64,
+    pub(super) coordinators_stopped: u64,
+    /// All connections cut at once.
+    pub(super) outages: u64,
+    /// Made-up results of lapsed attempts, and how the coordinator took them.
+    pub(super) late_refused: u64,
+    pub(super) late_accepted: u64,
+    /// Faults that were planned and for which the sweep was too short.
+    pub(super) left: u64,
+    /// Workers that ended by themselves.
+    pub(super) crashes: u64,
+}
+
+impl FaultCounts {
+    pub(super) const fn kills(&self) -> u64 {
+        self.workers_killed + self.coordinators_killed
+    }
+}
+
+/// What a disturbed run went through.
+#[derive(Clone, Debug)]
+pub(super) struct Disturbance {
+    pub(super) faults: FaultCounts,
+    pub(super) network: NetworkCounts,
+    /// By method.
+    pub(super) calls: Vec<(String, CallCounts)>,
+    /// Results that a worker was told are accepted.
+    pub(super) acknowledged: BTreeSet<LeaseToken>,
+    pub(super) seconds: f64,
+}
+
+impl Attack {
+    /// Where a run's results are.
+    pub(super) fn database(&self, run: &str) -> PathBuf {
+        self.folder.join(format!("{run}.db"))
+    }
+
+    fn has(&self, kind: FaultKind) -> bool {
+        self.kinds.contains(&kind)
+    }
+
+    /// The seed of what is in the air, if it is.
+    fn weather(&self, kind: FaultKind) -> Option<u64> {
+        self.has(kind).then_some(self.seed)
+    }
+}
+
+/// Runs the sweep undisturbed; returns how long it took, in seconds.
+pub(super) async fn undisturbed(attack: &Attack, journal: &Journal) -> anyhow::Result<f64> {
+    let started = clock::now();
+    let workers = attack.workers.to_string();
+    let arguments = [
+        "run",
+        &attack.file,
+        "--db",
+        "undisturbed.db",
+        "--workers",
+        &workers,
+    ];
+    finish("undisturbed", &attack.folder, &arguments, journal).await?;
+    Ok(clock::now().duration_since(started).as_secs_f64())
+}
+
+/// Runs the sweep while faults happen to it.
+pub(super) async fn disturbed(
+    attack: &Attack,
+    spec: &SweepSpec,
+    journal: &Journal,
+) -> anyhow::Result<Disturbance> {
+    let database = attack.database("disturbed");
+    let submit = ["submit", &attack.file, "--db", "disturbed.db"];
+    finish("submit", &attack.folder, &submit, journal).await?;
+    let started = clock::now();
+    let weather = (
+        attack.weather(FaultKind::Network),
+        attack.weather(FaultKind::Calls),
+    );
+    let mut arena = Arena::start(&database, spec.id(), attack.workers, weather, journal).await?;
+    let mut counts = FaultCounts::default();
+    let attacked = attack_until_ended(attack, spec, &mut arena, &mut counts).await;
+    let stopped = arena.stop().await;
+    attacked?;
+    stopped?;
+    counts.crashes = arena.crashes;
+    Ok(Disturbance {
+        faults: counts,
+        network: arena.network.counts(),
+        calls: arena.gateway.counts().into_iter().collect(),
+        acknowledged: arena.acknowledged(),
+        seconds: clock::now().duration_since(started).as_secs_f64(),
+    })
+}
+
+async fn attack_until_ended(
+    attack: &Attack,
+    spec: &SweepSpec,
+    arena: &mut Arena,
+    counts: &mut FaultCounts,
+) -> anyhow::Result<()> {
+    let trials = spec.trials();
+    let plan = schedule::plan(
+        attack.seed,
+        &attack.kinds,
+        attack.kills,
+        trials,
+        attack.workers.into(),
+    );
+    let mut agenda = Agenda::new(plan);
+    let mut progress = Progress::new(spec.id());
+    while progress.ended < trials {
+        tokio::time::sleep(LOOK_EVERY).await;
+        arena.tend()?;
+        progress.look(arena).await?;
+        if let Some(fault) = agenda.next_due(progress.ended, clock::now()) {
+            happen(fault, arena, counts).await?;
+        }
+    }
+    counts.left = agenda.left() as u64;
+    if attack.has(FaultKind::LateResults) {
+        // A quick sweep may be over before the first lease has lapsed: late results come then.
+        let last_word = PlannedFault {
+            kind: FaultKind::LateResults,
+            after_trials: trials,
+            delay: Duration::ZERO,
+            dice: attack.seed,
+        };
+        happen(last_word, arena, counts).await?;
+    }
+    Ok(())
+}
+
+async fn happen(
+    fault: PlannedFault,
+    arena: &mut Arena,
+    counts: &mut FaultCounts,
+) -> anyhow::Result<()> {
+    let dice = fault.dice;
+    let counter = match fault.kind {
+        FaultKind::KillWorker => {
+            arena.kill_worker(dice).await?;
+            &mut counts.workers_killed
+        }
+        FaultKind::KillCoordinator => {
+            arena.kill_coordinator().await?;
+            &mut counts.coordinators_killed
+        }
+        FaultKind::StopWorker => {
+            arena.stop_worker(dice);
+            &mut counts.workers_stopped
+        }
+        FaultKind::StopCoordinator => {
+            arena.stop_coordinator(dice);
+            &mut counts.coordinators_stopped
+        }
+        FaultKind::Network => {
+            arena.network.cut_all();
+            &mut counts.outages
+        }
+        FaultKind::LateResults => match arena.speak_late(dice).await? {
+            LateAnswer::None => return Ok(()),
+            LateAnswer::Refused => &mut counts.late_refused,
+            LateAnswer::Accepted => &mut counts.late_accepted,
+        },
+        FaultKind::Calls => return Ok(()),
+    };
+    *counter += 1;
+    Ok(())
+}
+
+/// How far the sweep is, and since when.
+struct Progress {
+    sweep_id: SweepId,
+    ended: u64,
+    changed_at: Instant,
+}
+
+impl Progress {
+    fn new(sweep_id: SweepId) -> Self {
+        Self {
+            sweep_id,
+            ended: 0,
+            changed_at: clock::now(),
+        }
+    }
+
+    /// Looks into the database. One that cannot be read this moment is looked at again.
+    async fn look(&mut self, arena: &Arena) -> anyhow::Result<()> {
+        let now = clock::now();
+        if let Ok(mut reader) = arena.reader().await
+            && let Ok(completeness) = reader.completeness(self.sweep_id).await
+        {
+            let ended = completeness.trials.ended();
+            if ended != self.ended {
+                self.changed_at = now;
+            }
+            self.ended = ended;
+        }
+        anyhow::ensure!(
+            now.duration_since(self.changed_at) < STUCK_AFTER,
+            "the sweep is stuck: {} trials have ended, and none for {STUCK_AFTER:?}",
+            self.ended
+        );
+        Ok(())
+    }
+}
+
+/// Runs a command of this program to its end.
+async fn finish(
+    name: &str,
+    folder: &Path,
+    arguments: &[&str],
+    journal: &Journal,
+) -> anyhow::Result<()> {
+    let (mut process, lines) = Process::start(name.to_owned(), folder, arguments, journal)?;
+    drop(lines);
+    let finished = process.finish(UNDISTURBED_WITHIN).await;
+    finished.with_context(|| format!("the journal is {}", journal.path().display()))
+}

@@ -1,0 +1,8 @@
+//! The binary `pondersweep-bench`: everything is in the library, so that tests can start the same
+//! program.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    pondersweep_bench::main()
+}
