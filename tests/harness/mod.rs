@@ -15,7 +15,10 @@ use std::{
     time::Duration,
 };
 
-use pondersweep::store::{Reader, SweepDigest};
+use pondersweep::{
+    cli::output::json_of,
+    store::{OpenError, Reader, SweepDigest},
+};
 use tempfile::TempDir;
 
 pub(crate) use namespaces::{Direction, Namespaces, WORKERS};
@@ -135,20 +138,34 @@ impl Sandbox {
 
     /// The rows of a query, as JSON.
     pub(crate) fn query(&self, sql: &str) -> serde_json::Value {
-        let finished = self.run(&["query", "--output", "json", sql]);
-        assert_eq!(finished.code, 0, "{sql}: {}", finished.stderr);
-        serde_json::from_str(&finished.stdout).expect("query prints JSON")
+        let rows = self.read(async |reader| rows(reader, sql).await);
+        rows.expect("a database").into()
     }
 
     /// The one number a query finds; 0 while there is no database yet.
     pub(crate) fn count(&self, sql: &str) -> u64 {
-        let finished = self.run(&["query", "--output", "csv", sql]);
-        finished
-            .stdout
-            .lines()
-            .nth(1)
-            .and_then(|number| number.parse().ok())
-            .unwrap_or(0)
+        let rows = self.read(async |reader| rows(reader, sql).await);
+        let first = rows.unwrap_or_default().into_iter().next();
+        let number = first.and_then(|row| row.as_object()?.values().next()?.as_u64());
+        number.unwrap_or(0)
+    }
+
+    /// Reads the database in this process: tests look every few milliseconds, and starting a program
+    /// for each look takes longer than what they wait for.
+    fn read<T: Send>(
+        &self,
+        read: impl AsyncFnOnce(&mut Reader) -> T + Send,
+    ) -> Result<T, OpenError> {
+        let database = self.path("results.db");
+        let read = || {
+            let runtime = tokio::runtime::Builder::new_current_thread().build();
+            runtime.expect("a runtime").block_on(async {
+                let mut reader = Reader::open(&database).await?;
+                Ok(read(&mut reader).await)
+            })
+        };
+        // On a thread of its own, where an asynchronous test may wait for it, too.
+        std::thread::scope(|scope| scope.spawn(read).join().expect("it can be read"))
     }
 
     /// Trials of which more than one attempt succeeded.
@@ -161,17 +178,13 @@ impl Sandbox {
 
     /// The content of the latest sweep's results, in a database that must be whole.
     pub(crate) fn results(&self) -> SweepDigest {
-        let runtime = tokio::runtime::Builder::new_current_thread().build();
-        runtime.expect("a runtime").block_on(async {
-            let opened = Reader::open(&self.path("results.db")).await;
-            let mut reader = opened.expect("a database");
-            assert_eq!(
-                reader.damage().await.expect("readable"),
-                Vec::<String>::new()
-            );
+        let digest = self.read(async |reader| {
+            let damage = reader.damage().await.expect("readable");
+            assert_eq!(damage, Vec::<String>::new());
             let sweep_id = reader.find_sweep("last").await.expect("a sweep");
             reader.digest(sweep_id).await.expect("readable")
-        })
+        });
+        digest.expect("a database")
     }
 
     /// Everything the deciding attempts observed.
@@ -186,6 +199,18 @@ impl Sandbox {
     pub(crate) fn has(&self, name: impl AsRef<Path>) -> bool {
         self.folder.path().join(name).exists()
     }
+}
+
+/// The rows of a query, each as an object.
+async fn rows(reader: &mut Reader, sql: &str) -> Vec<serde_json::Value> {
+    let mut found = reader.query(sql, None).await.expect(sql);
+    let columns = found.columns().to_vec();
+    let mut rows = Vec::new();
+    while let Some(row) = found.next().await.expect(sql) {
+        let values = row.iter().map(json_of);
+        rows.push(columns.iter().cloned().zip(values).collect());
+    }
+    rows
 }
 
 /// A program that has ended.

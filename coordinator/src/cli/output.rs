@@ -119,7 +119,8 @@ pub fn text(value: &Value) -> String {
 }
 
 /// A stored value as JSON; bytes as hexadecimal digits.
-pub(super) fn json_of(value: &store::Value) -> Value {
+#[must_use]
+pub fn json_of(value: &store::Value) -> Value {
     match value {
         store::Value::Null => Value::Null,
         store::Value::Integer(whole) => json!(whole),
