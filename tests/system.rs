@@ -38,6 +38,8 @@ mod machines;
 mod metrics;
 #[path = "system/network.rs"]
 mod network;
+#[path = "system/older.rs"]
+mod older;
 #[path = "system/promises.rs"]
 mod promises;
 #[path = "system/replay.rs"]

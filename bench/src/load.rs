@@ -13,7 +13,7 @@ use anyhow::Context as _;
 use pondersweep::clock;
 use pondersweep_proto::{
     id::SweepId,
-    metric::{Metric, Observation},
+    metric::{Observation, built_in},
     wire,
 };
 use pondersweep_worker::client::{Acquired, AttemptEnd, Client, Lease, Outcome, Wanted};
@@ -236,7 +236,7 @@ fn client(url: &str, number: u32, slots: u32) -> anyhow::Result<Client> {
 fn observation(step: u32) -> Observation {
     Observation {
         step: step.into(),
-        metric: Metric::AccuracyInterpolation,
+        metric: built_in::ACCURACY_INTERPOLATION,
         value: 0.5,
     }
 }

@@ -1,182 +1,217 @@
-//! What the last evaluation of a trial found, broken down: by difficulty and by the step at which
-//! samples halted. Whole numbers only, so that it is exact and adds up; whatever does not add up is
-//! refused where it arrives.
+//! What the last evaluation of a trial found, broken down: tables of whole numbers, each of them named by
+//! table, group, row and column. Whole numbers only, so that they are exact and add up. What a table
+//! counts, and which tables must agree, the experiment says; here they only have a form and a size.
+
+use std::{borrow::Cow, fmt};
 
 use crate::{
-    limit::{MAX_DIFFICULTY_BUCKETS, MAX_ELEMENTS, MAX_EXAMPLES, MAX_PONDER_STEPS},
-    setting::training::EvaluationRange,
+    limit::{MAX_BREAKDOWN_COUNTS, MAX_BREAKDOWN_TABLES, MAX_BREAKDOWN_WORD_BYTES},
     spec::SpecError,
     wire,
 };
 
-/// The samples of a trial's last evaluation, counted in two ways. Empty where nobody counted.
+/// A word of a breakdown: a table, a group, a row or a column.
+pub type Word = Cow<'static, str>;
+
+/// The samples of a trial's last evaluation, counted in tables. Empty where no one counted.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Breakdown {
-    /// By range, then by difficulty, ascending.
-    difficulty: Vec<DifficultyBucket>,
-    /// By range, then by step, ascending.
-    halting: Vec<HaltingCount>,
+pub struct Breakdown(Vec<CountTable>);
+
+/// A table of counts of one group, such as the difficulties of an evaluation's samples.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CountTable {
+    /// Its name.
+    pub table: Word,
+    /// Which of the tables with this name: an evaluation, for example.
+    pub group: Word,
+    /// What is counted.
+    pub columns: Vec<Word>,
+    /// What is told apart, in the order in which people read it.
+    pub rows: Vec<CountRow>,
 }
 
-/// The evaluated samples of one range of difficulties, as halting was drawn.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct DifficultyBucket {
-    /// Which evaluation.
-    pub range: EvaluationRange,
-    /// The least number of non-zero elements of its samples.
-    pub first_nonzeros: u32,
-    /// The greatest.
-    pub last_nonzeros: u32,
-    /// Samples evaluated.
-    pub examples: u64,
-    /// Those answered rightly.
-    pub correct: u64,
-    /// Ponder steps of all of them together.
-    pub ponder_steps: u64,
+/// One row of a [`CountTable`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CountRow {
+    /// Its name.
+    pub row: Word,
+    /// A count for every column.
+    pub counts: Vec<u64>,
 }
 
-/// How many evaluated samples halted at a step, as halting was drawn.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct HaltingCount {
-    /// Which evaluation.
-    pub range: EvaluationRange,
-    /// The ponder step, from 1.
-    pub step: u32,
-    /// Samples that halted there; steps at which none did are left out.
-    pub examples: u64,
+/// One count with its names.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct CountName<'a> {
+    /// The table.
+    pub table: Cow<'a, str>,
+    /// The group.
+    pub group: Cow<'a, str>,
+    /// The place of the row among those of its table and group, from 0.
+    pub position: u32,
+    /// The row.
+    pub row: Cow<'a, str>,
+    /// The column.
+    pub column: Cow<'a, str>,
+}
+
+impl CountName<'_> {
+    /// The name with words of its own.
+    #[must_use]
+    pub fn into_owned(self) -> CountName<'static> {
+        let own = |word: Cow<'_, str>| Cow::Owned(word.into_owned());
+        CountName {
+            table: own(self.table),
+            group: own(self.group),
+            position: self.position,
+            row: own(self.row),
+            column: own(self.column),
+        }
+    }
+}
+
+impl fmt::Display for CountName<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            table,
+            group,
+            row,
+            column,
+            ..
+        } = self;
+        write!(f, "{table} {group}, row {row}, {column}")
+    }
 }
 
 impl Breakdown {
-    /// Both counts of the same samples.
+    /// A breakdown into these tables.
     ///
     /// # Errors
-    /// They are out of order or range, or contradict each other.
-    pub fn new(
-        difficulty: Vec<DifficultyBucket>,
-        halting: Vec<HaltingCount>,
-    ) -> Result<Self, SpecError> {
-        let ranges = EvaluationRange::NAMES.len();
-        at_most(difficulty.len(), ranges * MAX_DIFFICULTY_BUCKETS)?;
-        at_most(halting.len(), ranges * MAX_PONDER_STEPS as usize)?;
-        difficulty.iter().try_for_each(DifficultyBucket::check)?;
-        halting.iter().try_for_each(HaltingCount::check)?;
-        let apart = |pair: &[DifficultyBucket]| {
-            (pair[0].range, pair[0].last_nonzeros) < (pair[1].range, pair[1].first_nonzeros)
-        };
-        let ascending =
-            |pair: &[HaltingCount]| (pair[0].range, pair[0].step) < (pair[1].range, pair[1].step);
-        if !difficulty.windows(2).all(apart) || !halting.windows(2).all(ascending) {
-            return Err(wrong("its parts are out of order"));
+    /// It is too large, has two counts of one name, or a row with more or fewer counts than columns.
+    pub fn new(tables: Vec<CountTable>) -> Result<Self, SpecError> {
+        let sizes = tables
+            .iter()
+            .map(|table| table.rows.len().saturating_mul(table.columns.len()));
+        let counts = sizes.fold(0_usize, usize::saturating_add);
+        if tables.len() > MAX_BREAKDOWN_TABLES || counts > MAX_BREAKDOWN_COUNTS {
+            return Err(wrong("it has too many parts"));
         }
-        let breakdown = Self {
-            difficulty,
-            halting,
-        };
-        breakdown.check_sums()?;
-        Ok(breakdown)
+        tables.iter().try_for_each(CountTable::check)?;
+        let names = tables.iter().map(|table| (&table.table, &table.group));
+        if has_twice(names) {
+            return Err(wrong("it has a table twice"));
+        }
+        Ok(Self(tables))
     }
 
-    /// By range, then by difficulty, ascending.
+    /// Its tables, in the order in which they were counted.
     #[must_use]
-    pub fn difficulty(&self) -> &[DifficultyBucket] {
-        &self.difficulty
+    pub fn tables(&self) -> &[CountTable] {
+        &self.0
     }
 
-    /// By range, then by step, ascending.
+    /// The table with this name and group.
     #[must_use]
-    pub fn halting(&self) -> &[HaltingCount] {
-        &self.halting
+    pub fn get(&self, table: &str, group: &str) -> Option<&CountTable> {
+        self.0
+            .iter()
+            .find(|one| one.table == table && one.group == group)
     }
 
-    /// Both count the same samples, and the same steps of them.
-    fn check_sums(&self) -> Result<(), SpecError> {
-        for range in EvaluationRange::ALL.iter().copied() {
-            let buckets = self
-                .difficulty
+    /// Every count with its name.
+    pub fn counts(&self) -> impl Iterator<Item = (CountName<'_>, u64)> {
+        self.0.iter().flat_map(CountTable::counts)
+    }
+}
+
+impl CountTable {
+    /// A column of a row, by name; 0 where there is no such column.
+    #[must_use]
+    pub fn count(&self, row: &CountRow, column: &str) -> u64 {
+        let place = self.columns.iter().position(|name| name == column);
+        place
+            .and_then(|place| row.counts.get(place))
+            .copied()
+            .unwrap_or(0)
+    }
+
+    fn counts(&self) -> impl Iterator<Item = (CountName<'_>, u64)> {
+        (0_u32..).zip(&self.rows).flat_map(move |(position, row)| {
+            self.columns
                 .iter()
-                .filter(|bucket| bucket.range == range);
-            let [examples, steps] = buckets.fold([0, 0], |[examples, steps], bucket| {
-                [examples + bucket.examples, steps + bucket.ponder_steps]
-            });
-            let counts = self.halting.iter().filter(|count| count.range == range);
-            let halted = counts.fold([0, 0], |[examples, steps], count| {
-                let taken = u64::from(count.step) * count.examples;
-                [examples + count.examples, steps + taken]
-            });
-            if halted != [examples, steps] {
-                return Err(wrong("its two counts contradict each other"));
-            }
+                .zip(&row.counts)
+                .map(move |(column, &count)| {
+                    let name = CountName {
+                        table: Cow::Borrowed(&self.table),
+                        group: Cow::Borrowed(&self.group),
+                        position,
+                        row: Cow::Borrowed(&row.row),
+                        column: Cow::Borrowed(column),
+                    };
+                    (name, count)
+                })
+        })
+    }
+
+    fn check(&self) -> Result<(), SpecError> {
+        let names = [&self.table, &self.group].into_iter();
+        let rows = self.rows.iter().map(|row| &row.row);
+        let mut words = names.chain(&self.columns).chain(rows.clone());
+        let is_word = |word: &Word| {
+            (1..=MAX_BREAKDOWN_WORD_BYTES).contains(&word.len())
+                && !word.contains(|c: char| c.is_control())
+        };
+        if !words.all(is_word) {
+            let problem =
+                format!("a word of it does not have 1 to {MAX_BREAKDOWN_WORD_BYTES} bytes");
+            return Err(wrong(&problem));
+        }
+        if has_twice(self.columns.iter()) || has_twice(rows) {
+            return Err(wrong("it counts something twice"));
+        }
+        let fits = |row: &CountRow| {
+            // The database holds signed numbers.
+            let is_count = |count: &u64| i64::try_from(*count).is_ok();
+            row.counts.len() == self.columns.len() && row.counts.iter().all(is_count)
+        };
+        if !self.rows.iter().all(fits) {
+            return Err(wrong(
+                "a row of it has other columns, or a count beyond 2^63",
+            ));
         }
         Ok(())
     }
 }
 
-impl DifficultyBucket {
-    /// No sum of such numbers overflows.
-    fn check(&self) -> Result<(), SpecError> {
-        let Self {
-            first_nonzeros,
-            last_nonzeros,
-            examples,
-            ..
-        } = *self;
-        let steps = examples.saturating_mul(MAX_PONDER_STEPS.into());
-        let fits = (1..=last_nonzeros).contains(&first_nonzeros)
-            && last_nonzeros <= MAX_ELEMENTS
-            && (1..=u64::from(MAX_EXAMPLES)).contains(&examples)
-            && self.correct <= examples
-            && (examples..=steps).contains(&self.ponder_steps);
-        fits.then_some(())
-            .ok_or_else(|| wrong("a difficulty has impossible numbers"))
-    }
+fn has_twice<T: Ord>(words: impl Iterator<Item = T>) -> bool {
+    let mut words: Vec<T> = words.collect();
+    words.sort_unstable();
+    words.windows(2).any(|pair| pair[0] == pair[1])
 }
 
-impl HaltingCount {
-    fn check(&self) -> Result<(), SpecError> {
-        let fits = (1..=MAX_PONDER_STEPS).contains(&self.step)
-            && (1..=u64::from(MAX_EXAMPLES)).contains(&self.examples);
-        fits.then_some(())
-            .ok_or_else(|| wrong("a halting step has impossible numbers"))
-    }
-}
-
-fn at_most(count: usize, most: usize) -> Result<(), SpecError> {
-    if count <= most {
-        return Ok(());
-    }
-    Err(wrong("it has too many parts"))
-}
-
-fn wrong(problem: &str) -> SpecError {
-    SpecError::new(
-        "breakdown",
-        problem,
-        "it counts the samples of the last evaluation by difficulty and by halting step",
-    )
-}
-
-fn range(name: &str) -> Result<EvaluationRange, SpecError> {
-    EvaluationRange::from_name(name).ok_or_else(|| wrong("it names an unknown range"))
+/// A breakdown that cannot be.
+pub(crate) fn wrong(problem: &str) -> SpecError {
+    let hint = "it counts the samples of the last evaluation, which all its tables agree on";
+    SpecError::new("breakdown", problem, hint)
 }
 
 impl From<&Breakdown> for wire::Breakdown {
     fn from(breakdown: &Breakdown) -> Self {
-        let bucket = |bucket: &DifficultyBucket| wire::DifficultyBucket {
-            range: bucket.range.name().into(),
-            first_nonzeros: bucket.first_nonzeros,
-            last_nonzeros: bucket.last_nonzeros,
-            examples: bucket.examples,
-            correct: bucket.correct,
-            ponder_steps: bucket.ponder_steps,
+        let row = |row: &CountRow| wire::CountRow {
+            row: row.row.clone().into_owned(),
+            counts: row.counts.clone(),
         };
-        let count = |count: &HaltingCount| wire::HaltingCount {
-            range: count.range.name().into(),
-            step: count.step,
-            examples: count.examples,
+        let table = |table: &CountTable| wire::CountTable {
+            table: table.table.clone().into_owned(),
+            group: table.group.clone().into_owned(),
+            columns: table
+                .columns
+                .iter()
+                .map(|word| word.clone().into_owned())
+                .collect(),
+            rows: table.rows.iter().map(row).collect(),
         };
         Self {
-            difficulty: breakdown.difficulty.iter().map(bucket).collect(),
-            halting: breakdown.halting.iter().map(count).collect(),
+            tables: breakdown.0.iter().map(table).collect(),
         }
     }
 }
@@ -185,29 +220,17 @@ impl TryFrom<wire::Breakdown> for Breakdown {
     type Error = SpecError;
 
     fn try_from(breakdown: wire::Breakdown) -> Result<Self, SpecError> {
-        let bucket = |bucket: wire::DifficultyBucket| {
-            Ok(DifficultyBucket {
-                range: range(&bucket.range)?,
-                first_nonzeros: bucket.first_nonzeros,
-                last_nonzeros: bucket.last_nonzeros,
-                examples: bucket.examples,
-                correct: bucket.correct,
-                ponder_steps: bucket.ponder_steps,
-            })
+        let row = |row: wire::CountRow| CountRow {
+            row: row.row.into(),
+            counts: row.counts,
         };
-        let count = |count: wire::HaltingCount| {
-            Ok(HaltingCount {
-                range: range(&count.range)?,
-                step: count.step,
-                examples: count.examples,
-            })
+        let table = |table: wire::CountTable| CountTable {
+            table: table.table.into(),
+            group: table.group.into(),
+            columns: table.columns.into_iter().map(Word::from).collect(),
+            rows: table.rows.into_iter().map(row).collect(),
         };
-        let difficulty = breakdown.difficulty.into_iter().map(bucket);
-        let halting = breakdown.halting.into_iter().map(count);
-        Self::new(
-            difficulty.collect::<Result<_, SpecError>>()?,
-            halting.collect::<Result<_, SpecError>>()?,
-        )
+        Self::new(breakdown.tables.into_iter().map(table).collect())
     }
 }
 
@@ -215,60 +238,79 @@ impl TryFrom<wire::Breakdown> for Breakdown {
 mod tests {
     use super::*;
 
-    const RANGE: EvaluationRange = EvaluationRange::Interpolation;
-
-    fn parts() -> (Vec<DifficultyBucket>, Vec<HaltingCount>) {
-        let bucket = |first, examples, correct, ponder_steps| DifficultyBucket {
-            range: RANGE,
-            first_nonzeros: first,
-            last_nonzeros: first + 1,
-            examples,
-            correct,
-            ponder_steps,
+    fn table() -> CountTable {
+        let row = |row: &'static str, counts: &[u64]| CountRow {
+            row: row.into(),
+            counts: counts.to_vec(),
         };
-        let count = |step, examples| HaltingCount {
-            range: RANGE,
-            step,
-            examples,
-        };
-        (
-            vec![bucket(1, 6, 6, 6), bucket(3, 4, 2, 9)],
-            vec![count(1, 7), count(2, 1), count(3, 2)],
-        )
+        CountTable {
+            table: "difficulty".into(),
+            group: "interpolation".into(),
+            columns: vec!["examples".into(), "correct".into()],
+            rows: vec![row("1-2", &[6, 5]), row("3-4", &[4, 2])],
+        }
     }
 
-    fn refused(change: fn(&mut Vec<DifficultyBucket>, &mut Vec<HaltingCount>)) {
-        let (mut difficulty, mut halting) = parts();
-        change(&mut difficulty, &mut halting);
-        let error = Breakdown::new(difficulty, halting).unwrap_err();
-        assert_eq!(error.path, "breakdown");
+    fn refused(change: fn(&mut Vec<CountTable>)) {
+        let mut tables = vec![
+            table(),
+            CountTable {
+                group: "other".into(),
+                ..table()
+            },
+        ];
+        change(&mut tables);
+        assert_eq!(Breakdown::new(tables).unwrap_err().path, "breakdown");
     }
 
     #[test]
     fn a_breakdown_survives_the_wire() {
-        let (difficulty, halting) = parts();
-        let breakdown = Breakdown::new(difficulty, halting).unwrap();
+        let breakdown = Breakdown::new(vec![table()]).unwrap();
         let back = Breakdown::try_from(wire::Breakdown::from(&breakdown)).unwrap();
         assert_eq!(back, breakdown);
-        assert_eq!(
-            Breakdown::try_from(wire::Breakdown::default()).unwrap(),
-            Breakdown::default()
-        );
+        let empty = Breakdown::try_from(wire::Breakdown::default()).unwrap();
+        assert_eq!(empty, Breakdown::default());
     }
 
     #[test]
-    fn what_does_not_add_up_is_refused() {
-        refused(|difficulty, _| difficulty[0].examples += 1);
-        refused(|difficulty, _| difficulty[0].ponder_steps += 1);
-        refused(|difficulty, _| difficulty[0].correct = 7);
-        refused(|difficulty, _| difficulty[0].first_nonzeros = 0);
-        refused(|difficulty, _| difficulty[0].last_nonzeros = 3);
-        refused(|difficulty, _| difficulty[0].range = EvaluationRange::Extrapolation);
-        refused(|difficulty, _| difficulty[1].examples = u64::MAX);
-        refused(|_, halting| halting[2].step = MAX_PONDER_STEPS + 1);
-        refused(|_, halting| halting.swap(0, 1));
-        refused(|_, halting| halting[1].examples = 0);
-        refused(|_, halting| halting[1].step = 0);
-        refused(|_, halting| halting.truncate(2));
+    fn every_count_has_a_name_and_rows_keep_their_order() {
+        let breakdown = Breakdown::new(vec![table()]).unwrap();
+        let named: Vec<_> = breakdown
+            .counts()
+            .map(|(name, count)| (name.position, name.row, name.column, count))
+            .collect();
+        let expected = [
+            (0, "1-2", "examples", 6),
+            (0, "1-2", "correct", 5),
+            (1, "3-4", "examples", 4),
+            (1, "3-4", "correct", 2),
+        ];
+        let expected = expected.map(|(position, row, column, count)| {
+            (position, Cow::Borrowed(row), Cow::Borrowed(column), count)
+        });
+        assert_eq!(named, expected);
+        assert_eq!(table().count(&table().rows[1], "correct"), 2);
+        assert_eq!(table().count(&table().rows[1], "charm"), 0);
+    }
+
+    #[test]
+    fn what_has_no_form_is_refused() {
+        refused(|tables| tables[1].group = "interpolation".into());
+        refused(|tables| tables[0].rows[1].row = "1-2".into());
+        refused(|tables| tables[0].columns[1] = "examples".into());
+        refused(|tables| tables[0].rows[0].counts.truncate(1));
+        refused(|tables| tables[0].rows[0].counts.push(1));
+        refused(|tables| tables[0].rows[0].counts[0] = u64::MAX);
+        refused(|tables| tables[0].table = "".into());
+        refused(|tables| tables[0].table = "a\u{1b}b".into());
+        refused(|tables| tables[0].columns[0] = "c".repeat(MAX_BREAKDOWN_WORD_BYTES + 1).into());
+        refused(|tables| tables.resize(MAX_BREAKDOWN_TABLES + 1, table()));
+        refused(|tables| {
+            let row = |number: usize| CountRow {
+                row: number.to_string().into(),
+                counts: vec![0; 2],
+            };
+            tables[0].rows = (0..=MAX_BREAKDOWN_COUNTS / 2).map(row).collect();
+        });
     }
 }

@@ -7,6 +7,7 @@
 
 pub mod breakdown;
 pub mod error;
+pub mod experiment;
 pub mod failure;
 pub mod id;
 pub mod limit;

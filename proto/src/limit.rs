@@ -30,6 +30,17 @@ pub const MAX_WORKER_FIELD_BYTES: usize = 256;
 pub const MAX_OBSERVATIONS: usize = 4_096;
 /// Length of a metric's name.
 pub const MAX_METRIC_BYTES: usize = 64;
+/// Metrics of an experiment: every one is a row of each trial's result.
+pub const MAX_METRICS: usize = 256;
+/// Tables of a trial's breakdown.
+pub const MAX_BREAKDOWN_TABLES: usize = 16;
+/// Counts of a trial's breakdown: two evaluations, by every ponder step and by difficulty.
+pub const MAX_BREAKDOWN_COUNTS: usize =
+    2 * (MAX_PONDER_STEPS as usize + 4 * MAX_DIFFICULTY_BUCKETS);
+/// Length of a table's, group's, row's or column's name in a breakdown.
+pub const MAX_BREAKDOWN_WORD_BYTES: usize = 64;
+/// Compute time of an attempt, in seconds: ten years.
+pub const MAX_SECONDS: f64 = 315_360_000.0;
 /// Lanes of one bundle.
 pub const MAX_LANES: u32 = 1_024;
 /// Attempts that one call ends: with the longest messages they are a third of
@@ -43,8 +54,6 @@ pub const MAX_ALLOTMENTS: usize = 65_536;
 pub const MAX_CONFIGURATION_BYTES: usize = 16 * 1_024;
 /// Configurations of one page.
 pub const MAX_CELLS_OF_PAGE: u32 = 10_000;
-/// Results of one page.
-pub const MAX_PAGE_SIZE: u32 = 1_000;
 /// Bytes of one gRPC message in either direction.
 pub const MAX_WIRE_MESSAGE_BYTES: usize = 4 * 1_024 * 1_024;
 /// Bytes of one checkpoint: twelve for each parameter, so five million parameters. Trials of larger

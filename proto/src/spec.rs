@@ -348,6 +348,12 @@ impl ConfigurationSpec {
         }
         Self(settings)
     }
+
+    /// Whether the trial is evaluated on these difficulties.
+    #[must_use]
+    pub fn evaluates(&self, range: EvaluationRange) -> bool {
+        range == EvaluationRange::Interpolation || self.flag(Setting::EXTRAPOLATE)
+    }
 }
 
 /// A configuration and one of its replicates: the unit of work and of result.

@@ -2,7 +2,6 @@
 
 use crate::{
     id::{Attempt, LeaseToken, TrialId},
-    metric::{Metric, Observation},
     spec::{ConfigurationSpec, SpecError, TrialSpec},
     wire,
 };
@@ -46,50 +45,6 @@ impl From<wire::LeaseToken> for LeaseToken {
             trial_id: TrialId(token.trial_id),
             attempt: Attempt(token.attempt),
         }
-    }
-}
-
-impl From<Observation> for wire::Observation {
-    fn from(observation: Observation) -> Self {
-        Self {
-            step: observation.step,
-            metric: observation.metric.name().into(),
-            value: observation.value,
-        }
-    }
-}
-
-impl TryFrom<wire::Observation> for Observation {
-    type Error = SpecError;
-
-    fn try_from(observation: wire::Observation) -> Result<Self, SpecError> {
-        let metric: Metric = observation.metric.parse().map_err(|error| {
-            SpecError::new(
-                "observation.metric",
-                format!("{error}"),
-                "see the documented metrics",
-            )
-        })?;
-        let wire::Observation { step, value, .. } = observation;
-        if !value.is_finite() {
-            return Err(SpecError::new(
-                "observation.value",
-                format!("{metric} is {value}"),
-                "a diverged trial ends as infeasible instead of reporting such numbers",
-            ));
-        }
-        if i64::try_from(step).is_err() {
-            return Err(SpecError::new(
-                "observation.step",
-                "too large",
-                "below 2^63",
-            ));
-        }
-        Ok(Self {
-            step,
-            metric,
-            value,
-        })
     }
 }
 
@@ -201,18 +156,5 @@ mod tests {
     fn an_empty_message_is_refused_not_filled_in() {
         let error = TrialSpec::try_from(wire::TrialSpec::default()).unwrap_err();
         assert_eq!(error.path, "configuration");
-    }
-
-    #[test]
-    fn an_infinite_observation_is_refused() {
-        let observation = wire::Observation {
-            step: 1,
-            metric: "loss_training".into(),
-            value: f64::NAN,
-        };
-        assert_eq!(
-            Observation::try_from(observation).unwrap_err().path,
-            "observation.value"
-        );
     }
 }

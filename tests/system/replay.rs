@@ -35,10 +35,12 @@ fn tamper(sandbox: &Sandbox, sql: &'static str) {
 const ONE_OBSERVATION: &str = "
     update observation set value = value + 0.001
     where trial_id = 3 and step = 20 and metric = 'loss_training'";
-const ONE_RESULT: &str = "update result set accuracy_interpolation = 1.0 where trial_id = 3";
+const ONE_RESULT: &str = "
+    update measurement set value = 1.0 where trial_id = 3
+    and metric_id = (select metric_id from metric where name = 'accuracy_interpolation')";
 const ONE_COUNT: &str = "
-    update halting set examples = examples + 1
-    where trial_id = 3 and range = 'interpolation' and step = 1";
+    update breakdown set count = count + 1 where trial_id = 3 and table_name = 'halting'
+    and group_name = 'interpolation' and row_name = '1'";
 
 fn json(finished: &Finished) -> Value {
     serde_json::from_str(&finished.stdout).unwrap_or_else(|_| panic!("no JSON: {finished:?}"))
@@ -129,7 +131,7 @@ fn a_changed_count_is_named_by_the_replay_and_by_the_manifest() {
     let replayed = sandbox.run(&["trial", "replay", "3"]);
 
     assert_eq!(replayed.code, 1, "{}", replayed.stderr);
-    let named = "first at halting interpolation, step 1, examples: stored ";
+    let named = "first at halting interpolation, row 1, examples: stored ";
     assert!(replayed.stdout.contains(named), "{}", replayed.stdout);
     let verified = sandbox.run(&["report", "--verify", "report/manifest.json"]);
     let named = "of trial 3 are not the published ones";

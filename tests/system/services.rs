@@ -338,9 +338,43 @@ async fn malformed_messages_are_refused_and_change_nothing() {
         metric: "charm".into(),
         ..good.clone()
     };
-    for bad in [nan, unknown] {
+    let beyond = wire::Observation {
+        step: 41,
+        ..good.clone()
+    };
+    let accuracy = |value| wire::Observation {
+        metric: "accuracy_interpolation".into(),
+        value,
+        ..good.clone()
+    };
+    for bad in [nan, unknown, beyond, accuracy(-5.0), accuracy(1e308)] {
         let refused = scene.leases.report(report(bad)).await.unwrap_err();
         assert_eq!(refused.code(), Code::InvalidArgument);
+    }
+    let impossible = |change: fn(&mut wire::AttemptEnd)| {
+        let mut request = ends("a", &[token]);
+        change(&mut request.ends[0]);
+        request
+    };
+    let of_table = |group: &str| wire::CountTable {
+        table: "halting".into(),
+        group: group.into(),
+        columns: vec!["examples".into()],
+        rows: Vec::new(),
+    };
+    let mut not_evaluated = ends("a", &[token]);
+    not_evaluated.ends[0].breakdown = Some(wire::Breakdown {
+        tables: vec![of_table("extrapolation")],
+    });
+    for bad in [
+        impossible(|end| end.seconds = 1e308),
+        impossible(|end| end.observations.clear()),
+        impossible(|end| end.observations[0].value = 2.0),
+        not_evaluated,
+    ] {
+        let refused = scene.leases.finish(bad).await.unwrap_err();
+        assert_eq!(refused.code(), Code::InvalidArgument);
+        assert!(!refused.message().is_empty());
     }
     let without_token = wire::ReportRequest {
         token: None,
@@ -356,42 +390,6 @@ async fn malformed_messages_are_refused_and_change_nothing() {
     let refused = scene.sweeps.create_sweep(empty).await.unwrap_err();
     assert_eq!(refused.code(), Code::InvalidArgument);
     assert_eq!(scene.sandbox.count("select count(*) from observation"), 0);
-}
-
-#[tokio::test]
-async fn results_come_in_pages_without_gap_or_repetition() {
-    let mut scene = Scene::new().await;
-    scene.register("a").await;
-    for round in 0..8 {
-        let token = scene.acquire("a", &round.to_string()).await[0];
-        assert_eq!(scene.finish("a", &[token]).await, Ok(vec![]));
-    }
-    let mut request = wire::ListResultsRequest {
-        sweep: "last".into(),
-        page_size: 3,
-        page_token: String::new(),
-    };
-    let mut seen = Vec::new();
-    loop {
-        let page = scene
-            .sweeps
-            .list_results(request.clone())
-            .await
-            .unwrap()
-            .into_inner();
-        assert!(page.results.len() <= 3);
-        assert!(
-            page.results
-                .iter()
-                .all(|result| result.metrics[0].value == 0.75)
-        );
-        seen.extend(page.results.into_iter().map(|result| result.trial_id));
-        if page.next_page_token.is_empty() {
-            break;
-        }
-        request.page_token = page.next_page_token;
-    }
-    assert_eq!(seen, (1..=8).collect::<Vec<u64>>());
 }
 
 #[tokio::test]

@@ -219,6 +219,11 @@ async fn nobody_speaks_for_a_worker_of_another_token() {
         ends: vec![wire::AttemptEnd {
             token,
             outcome: wire::Outcome::Succeeded.into(),
+            observations: vec![wire::Observation {
+                step: 1,
+                metric: "accuracy_interpolation".into(),
+                value: 0.5,
+            }],
             ..wire::AttemptEnd::default()
         }],
         next: None,

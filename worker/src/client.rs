@@ -226,7 +226,7 @@ impl Client {
         let request = wire::ReportRequest {
             worker_id: self.worker_id.to_string(),
             token: Some(token.into()),
-            observations: observations.iter().copied().map(Into::into).collect(),
+            observations: observations.iter().cloned().map(Into::into).collect(),
         };
         self.persist("report", || {
             let (mut service, request) = (self.service.clone(), request.clone());

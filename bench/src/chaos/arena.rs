@@ -15,7 +15,7 @@ use pondersweep::{clock, store::Reader};
 use pondersweep_proto::{
     error::LeaseError,
     id::{Attempt, LeaseToken, SweepId, TrialId},
-    metric::{Metric, Observation},
+    metric::{Observation, built_in},
     wire,
 };
 use pondersweep_worker::client::{AttemptEnd, Client, Outcome};
@@ -166,7 +166,7 @@ impl Arena {
         let client = Client::new(&self.coordinator_url, worker_id, info)?;
         let made_up = [Observation {
             step: 1,
-            metric: Metric::AccuracyInterpolation,
+            metric: built_in::ACCURACY_INTERPOLATION,
             value: 0.123,
         }];
         let finish = async |outcome| {

@@ -33,8 +33,13 @@ const END_ATTEMPTS: &str = "
 const END_TRIALS: &str = "
     UPDATE trial SET state = 'succeeded' WHERE trial_id >= ?1 AND trial_id < ?2";
 const INSERT_RESULTS: &str = "
-    INSERT INTO result (trial_id, attempt, step, accuracy_interpolation)
-    SELECT trial_id, 1, ?3, 0.5 FROM trial WHERE trial_id >= ?1 AND trial_id < ?2";
+    INSERT INTO result (trial_id, attempt, step)
+    SELECT trial_id, 1, ?3 FROM trial WHERE trial_id >= ?1 AND trial_id < ?2";
+const INSERT_MEASUREMENTS: &str = "
+    INSERT INTO measurement (trial_id, metric_id, value)
+    SELECT trial_id, metric_id, 0.5
+    FROM trial JOIN metric ON metric.sweep_id = trial.sweep_id
+    WHERE trial_id >= ?1 AND trial_id < ?2 AND metric.name = 'accuracy_interpolation'";
 const INSERT_ENDED: &str = "
     INSERT INTO event (at_ms, kind, trial_id, attempt, state, detail)
     SELECT ?3, 'ended', trial_id, 1, 'succeeded', 'succeeded'
@@ -106,6 +111,9 @@ fn end(
     run(connection, END_ATTEMPTS, params![start, end, at_ms])?;
     run(connection, END_TRIALS, params![start, end])?;
     run(connection, INSERT_RESULTS, params![start, end, steps])?;
+    if steps.is_some() {
+        run(connection, INSERT_MEASUREMENTS, params![start, end])?;
+    }
     run(connection, INSERT_ENDED, params![start, end, at_ms])
 }
 

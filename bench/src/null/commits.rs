@@ -12,7 +12,7 @@ use pondersweep::{
 };
 use pondersweep_proto::{
     id::{Attempt, LeaseToken, TrialId, WorkerId},
-    metric::{Metric, Observation},
+    metric::{Observation, built_in},
 };
 
 /// The worker of every attempt.
@@ -146,7 +146,7 @@ fn succeeded(trial: u64) -> Change {
 fn report(trial: u64, observations: u32) -> AttemptReport {
     let observation = |step: u32| Observation {
         step: step.into(),
-        metric: Metric::AccuracyInterpolation,
+        metric: built_in::ACCURACY_INTERPOLATION,
         value: 0.5,
     };
     AttemptReport {

@@ -4,7 +4,7 @@
 use std::sync::Mutex;
 
 use pondersweep_proto::{
-    metric::{Metric, Observation},
+    metric::{Observation, built_in},
     setting::Setting,
     spec::{EvaluationRange, SpecError, TrialSpec},
 };
@@ -80,7 +80,7 @@ struct Losses<'a>(&'a Mutex<Vec<f64>>);
 
 impl Observer for Losses<'_> {
     fn observe(&self, _: usize, observation: Observation) {
-        if observation.metric == Metric::LossTraining {
+        if observation.metric == built_in::LOSS_TRAINING {
             let mut losses = self.0.lock().expect("nobody panics with it");
             losses.push(observation.value);
         }

@@ -12,7 +12,7 @@ use clap::{Args, ValueEnum};
 use serde_json::{Map, Value};
 
 use super::{connect::DatabaseArgs, output};
-use crate::store::{Reader, Rows};
+use crate::store::{ColumnType, Reader, Rows, Value as Cell, column_type};
 
 /// Write results as CSV, JSON lines or Parquet to standard output
 #[derive(Debug, Args)]
@@ -59,8 +59,13 @@ impl ExportRows {
                 format!("select * from cell_result where sweep_id = '{sweep_id}' order by position")
             }
             Self::Observations => format!(
-                "select observation.* from observation join trial using (trial_id)
-                 where sweep_id = '{sweep_id}' order by trial_id, observation.attempt, step, metric"
+                "select trial.sweep_id, sweep.name as sweep, observation.trial_id, trial.trial_key,
+                     observation.attempt, step, metric, value
+                 from observation
+                 join trial on trial.trial_id = observation.trial_id
+                 join sweep on sweep.sweep_id = trial.sweep_id
+                 where trial.sweep_id = '{sweep_id}'
+                 order by observation.trial_id, observation.attempt, step, metric"
             ),
         }
     }
@@ -87,11 +92,13 @@ pub(super) async fn run(args: ExportArgs) -> anyhow::Result<ExitCode> {
 async fn write_csv(mut rows: Rows<'_>) -> anyhow::Result<()> {
     let mut writer = csv::Writer::from_writer(io::stdout().lock());
     writer.write_record(rows.columns())?;
+    let columns = rows.columns().to_vec();
     while let Some(row) = rows.next().await? {
-        writer.write_record(
-            row.iter()
-                .map(|value| output::text(&output::json_of(value))),
-        )?;
+        let values = columns
+            .iter()
+            .zip(row)
+            .map(|(name, value)| typed(name, value));
+        writer.write_record(values.map(|value| output::text(&output::json_of(&value))))?;
     }
     Ok(writer.flush()?)
 }
@@ -100,10 +107,27 @@ async fn write_json_lines(mut rows: Rows<'_>) -> anyhow::Result<()> {
     let mut writer = BufWriter::new(io::stdout().lock());
     let columns = rows.columns().to_vec();
     while let Some(row) = rows.next().await? {
-        let values = row.iter().map(output::json_of);
+        let values = columns
+            .iter()
+            .zip(row)
+            .map(|(name, value)| typed(name, value));
+        let values = values.map(|value| output::json_of(&value));
         let object: Map<String, Value> = columns.iter().cloned().zip(values).collect();
         serde_json::to_writer(&mut writer, &object)?;
         writer.write_all(b"\n")?;
     }
     Ok(writer.flush()?)
+}
+
+/// A value as its column's type has it, which is the same in every export: a whole number in a column of
+/// numbers is one of them.
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "a column of numbers holds settings and metrics, far below 2^53"
+)]
+fn typed(column: &str, value: Cell) -> Cell {
+    match (column_type(column), value) {
+        (ColumnType::Real, Cell::Integer(whole)) => Cell::Real(whole as f64),
+        (_, value) => value,
+    }
 }

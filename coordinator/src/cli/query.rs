@@ -17,6 +17,10 @@ pub(super) struct QueryArgs {
     sql: String,
     #[command(flatten)]
     database: DatabaseArgs,
+    /// Offer the trials of this sweep that have ended as one table, `trials`, with the sweep's own settings and
+    /// metrics as columns: its id, a prefix of it, its name, or `last`
+    #[arg(long)]
+    sweep: Option<String>,
     /// Print at most so many rows
     #[arg(long, value_name = "N")]
     limit: Option<u64>,
@@ -31,6 +35,10 @@ pub(super) async fn run(args: QueryArgs) -> anyhow::Result<ExitCode> {
         std::io::stdin().read_to_string(&mut sql)?;
     }
     let mut reader = Reader::open(&args.database.db).await?;
+    if let Some(sweep) = &args.sweep {
+        let sweep_id = reader.find_sweep(sweep).await?;
+        reader.offer_flat_table(sweep_id).await?;
+    }
     let mut found = reader.query(&sql, args.limit).await?;
     let mut rows = Rows {
         columns: found.columns().to_vec(),

@@ -9,7 +9,7 @@ mod train;
 use std::{process::ExitCode, sync::Arc};
 
 use clap::Args;
-use pondersweep_proto::{id::TrialId, setting::Setting, spec::TrialSpec};
+use pondersweep_proto::{id::TrialId, metric::MetricName, setting::Setting, spec::TrialSpec};
 use pondersweep_worker::device::DeviceName;
 
 pub(super) use self::{
@@ -81,6 +81,8 @@ pub(super) struct Replayable {
     pub(super) stored: Measured,
     pub(super) stored_origin: Origin,
     pub(super) device: DeviceName,
+    /// The metrics that are compared.
+    pub(super) metrics: Vec<MetricName>,
 }
 
 /// What came of it.
@@ -148,6 +150,7 @@ impl Replayable {
             stored,
             device: device.map_or_else(recorded, Ok)?,
             stored_origin,
+            metrics: trial.metrics,
         })
     }
 
@@ -171,6 +174,7 @@ pub(super) fn replay(trial: Replayable, updates: &Arc<Updates>) -> Result<Replay
     };
     let replay_origin = train::origin(trial.device).map_err(|error| failed(error.to_string()))?;
     let measured = train::train(&trial.spec, trial.device, updates).map_err(failed)?;
+    let measured = measured.of_metrics(&trial.metrics);
     Ok(Replayed {
         difference: compare(&trial.stored, &measured),
         observations: measured.observations.len(),

@@ -17,7 +17,7 @@ use pondersweep_proto::id::SweepId;
 
 use self::{
     analysis::AnalysisArgs,
-    read::{Depth, read},
+    read::{Depth, Judgement, read},
 };
 use super::{connect::DatabaseArgs, output::print_text};
 use crate::report::{self, Document, Page, Report, ReportInput, Study, analysis::Analysis};
@@ -48,6 +48,8 @@ pub(super) struct ReportArgs {
 /// What becomes of a report.
 #[derive(Debug, Args)]
 pub(super) struct ReportOptions {
+    #[command(flatten)]
+    judgement: Judgement,
     /// Form of the tables on standard output
     #[arg(long, value_enum, default_value = "table")]
     format: ReportFormat,
@@ -84,7 +86,7 @@ pub(super) async fn run(args: ReportArgs) -> anyhow::Result<ExitCode> {
                     "an analysis is of one sweep\nhint: name one, or write all with --out DIR"
                 );
             };
-            let input = read(database, sweep, Depth::Results).await?;
+            let input = read(database, sweep, &args.options.judgement, Depth::Results).await?;
             args.options
                 .print_analysis(&args.analysis.of(wanted, &input)?)?;
         }
@@ -100,13 +102,13 @@ impl ReportOptions {
             (None, [_]) => Depth::Results,
             _ => Depth::Curves,
         };
-        let inputs = read_all(database, sweeps, depth).await?;
+        let inputs = read_all(database, sweeps, &self.judgement, depth).await?;
         self.print_inputs(&inputs)?;
         if let Some(folder) = &self.out {
             let study = Study::new(&inputs, BOOTSTRAP_SEED);
             let written = report::write_all(&study, folder, self.page())?;
             let sweeps: Vec<SweepId> = inputs.iter().map(|of| of.sweep_id).collect();
-            manifest::write(database, &sweeps, &written, folder).await?;
+            manifest::write(database, &sweeps, &self.judgement, &written, folder).await?;
             let first = written.first().expect("a report has files");
             eprintln!(
                 "wrote {} files and their manifest; read {}",
@@ -156,11 +158,12 @@ impl ReportOptions {
 async fn read_all(
     database: &Path,
     sweeps: &[String],
+    judgement: &Judgement,
     depth: Depth,
 ) -> anyhow::Result<Vec<ReportInput>> {
     let mut inputs = Vec::new();
     for sweep in sweeps {
-        inputs.push(read(database, sweep, depth).await?);
+        inputs.push(read(database, sweep, judgement, depth).await?);
     }
     Ok(inputs)
 }
@@ -169,9 +172,10 @@ async fn read_all(
 async fn write_files(
     database: &Path,
     sweeps: &[String],
+    judgement: &Judgement,
     folder: &Path,
 ) -> anyhow::Result<Vec<PathBuf>> {
-    let inputs = read_all(database, sweeps, Depth::Curves).await?;
+    let inputs = read_all(database, sweeps, judgement, Depth::Curves).await?;
     let study = Study::new(&inputs, BOOTSTRAP_SEED);
     Ok(report::write_all(&study, folder, Page::Written)?)
 }

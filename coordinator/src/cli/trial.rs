@@ -150,7 +150,7 @@ fn observations(trial: &TrialDetail) -> Rows {
         vec![
             json!(attempt.0),
             json!(observation.step),
-            json!(observation.metric.name()),
+            json!(observation.metric.as_str()),
             json!(observation.value),
         ]
     });

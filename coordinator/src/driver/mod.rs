@@ -7,6 +7,7 @@ mod command;
 mod creations;
 mod handle;
 mod log;
+mod reported;
 mod roster;
 mod serve;
 mod steering;

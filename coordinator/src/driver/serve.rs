@@ -128,6 +128,7 @@ impl Driver {
                 self.scheduler
                     .check(worker_id, token, "report")
                     .map_err(superseded)?;
+                self.check_observed(token, &observations)?;
                 batch.reports.push(AttemptReport {
                     token,
                     observations,
@@ -166,6 +167,7 @@ impl Driver {
                 Ok(Grant::Done)
             }
             LeaseRequest::Finish(reports) => {
+                self.check_ends(&reports, batch)?;
                 Ok(Grant::Lost(self.finish(worker_id, reports, batch)))
             }
             LeaseRequest::Drain => {

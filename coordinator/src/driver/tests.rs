@@ -7,7 +7,7 @@ use pondersweep_proto::{
     error::{LeaseError, SweepError},
     failure::Failure,
     id::{Attempt, LeaseToken, TrialId, WorkerId},
-    metric::{Metric, Observation},
+    metric::{Observation, built_in},
 };
 use tokio::task::JoinHandle;
 
@@ -136,8 +136,8 @@ fn observations(token: LeaseToken, step: u64) -> Vec<Observation> {
         value: share / (token.trial_id.0 * 100 + step) as f64,
     };
     vec![
-        value(Metric::AccuracyInterpolation, 1.0),
-        value(Metric::LossTraining, 7.0),
+        value(built_in::ACCURACY_INTERPOLATION, 1.0),
+        value(built_in::LOSS_TRAINING, 7.0),
     ]
 }
 
@@ -657,4 +657,97 @@ fn a_call_of_the_rule_is_durable_at_once() {
         MAX_TRIALS_OF_A_CALL,
         steering::MAX_TRIALS_STEERED_PER_COMMIT as u64
     );
+}
+
+#[tokio::test]
+async fn what_a_trial_cannot_have_measured_is_refused_and_nothing_of_it_is_stored() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("results.db");
+    let driver = Running::healthy(&path).await;
+    for call in [Call::Create, Call::Register, Call::Acquire(1)] {
+        give(&driver.handle, call).await.unwrap();
+    }
+    let lease = |request| {
+        driver
+            .handle
+            .lease("w".parse::<WorkerId>().unwrap(), request)
+    };
+    let good = observations(token(1), 10);
+    let bad = |change: fn(&mut Observation)| {
+        let mut observations = good.clone();
+        change(&mut observations[0]);
+        observations
+    };
+    let end = |finish, observations| {
+        LeaseRequest::Finish(vec![FinishReport {
+            token: token(1),
+            finish,
+            observations,
+            seconds: 1.5,
+            breakdown: None,
+        }])
+    };
+    let report = |observations| LeaseRequest::Report {
+        token: token(1),
+        observations,
+    };
+    let without_headline = || good[1..].to_vec();
+    for (request, said) in [
+        (
+            report(bad(|one| one.value = -5.0)),
+            "accuracy_interpolation is -5e0",
+        ),
+        (
+            report(bad(|one| one.value = 1e308)),
+            "accuracy_interpolation is 1e308",
+        ),
+        (report(bad(|one| one.step = u64::MAX >> 1)), "at step"),
+        (
+            report(bad(|one| one.metric = "charm".parse().unwrap())),
+            "no metric is called",
+        ),
+        (
+            report(bad(|one| one.metric = built_in::LOSS_EXTRAPOLATION)),
+            "no extrapolation",
+        ),
+        (
+            end(Finish::Succeeded, bad(|one| one.value = 2.0)),
+            "accuracy_interpolation is 2e0",
+        ),
+        (
+            end(Finish::Infeasible("x".into()), bad(|one| one.value = 2.0)),
+            "is 2e0",
+        ),
+        (
+            end(Finish::Succeeded, without_headline()),
+            "without accuracy_interpolation",
+        ),
+        (
+            end(Finish::Succeeded, Vec::new()),
+            "without accuracy_interpolation",
+        ),
+    ] {
+        let error = lease(request).await.unwrap_err();
+        assert!(matches!(error, LeaseError::Malformed(_)), "{error}");
+        let text = error.to_string();
+        assert!(
+            text.contains("trial 1") && text.contains(said) && text.contains("hint: "),
+            "{text}"
+        );
+    }
+    // The lease is untouched, and what was reported before may end it.
+    lease(report(good.clone())).await.unwrap();
+    lease(end(Finish::Succeeded, without_headline()))
+        .await
+        .unwrap();
+    // Again, after the answer was lost.
+    lease(end(Finish::Succeeded, without_headline()))
+        .await
+        .unwrap();
+    driver.stop().await;
+    let mut reader = Reader::open(&path).await.unwrap();
+    let trial = reader.trial("1").await.unwrap();
+    assert_eq!(trial.state, TrialState::Succeeded);
+    let stored: Vec<_> = trial.observations.into_iter().map(|(_, one)| one).collect();
+    assert_eq!(stored, good);
 }

@@ -124,7 +124,6 @@ impl Scene {
             Sent::Drain(request) => leases.drain(Request::new(request)).await.err(),
             Sent::Create(request) => sweeps.create_sweep(Request::new(*request)).await.err(),
             Sent::Get(request) => sweeps.get_sweep(Request::new(request)).await.err(),
-            Sent::Results(request) => sweeps.list_results(Request::new(request)).await.err(),
             Sent::Cells(request) => sweeps.list_cells(Request::new(request)).await.err(),
             Sent::Allot(request) => sweeps.allot_replicates(Request::new(request)).await.err(),
             Sent::Watch(request) => sweeps.watch_sweep(Request::new(request)).await.err(),
@@ -256,7 +255,7 @@ async fn claims_of_more_work_than_there_is_are_survived() {
 }
 
 #[tokio::test]
-async fn a_page_after_every_trial_there_can_be_is_refused_or_empty() {
+async fn a_page_after_every_configuration_there_can_be_is_refused_or_empty() {
     let scene = Scene::new().await;
     for (page_token, refused) in [
         ("0", false),
@@ -266,12 +265,12 @@ async fn a_page_after_every_trial_there_can_be_is_refused_or_empty() {
         ("-1", true),
         ("first", true),
     ] {
-        let results = Sent::Results(wire::ListResultsRequest {
+        let cells = Sent::Cells(wire::ListCellsRequest {
             sweep: "last".into(),
             page_size: 0,
             page_token: page_token.into(),
         });
-        let code = scene.send(results).await.map(|status| status.code());
+        let code = scene.send(cells).await.map(|status| status.code());
         assert_eq!(
             code,
             refused.then_some(Code::InvalidArgument),

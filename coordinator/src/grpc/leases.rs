@@ -9,7 +9,7 @@ use pondersweep_proto::{
     id::{LeaseToken, SweepId, WorkerId},
     limit::{
         MAX_ENDS, MAX_LANES, MAX_MESSAGE_BYTES, MAX_OBSERVATIONS, MAX_RENEWALS,
-        MAX_REQUEST_ID_BYTES, MAX_WORKER_FIELD_BYTES, PROTOCOL, shown,
+        MAX_REQUEST_ID_BYTES, MAX_SECONDS, MAX_WORKER_FIELD_BYTES, PROTOCOL, shown,
     },
     metric::Observation,
     wire::{self, leases_server::Leases},
@@ -301,8 +301,12 @@ fn observations(observations: Vec<wire::Observation>) -> Result<Vec<Observation>
 
 fn finish_report(end: wire::AttemptEnd) -> Result<FinishReport, Status> {
     let finish = finish(end.outcome(), end.cause(), end.message)?;
-    if !(end.seconds >= 0.0 && end.seconds.is_finite()) {
-        return Err(malformed("seconds are a finite number, 0 or above"));
+    if !(0.0..=MAX_SECONDS).contains(&end.seconds) {
+        let most = format!(
+            "compute time is 0 to {MAX_SECONDS} seconds, not {}",
+            end.seconds
+        );
+        return Err(malformed(most));
     }
     let breakdown = breakdown(&finish, end.breakdown)?;
     Ok(FinishReport {

@@ -5,8 +5,7 @@ use std::{path::PathBuf, pin::Pin, sync::Arc, time::Duration};
 
 use pondersweep_proto::{
     error::SweepError,
-    id::TrialId,
-    limit::{MAX_ALLOTMENTS, MAX_CELLS_OF_PAGE, MAX_PAGE_SIZE, MAX_TRIALS_UNCONFIRMED},
+    limit::{MAX_ALLOTMENTS, MAX_CELLS_OF_PAGE, MAX_TRIALS_UNCONFIRMED},
     wire::{self, sweeps_server::Sweeps},
 };
 use tokio::sync::mpsc;
@@ -26,8 +25,6 @@ use crate::{
 
 /// Progress is sent at most this often: people cannot read faster.
 const PROGRESS_INTERVAL: Duration = Duration::from_millis(200);
-/// Results of a page when the caller does not say.
-const DEFAULT_PAGE_SIZE: u32 = 100;
 /// Cells of a page when the caller does not say.
 const DEFAULT_CELLS_OF_PAGE: u32 = 1_000;
 
@@ -166,40 +163,6 @@ impl Sweeps for SweepService {
         Ok(Response::new(Box::pin(ReceiverStream::new(receiver))))
     }
 
-    async fn list_results(
-        &self,
-        request: Request<wire::ListResultsRequest>,
-    ) -> Result<Response<wire::ListResultsResponse>, Status> {
-        let wire::ListResultsRequest {
-            sweep,
-            page_size,
-            page_token,
-        } = request.into_inner();
-        let sweep = self.driver.sweep(&sweep).await?;
-        let after = parse_page_token(&page_token)?;
-        let limit = if page_size == 0 {
-            DEFAULT_PAGE_SIZE
-        } else {
-            page_size.min(MAX_PAGE_SIZE)
-        };
-        let mut reader = Reader::open(&self.database).await.map_err(unreadable)?;
-        let page = reader.results_page(sweep.sweep_id, after, limit).await;
-        let page = page.map_err(unreadable)?;
-        let terms = sweep.spec.terms();
-        let full = page.len() == limit as usize;
-        let last = page
-            .last()
-            .filter(|_| full)
-            .map(|result| result.trial_id.to_string());
-        Ok(Response::new(wire::ListResultsResponse {
-            results: page
-                .iter()
-                .map(|result| view::result(result, terms))
-                .collect(),
-            next_page_token: last.unwrap_or_default(),
-        }))
-    }
-
     async fn list_cells(
         &self,
         request: Request<wire::ListCellsRequest>,
@@ -210,7 +173,7 @@ impl Sweeps for SweepService {
             page_token,
         } = request.into_inner();
         let sweep = self.driver.sweep(&sweep).await?;
-        let first = parse_page_token(&page_token)?.0;
+        let first = parse_page_token(&page_token)?;
         let page_size = match page_size {
             0 => DEFAULT_CELLS_OF_PAGE,
             asked => asked.min(MAX_CELLS_OF_PAGE),
@@ -291,18 +254,15 @@ fn allotments(messages: &[wire::Allotment]) -> Result<Vec<Allotment>, SweepError
     Ok(messages.iter().map(allotment).collect())
 }
 
-/// The trial a page comes after, since trials are numbered from 1, or the cell it begins with.
-fn parse_page_token(token: &str) -> Result<TrialId, SweepError> {
+/// The cell that a page begins with.
+fn parse_page_token(token: &str) -> Result<u64, SweepError> {
     if token.is_empty() {
-        return Ok(TrialId(0));
+        return Ok(0);
     }
-    // The database numbers trials below 2^63.
-    let after = token
-        .parse()
-        .ok()
-        .filter(|&after| i64::try_from(after).is_ok());
-    let after = after.ok_or_else(|| SweepError::Invalid("not a page token".into()))?;
-    Ok(TrialId(after))
+    // The database numbers cells below 2^63.
+    let first = token.parse().ok();
+    let first = first.filter(|&first| i64::try_from(first).is_ok());
+    first.ok_or_else(|| SweepError::Invalid("not a page token".into()))
 }
 
 /// Sends progress whenever it changes, until the sweep has ended or nobody listens.

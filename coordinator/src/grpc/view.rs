@@ -1,12 +1,11 @@
 //! Answers as wire messages, and the states and counts in them back.
 
-use pondersweep_proto::{metric::Observation, wire};
+use pondersweep_proto::wire;
 
 use crate::{
     driver::{SweepProgress, SweepView},
     scheduler::{Checkpoint, SweepState, TrialCounts, TrialState},
-    store::{CellTally, TrialResult, WorkerStanding, WorkerStatus},
-    sweep::SweepTerms,
+    store::{CellTally, WorkerStanding, WorkerStatus},
 };
 
 pub(super) fn sweep(view: &SweepView) -> wire::Sweep {
@@ -27,30 +26,6 @@ pub(super) fn progress(progress: &SweepProgress) -> wire::SweepProgress {
         workers: progress.workers,
         updates_done: progress.updates_done,
         updates_total: progress.updates_total,
-    }
-}
-
-pub(super) fn result(result: &TrialResult, terms: &SweepTerms) -> wire::TrialResult {
-    let step = result.step.unwrap_or_default();
-    let metrics = result.metrics.iter();
-    wire::TrialResult {
-        trial_id: result.trial_id.0,
-        trial_key: result.trial_key.to_string(),
-        spec: Some((&result.spec(terms)).into()),
-        state: wire::TrialState::from(result.outcome).into(),
-        attempt: result.attempts.0,
-        metrics: metrics
-            .map(|(metric, value)| {
-                Observation {
-                    step,
-                    metric,
-                    value,
-                }
-                .into()
-            })
-            .collect(),
-        seconds: result.seconds.unwrap_or_default(),
-        worker_id: result.worker_id.clone(),
     }
 }
 

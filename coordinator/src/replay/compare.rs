@@ -4,9 +4,12 @@
 
 use std::collections::BTreeMap;
 
-use pondersweep_proto::metric::{Metric, Observation};
+use pondersweep_proto::{
+    breakdown::CountName,
+    metric::{LastValues, MetricName, Observation},
+};
 
-use super::{CountName, Counts};
+use super::Counts;
 
 /// How a trial ended, in its own words.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,36 +27,52 @@ pub struct Measured {
     pub end: End,
     /// What it measured, in any order.
     pub observations: Vec<Observation>,
-    /// What the result tables hold: the last evaluation of a trial that succeeded, else nothing.
-    pub result: Vec<Observation>,
+    /// Updates done when anything was last measured; `None` unless it succeeded.
+    pub step: Option<u64>,
+    /// What the result tables hold: the last value of each metric of a trial that succeeded.
+    pub result: BTreeMap<MetricName, f64>,
     /// The same evaluation broken down.
     pub counts: Counts,
 }
 
 impl Measured {
-    /// What a trial says that measured this: its result is its last evaluation, which it has if it
-    /// succeeded.
+    /// What a trial says that measured this: it has a result if it succeeded.
     #[must_use]
     pub fn new(end: End, observations: Vec<Observation>, counts: Counts) -> Self {
-        let last = observations
-            .iter()
-            .map(|observation| observation.step)
-            .max();
-        let (result, counts) = match end {
-            End::Succeeded => {
-                let of_last = observations
-                    .iter()
-                    .filter(|observation| Some(observation.step) == last);
-                (of_last.copied().collect(), counts)
-            }
-            End::Infeasible(_) => (Vec::new(), Counts::new()),
-        };
-        Self {
+        let mut measured = Self {
             end,
             observations,
-            result,
-            counts,
+            step: None,
+            result: BTreeMap::new(),
+            counts: Counts::new(),
+        };
+        if measured.end == End::Succeeded {
+            let mut last = LastValues::default();
+            for Observation {
+                step,
+                metric,
+                value,
+            } in &measured.observations
+            {
+                last.add(metric, *step, *value);
+            }
+            let values = last
+                .iter()
+                .map(|(&metric, _, value)| (metric.clone(), value));
+            measured.result = values.collect();
+            measured.step = measured.observations.iter().map(|one| one.step).max();
+            measured.counts = counts;
         }
+        measured
+    }
+
+    /// Without the metrics that are not among these.
+    #[must_use]
+    pub fn of_metrics(mut self, known: &[MetricName]) -> Self {
+        self.observations
+            .retain(|observation| known.contains(&observation.metric));
+        self.result.retain(|metric, _| known.contains(metric));
+        self
     }
 }
 
@@ -87,7 +106,7 @@ pub enum Difference {
         /// Parameter updates done when it was measured.
         step: u64,
         /// What was measured.
-        metric: Metric,
+        metric: MetricName,
         /// What the database says.
         stored: Option<f64>,
         /// What the replay measured.
@@ -96,7 +115,7 @@ pub enum Difference {
     /// A number of the last evaluation broken down: one of the two may be missing.
     Count {
         /// Which.
-        name: CountName,
+        name: CountName<'static>,
         /// What the database says.
         stored: Option<u64>,
         /// What the replay counted.
@@ -137,13 +156,24 @@ const fn place_on_line(number: f64) -> i64 {
 #[must_use]
 pub fn compare(stored: &Measured, replayed: &Measured) -> Option<Difference> {
     let observations = || {
-        first_number(
-            Place::Observation,
-            &stored.observations,
-            &replayed.observations,
-        )
+        let numbers = |measured: &Measured| -> Numbers {
+            let numbers = measured.observations.iter();
+            numbers
+                .map(|one| ((one.step, one.metric.clone()), one.value))
+                .collect()
+        };
+        first_number(Place::Observation, &numbers(stored), &numbers(replayed))
     };
-    let result = || first_number(Place::Result, &stored.result, &replayed.result);
+    let result = || {
+        let numbers = |measured: &Measured| -> Numbers {
+            let numbers = measured.result.iter();
+            let step = measured.step.unwrap_or_default();
+            numbers
+                .map(|(metric, value)| ((step, metric.clone()), *value))
+                .collect()
+        };
+        first_number(Place::Result, &numbers(stored), &numbers(replayed))
+    };
     let count = || first_count(&stored.counts, &replayed.counts);
     observations().or_else(result).or_else(count).or_else(|| {
         (stored.end != replayed.end).then(|| Difference::End {
@@ -153,28 +183,21 @@ pub fn compare(stored: &Measured, replayed: &Measured) -> Option<Difference> {
     })
 }
 
-fn first_number(
-    place: Place,
-    stored: &[Observation],
-    replayed: &[Observation],
-) -> Option<Difference> {
-    let mut numbers: BTreeMap<(u64, Metric), (Option<f64>, Option<f64>)> = BTreeMap::new();
-    for one in stored {
-        numbers.entry((one.step, one.metric)).or_default().0 = Some(one.value);
-    }
-    for one in replayed {
-        numbers.entry((one.step, one.metric)).or_default().1 = Some(one.value);
-    }
-    let differing = |(_, (stored, replayed)): &(_, (Option<f64>, Option<f64>))| {
+/// Numbers by step and metric.
+type Numbers = BTreeMap<(u64, MetricName), f64>;
+
+fn first_number(place: Place, stored: &Numbers, replayed: &Numbers) -> Option<Difference> {
+    let differs = |name: &&(u64, MetricName)| {
+        let [stored, replayed] = [stored, replayed].map(|numbers| numbers.get(*name).copied());
         stored.map(place_on_line) != replayed.map(place_on_line)
     };
-    let ((step, metric), (stored, replayed)) = numbers.into_iter().find(differing)?;
+    let name = stored.keys().chain(replayed.keys()).filter(differs).min()?;
     Some(Difference::Number {
         place,
-        step,
-        metric,
-        stored,
-        replayed,
+        step: name.0,
+        metric: name.1.clone(),
+        stored: stored.get(name).copied(),
+        replayed: replayed.get(name).copied(),
     })
 }
 
@@ -182,7 +205,7 @@ fn first_count(stored: &Counts, replayed: &Counts) -> Option<Difference> {
     let names = stored.keys().chain(replayed.keys());
     let differing = names.filter(|name| stored.get(name) != replayed.get(name));
     differing.min().map(|name| Difference::Count {
-        name: *name,
+        name: name.clone(),
         stored: stored.get(name).copied(),
         replayed: replayed.get(name).copied(),
     })
@@ -193,14 +216,14 @@ mod tests {
     use proptest::prelude::*;
 
     use pondersweep_proto::{
-        breakdown::{DifficultyBucket, HaltingCount},
-        setting::training::EvaluationRange::Interpolation,
+        breakdown::{Breakdown, CountRow, CountTable},
+        metric::built_in,
     };
 
     use super::*;
     use crate::replay::counts;
 
-    fn observed(step: u64, metric: Metric, value: f64) -> Observation {
+    fn observed(step: u64, metric: MetricName, value: f64) -> Observation {
         Observation {
             step,
             metric,
@@ -208,34 +231,46 @@ mod tests {
         }
     }
 
+    fn table(
+        table: &'static str,
+        columns: &[&'static str],
+        row: &'static str,
+        counts: &[u64],
+    ) -> CountTable {
+        CountTable {
+            table: table.into(),
+            group: "interpolation".into(),
+            columns: columns.iter().map(|column| (*column).into()).collect(),
+            rows: vec![CountRow {
+                row: row.into(),
+                counts: counts.to_vec(),
+            }],
+        }
+    }
+
     fn measured() -> Measured {
-        let metrics = [Metric::AccuracyInterpolation, Metric::LossTraining];
-        let numbers = metrics
-            .iter()
-            .flat_map(|&metric| [observed(20, metric, 0.5), observed(40, metric, 0.75)]);
-        let bucket = DifficultyBucket {
-            range: Interpolation,
-            first_nonzeros: 1,
-            last_nonzeros: 4,
-            examples: 10,
-            correct: 9,
-            ponder_steps: 20,
-        };
-        let halting = HaltingCount {
-            range: Interpolation,
-            step: 2,
-            examples: 10,
-        };
-        let counts = counts(&[bucket], &[halting]);
+        let metrics = [built_in::ACCURACY_INTERPOLATION, built_in::LOSS_TRAINING];
+        let numbers = metrics.into_iter().flat_map(|metric| {
+            [
+                observed(20, metric.clone(), 0.5),
+                observed(40, metric, 0.75),
+            ]
+        });
+        let columns = ["examples", "correct", "ponder_steps"];
+        let tables = vec![
+            table("difficulty", &columns, "1-4", &[10, 9, 20]),
+            table("halting", &columns[..1], "2", &[10]),
+        ];
+        let counts = counts(&Breakdown::new(tables).unwrap());
         Measured::new(End::Succeeded, numbers.collect(), counts)
     }
 
     fn ulps(stored: f64, replayed: f64) -> u64 {
         let one = |value| Measured {
-            result: Vec::new(),
+            result: BTreeMap::new(),
             ..Measured::new(
                 End::Succeeded,
-                vec![observed(1, Metric::LossTraining, value)],
+                vec![observed(1, built_in::LOSS_TRAINING, value)],
                 Counts::new(),
             )
         };
@@ -244,24 +279,27 @@ mod tests {
     }
 
     #[test]
-    fn a_result_is_the_last_evaluation_of_a_trial_that_succeeded() {
-        let result = measured().result;
-        assert_eq!(result.len(), 2);
-        assert!(result.iter().all(|observation| observation.step == 40));
+    fn a_result_is_the_last_value_of_each_metric_of_a_trial_that_succeeded() {
+        let found = measured();
+        assert_eq!(found.step, Some(40));
+        assert_eq!(found.result.into_values().collect::<Vec<_>>(), [0.75, 0.75]);
         let Measured {
             observations,
             counts,
             ..
         } = measured();
         let diverged = Measured::new(End::Infeasible("why".into()), observations, counts);
-        assert_eq!((diverged.result, diverged.counts), (vec![], Counts::new()));
+        assert_eq!(
+            (diverged.result, diverged.counts),
+            (BTreeMap::new(), Counts::new())
+        );
+        assert_eq!(diverged.step, None);
     }
 
     #[test]
     fn the_order_of_observations_makes_no_difference() {
         let mut replayed = measured();
         replayed.observations.reverse();
-        replayed.result.reverse();
         assert_eq!(compare(&measured(), &replayed), None);
     }
 
@@ -274,7 +312,7 @@ mod tests {
         let expected = Difference::Number {
             place: Place::Observation,
             step: 20,
-            metric: Metric::LossTraining,
+            metric: built_in::LOSS_TRAINING,
             stored: Some(stored.observations[2].value),
             replayed: Some(0.5),
         };
@@ -302,7 +340,7 @@ mod tests {
     #[test]
     fn a_changed_result_is_found_although_every_observation_is_right() {
         let mut stored = measured();
-        stored.result[0].value = 1.0;
+        stored.result.insert(built_in::ACCURACY_INTERPOLATION, 1.0);
         let difference = compare(&stored, &measured()).unwrap();
         assert!(matches!(
             difference,
@@ -317,23 +355,31 @@ mod tests {
     #[test]
     fn a_changed_missing_or_invented_count_is_found_in_each_table() {
         let replayed = measured();
-        for &name in replayed.counts.keys() {
+        for name in replayed.counts.keys() {
             let expected = |stored| {
                 Some(Difference::Count {
-                    name,
+                    name: name.clone(),
                     stored,
-                    replayed: replayed.counts.get(&name).copied(),
+                    replayed: replayed.counts.get(name).copied(),
                 })
             };
             let mut stored = measured();
-            *stored.counts.get_mut(&name).unwrap() += 1;
-            let changed = stored.counts.get(&name).copied();
+            *stored.counts.get_mut(name).unwrap() += 1;
+            let changed = stored.counts.get(name).copied();
             assert_eq!(compare(&stored, &replayed), expected(changed));
-            stored.counts.remove(&name);
+            stored.counts.remove(name);
             assert_eq!(compare(&stored, &replayed), expected(None));
             let invented = compare(&replayed, &stored).unwrap();
             assert!(matches!(invented, Difference::Count { replayed: None, .. }));
         }
+    }
+
+    #[test]
+    fn a_metric_that_the_stored_trial_could_not_measure_is_left_out() {
+        let known = [built_in::ACCURACY_INTERPOLATION];
+        let stored = measured().of_metrics(&known);
+        assert!(compare(&stored, &measured()).is_some());
+        assert_eq!(compare(&stored, &measured().of_metrics(&known)), None);
     }
 
     #[test]

@@ -8,6 +8,6 @@ mod origin;
 mod sample;
 
 pub use compare::{Difference, End, Measured, Place, compare};
-pub use count::{CountName, CountTable, Counts, counts};
+pub use count::{Counts, counts};
 pub use origin::{Contrast, Origin, contrasts, likely_reason};
 pub use sample::{Stratum, effective_size, sample};

@@ -2,11 +2,12 @@
 //! empty.
 
 use csv::Writer;
+use pondersweep_proto::metric::MetricName;
 
 use super::{
     Report,
     document::Table,
-    estimate::{Estimate, Sensitivity, ShareInterval},
+    estimate::{Estimate, Sensitivity},
 };
 use crate::statistics::Interval;
 
@@ -37,7 +38,7 @@ pub fn cells(report: &Report) -> String {
         let values = cell.values.iter().map(ToString::to_string);
         (values.collect(), &cell.sensitivity)
     });
-    render(axes.collect(), rows)
+    render(report, axes.collect(), rows)
 }
 
 /// A row per value of every swept parameter, over all others.
@@ -49,7 +50,7 @@ pub fn parameters(report: &Report) -> String {
             (place, &row.sensitivity)
         })
     });
-    render(vec!["parameter".into(), "value".into()], rows)
+    render(report, vec!["parameter".into(), "value".into()], rows)
 }
 
 /// A row per row of the table; a field that is an interval or a share too has a column for each of
@@ -92,12 +93,12 @@ fn finished(writer: Writer<Vec<u8>>) -> String {
 const IN_MEMORY: &str = "writing to memory cannot fail";
 
 fn render<'a>(
+    report: &Report,
     mut header: Vec<String>,
     rows: impl Iterator<Item = (Vec<String>, &'a Sensitivity)>,
 ) -> String {
     let mut writer = Writer::from_writer(Vec::new());
-    let nothing = Sensitivity::of(&[], 1.0, None, ShareInterval::Wilson);
-    header.extend(columns(&nothing));
+    header.extend(columns(&report.sweep.metrics));
     writer.write_record(&header).expect(IN_MEMORY);
     for (mut fields, sensitivity) in rows {
         fields.extend(self::fields(sensitivity));
@@ -106,7 +107,7 @@ fn render<'a>(
     finished(writer)
 }
 
-fn columns(row: &Sensitivity) -> Vec<String> {
+fn columns(metrics: &[MetricName]) -> Vec<String> {
     let counts = [
         "n",
         "solved",
@@ -117,7 +118,7 @@ fn columns(row: &Sensitivity) -> Vec<String> {
         "failed",
     ];
     let mut columns: Vec<String> = counts.map(String::from).into();
-    for (metric, _) in row.estimates() {
+    for metric in metrics {
         columns.extend(ESTIMATE_COLUMNS.map(|column| format!("{metric}_{column}")));
     }
     columns
@@ -134,7 +135,7 @@ fn fields(row: &Sensitivity) -> Vec<String> {
         row.infeasible.to_string(),
         row.failed.to_string(),
     ];
-    for (_, estimate) in row.estimates() {
+    for (_, estimate) in row.estimates.iter() {
         fields.extend(estimate_fields(estimate));
     }
     fields

@@ -1,13 +1,11 @@
 //! What is said about a group of trials: how many solved the task, and each metric's location with
 //! its interval.
 
-use std::array;
-
-use pondersweep_proto::metric::Metric;
-use serde::Serialize;
+use pondersweep_proto::metric::MetricName;
+use serde::{Serialize, Serializer, ser::SerializeMap as _};
 
 use super::{
-    input::{ReportInput, SHOWN_METRICS, TrialRow},
+    input::{HEADLINE, ReportInput, TrialRow},
     placement::PlacedTrial,
 };
 use crate::{
@@ -42,14 +40,50 @@ pub struct Sensitivity {
     pub infeasible: u64,
     /// Trials the machinery failed on; not in `n`.
     pub failed: u64,
-    /// On as many non-zeros as in training, sampled halting: the headline.
-    pub accuracy_interpolation: Option<Estimate>,
-    /// On more non-zeros than training showed; `None` where that was not evaluated.
-    pub accuracy_extrapolation: Option<Estimate>,
-    /// Mean ponder steps of a trial, sampled halting.
-    pub ponder_steps_interpolation: Option<Estimate>,
-    /// The same on more non-zeros than training showed.
-    pub ponder_steps_extrapolation: Option<Estimate>,
+    /// Each metric, the headline first.
+    #[serde(flatten)]
+    pub estimates: Estimates,
+}
+
+/// The metrics of a group of trials, in the order of [`ReportInput::metrics`]; `None` for one that none of
+/// them measured.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Estimates(Vec<(MetricName, Option<Estimate>)>);
+
+impl Serialize for Estimates {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(self.0.len()))?;
+        for (name, estimate) in &self.0 {
+            map.serialize_entry(name.as_str(), estimate)?;
+        }
+        map.end()
+    }
+}
+
+impl Estimates {
+    /// Every metric with its estimate.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&MetricName, Option<&Estimate>)> {
+        self.0
+            .iter()
+            .map(|(name, estimate)| (name, estimate.as_ref()))
+    }
+
+    /// The estimate at a place of [`ReportInput::metrics`].
+    #[must_use]
+    pub fn get(&self, place: usize) -> Option<&Estimate> {
+        self.0.get(place)?.1.as_ref()
+    }
+
+    /// The estimate of the headline.
+    #[must_use]
+    pub fn headline(&self) -> Option<&Estimate> {
+        self.get(HEADLINE)
+    }
+
+    #[cfg(test)]
+    pub(super) fn headline_mut(&mut self) -> Option<&mut Estimate> {
+        self.0[HEADLINE].1.as_mut()
+    }
 }
 
 /// A metric over the trials that measured it.
@@ -86,18 +120,14 @@ impl Sensitivity {
     /// the work.
     pub(super) fn of(
         trials: &[&PlacedTrial<'_>],
-        threshold: f64,
+        input: &ReportInput,
         bootstrap_seed: Option<u64>,
         share_interval: ShareInterval,
     ) -> Self {
-        let found = Tally::of(trials, threshold);
+        let found = Tally::of(trials, input);
         let n = found.succeeded + found.infeasible;
-        let [
-            accuracy_interpolation,
-            accuracy_extrapolation,
-            ponder_steps_interpolation,
-            ponder_steps_extrapolation,
-        ] = Estimate::of_all(found.values, bootstrap_seed);
+        let names = input.metrics.iter().map(|metric| metric.name.clone());
+        let estimates = Estimate::of_all(found.values, bootstrap_seed);
         Self {
             n,
             solved: found.solved,
@@ -105,53 +135,33 @@ impl Sensitivity {
             share_solved_interval: share_interval.of(found.solved, n),
             infeasible: found.infeasible,
             failed: found.failed,
-            accuracy_interpolation,
-            accuracy_extrapolation,
-            ponder_steps_interpolation,
-            ponder_steps_extrapolation,
+            estimates: Estimates(names.zip(estimates).collect()),
         }
-    }
-
-    /// Every estimate with its metric, in the order of the exported columns.
-    pub(super) fn estimates(&self) -> [(Metric, Option<&Estimate>); 4] {
-        [
-            (
-                Metric::AccuracyInterpolation,
-                self.accuracy_interpolation.as_ref(),
-            ),
-            (
-                Metric::AccuracyExtrapolation,
-                self.accuracy_extrapolation.as_ref(),
-            ),
-            (
-                Metric::PonderStepsInterpolation,
-                self.ponder_steps_interpolation.as_ref(),
-            ),
-            (
-                Metric::PonderStepsExtrapolation,
-                self.ponder_steps_extrapolation.as_ref(),
-            ),
-        ]
     }
 }
 
 /// What trials that have ended came to, gathered in one walk: there may be a million of them.
-#[derive(Default)]
 struct Tally {
     succeeded: u64,
     infeasible: u64,
     failed: u64,
     solved: u64,
-    /// Of those that succeeded, what they measured of each of [`SHOWN_METRICS`].
-    values: [Vec<f64>; SHOWN_METRICS.len()],
+    /// Of those that succeeded, what they measured of each metric.
+    values: Vec<Vec<f64>>,
 }
 
 impl Tally {
-    fn of(trials: &[&PlacedTrial<'_>], threshold: f64) -> Self {
-        let mut tally = Self::default();
+    fn of(trials: &[&PlacedTrial<'_>], input: &ReportInput) -> Self {
+        let mut tally = Self {
+            succeeded: 0,
+            infeasible: 0,
+            failed: 0,
+            solved: 0,
+            values: vec![Vec::new(); input.metrics.len()],
+        };
         for row in trials.iter().map(|trial| trial.row) {
             match row.outcome {
-                TrialState::Succeeded => tally.add_result(row, threshold),
+                TrialState::Succeeded => tally.add_result(row, input),
                 TrialState::Infeasible => tally.infeasible += 1,
                 TrialState::Failed => tally.failed += 1,
                 _ => {}
@@ -160,45 +170,50 @@ impl Tally {
         tally
     }
 
-    fn add_result(&mut self, row: &TrialRow, threshold: f64) {
+    fn add_result(&mut self, row: &TrialRow, input: &ReportInput) {
         self.succeeded += 1;
-        self.solved += u64::from(row.is_solved(threshold));
-        for (values, metric) in self.values.iter_mut().zip(SHOWN_METRICS) {
-            values.extend(row.metric(metric));
+        self.solved += u64::from(input.is_solved(row));
+        for (place, values) in self.values.iter_mut().enumerate() {
+            values.extend(row.metric(place));
         }
     }
 }
 
+/// Metrics whose means are resampled together.
+const TOGETHER: usize = 4;
+
 impl Estimate {
     /// The estimate of each list of numbers; `None` of none.
-    fn of_all<const LISTS: usize>(
-        mut lists: [Vec<f64>; LISTS],
-        bootstrap_seed: Option<u64>,
-    ) -> [Option<Self>; LISTS] {
+    fn of_all(mut lists: Vec<Vec<f64>>, bootstrap_seed: Option<u64>) -> Vec<Option<Self>> {
         // Once for summaries and intervals, which sort what they are given.
         for list in &mut lists {
             list.sort_unstable_by(f64::total_cmp);
         }
-        let lists = lists.each_ref().map(Vec::as_slice);
-        let intervals = bootstrap_seed.map(|seed| bootstrap_mean_intervals(lists, seed));
-        let intervals = intervals.unwrap_or([None; LISTS]);
-        array::from_fn(|index| {
+        let intervals = lists.chunks(TOGETHER).flat_map(|lists| {
+            let list = |index: usize| lists.get(index).map_or(&[][..], Vec::as_slice);
+            let all: [&[f64]; TOGETHER] = std::array::from_fn(list);
+            let intervals = bootstrap_seed.map(|seed| bootstrap_mean_intervals(all, seed));
+            intervals.unwrap_or([None; TOGETHER])
+        });
+        let estimates = lists.iter().zip(intervals).map(|(list, mean_interval)| {
+            let summary = Summary::of(list)?;
             Some(Self {
-                summary: Summary::of(lists[index])?,
-                mean_interval: intervals[index],
+                summary,
+                mean_interval,
             })
-        })
+        });
+        estimates.collect()
     }
 }
 
 /// The metric of every trial that succeeded and measured it. What a diverged trial reported before
 /// it diverged is not a result.
-pub(super) fn values(trials: &[&PlacedTrial<'_>], metric: Metric) -> Vec<f64> {
+pub(super) fn values(trials: &[&PlacedTrial<'_>], place: usize) -> Vec<f64> {
     let succeeded = trials
         .iter()
         .filter(|trial| trial.row.outcome == TrialState::Succeeded);
     succeeded
-        .filter_map(|trial| trial.row.metric(metric))
+        .filter_map(|trial| trial.row.metric(place))
         .collect()
 }
 

@@ -1,18 +1,20 @@
 //! What a report is made from: plain rows, as the results database holds them.
 
-use std::sync::Arc;
+use std::{ops::Range, sync::Arc};
 
 use pondersweep_proto::{
+    experiment::TaskWords,
     id::SweepId,
-    metric::Metric,
+    metric::{Better, Metric, MetricName, MetricTable},
     setting::{ParameterValue, Setting},
+    spec::{EvaluationRange, TaskKind},
 };
 use serde::Serialize;
 
 use crate::{
     scheduler::TrialState,
     statistics::Replicate,
-    sweep::{Axis, SweepTerms},
+    sweep::{Axis, Goal, SweepTerms},
 };
 
 /// A sweep and everything that is known about its trials.
@@ -22,6 +24,11 @@ pub struct ReportInput {
     pub sweep_id: SweepId,
     /// What was swept, and when a trial counts as solved.
     pub terms: SweepTerms,
+    /// The metrics that tables and figures show, and the one that trials are judged by. The first is the
+    /// headline.
+    pub metrics: Vec<Metric>,
+    /// When a trial counts as solved.
+    pub goal: Goal,
     /// At least every trial that has ended; others are left out of all tables.
     pub trials: Vec<TrialRow>,
     /// The trials and attempts of the sweep, counted by the database.
@@ -42,65 +49,53 @@ pub struct TrialRow {
     pub replicate: u32,
     /// Its state.
     pub outcome: TrialState,
-    /// The final value of every metric it reported, of those that reports show.
-    pub metrics: ShownMetrics,
+    /// The final value of each metric of [`ReportInput::metrics`].
+    pub metrics: MetricValues,
     /// What its evaluations measured, by updates done; empty where that was not read.
     pub curve: Vec<CurvePoint>,
     /// What its last evaluation measured by difficulty; empty where that was not measured.
     pub difficulty: Vec<DifficultyPoint>,
 }
 
-/// The metrics that reports show, in the order of the exported columns.
-pub const SHOWN_METRICS: [Metric; 4] = [
-    Metric::AccuracyInterpolation,
-    Metric::AccuracyExtrapolation,
-    Metric::PonderStepsInterpolation,
-    Metric::PonderStepsExtrapolation,
-];
+/// Where the headline stands among [`ReportInput::metrics`].
+pub const HEADLINE: usize = 0;
 
-/// What a trial measured of [`SHOWN_METRICS`]: a place for each, since a map of its own for every one of a
-/// million trials takes longer to make and to drop than to read.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct ShownMetrics([Option<f64>; SHOWN_METRICS.len()]);
+/// What a trial measured, by place in [`ReportInput::metrics`]. The trials of a sweep share the memory: a
+/// list of its own for every one of a million takes longer to make and to drop than to read.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct MetricValues {
+    all: Arc<Vec<Option<f64>>>,
+    own: Range<usize>,
+}
 
-impl ShownMetrics {
-    /// A metric's value; `None` where it was not measured or is not shown.
+impl MetricValues {
+    /// Those of the values in this range.
     #[must_use]
-    pub fn get(&self, metric: Metric) -> Option<f64> {
-        self.0[place(metric)?]
+    pub fn new(all: &Arc<Vec<Option<f64>>>, own: Range<usize>) -> Self {
+        let all = Arc::clone(all);
+        Self { all, own }
     }
 
-    /// Sets a metric's value, if it is one that is shown.
-    pub fn insert(&mut self, metric: Metric, value: f64) {
-        if let Some(place) = place(metric) {
-            self.0[place] = Some(value);
-        }
+    fn get(&self, place: usize) -> Option<f64> {
+        self.all[self.own.clone()].get(place).copied().flatten()
     }
 }
 
-impl FromIterator<(Metric, f64)> for ShownMetrics {
-    fn from_iter<I: IntoIterator<Item = (Metric, f64)>>(metrics: I) -> Self {
-        let mut shown = Self::default();
-        for (metric, value) in metrics {
-            shown.insert(metric, value);
-        }
-        shown
+impl From<Vec<Option<f64>>> for MetricValues {
+    fn from(values: Vec<Option<f64>>) -> Self {
+        let own = 0..values.len();
+        let all = Arc::new(values);
+        Self { all, own }
     }
 }
 
-fn place(metric: Metric) -> Option<usize> {
-    SHOWN_METRICS.iter().position(|shown| *shown == metric)
-}
-
-/// One evaluation during training, on as many non-zeros as in training, sampled halting.
-#[derive(Clone, Copy, Debug, PartialEq)]
+/// One evaluation during training.
+#[derive(Clone, Debug, PartialEq)]
 pub struct CurvePoint {
     /// Parameter updates done.
     pub step: u64,
-    /// Share of correct answers.
-    pub accuracy: Option<f64>,
-    /// Mean ponder steps.
-    pub ponder_steps: Option<f64>,
+    /// What was measured then, by place in [`ReportInput::metrics`].
+    pub values: Vec<Option<f64>>,
 }
 
 /// What was measured on the samples of one difficulty.
@@ -150,7 +145,109 @@ const fn is_zero(count: &u64) -> bool {
     *count == 0
 }
 
+/// The metrics that a report on this experiment shows, the headline first, then the same quantity on other
+/// difficulties, and so on with every quantity; last the metric that trials are judged by, if it is none
+/// of them.
+#[must_use]
+pub fn shown_metrics(table: &MetricTable, headline: &Metric, goal: &MetricName) -> Vec<Metric> {
+    let mut shown: Vec<Metric> = Vec::new();
+    let add = |metric: &Metric, shown: &mut Vec<Metric>| {
+        if !shown.iter().any(|other| other.name == metric.name) {
+            shown.push(metric.clone());
+        }
+    };
+    let of_quantity = |metric: &Metric, shown: &mut Vec<Metric>| {
+        add(metric, shown);
+        for range in EvaluationRange::ALL {
+            if let Some(sibling) = table
+                .sibling(metric, *range)
+                .filter(|_| metric.range.is_some())
+            {
+                add(sibling, shown);
+            }
+        }
+    };
+    of_quantity(headline, &mut shown);
+    for metric in table.shown() {
+        of_quantity(metric, &mut shown);
+    }
+    if let Some(metric) = table.get(goal) {
+        add(metric, &mut shown);
+    }
+    shown
+}
+
 impl ReportInput {
+    /// The metric that is shown first and analysed.
+    ///
+    /// # Panics
+    /// If the report is of no metric.
+    #[must_use]
+    pub fn headline(&self) -> &Metric {
+        &self.metrics[HEADLINE]
+    }
+
+    /// Where a metric stands among those that are shown.
+    #[must_use]
+    pub fn place_of(&self, name: &MetricName) -> Option<usize> {
+        self.metrics.iter().position(|metric| metric.name == *name)
+    }
+
+    /// Where the headline of more difficult samples stands.
+    pub(super) fn extrapolation(&self) -> Option<usize> {
+        self.on(HEADLINE, EvaluationRange::Extrapolation)
+    }
+
+    /// Where the same quantity on other difficulties stands.
+    fn on(&self, place: usize, range: EvaluationRange) -> Option<usize> {
+        let metric = &self.metrics[place];
+        let mut metrics = self.metrics.iter();
+        metrics.position(|other| {
+            other.range == Some(range)
+                && other.quantity == metric.quantity
+                && other.condition == metric.condition
+        })
+    }
+
+    /// What the learning problem is called where its results are shown.
+    pub(super) fn task(&self) -> TaskWords {
+        self.terms
+            .template
+            .choice::<TaskKind>(Setting::TASK)
+            .words()
+    }
+
+    /// The level of guessing of a metric that has one.
+    pub(super) fn chance(&self, metric: &Metric) -> Option<f64> {
+        metric.has_chance.then(|| self.task().chance)
+    }
+
+    /// A trial's headline as the statistics count it: higher is better. What a diverged trial measured
+    /// before it diverged is not a result.
+    #[must_use]
+    pub fn score(&self, trial: &TrialRow) -> Replicate {
+        let sign = match self.headline().better {
+            Better::Lower => -1.0,
+            Better::Higher | Better::Neither => 1.0,
+        };
+        match trial.outcome {
+            TrialState::Infeasible => Replicate::Infeasible,
+            TrialState::Succeeded => trial.metric(HEADLINE).map_or(Replicate::Missing, |value| {
+                Replicate::Measured(sign * value)
+            }),
+            _ => Replicate::Missing,
+        }
+    }
+
+    /// Whether a trial is solved.
+    #[must_use]
+    pub fn is_solved(&self, trial: &TrialRow) -> bool {
+        let place = self.place_of(&self.goal.metric);
+        let value = place.and_then(|place| trial.metric(place));
+        trial.outcome == TrialState::Succeeded
+            && value.is_some_and(|value| self.goal.is_reached_by(value))
+    }
+
     /// Whether replicates are added to some configurations after looking at results.
     pub(super) const fn is_adaptive(&self) -> bool {
         self.terms.initial_replicates.is_some()
@@ -195,29 +292,19 @@ pub(super) fn swept_axes(axes: &[Axis]) -> Vec<usize> {
 }
 
 impl TrialRow {
-    /// A metric's final value; `None` where it was not measured or is not a number.
+    /// The final value of the metric at this place of [`ReportInput::metrics`]; `None` where it was not
+    /// measured or is not a number.
     #[must_use]
-    pub fn metric(&self, metric: Metric) -> Option<f64> {
-        self.metrics.get(metric).filter(|value| value.is_finite())
+    pub fn metric(&self, place: usize) -> Option<f64> {
+        self.metrics.get(place).filter(|value| value.is_finite())
     }
 
-    /// Its accuracy as the statistics count it. What a diverged trial measured before it diverged is
-    /// not a result.
-    #[must_use]
-    pub fn as_replicate(&self) -> Replicate {
-        match self.outcome {
-            TrialState::Infeasible => Replicate::Infeasible,
-            TrialState::Succeeded => self
-                .metric(Metric::AccuracyInterpolation)
-                .map_or(Replicate::Missing, Replicate::Measured),
-            _ => Replicate::Missing,
-        }
-    }
-
-    /// Whether the trial reached the threshold on the samples it was trained for.
-    #[must_use]
-    pub fn is_solved(&self, threshold: f64) -> bool {
-        let accuracy = self.metric(Metric::AccuracyInterpolation);
-        self.outcome == TrialState::Succeeded && accuracy.is_some_and(|value| value >= threshold)
+    /// Gives the trial another value.
+    #[cfg(test)]
+    pub(super) fn set(&mut self, place: usize, value: f64) {
+        let MetricValues { all, own } = &self.metrics;
+        let mut values = all[own.clone()].to_vec();
+        values[place] = Some(value);
+        self.metrics = values.into();
     }
 }

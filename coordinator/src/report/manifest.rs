@@ -10,7 +10,7 @@ pub const MANIFEST_SCHEMA: &str = "pondersweep.manifest/1";
 pub const MANIFEST_FILE: &str = "manifest.json";
 
 /// A report in hashes. All hashes are SHA-256 as hexadecimal digits unless they say otherwise.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Manifest {
     /// [`MANIFEST_SCHEMA`].
     pub schema: String,
@@ -18,6 +18,12 @@ pub struct Manifest {
     pub complete: bool,
     /// The program that made the report.
     pub made_by: ManifestProgram,
+    /// The metric that it is about, where that is not the experiment's headline.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub metric: Option<String>,
+    /// The value of that metric at which its trials count as solved, where that is not the sweep's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub solved_at: Option<f64>,
     /// The sweeps it shows, in its order.
     pub sweeps: Vec<ManifestSweep>,
     /// The files beside the manifest, in the order they were written.

@@ -26,16 +26,19 @@ mod simulated;
 #[cfg(test)]
 mod tests;
 
-use pondersweep_proto::setting::{ParameterValue, Setting};
-use serde::Serialize;
+use pondersweep_proto::{
+    metric::{Metric, MetricName, built_in},
+    setting::{ParameterValue, Setting},
+};
+use serde::{Serialize, Serializer};
 
 pub use self::{
     document::{Document, Study},
-    estimate::{Estimate, Sensitivity},
+    estimate::{Estimate, Estimates, Sensitivity},
     field::{Field, ShownEstimate, ShownShare},
     input::{
-        Completeness, CurvePoint, DifficultyPoint, ReportInput, SHOWN_METRICS, ShownMetrics,
-        TrialRow,
+        Completeness, CurvePoint, DifficultyPoint, HEADLINE, MetricValues, ReportInput, TrialRow,
+        shown_metrics,
     },
     table::{CellRow, ParameterRow, ParameterTable},
     warning::Warning,
@@ -79,12 +82,32 @@ pub struct Header {
     /// Repetitions that are run whatever they show, where more may be added after looking at results.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub initial_replicates: Option<u32>,
-    /// A trial is solved when `accuracy_interpolation` reaches this share.
+    /// The metrics that are shown, in their order.
+    #[serde(skip)]
+    pub metrics: Vec<MetricName>,
+    /// The metric that is shown first.
+    #[serde(serialize_with = "name_of")]
+    pub headline: Metric,
+    /// A trial is solved when this metric reaches the threshold.
+    pub solved_metric: String,
+    /// The threshold.
     pub solved_threshold: f64,
+    /// "higher" or "lower": which side of the threshold is solved.
+    pub solved_when: &'static str,
+    /// Whether the same quantity was evaluated on more difficult samples, and where that metric stands.
+    #[serde(skip)]
+    pub extrapolation: Option<usize>,
+    /// Where the ponder steps stand, in an experiment that counts them.
+    #[serde(skip)]
+    pub ponder_steps: Option<usize>,
     /// Confidence of every interval.
     pub confidence: f64,
     /// Seed of every bootstrap interval.
     pub bootstrap_seed: u64,
+}
+
+fn name_of<S: Serializer>(metric: &Metric, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&metric.name)
 }
 
 impl Report {
@@ -159,7 +182,17 @@ impl Header {
             axes: input.terms.axes.clone(),
             replicates: input.terms.replicates,
             initial_replicates: input.terms.initial_replicates,
-            solved_threshold: input.terms.solved_threshold,
+            metrics: input
+                .metrics
+                .iter()
+                .map(|metric| metric.name.clone())
+                .collect(),
+            headline: input.headline().clone(),
+            solved_metric: input.goal.metric.to_string(),
+            solved_threshold: input.goal.threshold,
+            solved_when: input.goal.better.name(),
+            extrapolation: input.extrapolation(),
+            ponder_steps: input.place_of(&built_in::PONDER_STEPS_INTERPOLATION),
             confidence: CONFIDENCE,
             bootstrap_seed,
         }

@@ -2,12 +2,12 @@
 
 use pondersweep_proto::{
     id::{ContentKey, SweepId},
-    metric::Metric,
+    metric::{MetricTable, built_in},
     setting::{ParameterValue, Setting},
     spec::ConfigurationSpec,
 };
 
-use super::input::{Completeness, CurvePoint, ReportInput, TrialRow};
+use super::input::{Completeness, CurvePoint, ReportInput, TrialRow, shown_metrics};
 use crate::{
     scheduler::TrialState,
     statistics::SplitMix64,
@@ -87,29 +87,47 @@ impl SimulatedSweep {
                 trials.push(trial(trials.len() as u64, &values, replicate, outcome));
             }
         }
+        let sweep_id = SweepId(ContentKey::of(&self.name));
+        let terms = SweepTerms {
+            name: self.name,
+            template: template(&self.model),
+            axes: self.axes,
+            exclusions: Vec::new(),
+            replicates: self.replicates,
+            initial_replicates: self.initial_replicates,
+            seed: 0,
+            common_seeds: false,
+            solved_threshold: 0.95,
+            max_failures: 3,
+            max_out_of_memory: 3,
+            max_worker_losses: 10,
+            device: None,
+        };
+        let (table, goal): (&MetricTable, _) = (built_in::table(), terms.goal());
         ReportInput {
-            sweep_id: SweepId(ContentKey::of(&self.name)),
+            sweep_id,
             completeness: completeness(&trials),
             binaries: vec!["a build".into()],
             devices: vec!["cpu (flex)".into()],
+            metrics: shown_metrics(table, table.headline(), &goal.metric),
+            goal,
             trials,
-            terms: SweepTerms {
-                name: self.name,
-                template: template(&self.model),
-                axes: self.axes,
-                exclusions: Vec::new(),
-                replicates: self.replicates,
-                initial_replicates: self.initial_replicates,
-                seed: 0,
-                common_seeds: false,
-                solved_threshold: 0.95,
-                max_failures: 3,
-                max_out_of_memory: 3,
-                max_worker_losses: 10,
-                device: None,
-            },
+            terms,
         }
     }
+}
+
+/// Where the metrics of a simulated sweep stand.
+pub(super) const EXTRAPOLATION: usize = 1;
+const PONDER_STEPS: usize = 2;
+const METRICS: usize = 4;
+
+/// What a trial measured in interpolation.
+fn measured(accuracy: f64, steps: f64) -> Vec<Option<f64>> {
+    let mut values = vec![None; METRICS];
+    values[0] = Some(accuracy);
+    values[PONDER_STEPS] = Some(steps);
+    values
 }
 
 /// The sweep of the paper's Figure 2b with two more parameters.
@@ -175,15 +193,11 @@ fn trial(index: u64, values: &[ParameterValue], replicate: u32, outcome: TrialSt
         1.0 - 0.06 * (0.2 + lambda_p) * random.unit()
     };
     let steps = 1.0 + 2.0 * (1.0 - lambda_p) + 0.6 * random.unit();
-    let metrics = [
-        (Metric::AccuracyInterpolation, accuracy),
-        (Metric::PonderStepsInterpolation, steps),
-    ];
     TrialRow {
         values: values.into(),
         replicate,
         outcome,
-        metrics: metrics.into_iter().collect(),
+        metrics: measured(accuracy, steps).into(),
         curve: curve(accuracy, steps),
         difficulty: Vec::new(),
     }
@@ -195,8 +209,10 @@ fn curve(accuracy: f64, steps: f64) -> Vec<CurvePoint> {
     points
         .map(|(progress, index)| CurvePoint {
             step: 1_250 * index,
-            accuracy: Some(0.5 + progress * (accuracy - 0.5)),
-            ponder_steps: Some(4.0 + progress * (steps - 4.0)),
+            values: measured(
+                0.5 + progress * (accuracy - 0.5),
+                4.0 + progress * (steps - 4.0),
+            ),
         })
         .collect()
 }

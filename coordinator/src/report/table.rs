@@ -77,12 +77,7 @@ fn parameter_table(
         let seed = (index < most).then_some(bootstrap_seed);
         ParameterRow {
             value: value.clone(),
-            sensitivity: Sensitivity::of(
-                &group,
-                input.terms.solved_threshold,
-                seed,
-                share_interval,
-            ),
+            sensitivity: Sensitivity::of(&group, input, seed, share_interval),
         }
     });
     ParameterTable {
@@ -109,7 +104,7 @@ pub(super) fn cell_rows(
                 values: cell[0].row.values.to_vec(),
                 sensitivity: Sensitivity::of(
                     &group,
-                    input.terms.solved_threshold,
+                    input,
                     Some(bootstrap_seed),
                     ShareInterval::of_cells(input),
                 ),

@@ -5,12 +5,12 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use pondersweep_proto::{metric::Metric, setting::Setting};
+use pondersweep_proto::setting::Setting;
 
 mod formats;
 
 use super::{
-    simulated::{SimulatedSweep, robustness},
+    simulated::{EXTRAPOLATION, SimulatedSweep, robustness},
     *,
 };
 use crate::scheduler::TrialState::{
@@ -43,10 +43,8 @@ fn unfinished(trial: u64) -> TrialState {
 
 fn with_extrapolation(mut input: ReportInput) -> ReportInput {
     for trial in &mut input.trials {
-        let accuracy = trial.metric(Metric::AccuracyInterpolation).unwrap();
-        trial
-            .metrics
-            .insert(Metric::AccuracyExtrapolation, 0.5 + accuracy / 3.0);
+        let accuracy = trial.metric(HEADLINE).unwrap();
+        trial.set(EXTRAPOLATION, 0.5 + accuracy / 3.0);
     }
     input
 }
@@ -100,7 +98,7 @@ fn an_infeasible_trial_counts_as_unsolved_and_a_failed_one_not_at_all() {
         (4, 1, 0)
     );
     assert_eq!((diverged.solved, diverged.share_solved), (3, Some(0.75)));
-    assert_eq!(diverged.accuracy_interpolation.unwrap().summary.count, 3);
+    assert_eq!(diverged.estimates.headline().unwrap().summary.count, 3);
     let broken = &report.cells[1].sensitivity;
     assert_eq!((broken.n, broken.infeasible, broken.failed), (3, 0, 1));
 }
@@ -111,9 +109,7 @@ fn a_trial_at_the_threshold_is_solved() {
         .numbers(Setting::LAMBDA_P, &[0.1])
         .input();
     for (trial, accuracy) in input.trials.iter_mut().zip([0.95, 0.949_999]) {
-        trial
-            .metrics
-            .insert(Metric::AccuracyInterpolation, accuracy);
+        trial.set(HEADLINE, accuracy);
     }
     assert_eq!(Report::new(&input, 0).cells[0].sensitivity.solved, 1);
 }
@@ -135,8 +131,8 @@ fn the_bootstrap_seed_moves_intervals_and_nothing_else() {
     for (a, b) in first.cells.iter_mut().zip(&second.cells) {
         let (a, b) = (&mut a.sensitivity, &b.sensitivity);
         assert_eq!(
-            a.accuracy_interpolation.unwrap().summary,
-            b.accuracy_interpolation.unwrap().summary
+            a.estimates.headline().unwrap().summary,
+            b.estimates.headline().unwrap().summary
         );
         assert_eq!(a.share_solved_interval, b.share_solved_interval);
     }
@@ -232,8 +228,8 @@ fn an_overview_shows_the_rows_of_the_report_and_draws_no_others() {
     for (table, whole) in overview.parameters.iter().zip(&mut report.parameters) {
         assert_eq!(table.rows[0], whole.rows[0], "{}", table.parameter);
         for (row, whole) in table.rows.iter().zip(&mut whole.rows).skip(1) {
-            let accuracy = whole.sensitivity.accuracy_interpolation.as_mut().unwrap();
-            let estimate = row.sensitivity.accuracy_interpolation.unwrap();
+            let accuracy = whole.sensitivity.estimates.headline_mut().unwrap();
+            let estimate = *row.sensitivity.estimates.headline().unwrap();
             assert_ne!(accuracy.mean_interval.take(), None);
             assert_eq!(estimate, *accuracy);
         }
@@ -244,7 +240,7 @@ fn an_overview_shows_the_rows_of_the_report_and_draws_no_others() {
 fn one_replicate_has_no_interval_of_its_mean() {
     let sweep = SimulatedSweep::new(1).numbers(Setting::LAMBDA_P, &[0.1, 0.2]);
     let report = Report::new(&sweep.input(), 0);
-    let accuracy = report.cells[0].sensitivity.accuracy_interpolation.unwrap();
+    let accuracy = report.cells[0].sensitivity.estimates.headline().unwrap();
     assert_eq!(accuracy.mean_interval, None);
     assert!(terminal::render(&report.document(), 100).contains("0.98"));
 }
@@ -254,7 +250,8 @@ fn a_number_survives_csv_and_json_exactly() {
     let report = Report::new(&small().input(), 0);
     let mean = report.cells[0]
         .sensitivity
-        .accuracy_interpolation
+        .estimates
+        .headline()
         .unwrap()
         .summary
         .mean;

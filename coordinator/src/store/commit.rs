@@ -8,6 +8,7 @@
 mod attempt;
 mod breakdown;
 mod event;
+mod result;
 
 use std::collections::HashMap;
 
@@ -21,6 +22,7 @@ use super::{
     Store,
     create::begin,
     error::{CommitError, DatabaseError},
+    metric::MetricIds,
     record::{Batch, Sighting, WorkerRecord, WorkerState},
     statement::{statements, with_rows},
 };
@@ -72,7 +74,7 @@ impl Store {
     /// Writes the whole batch in one transaction, on the calling thread. When it returns, it is on
     /// the disk.
     ///
-    /// Order: workers, observations, changes as listed, seconds, breakdowns, and an event for every change.
+    /// Order: workers, observations, changes as listed, results, seconds, breakdowns, and an event for every change.
     ///
     /// # Errors
     /// A change contradicts what is stored, or the disk failed. Nothing of the batch was written;
@@ -85,8 +87,10 @@ impl Store {
         let mut writer = Writer {
             connection: &transaction,
             prepared: Vec::new(),
+            metric_ids: &self.metric_ids,
             at_ms: batch.at_ms,
             seconds: sensible_seconds(batch),
+            succeeded: Vec::new(),
             events: Vec::with_capacity(batch.workers.len() + batch.changes.len()),
         };
         writer.write(batch)?;
@@ -118,7 +122,10 @@ pub(super) struct Writer<'a> {
     /// The statements it has run, by text and number of rows: a handful, so that looking through them is
     /// quicker than asking the connection's cache at every row.
     prepared: Vec<((&'static str, usize), CachedStatement<'a>)>,
+    metric_ids: &'a MetricIds,
     pub(super) at_ms: i64,
+    /// Attempts whose results are not written yet.
+    succeeded: Vec<LeaseToken>,
     /// Compute times that are not written yet.
     seconds: HashMap<LeaseToken, f64>,
     /// Rows of `event` that are not written yet.
@@ -144,6 +151,7 @@ impl<'a> Writer<'a> {
                 self.leases(&leases)?;
             }
         }
+        self.results()?;
         for (token, seconds) in std::mem::take(&mut self.seconds) {
             self.set_seconds(token, seconds)?;
         }
@@ -410,12 +418,13 @@ pub(super) fn as_i64(number: u64) -> i64 {
 
 /// Every statement of this part of the room.
 #[cfg(test)]
-pub(super) fn statements() -> [&'static [&'static str]; 4] {
+pub(super) fn statements() -> [&'static [&'static str]; 5] {
     [
         STATEMENTS,
         attempt::STATEMENTS,
         breakdown::STATEMENTS,
         event::STATEMENTS,
+        result::STATEMENTS,
     ]
 }
 

@@ -11,11 +11,12 @@ use super::{
     Store,
     commit::as_i64,
     error::{CommitError, DatabaseError},
+    metric::insert_metrics,
     open::{Cache, connect_writer},
     record::StoredSweep,
     statement::statements,
 };
-use crate::sweep::{Expansion, Piece, SweepSpec};
+use crate::sweep::{Expansion, Piece, SweepSpec, SweepTerms};
 
 /// Configurations and trials of one commit: some tenths of a second, in which nobody else is answered.
 /// The keys of trials come in no order, so nearly every commit writes nearly every page of their index
@@ -162,6 +163,12 @@ impl Store {
         #[cfg(test)]
         self.failure.strike(CommitMoment::Before)?;
         transaction.commit().map_err(DatabaseError::from)?;
+        if piece.is_last {
+            let added = self
+                .metric_ids
+                .add(&self.writer, &creation.sweep_id.to_string());
+            added.map_err(DatabaseError::from)?;
+        }
         #[cfg(test)]
         self.failure.strike(CommitMoment::After)?;
         Ok(())
@@ -188,6 +195,16 @@ pub(super) fn begin(connection: &mut Connection) -> Result<Transaction<'_>, rusq
 
 fn number(connection: &Connection, statement: &'static str) -> Result<i64, rusqlite::Error> {
     connection.query_row(statement, [], |row| row.get(0))
+}
+
+/// What `sweep.solved_threshold` holds, which `metric` has taken over.
+fn share_of(terms: &SweepTerms) -> f64 {
+    let threshold = terms.goal().threshold;
+    if threshold > 0.0 && threshold <= 1.0 {
+        threshold
+    } else {
+        1.0
+    }
 }
 
 /// One piece being written.
@@ -218,11 +235,12 @@ impl PieceWriter<'_> {
             content_sha256(terms),
             as_i64(self.spec.configurations()),
             terms.replicates,
-            terms.solved_threshold,
+            share_of(terms),
             self.first_trial_id,
             at_ms,
         );
         self.connection.execute(INSERT_SWEEP, row)?;
+        insert_metrics(self.connection, &self.sweep_id, terms)?;
         let creation = (at_ms, &self.sweep_id);
         self.connection.execute(INSERT_CREATION, creation).map(drop)
     }

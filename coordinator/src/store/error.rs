@@ -101,7 +101,7 @@ pub enum OpenError {
         /// The latest number this program knows.
         known: i64,
     },
-    /// Written by an earlier version; a coordinator brings it up to date, a reader does not.
+    /// Written by an earlier version; a coordinator brings it up to date.
     #[error(
         "{path} has schema {found}, older than this program's {known}\nhint: start a coordinator on it once: `pondersweep serve --db {path}`"
     )]
@@ -112,6 +112,16 @@ pub enum OpenError {
         found: i64,
         /// The number this program needs.
         known: i64,
+    },
+    /// Written by an earlier version; to be read it is copied, and there is no room for the copy.
+    #[error(
+        "{path} was written by an older version, and cannot be copied to bring the copy up to date: {source}\nhint: make room in the directory that TMPDIR names, or start a coordinator on it once: `pondersweep serve --db {path}`"
+    )]
+    NoCopy {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with the directory of temporary files.
+        source: io::Error,
     },
     /// Its migrations are not the ones of this program.
     #[error(

@@ -12,6 +12,7 @@ mod error;
 #[cfg(test)]
 pub(crate) mod fault;
 mod lock;
+mod metric;
 mod mount;
 mod name;
 mod open;
@@ -20,6 +21,8 @@ mod record;
 mod restore;
 mod statement;
 mod token;
+mod upgrade;
+mod view;
 
 use std::path::{Path, PathBuf};
 
@@ -29,10 +32,10 @@ pub(crate) use create::{Creation, ROWS_OF_A_PIECE};
 pub use error::{CommitError, DatabaseError, OpenError, ReadError, RestoreError};
 pub use name::UnknownName;
 pub use read::{
-    AttemptCounts, AttemptDetail, CellResult, CellTally, Completeness, Configuration, Curves,
-    Deaths, Event, ForwardPasses, Measurement, Metrics, Producer, Reader, RecentResults,
-    RecordedTrial, Rows, SweepDigest, SweepFingerprint, SweepSummary, TrialBlocks, TrialDetail,
-    TrialDifficulty, TrialHalting, TrialResult, Troubles, Value, WorkerStanding, WorkerStatus,
+    AttemptCounts, AttemptDetail, CellTally, Completeness, Configuration, CurveValue, Curves,
+    Deaths, Event, Measurement, Measurements, Producer, Reader, RecentResults, RecordedTrial, Rows,
+    SweepDigest, SweepFingerprint, SweepSummary, TrialBlocks, TrialDetail, Troubles, Value,
+    WorkerStanding, WorkerStatus,
 };
 pub use record::{
     AttemptReport, Batch, MachineRecord, RECORD_SIGHTINGS_EVERY, Restored, RestoredSweep, Sighting,
@@ -40,7 +43,10 @@ pub use record::{
 };
 pub use token::{TokenAdministration, TokenError};
 
+pub(crate) use view::{ColumnType, column_type};
+
 use lock::WriterLock;
+use metric::MetricIds;
 use open::Cache;
 
 /// The coordinator's database: the only writer of its file.
@@ -50,6 +56,8 @@ pub struct Store {
     connection: SqliteConnection,
     /// Writes, on the thread that asks for it.
     writer: rusqlite::Connection,
+    /// Under which numbers results are written.
+    metric_ids: MetricIds,
     /// The file, for connections beside these.
     path: PathBuf,
     #[cfg(test)]
@@ -67,17 +75,19 @@ impl Store {
     pub async fn open(path: &Path) -> Result<Self, OpenError> {
         let (connection, lock) = open::open_writer(path).await?;
         let path = open::resolve(path)?;
-        let writer = open::connect_writer(&path, Cache::Large).and_then(|mut writer| {
+        let opened = open::connect_writer(&path, Cache::Large).and_then(|mut writer| {
             create::remove_unfinished(&mut writer)?;
-            open::connect_writer(&path, Cache::Small)
+            let writer = open::connect_writer(&path, Cache::Small)?;
+            Ok((MetricIds::load(&writer)?, writer))
         });
-        let writer = writer.map_err(|error| OpenError::Database {
+        let (metric_ids, writer) = opened.map_err(|error| OpenError::Database {
             path: path.clone(),
             source: error.into(),
         })?;
         Ok(Self {
             connection,
             writer,
+            metric_ids,
             path,
             #[cfg(test)]
             failure: fault::PlannedFailure::default(),

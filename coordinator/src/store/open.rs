@@ -13,16 +13,18 @@ use std::{
 use rusqlite::OpenFlags;
 use rustix::fs::Access;
 use sqlx::{
-    ConnectOptions, Connection, SqliteConnection,
+    AssertSqlSafe, ConnectOptions, Connection, SqliteConnection,
     migrate::{MigrateError, Migrator},
     sqlite::{SqliteConnectOptions, SqliteSynchronous},
 };
+use tokio::runtime::Handle;
 
 use super::{
     error::{DatabaseError, OpenError, code, primary_code},
     lock::WriterLock,
     mount::network_mount,
     statement::statements,
+    upgrade::{UpgradedCopy, complete, stale_views},
 };
 
 /// The migrations, embedded in the program.
@@ -76,6 +78,7 @@ statements! {
     /// 0x706f6e64 is [`APPLICATION_ID`].
     MARK_AS_OURS = "PRAGMA application_id = 0x706f6e64";
     WRITE_AHEAD = "PRAGMA journal_mode = WAL";
+    QUERY_ONLY = "PRAGMA query_only = ON";
 }
 
 /// Opens the database for writing, making or migrating it as needed. The lock lives as long as the
@@ -98,6 +101,7 @@ pub(super) async fn open_writer(path: &Path) -> Result<(SqliteConnection, Writer
     refuse_newer(&path, schema_version(&mut connection, &path).await?)?;
     execute(&mut connection, &path, WRITE_AHEAD).await?;
     migrate(&mut connection, &path).await?;
+    complete(&path)?;
     Ok((connection, lock))
 }
 
@@ -137,26 +141,64 @@ pub(super) async fn open_administrator(path: &Path) -> Result<SqliteConnection, 
     Ok(connection)
 }
 
-/// Opens the database for reading only; whether a coordinator runs makes no difference.
-pub(super) async fn open_reader(path: &Path) -> Result<SqliteConnection, OpenError> {
+/// Opens the database for reading only; whether a coordinator runs makes no difference. One of an older
+/// schema is not changed: what is read is a copy of it, brought up to date, that goes with the value.
+pub(super) async fn open_reader(
+    path: &Path,
+) -> Result<(SqliteConnection, Option<UpgradedCopy>), OpenError> {
     let path = resolve(path)?;
     if inspect(&path)? == Found::Nothing {
         return Err(OpenError::Missing { path });
     }
-    let options = options(&path).read_only(true).pragma("query_only", "ON");
-    let mut connection = match connect(&path, &options).await {
+    let (mut connection, found) = connect_reader(&path).await?;
+    refuse_newer(&path, found)?;
+    if found == 0 {
+        refuse_older(&path, found)?;
+    }
+    let mut copy = None;
+    if found < known_version() {
+        // On a thread of its own: what migrates cannot be moved between threads.
+        let of = path.clone();
+        let upgrading = move || Handle::current().block_on(UpgradedCopy::of(&of));
+        let upgraded = tokio::task::spawn_blocking(upgrading).await;
+        let upgraded = upgraded.expect("it panics for a bug only")?;
+        (connection, _) = connect_reader(&upgraded.path).await?;
+        copy = Some(upgraded);
+    }
+    let read = copy.as_ref().map_or(&path, |copy| &copy.path);
+    prepare_views(&mut connection, read).await?;
+    execute(&mut connection, &path, QUERY_ONLY).await?;
+    Ok((connection, copy))
+}
+
+/// Lets this connection alone see the views of this program, where the file has those of another build.
+async fn prepare_views(connection: &mut SqliteConnection, path: &Path) -> Result<(), OpenError> {
+    let stale = open_scanner(path).and_then(|scanner| stale_views(&scanner));
+    let stale = stale.map_err(|error| OpenError::Database {
+        path: path.into(),
+        source: error.into(),
+    })?;
+    for view in stale {
+        let made = sqlx::query(AssertSqlSafe(view.temporary_text())).execute(&mut *connection);
+        made.await.map_err(|error| failed(path, error))?;
+    }
+    Ok(())
+}
+
+/// A connection that reads, and the number of the schema that it found.
+async fn connect_reader(path: &Path) -> Result<(SqliteConnection, i64), OpenError> {
+    let options = options(path).read_only(true);
+    let mut connection = match connect(path, &options).await {
         // In a directory that cannot be written, SQLite cannot make its shared memory. Without a
         // log beside it the file is complete by itself and nobody writes it.
-        Err(OpenError::Database { .. }) if !has_log(&path) => {
-            connect(&path, &options.immutable(true)).await?
+        Err(OpenError::Database { .. }) if !has_log(path) => {
+            connect(path, &options.immutable(true)).await?
         }
         other => other?,
     };
-    check_library(&mut connection, &path).await?;
-    let found = schema_version(&mut connection, &path).await?;
-    refuse_newer(&path, found)?;
-    refuse_older(&path, found)?;
-    Ok(connection)
+    check_library(&mut connection, path).await?;
+    let found = schema_version(&mut connection, path).await?;
+    Ok((connection, found))
 }
 
 /// Opens a database once more, for walking through very many rows on the calling thread. [`open_reader`] has
@@ -397,7 +439,10 @@ fn refuse_older(path: &Path, found: i64) -> Result<(), OpenError> {
     Ok(())
 }
 
-async fn migrate(connection: &mut SqliteConnection, path: &Path) -> Result<(), OpenError> {
+pub(super) async fn migrate(
+    connection: &mut SqliteConnection,
+    path: &Path,
+) -> Result<(), OpenError> {
     let other = |error: &MigrateError| OpenError::OtherSchema {
         path: path.into(),
         problem: error.to_string(),

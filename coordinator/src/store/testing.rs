@@ -3,16 +3,15 @@
 use std::path::PathBuf;
 
 use pondersweep_proto::{
-    breakdown::{Breakdown, DifficultyBucket, HaltingCount},
+    breakdown::{Breakdown, CountRow, CountTable},
     failure::{Cause, Failure},
     id::{Attempt, LeaseToken, TrialId},
-    metric::{Metric, Observation},
-    setting::training::EvaluationRange,
+    metric::{MetricName, Observation, built_in},
     setting::{ParameterValue, Setting},
 };
 use tempfile::TempDir;
 
-use super::{AttemptReport, Batch, MachineRecord, Reader, Store, StoredSweep, WorkerRecord};
+use super::{AttemptReport, Batch, MachineRecord, Reader, Store, StoredSweep, Value, WorkerRecord};
 use crate::{
     scheduler::{Change, Ending, Limit, Record, Suspicion, TrialState},
     sweep::{Axis, SweepSpec, SweepTerms},
@@ -76,8 +75,8 @@ impl Fixture {
     pub(super) async fn succeed(&mut self, trial_id: u64, accuracy: f64, ponder_steps: f64) {
         self.lease(trial_id, 1, "w1").await;
         let observations = vec![
-            observe(100, Metric::AccuracyInterpolation, accuracy),
-            observe(100, Metric::PonderStepsInterpolation, ponder_steps),
+            observe(100, built_in::ACCURACY_INTERPOLATION, accuracy),
+            observe(100, built_in::PONDER_STEPS_INTERPOLATION, ponder_steps),
         ];
         let token = token(trial_id, 1);
         let batch = Batch {
@@ -103,15 +102,27 @@ impl Fixture {
              UNION ALL SELECT json_array(trial_id, attempt, worker_id, request_id, started_at_ms,
                  ended_at_ms, ending, message, seconds) FROM attempt
              UNION ALL SELECT json_array(trial_id, attempt, step, metric, value) FROM observation
-             UNION ALL SELECT json_array(trial_id, attempt, step, loss_training) FROM result
-             UNION ALL SELECT json_array(trial_id, range, first_nonzeros, correct) FROM difficulty
-             UNION ALL SELECT json_array(trial_id, range, step, examples) FROM halting
+             UNION ALL SELECT json_array(trial_id, attempt, step) FROM result
+             UNION ALL SELECT json_array(trial_id, metric_id, value) FROM measurement
+             UNION ALL SELECT json_array(trial_id, table_name, group_name, row_name, column_name,
+                 count) FROM breakdown
              UNION ALL SELECT json_array(event_id, at_ms, kind, sweep_id, trial_id, attempt,
                  worker_id, state, detail) FROM event",
         )
         .fetch_all(&mut self.store.connection)
         .await
         .unwrap()
+    }
+
+    /// The rows that a query answers to anyone who reads.
+    pub(super) async fn ask(&self, sql: &str) -> Vec<Vec<Value>> {
+        let mut reader = self.reader().await;
+        let mut rows = reader.query(sql, None).await.unwrap();
+        let mut answer = Vec::new();
+        while let Some(row) = rows.next().await.unwrap() {
+            answer.push(row);
+        }
+        answer
     }
 
     /// The number a query answers.
@@ -236,29 +247,30 @@ fn record_of(ending: &Ending) -> Record {
 
 /// Ten samples of each range; of the harder ones so many are answered rightly.
 pub(super) fn breakdown(correct: u64) -> Breakdown {
-    let ranges = [
-        EvaluationRange::Interpolation,
-        EvaluationRange::Extrapolation,
-    ];
-    let bucket = |range, first_nonzeros, correct, ponder_steps| DifficultyBucket {
-        range,
-        first_nonzeros,
-        last_nonzeros: first_nonzeros + 3,
-        examples: 5,
-        correct,
-        ponder_steps,
+    let row = |row: &'static str, counts: &[u64]| CountRow {
+        row: row.into(),
+        counts: counts.to_vec(),
     };
-    let count = |range, step, examples| HaltingCount {
-        range,
-        step,
-        examples,
+    let difficulty = |group: &'static str| CountTable {
+        table: "difficulty".into(),
+        group: group.into(),
+        columns: ["examples", "correct", "ponder_steps"]
+            .map(Into::into)
+            .into(),
+        rows: vec![row("1-4", &[5, 5, 6]), row("5-8", &[5, correct, 12])],
     };
-    let difficulty = ranges.map(|range| [bucket(range, 1, 5, 6), bucket(range, 5, correct, 12)]);
-    let halting = ranges.map(|range| [count(range, 1, 6), count(range, 3, 4)]);
-    Breakdown::new(difficulty.concat(), halting.concat()).unwrap()
+    let halting = |group: &'static str| CountTable {
+        table: "halting".into(),
+        group: group.into(),
+        columns: vec!["examples".into()],
+        rows: vec![row("1", &[6]), row("3", &[4])],
+    };
+    let ranges = ["interpolation", "extrapolation"];
+    let tables = [ranges.map(difficulty), ranges.map(halting)].concat();
+    Breakdown::new(tables).unwrap()
 }
 
-pub(super) fn observe(step: u64, metric: Metric, value: f64) -> Observation {
+pub(super) fn observe(step: u64, metric: MetricName, value: f64) -> Observation {
     Observation {
         step,
         metric,

@@ -23,7 +23,7 @@ pub use plan::{Cost, Operations, Plan, ShapePlan};
 pub use select::select;
 pub(crate) use shapes::Shapes;
 pub use spec::SweepSpec;
-pub use terms::{Axis, Condition, Exclusion, SweepTerms};
+pub use terms::{Axis, Condition, Exclusion, Goal, SweepTerms};
 
 #[cfg(test)]
 mod tests {

@@ -2,6 +2,8 @@
 //! that.
 
 use pondersweep_proto::{
+    experiment::Experiment,
+    metric::{Better, MetricName},
     setting::{ParameterValue, Setting},
     spec::ConfigurationSpec,
 };
@@ -41,6 +43,45 @@ pub struct SweepTerms {
     /// Left out of what names the sweep while all may.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub device: Option<String>,
+}
+
+/// When a trial is solved: its value of a metric reaches a threshold.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Goal {
+    /// What trials are judged by.
+    pub metric: MetricName,
+    /// Which direction is better.
+    pub better: Better,
+    /// The value to be reached.
+    pub threshold: f64,
+}
+
+impl Goal {
+    /// Whether a trial with this value is solved.
+    #[must_use]
+    pub fn is_reached_by(&self, value: f64) -> bool {
+        self.better.reaches(value, self.threshold)
+    }
+}
+
+impl SweepTerms {
+    /// What its trials are.
+    #[must_use]
+    pub fn experiment(&self) -> Experiment {
+        Experiment::built_in()
+    }
+
+    /// When a trial of it is solved.
+    #[must_use]
+    pub fn goal(&self) -> Goal {
+        let experiment = self.experiment();
+        let headline = experiment.metrics().headline();
+        Goal {
+            metric: headline.name.clone(),
+            better: headline.better,
+            threshold: self.solved_threshold,
+        }
+    }
 }
 
 /// One parameter and the values it takes.

@@ -19,11 +19,10 @@ const KNOWN: Access = Access::Roles(&Role::ALL);
 
 /// Every call and who may make it.
 #[rustfmt::skip]
-pub const TABLE: [(&str, Access); 24] = [
+pub const TABLE: [(&str, Access); 23] = [
     ("/pondersweep.v1.Sweeps/GetSweep", READ),
     ("/pondersweep.v1.Sweeps/ListSweeps", READ),
     ("/pondersweep.v1.Sweeps/WatchSweep", READ),
-    ("/pondersweep.v1.Sweeps/ListResults", READ),
     ("/pondersweep.v1.Sweeps/ListCells", READ),
     ("/pondersweep.v1.Sweeps/ListWorkers", READ),
     ("/pondersweep.v1.Sweeps/CreateSweep", CHANGE),

@@ -141,7 +141,7 @@ impl From<AttemptEnd> for wire::AttemptEnd {
 mod tests {
     use pondersweep_proto::{
         id::{Attempt, TrialId},
-        metric::Metric,
+        metric::built_in,
     };
 
     use super::*;
@@ -150,7 +150,7 @@ mod tests {
     fn ends(observations: &[usize]) -> Vec<AttemptEnd> {
         let observation = Observation {
             step: 1,
-            metric: Metric::LossTraining,
+            metric: built_in::LOSS_TRAINING,
             value: 0.5,
         };
         let end = |(trial_id, &observations): (u64, &usize)| AttemptEnd {
@@ -159,7 +159,7 @@ mod tests {
                 attempt: Attempt(1),
             },
             outcome: Outcome::Succeeded,
-            observations: vec![observation; observations],
+            observations: vec![observation.clone(); observations],
             seconds: 1.0,
             breakdown: None,
         };

@@ -4,7 +4,8 @@
 use std::ops::RangeInclusive;
 
 use pondersweep_proto::{
-    breakdown::{Breakdown, DifficultyBucket, HaltingCount},
+    breakdown::{Breakdown, CountRow, CountTable, Word},
+    experiment::counted::{CORRECT, DIFFICULTY, EXAMPLES, HALTING, PONDER_STEPS, difficulty_row},
     limit::MAX_DIFFICULTY_BUCKETS,
     spec::EvaluationRange,
 };
@@ -65,33 +66,47 @@ impl Counts {
 
     /// What was counted of the evaluations of one lane.
     pub(super) fn breakdown(evaluations: &[Self]) -> Breakdown {
-        let difficulty = evaluations.iter().flat_map(Self::difficulty).collect();
-        let halting = evaluations.iter().flat_map(Self::halting).collect();
-        Breakdown::new(difficulty, halting).expect("both count every sample once")
+        let difficulty = evaluations.iter().map(Self::difficulty);
+        let halting = evaluations.iter().map(Self::halting);
+        Breakdown::new(difficulty.chain(halting).collect()).expect("both are small tables")
     }
 
-    fn difficulty(&self) -> impl Iterator<Item = DifficultyBucket> {
+    fn difficulty(&self) -> CountTable {
         let firsts = self.difficulties.clone().step_by(self.width as usize);
         let buckets = self.buckets.iter().zip(firsts);
         let counted = buckets.filter(|(bucket, _)| bucket.examples > 0);
-        counted.map(|(bucket, first)| DifficultyBucket {
-            range: self.range,
-            first_nonzeros: first,
-            last_nonzeros: (first + self.width - 1).min(*self.difficulties.end()),
-            examples: bucket.examples,
-            correct: bucket.correct,
-            ponder_steps: bucket.ponder_steps,
-        })
+        let rows = counted.map(|(bucket, first)| {
+            let last = (first + self.width - 1).min(*self.difficulties.end());
+            CountRow {
+                row: difficulty_row(&(first..=last)).into(),
+                counts: vec![bucket.examples, bucket.correct, bucket.ponder_steps],
+            }
+        });
+        self.table(DIFFICULTY, &[EXAMPLES, CORRECT, PONDER_STEPS], rows)
     }
 
-    fn halting(&self) -> impl Iterator<Item = HaltingCount> {
+    fn halting(&self) -> CountTable {
         let halted = self.halted.iter().zip(1..);
         let counted = halted.filter(|(examples, _)| **examples > 0);
-        counted.map(|(&examples, step)| HaltingCount {
-            range: self.range,
-            step,
-            examples,
-        })
+        let rows = counted.map(|(&examples, step): (_, u32)| CountRow {
+            row: step.to_string().into(),
+            counts: vec![examples],
+        });
+        self.table(HALTING, &[EXAMPLES], rows)
+    }
+
+    fn table(
+        &self,
+        table: &'static str,
+        columns: &[&'static str],
+        rows: impl Iterator<Item = CountRow>,
+    ) -> CountTable {
+        CountTable {
+            table: table.into(),
+            group: self.range.name().into(),
+            columns: columns.iter().copied().map(Word::from).collect(),
+            rows: rows.collect(),
+        }
     }
 }
 
@@ -99,7 +114,7 @@ impl Counts {
 mod tests {
     use super::*;
 
-    fn buckets(difficulties: RangeInclusive<u32>) -> Vec<(u32, u32, u64)> {
+    fn buckets(difficulties: RangeInclusive<u32>) -> Vec<(String, u64)> {
         let mut counts = Counts::new(EvaluationRange::Interpolation, difficulties.clone(), 3);
         let decision = Decision {
             correct: 1.0,
@@ -109,21 +124,28 @@ mod tests {
         };
         difficulties.for_each(|difficulty| counts.add(difficulty, &decision));
         let breakdown = Counts::breakdown(&[counts]);
-        let of_bucket = |bucket: &DifficultyBucket| {
-            assert_eq!(bucket.correct, bucket.examples);
-            assert_eq!(bucket.ponder_steps, 2 * bucket.examples);
-            (bucket.first_nonzeros, bucket.last_nonzeros, bucket.examples)
+        let table = breakdown.get(DIFFICULTY, "interpolation").unwrap();
+        let of_row = |row: &CountRow| {
+            let [examples, correct, steps] = row.counts[..] else {
+                panic!("{row:?}")
+            };
+            assert_eq!((correct, steps), (examples, 2 * examples));
+            (row.row.to_string(), examples)
         };
-        breakdown.difficulty().iter().map(of_bucket).collect()
+        table.rows.iter().map(of_row).collect()
     }
 
     #[test]
     fn difficulties_fall_into_at_most_eight_buckets_of_equal_width() {
-        assert_eq!(buckets(1..=3), [(1, 1, 1), (2, 2, 1), (3, 3, 1)]);
+        let named = |name: &str, examples: u64| (name.to_owned(), examples);
+        assert_eq!(
+            buckets(1..=3),
+            [named("1", 1), named("2", 1), named("3", 1)]
+        );
         let eight = |first: u32, width: u32| {
             let bucket = |index| {
                 let first = first + index * width;
-                (first, first + width - 1, width.into())
+                (format!("{first}-{}", first + width - 1), width.into())
             };
             (0..8).map(bucket).collect::<Vec<_>>()
         };
@@ -131,6 +153,7 @@ mod tests {
         assert_eq!(buckets(49..=96), eight(49, 6));
         // The last one is shorter where the width does not divide the range.
         let odd = buckets(1..=17);
-        assert_eq!((odd.len(), odd[0], odd[5]), (6, (1, 3, 3), (16, 17, 2)));
+        assert_eq!(odd.len(), 6);
+        assert_eq!([&odd[0], &odd[5]], [&named("1-3", 3), &named("16-17", 2)]);
     }
 }

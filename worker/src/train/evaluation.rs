@@ -5,7 +5,11 @@
 
 use std::ops::Range;
 
-use pondersweep_proto::{breakdown::Breakdown, metric::Metric, spec::EvaluationRange};
+use pondersweep_proto::{
+    breakdown::Breakdown,
+    metric::{MetricName, built_in},
+    spec::EvaluationRange,
+};
 
 use super::{breakdown::Counts, bundle::Bundle, lane::Lane, read};
 use crate::{
@@ -18,7 +22,7 @@ use crate::{
 const CHUNK: u64 = 512;
 
 /// The metrics of one lane.
-pub(super) type Metrics = Vec<(Metric, f64)>;
+pub(super) type Metrics = Vec<(MetricName, f64)>;
 
 /// What an evaluation found of a lane.
 #[derive(Clone, Debug, Default)]
@@ -156,22 +160,21 @@ impl Tally {
         }
     }
 
-    fn metrics(&self, range: EvaluationRange) -> [(Metric, f64); 5] {
-        use Metric as M;
+    fn metrics(&self, range: EvaluationRange) -> [(MetricName, f64); 5] {
         let names = match range {
             EvaluationRange::Interpolation => [
-                M::AccuracyInterpolation,
-                M::AccuracyExpectedInterpolation,
-                M::PonderStepsInterpolation,
-                M::PonderStepsExpectedInterpolation,
-                M::LossInterpolation,
+                built_in::ACCURACY_INTERPOLATION,
+                built_in::ACCURACY_EXPECTED_INTERPOLATION,
+                built_in::PONDER_STEPS_INTERPOLATION,
+                built_in::PONDER_STEPS_EXPECTED_INTERPOLATION,
+                built_in::LOSS_INTERPOLATION,
             ],
             EvaluationRange::Extrapolation => [
-                M::AccuracyExtrapolation,
-                M::AccuracyExpectedExtrapolation,
-                M::PonderStepsExtrapolation,
-                M::PonderStepsExpectedExtrapolation,
-                M::LossExtrapolation,
+                built_in::ACCURACY_EXTRAPOLATION,
+                built_in::ACCURACY_EXPECTED_EXTRAPOLATION,
+                built_in::PONDER_STEPS_EXTRAPOLATION,
+                built_in::PONDER_STEPS_EXPECTED_EXTRAPOLATION,
+                built_in::LOSS_EXTRAPOLATION,
             ],
         };
         let sums = [
@@ -182,6 +185,7 @@ impl Tally {
             self.loss,
         ];
         let samples = self.samples as f64;
-        std::array::from_fn(|index| (names[index], sums[index] / samples))
+        let mut sums = sums.into_iter();
+        names.map(|name| (name, sums.next().expect("one of each") / samples))
     }
 }

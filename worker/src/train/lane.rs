@@ -1,6 +1,6 @@
 //! What one lane is on the host: its seeds, how it learns, and what it still has to report.
 
-use pondersweep_proto::metric::Metric;
+use pondersweep_proto::metric::{MetricName, built_in};
 
 use super::Start;
 use crate::{kernel::AdamSettings, model::Method, seed::Seeds};
@@ -28,10 +28,13 @@ pub(super) struct Update {
     pub(super) steps: f64,
 }
 
+/// What an update says of a metric.
+type Measure = fn(&Update) -> f64;
+
 /// What an observation reports of training: means over the updates since the one before.
-const MEASURED: [(Metric, fn(&Update) -> f64); 2] = [
-    (Metric::LossTraining, |update| update.loss),
-    (Metric::PonderStepsComputed, |update| update.steps),
+static MEASURED: [(MetricName, Measure); 2] = [
+    (built_in::LOSS_TRAINING, |update| update.loss),
+    (built_in::PONDER_STEPS_COMPUTED, |update| update.steps),
 ];
 
 /// Sums over updates.
@@ -57,7 +60,7 @@ impl Lane {
 
     /// Remembers an update.
     pub(super) fn add(&mut self, update: &Update) {
-        for (total, (_, measure)) in self.sums.totals.iter_mut().zip(MEASURED) {
+        for (total, (_, measure)) in self.sums.totals.iter_mut().zip(&MEASURED) {
             *total += measure(update);
         }
         self.sums.updates += 1;
@@ -67,11 +70,12 @@ impl Lane {
     ///
     /// # Panics
     /// No update was added since.
-    pub(super) fn take_means(&mut self) -> impl Iterator<Item = (Metric, f64)> {
+    pub(super) fn take_means(&mut self) -> impl Iterator<Item = (MetricName, f64)> {
         let Sums { updates, totals } = std::mem::take(&mut self.sums);
         assert!(updates > 0, "an observation follows an update");
-        let mean = move |((metric, _), total)| (metric, total / updates as f64);
-        MEASURED.into_iter().zip(totals).map(mean)
+        let metrics = MEASURED.iter().map(|(metric, _)| metric.clone());
+        let mean = move |(metric, total)| (metric, total / updates as f64);
+        metrics.zip(totals).map(mean)
     }
 }
 

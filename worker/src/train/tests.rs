@@ -12,11 +12,14 @@ use std::{
 
 use pondersweep_proto::{
     breakdown::Breakdown,
-    metric::{Metric, Observation},
+    experiment::{
+        Experiment,
+        counted::{CORRECT, DIFFICULTY, HALTING, PONDER_STEPS, difficulties},
+    },
+    metric::{Metric, MetricName, Observation, built_in},
     setting::Setting,
     spec::{
-        EvaluationRange, FirstStepFlag, KlDirection, ModelKind, Residual, Settings, StepFunction,
-        TrialSpec, Unroll,
+        FirstStepFlag, KlDirection, ModelKind, Residual, Settings, StepFunction, TrialSpec, Unroll,
     },
 };
 
@@ -64,34 +67,31 @@ impl Recorder {
     }
 
     /// Observations to the bit, and what the last evaluation counted in the same form.
-    fn bits(&self, lane: usize) -> Vec<(u64, Metric, u64)> {
+    fn bits(&self, lane: usize) -> Vec<(u64, String, u64)> {
         let observations = self.observations(lane).into_iter();
         observations
-            .map(|seen| (seen.step, seen.metric, seen.value.to_bits()))
+            .map(|seen| (seen.step, seen.metric.to_string(), seen.value.to_bits()))
             .chain(self.counts(lane))
             .collect()
     }
 
-    fn counts(&self, lane: usize) -> Vec<(u64, Metric, u64)> {
+    /// By the first difficulty of a row, or by the step: answers right and steps, or samples that halted.
+    fn counts(&self, lane: usize) -> Vec<(u64, String, u64)> {
         let heard = self.heard();
         let breakdown = heard.breakdowns.get(&lane).cloned().unwrap_or_default();
-        let [right, steps] = [
-            Metric::AccuracyInterpolation,
-            Metric::PonderStepsInterpolation,
-        ];
-        let buckets = breakdown.difficulty().iter().flat_map(|bucket| {
-            let first = u64::from(bucket.first_nonzeros);
-            [
-                (first, right, bucket.correct),
-                (first, steps, bucket.ponder_steps),
-            ]
+        let counts = breakdown.counts().filter_map(|(name, count)| {
+            let place = difficulties(&name.row)?;
+            let metric = match (&*name.table, &*name.column) {
+                (DIFFICULTY, CORRECT) => built_in::ACCURACY_INTERPOLATION,
+                (DIFFICULTY, PONDER_STEPS) | (HALTING, _) => built_in::PONDER_STEPS_INTERPOLATION,
+                _ => return None,
+            };
+            Some(((*place.start()).into(), metric.to_string(), count))
         });
-        let halting = breakdown.halting().iter();
-        let halting = halting.map(|count| (u64::from(count.step), steps, count.examples));
-        buckets.chain(halting).collect()
+        counts.collect()
     }
 
-    fn last(&self, lane: usize, metric: Metric) -> f64 {
+    fn last(&self, lane: usize, metric: MetricName) -> f64 {
         let observations = self.observations(lane);
         let mut latest = observations.iter().rev();
         latest.find(|seen| seen.metric == metric).unwrap().value
@@ -151,25 +151,25 @@ fn what_the_last_evaluation_counts_adds_up_to_its_metrics() {
         for (lane, trial) in lanes.iter().enumerate() {
             let examples = u64::from(trial.configuration.count(Setting::EXAMPLES));
             let heard = recorder.heard().breakdowns[&lane].clone();
+            let experiment = Experiment::built_in();
+            experiment
+                .check_breakdown(&trial.configuration, &heard)
+                .unwrap();
             for (range, accuracy, ponder_steps) in [
                 (
-                    EvaluationRange::Interpolation,
-                    Metric::AccuracyInterpolation,
-                    Metric::PonderStepsInterpolation,
+                    "interpolation",
+                    built_in::ACCURACY_INTERPOLATION,
+                    built_in::PONDER_STEPS_INTERPOLATION,
                 ),
                 (
-                    EvaluationRange::Extrapolation,
-                    Metric::AccuracyExtrapolation,
-                    Metric::PonderStepsExtrapolation,
+                    "extrapolation",
+                    built_in::ACCURACY_EXTRAPOLATION,
+                    built_in::PONDER_STEPS_EXTRAPOLATION,
                 ),
             ] {
-                let of_range = heard.difficulty().iter().filter(|part| part.range == range);
-                let sums = of_range.fold([0; 3], |[examples, correct, steps], part| {
-                    [
-                        examples + part.examples,
-                        correct + part.correct,
-                        steps + part.ponder_steps,
-                    ]
+                let table = heard.get(DIFFICULTY, range).unwrap();
+                let sums = table.rows.iter().fold([0; 3], |sums, row| {
+                    std::array::from_fn(|column| sums[column] + row.counts[column])
                 });
                 assert_eq!(sums[0], examples);
                 let mean = |sum: u64| sum as f64 / examples as f64;
@@ -186,8 +186,11 @@ fn kernels_and_tensors_train_alike() {
         let (kernels, tensors) = (run(&lanes), run_together(Body::Tensors, &lanes));
         assert_eq!(kernels.0, tensors.0);
         for lane in 0..lanes.len() {
-            for metric in [Metric::LossTraining, Metric::LossInterpolation] {
-                let (fused, plain) = (kernels.1.last(lane, metric), tensors.1.last(lane, metric));
+            for metric in [built_in::LOSS_TRAINING, built_in::LOSS_INTERPOLATION] {
+                let (fused, plain) = (
+                    kernels.1.last(lane, metric.clone()),
+                    tensors.1.last(lane, metric.clone()),
+                );
                 // A few updates of f32 arithmetic in another order.
                 assert!(
                     (fused - plain).abs() < 1e-4,
@@ -378,10 +381,10 @@ fn lanes_are_measured_every_so_often_and_always_at_the_end() {
     let (ends, recorder) = run(&[spec]);
     assert_eq!(ends, [LaneEnd::Succeeded]);
     let observations = recorder.observations(0);
-    for &metric in Metric::ALL {
+    for Metric { name: metric, .. } in built_in::table().iter() {
         let steps: Vec<u64> = observations
             .iter()
-            .filter(|seen| seen.metric == metric)
+            .filter(|seen| seen.metric == *metric)
             .map(|seen| seen.step)
             .collect();
         assert_eq!(steps, [2, 4, 5], "{metric}");
@@ -393,8 +396,8 @@ fn lanes_are_measured_every_so_often_and_always_at_the_end() {
 fn extrapolation_is_measured_only_when_asked_for() {
     let (_, recorder) = run(&[trial(|_| {})]);
     let observations = recorder.observations(0);
-    let extrapolating = |metric: Metric| metric.name().ends_with("extrapolation");
-    assert!(!observations.iter().any(|seen| extrapolating(seen.metric)));
+    let extrapolating = |seen: &Observation| seen.metric.ends_with("extrapolation");
+    assert!(!observations.iter().any(extrapolating));
 }
 
 #[test]
@@ -404,12 +407,12 @@ fn sampled_and_expected_values_have_the_same_mean() {
         settings.set(Setting::EXAMPLES, 20_000_u32).unwrap();
         settings.set(Setting::MAX_STEPS, 10_u32).unwrap();
     })]);
-    let steps = recorder.last(0, Metric::PonderStepsInterpolation);
-    let expected = recorder.last(0, Metric::PonderStepsExpectedInterpolation);
+    let steps = recorder.last(0, built_in::PONDER_STEPS_INTERPOLATION);
+    let expected = recorder.last(0, built_in::PONDER_STEPS_EXPECTED_INTERPOLATION);
     // Five standard deviations of a mean of 20,000 numbers within 1..=10, generously.
     assert!((steps - expected).abs() < 0.1, "{steps} {expected}");
-    let accuracy = recorder.last(0, Metric::AccuracyInterpolation);
-    let expected = recorder.last(0, Metric::AccuracyExpectedInterpolation);
+    let accuracy = recorder.last(0, built_in::ACCURACY_INTERPOLATION);
+    let expected = recorder.last(0, built_in::ACCURACY_EXPECTED_INTERPOLATION);
     assert!((accuracy - expected).abs() < 0.018, "{accuracy} {expected}");
 }
 
@@ -438,6 +441,6 @@ fn a_small_network_learns_parity() {
         settings.set(Setting::EXAMPLES, 2_000_u32).unwrap();
     });
     let (_, recorder) = run(&[spec]);
-    let accuracy = recorder.last(0, Metric::AccuracyInterpolation);
+    let accuracy = recorder.last(0, built_in::ACCURACY_INTERPOLATION);
     assert!(accuracy > 0.95, "{accuracy}");
 }

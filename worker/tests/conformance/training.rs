@@ -4,7 +4,7 @@
 use std::{collections::BTreeMap, num::NonZeroUsize, sync::Mutex};
 
 use pondersweep_proto::{
-    metric::{Metric, Observation},
+    metric::{Observation, built_in},
     setting::Setting,
     spec::{TrialSpec, Unroll},
 };
@@ -38,7 +38,7 @@ impl Observer for Recorder {
         let observations = self.observations.lock().unwrap();
         let mut of_lane = observations.get(&lane).into_iter().flatten();
         let enough = |seen: &Observation| {
-            seen.metric == Metric::AccuracyInterpolation && seen.value >= self.accurate_enough
+            seen.metric == built_in::ACCURACY_INTERPOLATION && seen.value >= self.accurate_enough
         };
         if of_lane.any(enough) {
             Continue::Stop
@@ -53,7 +53,7 @@ struct Observed(BTreeMap<usize, Vec<Observation>>);
 
 impl Observed {
     fn losses(&self, lane: usize) -> Vec<f64> {
-        let losses = [Metric::LossTraining, Metric::LossInterpolation];
+        let losses = [built_in::LOSS_TRAINING, built_in::LOSS_INTERPOLATION];
         let observations = self.0[&lane].iter();
         observations
             .filter(|seen| losses.contains(&seen.metric))

@@ -101,7 +101,7 @@ fn difference(difference: &Difference) -> Value {
         } => json!({
             "place": place.name(),
             "step": step,
-            "metric": metric.name(),
+            "metric": metric.as_str(),
             "stored": stored,
             "replayed": replayed,
             "ulps": difference.ulps(),
@@ -111,7 +111,7 @@ fn difference(difference: &Difference) -> Value {
             stored,
             replayed,
         } => json!({
-            "place": name.table.name(),
+            "place": name.table,
             "count": name.to_string(),
             "stored": stored,
             "replayed": replayed,

@@ -84,7 +84,7 @@ impl Observer for Listener<'_> {
     }
 
     fn break_down(&self, _: usize, breakdown: Breakdown) {
-        self.heard().counts = counts(breakdown.difficulty(), breakdown.halting());
+        self.heard().counts = counts(&breakdown);
     }
 
     fn after_update(&self, _: usize, _: u64) -> Continue {

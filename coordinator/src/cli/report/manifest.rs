@@ -8,6 +8,7 @@ use pondersweep_proto::id::{SweepId, hexadecimal};
 use pondersweep_worker::identity::binary_sha256;
 use sha2::{Digest as _, Sha256};
 
+use super::read::Judgement;
 use crate::{
     report::manifest::{
         MANIFEST_FILE, MANIFEST_SCHEMA, Manifest, ManifestCounts, ManifestFile, ManifestProducer,
@@ -20,6 +21,7 @@ use crate::{
 pub(super) async fn write(
     database: &Path,
     sweeps: &[SweepId],
+    judgement: &Judgement,
     files: &[impl AsRef<Path>],
     folder: &Path,
 ) -> anyhow::Result<Manifest> {
@@ -35,6 +37,8 @@ pub(super) async fn write(
             .iter()
             .all(|sweep| sweep.trials.without_result() == 0),
         made_by: this_program()?,
+        metric: judgement.metric.clone(),
+        solved_at: judgement.solved_at,
         sweeps: described,
         files: files.collect::<anyhow::Result<_>>()?,
     };

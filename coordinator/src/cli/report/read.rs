@@ -7,15 +7,21 @@ use std::{
 };
 
 use pondersweep_proto::{
+    breakdown::CountTable,
+    experiment::counted::{CORRECT, DIFFICULTY, EXAMPLES, PONDER_STEPS, difficulties},
     id::{SweepId, TrialId},
-    metric::Metric,
+    metric::{Better, Metric},
     setting::ParameterValue,
+    spec::EvaluationRange,
 };
 
 use crate::{
-    report::{Completeness, CurvePoint, DifficultyPoint, ReportInput, TrialRow},
-    store::{self, Curves, Measurement, Reader, TrialDifficulty},
-    sweep::SweepSpec,
+    report::{
+        Completeness, CurvePoint, DifficultyPoint, MetricValues, ReportInput, TrialRow,
+        shown_metrics,
+    },
+    store::{self, Curves, Measurement, Measurements, Reader},
+    sweep::{Goal, SweepSpec, SweepTerms},
 };
 
 /// How much of a sweep is read.
@@ -37,28 +43,82 @@ struct Details {
     difficulties: HashMap<TrialId, Vec<DifficultyPoint>>,
 }
 
+/// By which metric a sweep is judged, where it is not by its own.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub(super) struct Judgement {
+    /// The metric that tables, figures and analyses are about, by its name in `trial_result` [default: the
+    /// experiment's headline]
+    #[arg(long, value_name = "METRIC")]
+    pub(super) metric: Option<String>,
+    /// A trial is solved when that metric reaches this value, in the direction that is better [default: by the
+    /// metric and the threshold of the sweep]
+    #[arg(
+        long,
+        requires = "metric",
+        value_name = "VALUE",
+        allow_negative_numbers = true
+    )]
+    pub(super) solved_at: Option<f64>,
+}
+
+impl Judgement {
+    /// The headline, the metrics that are shown with it, and when a trial is solved.
+    fn of(&self, terms: &SweepTerms) -> anyhow::Result<(Vec<Metric>, Goal)> {
+        let experiment = terms.experiment();
+        let table = experiment.metrics();
+        let headline = match &self.metric {
+            None => table.headline(),
+            Some(name) => table.get(name).ok_or_else(|| {
+                let names: Vec<&str> = table.iter().map(|metric| &*metric.name).collect();
+                anyhow::anyhow!(
+                    "no metric is called {name:?}\nhint: --metric is one of {}",
+                    names.join(", ")
+                )
+            })?,
+        };
+        let goal = match self.solved_at {
+            None => terms.goal(),
+            Some(threshold) => {
+                anyhow::ensure!(
+                    threshold.is_finite() && headline.better != Better::Neither,
+                    "nothing is solved by {} at {threshold}\nhint: --solved-at takes a number, of a metric that is \
+                     better when it is higher or lower",
+                    headline.name
+                );
+                Goal {
+                    metric: headline.name.clone(),
+                    better: headline.better,
+                    threshold,
+                }
+            }
+        };
+        Ok((shown_metrics(table, headline, &goal.metric), goal))
+    }
+}
+
 pub(super) async fn read(
     database: &Path,
     sweep: &str,
+    judgement: &Judgement,
     depth: Depth,
 ) -> anyhow::Result<ReportInput> {
     let mut reader = Reader::open(database).await?;
     let sweep_id = reader.find_sweep(sweep).await?;
+    let spec = reader.spec(sweep_id).await?;
+    let (metrics, goal) = judgement.of(spec.terms())?;
+    let names: Vec<_> = metrics.iter().map(|metric| metric.name.clone()).collect();
     // At the same time, since both walk through every trial.
-    let mut other = Reader::open(database).await?;
-    let results = async {
-        let spec = reader.spec(sweep_id).await?;
-        Ok((spec, reader.measurements(sweep_id).await?))
-    };
-    let ((spec, measurements), stored) = tokio::try_join!(results, other.completeness(sweep_id))?;
+    let mut other = reader.another().await?;
+    let results = reader.measurements(sweep_id, &names);
+    let (measurements, stored) = tokio::try_join!(results, other.completeness(sweep_id))?;
     let mut trials = trial_rows(&spec, &measurements);
     if depth == Depth::Curves {
         if trials.len() > MAX_CURVES {
             eprintln!("learning curves are left out: more than {MAX_CURVES} trials");
         } else {
             let first = reader.first_trial(sweep_id).await?;
-            let mut details = Details::read(&mut reader, sweep_id).await?;
-            for (row, measurement) in trials.iter_mut().zip(&measurements) {
+            let mut details = Details::read(&mut reader, sweep_id, &metrics).await?;
+            for (row, measurement) in trials.iter_mut().zip(&measurements.trials) {
                 details.give(TrialId(first.0 + measurement.trial_index), row);
             }
         }
@@ -66,6 +126,8 @@ pub(super) async fn read(
     Ok(ReportInput {
         sweep_id,
         terms: spec.terms().clone(),
+        metrics,
+        goal,
         trials,
         completeness: completeness(&stored),
         binaries: stored.binaries,
@@ -74,34 +136,36 @@ pub(super) async fn read(
 }
 
 impl Details {
-    async fn read(reader: &mut Reader, sweep_id: SweepId) -> anyhow::Result<Self> {
+    async fn read(
+        reader: &mut Reader,
+        sweep_id: SweepId,
+        metrics: &[Metric],
+    ) -> anyhow::Result<Self> {
         let mut details = Self::default();
-        let accuracy = reader.curves(sweep_id, Metric::AccuracyInterpolation);
-        details.add_curves(accuracy.await?, |point, value| {
-            point.accuracy = Some(value);
-        });
-        let steps = reader.curves(sweep_id, Metric::PonderStepsInterpolation);
-        details.add_curves(steps.await?, |point, value| {
-            point.ponder_steps = Some(value);
-        });
-        for difficulty in reader.difficulties(sweep_id).await? {
-            let points = details.difficulties.entry(difficulty.trial_id).or_default();
-            points.push(difficulty_point(&difficulty));
+        for (place, metric) in metrics.iter().enumerate() {
+            // Those of more difficult samples are shown of the end of training only.
+            if place == 0 || metric.range != Some(EvaluationRange::Extrapolation) {
+                let curves = reader.curves(sweep_id, &metric.name).await?;
+                details.add_curves(curves, place, metrics.len());
+            }
+        }
+        for (trial_id, table) in reader.counted(sweep_id, DIFFICULTY).await? {
+            let points = details.difficulties.entry(trial_id).or_default();
+            points.extend(difficulty_points(&table));
         }
         Ok(details)
     }
 
-    fn add_curves(&mut self, curves: Curves, set: impl Fn(&mut CurvePoint, f64)) {
-        for (trial_id, observations) in curves {
+    fn add_curves(&mut self, curves: Curves, place: usize, metrics: usize) {
+        for (trial_id, values) in curves {
             let curve = self.curves.entry(trial_id).or_default();
-            for observation in observations {
+            for value in values {
                 let empty = CurvePoint {
-                    step: observation.step,
-                    accuracy: None,
-                    ponder_steps: None,
+                    step: value.step,
+                    values: vec![None; metrics],
                 };
-                let point = curve.entry(observation.step).or_insert(empty);
-                set(point, observation.value);
+                let point = curve.entry(value.step).or_insert(empty);
+                point.values[place] = Some(value.value);
             }
         }
     }
@@ -113,18 +177,26 @@ impl Details {
     }
 }
 
-fn difficulty_point(difficulty: &TrialDifficulty) -> DifficultyPoint {
-    let bucket = &difficulty.bucket;
-    DifficultyPoint {
-        first_nonzeros: bucket.first_nonzeros,
-        last_nonzeros: bucket.last_nonzeros,
-        accuracy: bucket.correct as f64 / bucket.examples as f64,
-        ponder_steps: bucket.ponder_steps as f64 / bucket.examples as f64,
-    }
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "samples are far fewer than 2^53"
+)]
+fn difficulty_points(table: &CountTable) -> impl Iterator<Item = DifficultyPoint> {
+    table.rows.iter().filter_map(|row| {
+        let [examples, correct, steps] =
+            [EXAMPLES, CORRECT, PONDER_STEPS].map(|column| table.count(row, column) as f64);
+        let (first_nonzeros, last_nonzeros) = difficulties(&row.row)?.into_inner();
+        Some(DifficultyPoint {
+            first_nonzeros,
+            last_nonzeros,
+            accuracy: correct / examples,
+            ponder_steps: steps / examples,
+        })
+    })
 }
 
 /// The trials as a report takes them, the values of each configuration made once.
-fn trial_rows(spec: &SweepSpec, measurements: &[Measurement]) -> Vec<TrialRow> {
+fn trial_rows(spec: &SweepSpec, measurements: &Measurements) -> Vec<TrialRow> {
     let configurations = usize::try_from(spec.configurations()).expect("MAX_TRIALS fits");
     let mut values: Vec<Option<Arc<[ParameterValue]>>> = vec![None; configurations];
     let row = |measurement: &Measurement| {
@@ -135,12 +207,12 @@ fn trial_rows(spec: &SweepSpec, measurements: &[Measurement]) -> Vec<TrialRow> {
             values: Arc::clone(values),
             replicate,
             outcome: measurement.outcome,
-            metrics: measurement.metrics().collect(),
+            metrics: MetricValues::new(&measurements.values, measurement.values.clone()),
             curve: Vec::new(),
             difficulty: Vec::new(),
         }
     };
-    measurements.iter().map(row).collect()
+    measurements.trials.iter().map(row).collect()
 }
 
 /// The value of a configuration on every axis.

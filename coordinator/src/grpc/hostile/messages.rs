@@ -20,7 +20,6 @@ pub(super) enum Sent {
     Drain(wire::DrainRequest),
     Create(Box<wire::CreateSweepRequest>),
     Get(wire::GetSweepRequest),
-    Results(wire::ListResultsRequest),
     Cells(wire::ListCellsRequest),
     Allot(wire::AllotReplicatesRequest),
     Watch(wire::WatchSweepRequest),
@@ -121,35 +120,32 @@ fn any_observations() -> impl Strategy<Value = Vec<wire::Observation>> {
 }
 
 fn any_breakdown() -> impl Strategy<Value = Option<wire::Breakdown>> {
-    let range = || select(vec!["interpolation", "extrapolation", "everything"]);
+    let word = || {
+        let words = [
+            "difficulty",
+            "halting",
+            "interpolation",
+            "extrapolation",
+            "examples",
+            "1-2",
+            "",
+        ];
+        prop_oneof![9 => select(words.to_vec()).prop_map(str::to_owned), 1 => any_text()]
+    };
     let few = || prop_oneof![0_u64..9, any::<u64>()];
-    let bucket = (range(), any::<u32>(), any::<u32>(), few(), few(), few()).prop_map(
-        |(range, first_nonzeros, last_nonzeros, examples, correct, ponder_steps)| {
-            wire::DifficultyBucket {
-                range: range.into(),
-                first_nonzeros,
-                last_nonzeros,
-                examples,
-                correct,
-                ponder_steps,
-            }
+    let row = (word(), prop::collection::vec(few(), 0..4));
+    let row = row.prop_map(|(row, counts)| wire::CountRow { row, counts });
+    let columns = prop::collection::vec(word(), 0..4);
+    let table = (word(), word(), columns, prop::collection::vec(row, 0..30)).prop_map(
+        |(table, group, columns, rows)| wire::CountTable {
+            table,
+            group,
+            columns,
+            rows,
         },
     );
-    let count = (range(), 0_u32..2_000, few()).prop_map(|(range, step, examples)| {
-        let range = range.into();
-        wire::HaltingCount {
-            range,
-            step,
-            examples,
-        }
-    });
-    let difficulty = prop::collection::vec(bucket, 0..30);
-    let halting = prop::collection::vec(count, 0..30);
-    let breakdown = (difficulty, halting).prop_map(|(difficulty, halting)| wire::Breakdown {
-        difficulty,
-        halting,
-    });
-    prop::option::of(breakdown)
+    let tables = prop::collection::vec(table, 0..4);
+    prop::option::of(tables.prop_map(|tables| wire::Breakdown { tables }))
 }
 
 /// A specification that is JSON, mostly of the right form.
@@ -315,15 +311,6 @@ pub(super) fn any_sent() -> impl Strategy<Value = Sent> {
             next,
         })
     });
-    let results = (any_text(), any_small(), any_text());
-    let results = results.prop_map(|(sweep, page_size, page_token)| {
-        let sweep = if page_size == 1 { "last".into() } else { sweep };
-        Sent::Results(wire::ListResultsRequest {
-            sweep,
-            page_size,
-            page_token,
-        })
-    });
     let cells = (any_text(), any_small(), any_text());
     let cells = cells.prop_map(|(sweep, page_size, page_token)| {
         let sweep = if page_size == 1 { "last".into() } else { sweep };
@@ -362,7 +349,6 @@ pub(super) fn any_sent() -> impl Strategy<Value = Sent> {
         1 => any_worker().prop_map(|worker_id| Sent::Drain(wire::DrainRequest { worker_id })),
         1 => any_spec().prop_map(|spec| Sent::Create(Box::new(wire::CreateSweepRequest { spec, accept_large: false }))),
         1 => any_text().prop_map(|sweep| Sent::Get(wire::GetSweepRequest { sweep })),
-        1 => results,
         1 => cells,
         2 => allot,
         1 => any_text().prop_map(|sweep| Sent::Watch(wire::WatchSweepRequest { sweep })),
@@ -396,7 +382,6 @@ fn garble(sent: &Sent, changes: &[(prop::sample::Index, u8)]) -> Option<Sent> {
         Sent::Drain(request) => Sent::Drain(changed(request, changes)?),
         Sent::Create(request) => Sent::Create(Box::new(changed(&**request, changes)?)),
         Sent::Get(request) => Sent::Get(changed(request, changes)?),
-        Sent::Results(request) => Sent::Results(changed(request, changes)?),
         Sent::Cells(request) => Sent::Cells(changed(request, changes)?),
         Sent::Allot(request) => Sent::Allot(changed(request, changes)?),
         Sent::Watch(request) => Sent::Watch(changed(request, changes)?),

@@ -42,7 +42,7 @@ impl<'a> ScoredGrid<'a> {
             let cell = ranks.fold(0, |cell, (axis, &position)| {
                 cell * axis.values.len() + axis.ranks[trial.positions[position]]
             });
-            cells[cell][trial.row.replicate as usize] = counting.score(trial.row.as_replicate());
+            cells[cell][trial.row.replicate as usize] = counting.score(input.score(trial.row));
         }
         if cells.iter().flatten().all(Option::is_none) {
             return Err(AnalysisError::NoScore);

@@ -11,6 +11,7 @@ mod robustness;
 #[cfg(test)]
 mod tests;
 
+use pondersweep_proto::metric::Better;
 use serde::Serialize;
 
 pub use self::{
@@ -87,7 +88,7 @@ impl Analysis {
             warnings: warnings(&input.completeness),
             columns,
             rows: Vec::new(),
-            notes: std::iter::once(format!("score: accuracy_interpolation; {counting}."))
+            notes: std::iter::once(format!("score: {}; {counting}.", score_of(input)))
                 .chain(note_on_added(input))
                 .collect(),
         }
@@ -112,6 +113,18 @@ impl Analysis {
     fn with_note(mut self, note: impl Into<String>) -> Self {
         self.notes.push(note.into());
         self
+    }
+}
+
+/// What the scores are.
+fn score_of(input: &ReportInput) -> String {
+    let headline = input.headline();
+    match headline.better {
+        Better::Lower => format!(
+            "{}, its sign changed so that higher is better",
+            headline.name
+        ),
+        Better::Higher | Better::Neither => headline.name.to_string(),
     }
 }
 

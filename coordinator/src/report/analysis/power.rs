@@ -108,9 +108,7 @@ fn best_share(input: &ReportInput) -> f64 {
         let counted = cell
             .iter()
             .filter(|trial| matches!(trial.row.outcome, Succeeded | Infeasible));
-        let solved = cell
-            .iter()
-            .filter(|trial| trial.row.is_solved(input.terms.solved_threshold));
+        let solved = cell.iter().filter(|trial| input.is_solved(trial.row));
         crate::report::estimate::share(solved.count() as u64, counted.count() as u64)
     });
     shares.fold(0.0, f64::max)

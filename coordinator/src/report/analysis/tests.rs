@@ -1,10 +1,10 @@
 //! What the analyses say about simulated sweeps.
 
-use pondersweep_proto::{metric::Metric, setting::Setting};
+use pondersweep_proto::setting::Setting;
 
 use super::*;
 use crate::{
-    report::{markdown, simulated::SimulatedSweep, terminal},
+    report::{HEADLINE, markdown, simulated::SimulatedSweep, terminal},
     scheduler::TrialState::{self, Failed, Infeasible, Pending, Succeeded},
 };
 
@@ -129,9 +129,7 @@ fn neighbours_are_those_of_the_sorted_axis() {
         .numbers(Setting::LAMBDA_P, &[0.9, 0.1, 0.5])
         .input();
     for (trial, accuracy) in input.trials.iter_mut().zip([0.9, 0.9, 0.1, 0.1, 0.8, 0.8]) {
-        trial
-            .metrics
-            .insert(Metric::AccuracyInterpolation, accuracy);
+        trial.set(HEADLINE, accuracy);
     }
     let analysis = robustness(&input, &[0.05], &COUNTING, 0).unwrap();
     let Field::Text(step) = field(&analysis, 1, "quantity") else {

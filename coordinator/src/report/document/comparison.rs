@@ -1,6 +1,10 @@
 //! The methods beside each other and beside the paper: its Figure 1.
 
-use pondersweep_proto::setting::{ParameterValue, Setting, training::ModelKind};
+use pondersweep_proto::{
+    metric::{Better, built_in},
+    setting::training::ModelKind,
+    setting::{ParameterValue, Setting},
+};
 
 use super::{
     Table,
@@ -70,14 +74,19 @@ impl Reported<'_> {
         entrants.collect()
     }
 
-    /// The cell with the highest mean accuracy, the first of several.
+    /// The cell with the best mean of the headline, the first of several.
     pub(super) fn best(&self) -> Option<&CellRow> {
-        let accuracy = |cell: &CellRow| Some(cell.sensitivity.accuracy_interpolation?.summary.mean);
+        let sign = match self.report.sweep.headline.better {
+            Better::Lower => -1.0,
+            Better::Higher | Better::Neither => 1.0,
+        };
+        let score =
+            |cell: &CellRow| Some(sign * cell.sensitivity.estimates.headline()?.summary.mean);
         let scored = self
             .report
             .cells
             .iter()
-            .filter_map(|cell| Some((accuracy(cell)?, cell)));
+            .filter_map(|cell| Some((score(cell)?, cell)));
         let best = scored.rev().max_by(|a, b| a.0.total_cmp(&b.0));
         best.map(|(_, cell)| cell)
     }
@@ -196,7 +205,7 @@ fn measured_rows(sweep: &Reported<'_>, bootstrap_seed: u64) -> Vec<Vec<Field>> {
             setting,
             cell,
         } = entrant;
-        row(method.clone(), setting.clone(), &cell.sensitivity)
+        row(sweep, method.clone(), setting.clone(), &cell.sensitivity)
     });
     let mut rows: Vec<Vec<Field>> = rows.collect();
     let cells = sweep.report.cells.len();
@@ -206,25 +215,30 @@ fn measured_rows(sweep: &Reported<'_>, bootstrap_seed: u64) -> Vec<Vec<Field>> {
             .iter()
             .filter(|trial| sweep.input.is_fixed(trial.row))
             .collect();
-        let threshold = sweep.input.terms.solved_threshold;
         let seed = Some(bootstrap_seed);
-        let pooled = Sensitivity::of(&all, threshold, seed, ShareInterval::Wilson);
-        rows.push(row(sweep.method(), format!("all {cells}"), &pooled));
+        let pooled = Sensitivity::of(&all, sweep.input, seed, ShareInterval::Wilson);
+        rows.push(row(sweep, sweep.method(), format!("all {cells}"), &pooled));
     }
     rows
 }
 
-fn row(method: String, setting: String, numbers: &Sensitivity) -> Vec<Field> {
+fn row(sweep: &Reported<'_>, method: String, setting: String, numbers: &Sensitivity) -> Vec<Field> {
+    let names = [
+        built_in::PONDER_STEPS_INTERPOLATION,
+        built_in::PONDER_STEPS_EXTRAPOLATION,
+    ];
+    let of = |place: Option<usize>| place.and_then(|place| numbers.estimates.get(place));
+    let [steps, more_steps] = names.map(|name| of(sweep.input.place_of(&name)));
     vec![
         Field::text("measured"),
         Field::Text(method),
         Field::Text(setting),
         Field::Count(numbers.n),
         solved(numbers),
-        mean(numbers.accuracy_interpolation.as_ref()),
-        mean_of(numbers.ponder_steps_interpolation.as_ref(), 2),
-        mean(numbers.accuracy_extrapolation.as_ref()),
-        mean_of(numbers.ponder_steps_extrapolation.as_ref(), 2),
+        mean(numbers.estimates.headline()),
+        mean_of(steps, 2),
+        mean(of(sweep.report.sweep.extrapolation)),
+        mean_of(more_steps, 2),
     ]
 }
 

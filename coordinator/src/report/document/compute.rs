@@ -1,13 +1,13 @@
 //! Total compute against accuracy: the paper's Figure 1c.
 
-use pondersweep_proto::metric::Metric;
+use pondersweep_proto::metric::built_in;
 
 use super::{Block, Picture, Table, comparison::Reported, paper::PAPER_COMPUTE};
 use crate::{
     report::{
         field::Field,
-        figure::{BandFigure, BandSeries, CHANCE, Caption, Figure, Height, MAX_SERIES, Sample},
-        input::TrialRow,
+        figure::{BandFigure, BandSeries, Caption, Figure, Height, MAX_SERIES, Sample},
+        input::{HEADLINE, TrialRow},
     },
     scheduler::TrialState,
     statistics::{Summary, bootstrap_mean_interval},
@@ -56,16 +56,18 @@ fn figure(sweeps: &[Reported<'_>]) -> Option<BandFigure> {
         BandSeries::of(name, samples)
     });
     let series: Vec<BandSeries> = series.take(MAX_SERIES).collect();
+    let first = sweeps.first()?.input;
+    let (headline, chance) = (first.headline(), first.chance(first.headline()));
     let figure = BandFigure {
         title: "Figure 1c: total compute against accuracy".to_owned(),
         caption: Caption::of_all(sweeps.iter().map(|sweep| sweep.input))?,
         horizontal: "forward passes needed until then  (millions)".to_owned(),
         horizontal_start: 0.0,
-        height: Height::Metric(Metric::AccuracyInterpolation),
+        height: Height::Metric(headline.clone()),
         key: "method".to_owned(),
         ordered: false,
         series,
-        reference: Some((CHANCE, "chance".to_owned())),
+        reference: chance.map(|chance| (chance, "chance".to_owned())),
     };
     figure.if_any()
 }
@@ -81,14 +83,15 @@ pub(super) fn told_apart(method: String, sweep: &Reported<'_>, methods: &[String
 
 /// At every evaluation of a trial: updates done, forward passes needed until then, accuracy.
 fn forward_passes(sweep: &Reported<'_>, trial: &TrialRow) -> Vec<(u64, f64, f64)> {
-    if trial.outcome != TrialState::Succeeded {
+    let steps = sweep.input.place_of(&built_in::PONDER_STEPS_INTERPOLATION);
+    let Some(place) = steps.filter(|_| trial.outcome == TrialState::Succeeded) else {
         return Vec::new();
-    }
+    };
     let batch = f64::from(batch(sweep, trial));
     let (mut before, mut passes) = (0, 0.0);
     let mut points = Vec::new();
     for point in &trial.curve {
-        let (Some(accuracy), Some(steps)) = (point.accuracy, point.ponder_steps) else {
+        let (Some(accuracy), Some(steps)) = (point.values[HEADLINE], point.values[place]) else {
             continue;
         };
         let updates = (point.step - before) as f64;
@@ -163,8 +166,7 @@ mod tests {
             .input();
         let point = |step: u64, steps: f64| CurvePoint {
             step,
-            accuracy: Some(0.5),
-            ponder_steps: Some(steps),
+            values: vec![Some(0.5), None, Some(steps), None],
         };
         input.trials[0].curve = vec![point(10, 4.0), point(30, 2.5)];
         let report = Report::new(&input, 0);

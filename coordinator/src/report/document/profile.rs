@@ -2,11 +2,13 @@
 //! that a trial of one does better than a trial of another (Agarwal et al. 2021). It judges a method by
 //! its whole grid, as who has not yet tuned it meets it.
 
+use pondersweep_proto::metric::Metric;
+
 use super::{Block, Picture, Table, comparison::Reported, compute::told_apart};
 use crate::{
     report::{
         field::Field,
-        figure::{BandFigure, BandPoint, BandSeries, CHANCE, Caption, Figure, Height},
+        figure::{BandFigure, BandPoint, BandSeries, Caption, Figure, Height, quantity},
     },
     statistics::{Counting, Strata, performance_profile, probability_of_improvement},
 };
@@ -25,14 +27,21 @@ struct Scored {
 
 /// The figure and the table; nothing where fewer than two methods have scores.
 pub(super) fn profiles(sweeps: &[Reported<'_>], bootstrap_seed: u64) -> Vec<Block> {
-    let counting = Counting::infeasible_as(CHANCE);
+    // Heights of a profile are shares between guessing and no mistake: other metrics have none.
+    let first = sweeps.first().map(|sweep| sweep.input);
+    let Some((headline, chance)) =
+        first.and_then(|input| Some((input.headline(), input.chance(input.headline())?)))
+    else {
+        return Vec::new();
+    };
+    let counting = Counting::infeasible_as(chance);
     let methods: Vec<String> = sweeps.iter().map(Reported::method).collect();
     let scored = sweeps.iter().filter_map(|sweep| {
         // More trials of one configuration, added for what it showed, would be no more of the others.
         let trials = sweep.input.trials.iter();
         let scores: Vec<f64> = trials
             .filter(|trial| sweep.input.is_fixed(trial))
-            .filter_map(|trial| counting.score(trial.as_replicate()))
+            .filter_map(|trial| counting.score(sweep.input.score(trial)))
             .collect();
         Some(Scored {
             name: told_apart(sweep.method(), sweep, &methods),
@@ -47,34 +56,45 @@ pub(super) fn profiles(sweeps: &[Reported<'_>], bootstrap_seed: u64) -> Vec<Bloc
     vec![
         Block::Figure(Picture {
             file: "performance_profiles".to_owned(),
-            figure: Figure::Band(figure(caption, &scored, bootstrap_seed)),
-            rule: format!("{PROFILE_RULE} Score: accuracy in interpolation; {counting}."),
+            figure: Figure::Band(figure(caption, &scored, (headline, chance), bootstrap_seed)),
+            rule: format!("{PROFILE_RULE} Score: {}; {counting}.", score(headline)),
         }),
-        Block::Table(table(&scored, &counting, bootstrap_seed)),
+        Block::Table(table(&scored, &score(headline), &counting, bootstrap_seed)),
     ]
 }
 
-fn figure(caption: Caption, scored: &[Scored], bootstrap_seed: u64) -> BandFigure {
+/// `accuracy in interpolation`.
+fn score(metric: &Metric) -> String {
+    let range = metric.range.map(|range| format!(" in {}", range.name()));
+    format!("{}{}", quantity(metric), range.unwrap_or_default())
+}
+
+fn figure(
+    caption: Caption,
+    scored: &[Scored],
+    (headline, chance): (&Metric, f64),
+    bootstrap_seed: u64,
+) -> BandFigure {
     BandFigure {
         title: "Performance profiles".to_owned(),
         caption,
-        horizontal: "accuracy  (interpolation, sampled halting)".to_owned(),
-        horizontal_start: CHANCE,
+        horizontal: headline.title(),
+        horizontal_start: chance,
         height: Height::ShareOfTrials,
         key: "method".to_owned(),
         ordered: false,
         series: scored
             .iter()
-            .map(|method| profile(method, bootstrap_seed))
+            .map(|method| profile(method, chance, bootstrap_seed))
             .collect(),
         reference: None,
     }
 }
 
-fn profile(method: &Scored, bootstrap_seed: u64) -> BandSeries {
+fn profile(method: &Scored, chance: f64, bootstrap_seed: u64) -> BandSeries {
     let share_of_way = |step| f64::from(step) / f64::from(STEPS);
     let thresholds: Vec<f64> = (0..=STEPS)
-        .map(|step| CHANCE + (1.0 - CHANCE) * share_of_way(step))
+        .map(|step| chance + (1.0 - chance) * share_of_way(step))
         .collect();
     let profile = performance_profile(&method.scores, &thresholds, bootstrap_seed);
     let points = profile.into_iter().map(|point| BandPoint {
@@ -94,7 +114,7 @@ fn profile(method: &Scored, bootstrap_seed: u64) -> BandSeries {
     }
 }
 
-fn table(scored: &[Scored], counting: &Counting, bootstrap_seed: u64) -> Table {
+fn table(scored: &[Scored], score: &str, counting: &Counting, bootstrap_seed: u64) -> Table {
     let pairs = (0..).zip(scored).flat_map(|(index, first)| {
         let others = scored[index + 1..].iter();
         others.map(move |second| (first, second))
@@ -120,7 +140,7 @@ fn table(scored: &[Scored], counting: &Counting, bootstrap_seed: u64) -> Table {
         rules: vec![format!(
             "The probability that a trial of the one, drawn from all its configurations and seeds, has a higher \
              score than one of the other, a tie counting half [95 % percentile bootstrap over trials]. Score: \
-             accuracy in interpolation; {counting}."
+             {score}; {counting}."
         )],
     }
 }
@@ -133,18 +153,16 @@ impl Scored {
 
 #[cfg(test)]
 mod tests {
-    use pondersweep_proto::{metric::Metric, setting::Setting};
+    use pondersweep_proto::setting::Setting;
 
     use super::*;
-    use crate::report::{Report, ReportInput, simulated::SimulatedSweep};
+    use crate::report::{HEADLINE, Report, ReportInput, simulated::SimulatedSweep};
 
     fn input(accuracy: f64) -> ReportInput {
         let sweep = SimulatedSweep::new(4).numbers(Setting::LAMBDA_P, &[0.1, 0.9]);
         let mut input = sweep.input();
         for trial in &mut input.trials {
-            trial
-                .metrics
-                .insert(Metric::AccuracyInterpolation, accuracy);
+            trial.set(HEADLINE, accuracy);
         }
         input
     }

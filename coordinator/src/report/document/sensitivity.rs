@@ -5,13 +5,16 @@ use crate::report::{
     Report,
     estimate::{Estimate, Sensitivity},
     field::{Field, ShownShare},
+    figure::quantity,
     number::{label, labels, significant},
 };
 
 /// Columns that only some reports need.
-#[derive(Clone, Copy)]
 struct Columns {
-    extrapolation: bool,
+    /// What the headline measures, in a word or two.
+    quantity: String,
+    ponder_steps: Option<usize>,
+    extrapolation: Option<usize>,
     infeasible: bool,
     failed: bool,
 }
@@ -60,20 +63,37 @@ pub(super) fn conventions(report: &Report) -> Vec<String> {
     };
     let mut conventions = vec![
         format!(
-            "solved: accuracy_interpolation of at least {}; share [{share}]. \
-             accuracy: median, and mean [{percent} % percentile bootstrap over the trials of the row, seed {}]. \
-             steps: mean ponder steps over trials, sampled halting.",
+            "solved: {} of at {} {}; share [{share}]. {}: median, and mean [{percent} % percentile bootstrap over \
+             the trials of the row, seed {}].{}",
+            sweep.solved_metric,
+            if sweep.solved_when == "lower" {
+                "most"
+            } else {
+                "least"
+            },
             significant(sweep.solved_threshold, 6),
+            quantity_of(report),
             sweep.bootstrap_seed,
+            if sweep.ponder_steps.is_some() {
+                " steps: mean ponder steps over trials, sampled halting."
+            } else {
+                ""
+            },
         ),
-        "n: trials with a result. An infeasible trial (training diverged) is a result: it counts in \
-         n as not solved and has no accuracy. A failed trial (machinery) is not in n."
-            .to_owned(),
+        format!(
+            "n: trials with a result. An infeasible trial (training diverged) is a result: it counts in n as not \
+             solved and has no {}. A failed trial (machinery) is not in n.",
+            quantity_of(report)
+        ),
     ];
     if let Some(initial) = sweep.initial_replicates {
         conventions.extend(conventions_of_added(report, initial));
     }
     conventions
+}
+
+fn quantity_of(report: &Report) -> &str {
+    quantity(&report.sweep.headline)
 }
 
 /// What the numbers mean where replicates are added after looking at results.
@@ -144,18 +164,25 @@ impl Columns {
         let by_value = report.parameters.iter().flat_map(|table| &table.rows);
         let by_value = by_value.map(|row| &row.sensitivity);
         let rows = by_value.chain(report.cells.iter().map(|cell| &cell.sensitivity));
-        let any = |test: fn(&Sensitivity) -> bool| rows.clone().any(test);
+        let measured = |place: &usize| {
+            let mut rows = rows.clone();
+            rows.any(|row| row.estimates.get(*place).is_some())
+        };
         Self {
-            extrapolation: any(|cell| cell.accuracy_extrapolation.is_some()),
-            infeasible: any(|cell| cell.infeasible > 0),
-            failed: any(|cell| cell.failed > 0),
+            quantity: quantity_of(report).to_owned(),
+            ponder_steps: report.sweep.ponder_steps,
+            extrapolation: report.sweep.extrapolation.filter(measured),
+            infeasible: rows.clone().any(|row| row.infeasible > 0),
+            failed: rows.clone().any(|row| row.failed > 0),
         }
     }
 
-    fn header(self, mut names: Vec<String>) -> Vec<String> {
-        names.extend(["n", "solved", "median", "mean accuracy", "steps"].map(String::from));
+    fn header(&self, mut names: Vec<String>) -> Vec<String> {
+        names.extend(["n", "solved", "median"].map(String::from));
+        names.push(format!("mean {}", self.quantity));
         let optional = [
-            (self.extrapolation, "extrapolation"),
+            (self.ponder_steps.is_some(), "steps"),
+            (self.extrapolation.is_some(), "extrapolation"),
             (self.infeasible, "infeasible"),
             (self.failed, "failed"),
         ];
@@ -164,28 +191,27 @@ impl Columns {
         names
     }
 
-    fn fields(self, mut fields: Vec<Field>, row: &Sensitivity) -> Vec<Field> {
-        let accuracy = row.accuracy_interpolation.as_ref();
-        let median = accuracy.map(|estimate| estimate.summary.median);
-        let steps = row.ponder_steps_interpolation.as_ref();
-        let steps = steps.map(|estimate| estimate.summary.mean);
+    fn fields(&self, mut fields: Vec<Field>, row: &Sensitivity) -> Vec<Field> {
+        let headline = row.estimates.headline();
+        let median = headline.map(|estimate| estimate.summary.median);
         fields.extend([
             Field::Count(row.n),
             solved(row),
             Field::estimate(median, None, 3),
-            mean(accuracy),
-            Field::estimate(steps, None, 2),
+            mean(headline),
         ]);
-        let optional = [
-            (
-                self.extrapolation,
-                mean(row.accuracy_extrapolation.as_ref()),
-            ),
-            (self.infeasible, Field::Count(row.infeasible)),
-            (self.failed, Field::Count(row.failed)),
-        ];
+        if let Some(place) = self.ponder_steps {
+            let steps = row.estimates.get(place);
+            let steps = steps.map(|estimate| estimate.summary.mean);
+            fields.push(Field::estimate(steps, None, 2));
+        }
+        let extrapolation = self
+            .extrapolation
+            .map(|place| mean(row.estimates.get(place)));
+        fields.extend(extrapolation);
+        let optional = [(self.infeasible, row.infeasible), (self.failed, row.failed)];
         let shown = optional.into_iter().filter(|(shown, _)| *shown);
-        fields.extend(shown.map(|(_, field)| field));
+        fields.extend(shown.map(|(_, count)| Field::Count(count)));
         fields
     }
 }
@@ -199,7 +225,7 @@ pub(super) const fn solved(row: &Sensitivity) -> Field {
     })
 }
 
-/// The mean of an accuracy with its interval.
+/// The mean of a metric with its interval.
 pub(super) fn mean(estimate: Option<&Estimate>) -> Field {
     mean_of(estimate, 3)
 }

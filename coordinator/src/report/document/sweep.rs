@@ -3,7 +3,7 @@
 mod curves;
 
 use pondersweep_proto::{
-    metric::Metric,
+    metric::built_in,
     setting::{ParameterValue, Setting},
 };
 
@@ -16,15 +16,12 @@ use super::{
 use crate::{
     report::{
         analysis::{self, Analysis, AnalysisError},
-        figure::{BoxPlotFigure, Figure},
+        figure::{BoxPlotFigure, Figure, heading, quantity, sentence},
         input::ReportInput,
         placement::{PlacedTrial, place},
     },
-    statistics::Counting,
+    statistics::{Counted, Counting},
 };
-
-/// What a diverged trial counts as in an analysis: the accuracy of guessing.
-const COUNTING: Counting = Counting::infeasible_as(0.5);
 
 /// What "nearly as good" means, in accuracy.
 const EPSILONS: [f64; 3] = [0.01, 0.02, 0.05];
@@ -41,8 +38,9 @@ pub(super) fn chapter(sweep: &Reported<'_>, prefix: &str, seed: u64) -> Vec<Sect
     let trials = place(sweep.input);
     let head = Section::new(1, sweep.report.sweep.name.clone())
         .with(conventions(sweep.report).into_iter().map(Block::Paragraph));
+    let over_seeds = format!("{} over seeds", heading(&sweep.report.sweep.headline));
     let parts = [
-        ("Accuracy over seeds", accuracy(sweep, &trials)),
+        (&*over_seeds, headline(sweep, &trials)),
         ("Ponder steps", ponder_steps(sweep, &trials)),
         ("Heat maps", heat_maps(sweep)),
         ("Learning curves", pictures(learning_curves(sweep))),
@@ -63,9 +61,9 @@ pub(super) fn chapter(sweep: &Reported<'_>, prefix: &str, seed: u64) -> Vec<Sect
 }
 
 /// Figures 2a and 2b where tau or `lambda_p` was swept, with the tables behind them.
-fn accuracy(sweep: &Reported<'_>, trials: &[PlacedTrial<'_>]) -> Vec<Block> {
+fn headline(sweep: &Reported<'_>, trials: &[PlacedTrial<'_>]) -> Vec<Block> {
     let mut blocks = Vec::new();
-    for figure in &sweep.report.figures.accuracy {
+    for figure in &sweep.report.figures.headline {
         let parameter = figure.axis.parameter;
         let papers = [
             (Setting::TAU, "The paper's Figure 2a. "),
@@ -74,28 +72,28 @@ fn accuracy(sweep: &Reported<'_>, trials: &[PlacedTrial<'_>]) -> Vec<Block> {
         let paper = papers.iter().find(|(known, _)| *known == parameter);
         let paper = paper.map_or("", |(_, words)| words);
         blocks.push(Block::Figure(Picture {
-            file: format!("accuracy_by_{parameter}"),
+            file: format!("{}_by_{parameter}", file_word(quantity(&figure.metric))),
             figure: Figure::BoxPlot(figure.clone()),
             rule: format!("{paper}{BOX_RULE}"),
         }));
     }
-    let metric = Metric::AccuracyExtrapolation;
-    let measured = sweep.report.cells.iter();
-    let extrapolates = measured
-        .clone()
-        .any(|cell| cell.sensitivity.accuracy_extrapolation.is_some());
-    for axis in sweep
-        .report
-        .swept_axes()
-        .into_iter()
-        .filter(|_| extrapolates)
-    {
-        let figure = BoxPlotFigure::new(sweep.input, trials, axis, metric);
-        blocks.push(Block::Figure(Picture {
-            file: format!("extrapolation_by_{}", figure.axis.parameter),
-            figure: Figure::BoxPlot(figure),
-            rule: format!("On more non-zero elements than training showed. {BOX_RULE}"),
-        }));
+    let cells = &sweep.report.cells;
+    let measured = |place: &usize| {
+        let mut estimates = cells
+            .iter()
+            .map(|cell| cell.sensitivity.estimates.get(*place));
+        estimates.any(|estimate| estimate.is_some())
+    };
+    if let Some(place) = sweep.report.sweep.extrapolation.filter(measured) {
+        for axis in sweep.report.swept_axes() {
+            let figure = BoxPlotFigure::new(sweep.input, trials, axis, place);
+            let words = sweep.input.task().extrapolation;
+            blocks.push(Block::Figure(Picture {
+                file: format!("extrapolation_by_{}", figure.axis.parameter),
+                figure: Figure::BoxPlot(figure),
+                rule: format!("{}. {BOX_RULE}", sentence(words)),
+            }));
+        }
     }
     if sweep.report.parameters.len() > 1 {
         blocks.extend(parameter_tables(sweep.report).into_iter().map(Block::Table));
@@ -125,13 +123,16 @@ fn figure_2c(sweep: &Reported<'_>, trials: &[PlacedTrial<'_>]) -> Vec<Block> {
     let Some((axis, position)) = position_of_a_tenth(sweep) else {
         return Vec::new();
     };
-    let steps = BoxPlotFigure::new(sweep.input, trials, axis, Metric::PonderStepsInterpolation);
+    let Some(place) = sweep.input.place_of(&built_in::PONDER_STEPS_INTERPOLATION) else {
+        return Vec::new();
+    };
+    let steps = BoxPlotFigure::new(sweep.input, trials, axis, place);
     let mut blocks = vec![Block::Figure(Picture {
         file: "ponder_steps_at_lambda_p_0.1".to_owned(),
         figure: Figure::BoxPlot(steps.at(position)),
         rule: format!("The paper's Figure 2c at the end of training. {BOX_RULE}"),
     })];
-    blocks.extend(pictures(ponder_curve(sweep, axis, position)));
+    blocks.extend(pictures(ponder_curve(sweep, (axis, position), place)));
     blocks
 }
 
@@ -159,23 +160,27 @@ fn heat_maps(sweep: &Reported<'_>) -> Vec<Block> {
 }
 
 fn explained(sweep: &Reported<'_>) -> Vec<Block> {
-    analysed(sweep, "anova", |input| analysis::anova(input, &COUNTING))
+    analysed(sweep, "anova", |input| {
+        analysis::anova(input, &counting(input))
+    })
 }
 
 fn best(sweep: &Reported<'_>, seed: u64) -> Vec<Block> {
     analysed(sweep, "best", |input| {
-        analysis::best(input, &COUNTING, seed)
+        analysis::best(input, &counting(input), seed)
     })
 }
 
 fn robustness(sweep: &Reported<'_>, seed: u64) -> Vec<Block> {
     analysed(sweep, "robustness", |input| {
-        analysis::robustness(input, &EPSILONS, &COUNTING, seed)
+        analysis::robustness(input, &EPSILONS, &counting(input), seed)
     })
 }
 
 fn power(sweep: &Reported<'_>) -> Vec<Block> {
-    analysed(sweep, "power", |input| analysis::power(input, &COUNTING))
+    analysed(sweep, "power", |input| {
+        analysis::power(input, &counting(input))
+    })
 }
 
 /// An analysis, or why there is none; nothing where only one configuration was tried.
@@ -210,6 +215,22 @@ fn cells(sweep: &Reported<'_>) -> Vec<Block> {
         .map(Block::Table)
         .into_iter()
         .collect()
+}
+
+/// A diverged trial counts as the level of guessing in an analysis, and is left out where there is none.
+fn counting(input: &ReportInput) -> Counting {
+    match input.chance(input.headline()) {
+        Some(chance) => Counting::infeasible_as(chance),
+        None => Counting {
+            infeasible: Counted::LeftOut,
+            missing: Counted::LeftOut,
+        },
+    }
+}
+
+/// Words as part of a file's name.
+fn file_word(words: &str) -> String {
+    words.replace(' ', "_")
 }
 
 fn pictures(pictures: Vec<Picture>) -> Vec<Block> {

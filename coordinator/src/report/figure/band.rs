@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use pondersweep_proto::metric::Metric;
 
-use super::{Caption, is_accuracy, metric_name, short_name};
+use super::Caption;
 use crate::statistics::Summary;
 
 /// Series of one figure: more cannot be told apart.
@@ -34,7 +34,7 @@ pub struct BandFigure {
 }
 
 /// What lines and bands of a figure are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Height {
     /// Medians of a metric over trials, and between which quartiles half of them lie.
     Metric(Metric),
@@ -114,7 +114,7 @@ impl BandFigure {
 impl Height {
     /// The metric, if it is one.
     #[must_use]
-    pub const fn metric(self) -> Option<Metric> {
+    pub const fn metric(&self) -> Option<&Metric> {
         match self {
             Self::Metric(metric) => Some(metric),
             Self::ShareOfTrials => None,
@@ -122,23 +122,23 @@ impl Height {
     }
 
     /// What it measures and on what, as axes call it.
-    pub(in crate::report) const fn name(self) -> &'static str {
+    pub(in crate::report) fn name(&self) -> String {
         match self {
-            Self::Metric(metric) => metric_name(metric),
-            Self::ShareOfTrials => "share of trials",
+            Self::Metric(metric) => metric.title(),
+            Self::ShareOfTrials => "share of trials".to_owned(),
         }
     }
 
     /// The same in one or two words.
-    pub(in crate::report) const fn short_name(self) -> &'static str {
+    pub(in crate::report) fn short_name(&self) -> &str {
         match self {
-            Self::Metric(metric) => short_name(metric),
+            Self::Metric(metric) => &metric.quantity,
             Self::ShareOfTrials => "share of trials",
         }
     }
 
     /// What the line is, and the band around it.
-    pub(in crate::report) const fn words(self) -> [&'static str; 2] {
+    pub(in crate::report) const fn words(&self) -> [&'static str; 2] {
         match self {
             Self::Metric(_) => ["median", "quartiles"],
             Self::ShareOfTrials => ["share", "95 % interval"],
@@ -146,11 +146,8 @@ impl Height {
     }
 
     /// Whether heights are shares of correct answers.
-    pub(super) const fn is_accuracy(self) -> bool {
-        match self {
-            Self::Metric(metric) => is_accuracy(metric),
-            Self::ShareOfTrials => false,
-        }
+    pub(super) fn is_accuracy(&self) -> bool {
+        self.metric().is_some_and(|metric| metric.has_chance)
     }
 }
 

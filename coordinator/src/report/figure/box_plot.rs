@@ -3,9 +3,7 @@
 
 use pondersweep_proto::metric::Metric;
 
-use super::{
-    CHANCE, Caption, ColourKey, SeedPoint, ValueAxis, colour_key::points_by_value, is_accuracy,
-};
+use super::{Caption, ColourKey, SeedPoint, ValueAxis, colour_key::points_by_value, heading};
 use crate::{
     report::{input::ReportInput, number::label, placement::PlacedTrial},
     scheduler::TrialState,
@@ -47,23 +45,24 @@ impl BoxPlotFigure {
         input: &ReportInput,
         trials: &[PlacedTrial<'_>],
         axis: usize,
-        metric: Metric,
+        place: usize,
     ) -> Self {
+        let metric = input.metrics[place].clone();
         let colour_key = ColourKey::choose(input, axis, None);
         let values = input.terms.axes[axis].values.len();
-        let points = points_by_value(trials, axis, values, colour_key.as_ref(), metric);
+        let points = points_by_value(trials, axis, values, colour_key.as_ref(), place);
         let mut groups: Vec<SeedsOfValue> = points.into_iter().map(SeedsOfValue::new).collect();
         for trial in trials {
             let group = &mut groups[trial.positions[axis]];
             group.n += u64::from(trial.row.outcome != TrialState::Failed);
-            group.solved += u64::from(trial.row.is_solved(input.terms.solved_threshold));
+            group.solved += u64::from(input.is_solved(trial.row));
         }
         Self {
+            chance: input.chance(&metric),
             metric,
             caption: Caption::new(input, &[axis]),
             axis: ValueAxis::new(input, axis),
             colour_key,
-            chance: is_accuracy(metric).then_some(CHANCE),
             groups,
         }
     }
@@ -78,12 +77,7 @@ impl BoxPlotFigure {
     /// What the figure shows.
     #[must_use]
     pub fn title(&self) -> String {
-        let metric = match self.metric {
-            Metric::AccuracyExtrapolation => "Accuracy in extrapolation",
-            Metric::PonderStepsInterpolation => "Ponder steps",
-            Metric::PonderStepsExtrapolation => "Ponder steps in extrapolation",
-            _ => "Accuracy",
-        };
+        let metric = heading(&self.metric);
         match &self.axis.values[..] {
             [value] => format!(
                 "{metric} over seeds at {} = {}",
@@ -96,7 +90,7 @@ impl BoxPlotFigure {
 
     /// Whether the solved threshold is one of this figure's metric.
     pub(in crate::report) fn has_threshold(&self) -> bool {
-        self.metric == Metric::AccuracyInterpolation
+        self.metric.name == self.caption.goal.metric
     }
 }
 

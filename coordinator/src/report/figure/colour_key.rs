@@ -1,6 +1,6 @@
 //! The second parameter of a figure, told by colour, and the points that carry it.
 
-use pondersweep_proto::{metric::Metric, setting::Setting};
+use pondersweep_proto::setting::Setting;
 
 use super::ValueAxis;
 use crate::{
@@ -61,12 +61,12 @@ pub(super) fn points_by_value(
     axis: usize,
     values: usize,
     key: Option<&ColourKey>,
-    metric: Metric,
+    place: usize,
 ) -> Vec<Vec<SeedPoint>> {
     let mut groups = vec![Vec::new(); values];
     for trial in trials {
         let succeeded = trial.row.outcome == TrialState::Succeeded;
-        if let Some(value) = trial.row.metric(metric).filter(|_| succeeded) {
+        if let Some(value) = trial.row.metric(place).filter(|_| succeeded) {
             groups[trial.positions[axis]].push(SeedPoint {
                 value,
                 colour: key.map_or(0, |key| trial.positions[key.index]),

@@ -1,16 +1,16 @@
 //! Accuracy or share solved over two parameters.
 
 use pondersweep_proto::{
-    metric::Metric,
+    metric::{Better, Metric},
     setting::{ParameterValue, Setting},
 };
 
-use super::{CHANCE, Caption, ValueAxis};
+use super::{Caption, ValueAxis, quantity as quantity_of};
 use crate::{
     report::{
         estimate::{share, values},
-        input::ReportInput,
-        number::label,
+        input::{HEADLINE, ReportInput},
+        number::{label, significant},
         placement::PlacedTrial,
     },
     scheduler::TrialState,
@@ -20,8 +20,8 @@ use crate::{
 /// What the colour of a heat map's cell tells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum HeatMapQuantity {
-    /// Mean accuracy of the trials that have one.
-    MeanAccuracy,
+    /// The mean of the headline over the trials that measured it.
+    MeanHeadline,
     /// Share of trials that reached the solved threshold.
     ShareSolved,
 }
@@ -33,6 +33,14 @@ pub struct HeatMapFigure {
     pub caption: Caption,
     /// What the colours tell.
     pub quantity: HeatMapQuantity,
+    /// Its name in a word or two.
+    pub label: String,
+    /// Its name, at the start of a title.
+    pub name: String,
+    /// What a colour means.
+    pub meaning: String,
+    /// The level of guessing, where the quantity has one.
+    pub chance: Option<f64>,
     /// The parameter along the horizontal axis: the one with more values.
     pub horizontal: ValueAxis,
     /// The parameter along the vertical axis, its first value at the bottom.
@@ -74,10 +82,9 @@ impl HeatMapFigure {
             let place = &trial.positions;
             groups[place[vertical] * size(horizontal) + place[horizontal]].push(trial);
         }
-        let threshold = input.terms.solved_threshold;
         let cells = groups
             .iter()
-            .map(|group| HeatMapCell::new(group, threshold, quantity));
+            .map(|group| HeatMapCell::new(group, input, quantity));
         let settled = third.map(|(axis, _)| axis);
         let settled: Vec<usize> = [horizontal, vertical].into_iter().chain(settled).collect();
         Self {
@@ -86,6 +93,16 @@ impl HeatMapFigure {
                 let axis = &input.terms.axes[axis];
                 (axis.parameter, axis.values[at].clone())
             }),
+            label: match quantity {
+                HeatMapQuantity::MeanHeadline => quantity_of(input.headline()).to_owned(),
+                HeatMapQuantity::ShareSolved => "share solved".to_owned(),
+            },
+            name: match quantity {
+                HeatMapQuantity::MeanHeadline => format!("Mean {}", quantity_of(input.headline())),
+                HeatMapQuantity::ShareSolved => "Share of trials solved".to_owned(),
+            },
+            meaning: meaning(input, quantity),
+            chance: input.chance(input.headline()),
             quantity,
             horizontal: ValueAxis::new(input, horizontal),
             vertical: ValueAxis::new(input, vertical),
@@ -93,12 +110,24 @@ impl HeatMapFigure {
         }
     }
 
-    /// The values at the two ends of the colours. Accuracy begins at chance, or lower if it must.
+    /// The values at the two ends of the colours. A share begins at chance, or lower if it must, and ends
+    /// at 1.
     pub(in crate::report) fn domain(&self) -> (f64, f64) {
-        let values = self.cells.iter().filter_map(|cell| cell.value);
-        let lowest = match self.quantity {
-            HeatMapQuantity::MeanAccuracy => values.fold(CHANCE, f64::min),
-            HeatMapQuantity::ShareSolved => 0.0,
+        let values = || self.cells.iter().filter_map(|cell| cell.value);
+        let lowest = match (self.quantity, self.chance) {
+            (HeatMapQuantity::ShareSolved, _) => 0.0,
+            (HeatMapQuantity::MeanHeadline, Some(chance)) => values().fold(chance, f64::min),
+            (HeatMapQuantity::MeanHeadline, None) => {
+                let (least, most) = (
+                    values().fold(f64::MAX, f64::min),
+                    values().fold(f64::MIN, f64::max),
+                );
+                return if least < most {
+                    (least, most)
+                } else {
+                    (least.min(0.0), most.max(1.0))
+                };
+            }
         };
         (((lowest + 1e-9) * 20.0).floor() / 20.0, 1.0)
     }
@@ -107,7 +136,7 @@ impl HeatMapFigure {
     #[must_use]
     pub fn title(&self) -> String {
         let (horizontal, vertical) = (self.horizontal.parameter, self.vertical.parameter);
-        let quantity = self.quantity.name();
+        let quantity = &self.name;
         let at = self.at.as_ref();
         let at = at.map(|(parameter, value)| format!(" at {parameter} = {}", label(value)));
         format!(
@@ -125,36 +154,56 @@ impl HeatMapFigure {
         let at = at.map(|(parameter, value)| format!("_at_{parameter}_{value}"));
         let at = at.unwrap_or_default();
         match self.quantity {
-            HeatMapQuantity::MeanAccuracy => format!("heat_map_{axes}{at}"),
+            HeatMapQuantity::MeanHeadline => format!("heat_map_{axes}{at}"),
             HeatMapQuantity::ShareSolved => format!("heat_map_solved_{axes}{at}"),
         }
     }
 }
 
-impl HeatMapQuantity {
-    /// Its name, at the start of a line.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::MeanAccuracy => "Mean accuracy",
-            Self::ShareSolved => "Share of trials solved",
-        }
-    }
-}
-
 impl HeatMapCell {
-    fn new(trials: &[&PlacedTrial<'_>], threshold: f64, quantity: HeatMapQuantity) -> Self {
+    fn new(trials: &[&PlacedTrial<'_>], input: &ReportInput, quantity: HeatMapQuantity) -> Self {
         let n = count(trials, |trial| trial.row.outcome != TrialState::Failed);
         let value = match quantity {
-            HeatMapQuantity::MeanAccuracy => {
-                let accuracies = values(trials, Metric::AccuracyInterpolation);
-                Summary::of(&accuracies).map(|summary| summary.mean)
+            HeatMapQuantity::MeanHeadline => {
+                let measured = values(trials, HEADLINE);
+                Summary::of(&measured).map(|summary| summary.mean)
             }
             HeatMapQuantity::ShareSolved => {
-                share(count(trials, |trial| trial.row.is_solved(threshold)), n)
+                share(count(trials, |trial| input.is_solved(trial.row)), n)
             }
         };
         Self { value, n }
+    }
+}
+
+fn meaning(input: &ReportInput, quantity: HeatMapQuantity) -> String {
+    let on = |metric: &Metric| {
+        let range = metric.range.map(|range| format!(" on {}", range.name()));
+        format!("{}{}", quantity_of(metric), range.unwrap_or_default())
+    };
+    let goal = &input.goal;
+    match quantity {
+        HeatMapQuantity::MeanHeadline => {
+            let metric = input.headline();
+            let condition = Some(&metric.condition).filter(|words| !words.is_empty());
+            let condition = condition.map(|words| format!(", {words}"));
+            let condition = condition.unwrap_or_default();
+            format!("{}{condition}; diverged trials have none", on(metric))
+        }
+        HeatMapQuantity::ShareSolved => {
+            let metric = input
+                .place_of(&goal.metric)
+                .map(|place| &input.metrics[place]);
+            let end = match goal.better {
+                Better::Lower => "most",
+                Better::Higher | Better::Neither => "least",
+            };
+            format!(
+                "solved: {} of at {end} {}; diverged is unsolved",
+                metric.map_or_else(|| goal.metric.to_string(), on),
+                significant(goal.threshold, 6)
+            )
+        }
     }
 }
 

@@ -9,8 +9,9 @@ mod ponder_steps;
 mod prior;
 
 use pondersweep_proto::{
-    metric::Metric,
+    metric::{Better, Metric},
     setting::{ParameterValue, Setting},
+    spec::EvaluationRange,
 };
 
 pub(super) use self::band::{MAX_SERIES, Sample};
@@ -22,7 +23,12 @@ pub use self::{
     heat_map::{HeatMapCell, HeatMapFigure, HeatMapQuantity},
     ponder_steps::{MeanOfValue, PonderStepsFigure, PriorLine},
 };
-use super::{input::ReportInput, placement::PlacedTrial};
+use super::{
+    input::{HEADLINE, ReportInput},
+    number::significant,
+    placement::PlacedTrial,
+};
+use crate::sweep::Goal;
 
 /// Values on one axis of a figure: beyond them labels can no longer be read.
 const MAX_FIGURE_VALUES: usize = 60;
@@ -49,11 +55,11 @@ pub enum Figure {
 /// The figures of a report.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Figures {
-    /// Accuracy over seeds against each swept parameter; `lambda_p` gives the paper's Figure 2b.
-    pub accuracy: Vec<BoxPlotFigure>,
+    /// The headline over seeds against each swept parameter; `lambda_p` gives the paper's Figure 2b.
+    pub headline: Vec<BoxPlotFigure>,
     /// Ponder steps against each swept parameter.
     pub ponder_steps: Vec<PonderStepsFigure>,
-    /// Accuracy and share solved over each pair of swept numbers.
+    /// The headline and the share solved over each pair of swept numbers.
     pub heat_maps: Vec<HeatMapFigure>,
 }
 
@@ -66,8 +72,8 @@ pub struct Caption {
     pub trials_shown: usize,
     /// Trials of the sweep.
     pub trials_expected: u64,
-    /// A trial is solved when its accuracy reaches this share.
-    pub solved_threshold: f64,
+    /// When a trial is solved.
+    pub goal: Goal,
     /// Swept parameters that are on no axis of the figure: all their values are pooled.
     pub pooled: Vec<Setting>,
 }
@@ -95,10 +101,10 @@ impl Figure {
 
     /// What its vertical axis measures, if it is a quantity.
     #[must_use]
-    pub const fn metric(&self) -> Option<Metric> {
+    pub const fn metric(&self) -> Option<&Metric> {
         match self {
-            Self::BoxPlot(figure) => Some(figure.metric),
-            Self::PonderSteps(_) => Some(Metric::PonderStepsInterpolation),
+            Self::BoxPlot(figure) => Some(&figure.metric),
+            Self::PonderSteps(figure) => Some(&figure.metric),
             Self::HeatMap(_) => None,
             Self::Band(figure) => figure.height.metric(),
         }
@@ -116,34 +122,37 @@ impl Figure {
     }
 }
 
-/// The accuracy a task's answers have when they are guessed: parity is even or odd.
-pub(super) const CHANCE: f64 = 0.5;
-
-const fn is_accuracy(metric: Metric) -> bool {
-    matches!(
-        metric,
-        Metric::AccuracyInterpolation | Metric::AccuracyExtrapolation
-    )
+/// What a metric measures, without the word that says that each value is a mean already.
+pub(super) fn quantity(metric: &Metric) -> &str {
+    metric
+        .quantity
+        .strip_prefix("mean ")
+        .unwrap_or(&metric.quantity)
 }
 
-/// What a metric measures, in one or two words.
-pub(super) const fn short_name(metric: Metric) -> &'static str {
-    match metric {
-        Metric::AccuracyInterpolation | Metric::AccuracyExtrapolation => "accuracy",
-        Metric::PonderStepsInterpolation | Metric::PonderStepsExtrapolation => "mean ponder steps",
-        other => other.name(),
-    }
+/// Words at the start of a sentence.
+pub(super) fn sentence(words: &str) -> String {
+    let mut letters = words.chars();
+    let first = letters.next().map(|first| first.to_uppercase().to_string());
+    format!("{}{}", first.unwrap_or_default(), letters.as_str())
 }
 
-/// What a metric measures and on what, as axes call it.
-pub(super) const fn metric_name(metric: Metric) -> &'static str {
-    match metric {
-        Metric::AccuracyInterpolation => "accuracy  (interpolation, sampled halting)",
-        Metric::AccuracyExtrapolation => "accuracy  (extrapolation, sampled halting)",
-        Metric::PonderStepsInterpolation => "mean ponder steps  (interpolation, sampled halting)",
-        Metric::PonderStepsExtrapolation => "mean ponder steps  (extrapolation, sampled halting)",
-        other => other.name(),
-    }
+/// What a metric measures and on what, at the start of a title.
+pub(super) fn heading(metric: &Metric) -> String {
+    let range = match metric.range {
+        Some(EvaluationRange::Extrapolation) => " in extrapolation",
+        _ => "",
+    };
+    format!("{}{range}", sentence(quantity(metric)))
+}
+
+/// `solved ≥ 0.95`.
+pub(super) fn threshold_name(goal: &Goal) -> String {
+    let sign = match goal.better {
+        Better::Lower => '≤',
+        Better::Higher | Better::Neither => '≥',
+    };
+    format!("solved {sign} {}", significant(goal.threshold, 6))
 }
 
 impl Figures {
@@ -153,23 +162,23 @@ impl Figures {
             .into_iter()
             .filter(|&axis| input.terms.axes[axis].values.len() <= MAX_FIGURE_VALUES)
             .collect();
-        let accuracy = axes
+        let headline = axes
             .iter()
-            .map(|&axis| BoxPlotFigure::new(input, trials, axis, Metric::AccuracyInterpolation));
+            .map(|&axis| BoxPlotFigure::new(input, trials, axis, HEADLINE));
         let ponder_steps = axes
             .iter()
-            .map(|&axis| PonderStepsFigure::new(input, trials, axis));
+            .filter_map(|&axis| PonderStepsFigure::new(input, trials, axis));
         let pooled = number_pairs(input, &axes)
             .into_iter()
             .map(|pair| (pair, None));
         let maps = pooled
             .chain(facets(input, &axes))
             .flat_map(|(pair, third)| {
-                let quantities = [HeatMapQuantity::MeanAccuracy, HeatMapQuantity::ShareSolved];
+                let quantities = [HeatMapQuantity::MeanHeadline, HeatMapQuantity::ShareSolved];
                 quantities.map(|quantity| HeatMapFigure::new(input, trials, pair, quantity, third))
             });
         Self {
-            accuracy: accuracy.collect(),
+            headline: headline.collect(),
             ponder_steps: ponder_steps.collect(),
             heat_maps: maps.collect(),
         }
@@ -221,7 +230,7 @@ impl Caption {
             sweep: input.terms.name.clone(),
             trials_shown: with_result.count(),
             trials_expected: input.completeness.expected,
-            solved_threshold: input.terms.solved_threshold,
+            goal: input.goal.clone(),
             pooled: pooled
                 .map(|axis| input.terms.axes[axis].parameter)
                 .collect(),

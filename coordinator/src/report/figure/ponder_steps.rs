@@ -1,7 +1,7 @@
 //! Ponder steps against one parameter, beside what the prior alone would do.
 
 use pondersweep_proto::{
-    metric::Metric,
+    metric::{Metric, built_in},
     setting::{ParameterValue, Setting},
 };
 
@@ -14,6 +14,8 @@ use crate::report::{input::ReportInput, placement::PlacedTrial};
 /// Mean ponder steps of every trial against a parameter.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PonderStepsFigure {
+    /// The ponder steps on as many non-zeros as in training.
+    pub metric: Metric,
     /// Which sweep.
     pub caption: Caption,
     /// The parameter along the horizontal axis.
@@ -49,15 +51,21 @@ pub struct PriorLine {
 }
 
 impl PonderStepsFigure {
-    pub(super) fn new(input: &ReportInput, trials: &[PlacedTrial<'_>], axis: usize) -> Self {
+    /// The figure of an experiment that counts ponder steps.
+    pub(super) fn new(
+        input: &ReportInput,
+        trials: &[PlacedTrial<'_>],
+        axis: usize,
+    ) -> Option<Self> {
+        let place = input.place_of(&built_in::PONDER_STEPS_INTERPOLATION)?;
         let colour_key = ColourKey::choose(input, axis, Some(Setting::MAX_STEPS));
         let values = input.terms.axes[axis].values.len();
-        let metric = Metric::PonderStepsInterpolation;
-        let groups = points_by_value(trials, axis, values, colour_key.as_ref(), metric);
+        let groups = points_by_value(trials, axis, values, colour_key.as_ref(), place);
         let means = groups.iter().enumerate();
         let coloured = colour_key.as_ref().map(|key| key.index);
         let shown: Vec<usize> = std::iter::once(axis).chain(coloured).collect();
-        Self {
+        Some(Self {
+            metric: input.metrics[place].clone(),
             caption: Caption::new(input, &shown),
             axis: ValueAxis::new(input, axis),
             means: means
@@ -66,7 +74,7 @@ impl PonderStepsFigure {
             priors: prior_lines(input, axis, colour_key.as_ref()),
             colour_key,
             groups,
-        }
+        })
     }
 
     /// What the figure shows.

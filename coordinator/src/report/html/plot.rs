@@ -11,6 +11,7 @@ use plotly::{
     common::{DashType, Font, HoverInfo, Line, Mode, Orientation, Title},
     layout::{Axis, HoverMode, Legend, Margin},
 };
+use pondersweep_proto::metric::Metric;
 
 use self::{
     band::band,
@@ -18,7 +19,7 @@ use self::{
     seeds::{box_plot, ponder_steps},
 };
 use crate::report::{
-    figure::{Caption, Figure, ValueAxis, draw::palette::Colour, metric_name},
+    figure::{Caption, Figure, ValueAxis, draw::palette::Colour},
     number::labels,
 };
 
@@ -58,7 +59,7 @@ pub(super) fn subtitle(figure: &Figure) -> String {
     } else {
         format!("; pooled over {}", pooled.join(", "))
     };
-    let measured = figure.metric().map(metric_name);
+    let measured = figure.metric().map(Metric::title);
     let measured = measured.map(|name| format!("; {}", name.replace("  ", " ")));
     format!(
         "{sweep}: {trials_shown} of {trials_expected} trials have a result{}{pooled}",

@@ -29,34 +29,6 @@ statements! {
         UPDATE trial
         SET state = ?3, failures = ?4, out_of_memory = ?5, worker_losses = ?6, suspicion = ?7
         WHERE trial_id = ?1 AND attempt = ?2 AND state = 'leased'";
-    /// The observations of an attempt's last step, turned into one row. An attempt that observed
-    /// nothing gets a row of NULLs.
-    INSERT_RESULT = "
-        INSERT INTO result (
-            trial_id, attempt, step, accuracy_interpolation, accuracy_expected_interpolation,
-            ponder_steps_interpolation, ponder_steps_expected_interpolation, loss_interpolation,
-            accuracy_extrapolation, accuracy_expected_extrapolation, ponder_steps_extrapolation,
-            ponder_steps_expected_extrapolation, loss_extrapolation, loss_training,
-            ponder_steps_computed
-        )
-        SELECT
-            ?1, ?2, max(step),
-            max(value) FILTER (WHERE metric = 'accuracy_interpolation'),
-            max(value) FILTER (WHERE metric = 'accuracy_expected_interpolation'),
-            max(value) FILTER (WHERE metric = 'ponder_steps_interpolation'),
-            max(value) FILTER (WHERE metric = 'ponder_steps_expected_interpolation'),
-            max(value) FILTER (WHERE metric = 'loss_interpolation'),
-            max(value) FILTER (WHERE metric = 'accuracy_extrapolation'),
-            max(value) FILTER (WHERE metric = 'accuracy_expected_extrapolation'),
-            max(value) FILTER (WHERE metric = 'ponder_steps_extrapolation'),
-            max(value) FILTER (WHERE metric = 'ponder_steps_expected_extrapolation'),
-            max(value) FILTER (WHERE metric = 'loss_extrapolation'),
-            max(value) FILTER (WHERE metric = 'loss_training'),
-            max(value) FILTER (WHERE metric = 'ponder_steps_computed')
-        FROM observation
-        WHERE trial_id = ?1 AND attempt = ?2 AND step = (
-            SELECT max(step) FROM observation WHERE trial_id = ?1 AND attempt = ?2
-        )";
     SET_SECONDS = "
         UPDATE attempt SET seconds = ?3 WHERE trial_id = ?1 AND attempt = ?2";
     /// A repeated observation changes nothing: what was acknowledged stays.
@@ -116,8 +88,7 @@ impl<'a> Writer<'a> {
         self.end_attempt(token, end)?;
         self.end_trial(token, end)?;
         if *end.ending == Ending::Succeeded {
-            let change = || format!("the result of {token}");
-            self.run(INSERT_RESULT, columns(token), change)?;
+            self.succeeded.push(token);
         }
         self.events.push(Event {
             state: Some(end.state.name()),
@@ -186,7 +157,7 @@ impl<'a> Writer<'a> {
                     trial_id.into(),
                     attempt.into(),
                     as_i64(observation.step).into(),
-                    observation.metric.name().into(),
+                    observation.metric.as_str().into(),
                     observation.value.into(),
                 ]
             }));
@@ -211,6 +182,6 @@ fn detail_of(ending: &Ending, blamed: bool) -> Cow<'static, str> {
     }
 }
 
-fn columns(token: LeaseToken) -> (i64, u32) {
+pub(super) fn columns(token: LeaseToken) -> (i64, u32) {
     (as_i64(token.trial_id.0), token.attempt.0)
 }

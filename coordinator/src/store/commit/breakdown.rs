@@ -2,17 +2,15 @@
 
 use pondersweep_proto::{breakdown::Breakdown, id::LeaseToken};
 
-use super::{Writer, as_i64};
+use super::{Row, Writer, as_i64};
 use crate::store::{error::CommitError, statement::statements};
 
 statements! {
-    INSERT_DIFFICULTY = "
-        INSERT INTO difficulty (
-            trial_id, range, first_nonzeros, last_nonzeros, examples, correct, ponder_steps
+    INSERT_COUNT = "
+        INSERT INTO breakdown (
+            trial_id, table_name, group_name, position, row_name, column_name, count
         )
-        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
-    INSERT_HALTING = "
-        INSERT INTO halting (trial_id, range, step, examples) VALUES (?1, ?2, ?3, ?4)";
+        VALUES (?, ?, ?, ?, ?, ?, ?)";
 }
 
 impl Writer<'_> {
@@ -22,27 +20,21 @@ impl Writer<'_> {
         breakdown: &Breakdown,
     ) -> Result<(), CommitError> {
         let trial_id = as_i64(token.trial_id.0);
-        for bucket in breakdown.difficulty() {
-            let row = (
-                trial_id,
-                bucket.range.name(),
-                bucket.first_nonzeros,
-                bucket.last_nonzeros,
-                as_i64(bucket.examples),
-                as_i64(bucket.correct),
-                as_i64(bucket.ponder_steps),
-            );
-            self.run(INSERT_DIFFICULTY, row, || {
-                format!("the difficulties of {token}")
-            })?;
+        let counts: Vec<_> = breakdown.counts().collect();
+        let mut rows: Vec<Row<'_, 7>> = Vec::with_capacity(counts.len());
+        for (name, count) in &counts {
+            rows.push([
+                trial_id.into(),
+                (&*name.table).into(),
+                (&*name.group).into(),
+                name.position.into(),
+                (&*name.row).into(),
+                (&*name.column).into(),
+                as_i64(*count).into(),
+            ]);
         }
-        for count in breakdown.halting() {
-            let examples = as_i64(count.examples);
-            let row = (trial_id, count.range.name(), count.step, examples);
-            self.run(INSERT_HALTING, row, || {
-                format!("the halting steps of {token}")
-            })?;
-        }
-        Ok(())
+        self.insert(INSERT_COUNT, &rows, |row| {
+            format!("{} of {token}", counts[row].0)
+        })
     }
 }

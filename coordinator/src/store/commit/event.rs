@@ -52,7 +52,7 @@ impl Event<'_> {
     }
 }
 
-fn or_null<'a, T: Into<ToSqlOutput<'a>>>(value: Option<T>) -> ToSqlOutput<'a> {
+pub(super) fn or_null<'a, T: Into<ToSqlOutput<'a>>>(value: Option<T>) -> ToSqlOutput<'a> {
     value.map_or(ToSqlOutput::Owned(Value::Null), Into::into)
 }
 

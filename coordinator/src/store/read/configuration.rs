@@ -50,6 +50,18 @@ pub(super) async fn configurations(
     Ok(found)
 }
 
+/// The configuration a row names.
+pub(super) fn shared(
+    row: &SqliteRow,
+    configurations: &Configurations,
+) -> Result<Arc<Configuration>, ReadError> {
+    let configuration_id: i64 = row.try_get("configuration_id")?;
+    let found = configurations.get(&configuration_id).cloned();
+    found.ok_or_else(|| ReadError::Unreadable {
+        problem: format!("configuration {configuration_id} is missing"),
+    })
+}
+
 fn configuration(row: &SqliteRow) -> Result<Configuration, ReadError> {
     let spec: &str = row.try_get("spec")?;
     Ok(Configuration {

@@ -4,20 +4,16 @@ use std::collections::HashMap;
 
 use pondersweep_proto::{
     id::{SweepId, TrialId},
-    metric::{Metric, Observation},
+    metric::MetricName,
 };
 use sqlx::{Connection, Row};
 
-use super::{
-    Reader,
-    column::{parsed, whole},
-    sweep::trial_range,
-};
+use super::{Reader, column::whole, sweep::trial_range};
 use crate::store::{error::ReadError, statement::statements};
 
 statements! {
     CURVES = "
-        SELECT observation.trial_id, observation.step, observation.metric, observation.value
+        SELECT observation.trial_id, observation.step, observation.value
         FROM trial JOIN observation
             ON observation.trial_id = trial.trial_id AND observation.attempt = trial.attempt
         WHERE trial.trial_id >= ?1 AND trial.trial_id < ?2 AND trial.state = 'succeeded'
@@ -25,8 +21,17 @@ statements! {
         ORDER BY observation.trial_id, observation.step";
 }
 
-/// The observations of each trial, in the order of their steps.
-pub type Curves = HashMap<TrialId, Vec<Observation>>;
+/// What a trial had measured after so many parameter updates.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct CurveValue {
+    /// The updates.
+    pub step: u64,
+    /// The value.
+    pub value: f64,
+}
+
+/// The values of each trial, in the order of their steps.
+pub type Curves = HashMap<TrialId, Vec<CurveValue>>;
 
 impl Reader {
     /// The first trial of a sweep; the others follow it without a gap.
@@ -42,19 +47,22 @@ impl Reader {
     ///
     /// # Errors
     /// There is no such sweep, the disk failed, or what is stored is of another version.
-    pub async fn curves(&mut self, sweep_id: SweepId, metric: Metric) -> Result<Curves, ReadError> {
+    pub async fn curves(
+        &mut self,
+        sweep_id: SweepId,
+        metric: &MetricName,
+    ) -> Result<Curves, ReadError> {
         let mut snapshot = self.connection.begin().await?;
         let (first, end) = trial_range(&mut snapshot, sweep_id).await?;
         let query = sqlx::query(CURVES)
             .bind(first)
             .bind(end)
-            .bind(metric.name());
+            .bind(metric.as_str());
         let mut curves = Curves::new();
         for row in query.fetch_all(&mut *snapshot).await? {
             let trial_id = TrialId(whole(&row, "trial_id")?);
-            curves.entry(trial_id).or_default().push(Observation {
+            curves.entry(trial_id).or_default().push(CurveValue {
                 step: whole(&row, "step")?,
-                metric: parsed(&row, "metric")?,
                 value: row.try_get("value")?,
             });
         }

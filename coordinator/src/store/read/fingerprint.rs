@@ -9,7 +9,7 @@ use tokio_stream::StreamExt as _;
 use super::{
     Reader, SweepDigest,
     column::whole,
-    digest::{BROKEN_DOWN, digest, feed_row},
+    digest::{BEYOND, BROKEN_DOWN, OUTCOMES, digest, feed_row},
     sweep::{counts, trial_range},
 };
 use crate::{
@@ -22,8 +22,6 @@ statements! {
         SELECT name, spec FROM sweep WHERE sweep_id = ?1";
     KEYS = "
         SELECT trial_key FROM trial WHERE trial_id >= ?1 AND trial_id < ?2 ORDER BY trial_id";
-    ROWS_OF_TRIALS = "
-        SELECT * FROM trial_result WHERE trial_id >= ?1 AND trial_id < ?2 ORDER BY trial_id";
     /// As the digest of the sweep has them, but by trial.
     OBSERVATIONS_OF_TRIALS = "
         SELECT DISTINCT
@@ -142,8 +140,8 @@ async fn blocks(
     let mut hashes: Vec<Sha256> = (0..trials.div_ceil(trials_per_block))
         .map(|_| Sha256::new())
         .collect();
-    let statements = [ROWS_OF_TRIALS, OBSERVATIONS_OF_TRIALS];
-    for statement in statements.into_iter().chain(BROKEN_DOWN) {
+    let statements = [OUTCOMES, OBSERVATIONS_OF_TRIALS];
+    for statement in statements.into_iter().chain(BROKEN_DOWN).chain(BEYOND) {
         let query = sqlx::query(statement).bind(first).bind(end);
         let mut rows = query.fetch(&mut *snapshot);
         while let Some(row) = rows.try_next().await? {

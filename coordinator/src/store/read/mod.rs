@@ -3,17 +3,16 @@
 
 mod audit;
 mod breakdown;
-mod cell;
 mod column;
 mod completeness;
 mod configuration;
 mod curve;
 mod digest;
 mod fingerprint;
+mod flat;
 mod measurement;
 mod query;
 mod recorded;
-mod result;
 mod sweep;
 mod tally;
 mod trial;
@@ -25,31 +24,30 @@ use std::path::{Path, PathBuf};
 use sqlx::SqliteConnection;
 
 pub use audit::AttemptCounts;
-pub use breakdown::{ForwardPasses, TrialDifficulty, TrialHalting};
-pub use cell::CellResult;
 pub use completeness::Completeness;
 pub use configuration::Configuration;
-pub use curve::Curves;
+pub use curve::{CurveValue, Curves};
 pub use digest::SweepDigest;
 pub use fingerprint::{Producer, SweepFingerprint, TrialBlocks};
-pub use measurement::Measurement;
+pub use measurement::{Measurement, Measurements};
 pub use query::{Rows, Value};
 pub use recorded::RecordedTrial;
-pub use result::{Metrics, TrialResult};
 pub use sweep::SweepSummary;
 pub use tally::CellTally;
 pub use trial::{AttemptDetail, Event, TrialDetail};
 pub use troubles::{Deaths, RecentResults, Troubles};
 pub use worker::{WorkerStanding, WorkerStatus};
 
-use super::{error::OpenError, lock, open};
+use super::{error::OpenError, lock, open, upgrade::UpgradedCopy};
 
 /// A read-only view of a database.
 #[derive(Debug)]
 pub struct Reader {
     pub(super) connection: SqliteConnection,
-    /// The file, for connections beside this one.
-    path: PathBuf,
+    /// The file that is read, for connections next to this one.
+    pub(super) path: PathBuf,
+    /// What is read instead of a file of an older schema.
+    copy: Option<UpgradedCopy>,
 }
 
 impl Reader {
@@ -58,9 +56,30 @@ impl Reader {
     /// # Errors
     /// There is none, or it is refused for a reason of [`OpenError`].
     pub async fn open(path: &Path) -> Result<Self, OpenError> {
-        let connection = open::open_reader(path).await?;
-        let path = open::resolve(path)?;
-        Ok(Self { connection, path })
+        let (connection, copy) = open::open_reader(path).await?;
+        let path = match &copy {
+            Some(copy) => copy.path.clone(),
+            None => open::resolve(path)?,
+        };
+        Ok(Self {
+            connection,
+            path,
+            copy,
+        })
+    }
+
+    /// The same database once more, for questions that are asked at the same time.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub async fn another(&self) -> Result<Self, OpenError> {
+        Self::open(&self.path).await
+    }
+
+    /// Whether the file is of an older schema, so that a copy of it is read that was brought up to date.
+    #[must_use]
+    pub const fn reads_a_copy(&self) -> bool {
+        self.copy.is_some()
     }
 
     /// Whether a coordinator holds the database now. It is asked by trying the lock for a moment, in
@@ -77,15 +96,14 @@ pub(super) fn statements() -> impl Iterator<Item = &'static str> {
     [
         audit::STATEMENTS,
         breakdown::STATEMENTS,
-        cell::STATEMENTS,
         completeness::STATEMENTS,
         configuration::STATEMENTS,
         curve::STATEMENTS,
         digest::STATEMENTS,
         measurement::STATEMENTS,
         fingerprint::STATEMENTS,
+        flat::STATEMENTS,
         recorded::STATEMENTS,
-        result::STATEMENTS,
         sweep::STATEMENTS,
         tally::STATEMENTS,
         trial::STATEMENTS,

@@ -1,24 +1,25 @@
 //! What is recorded of a trial's result and of who computed it: all that training it again needs, and
 //! all that can be compared afterwards.
 
+use std::collections::BTreeMap;
+
 use pondersweep_proto::{
+    breakdown::CountName,
     id::{Attempt, ContentKey, SweepId, TrialId},
-    metric::{Metric, Observation},
+    metric::{MetricName, Observation},
     spec::TrialSpec,
 };
 use sqlx::{Connection as _, Row as _, SqliteConnection, sqlite::SqliteRow};
 
 use super::{
     Reader,
-    breakdown::{difficulty_bucket, halting_count},
     column::{parsed, whole},
-    configuration::configurations,
-    result::shared,
+    configuration::{configurations, shared},
     sweep::trial_range,
     trial::find,
 };
 use crate::{
-    replay::{Counts, End, Measured, Origin, counts},
+    replay::{Counts, End, Measured, Origin},
     scheduler::TrialState,
     store::{error::ReadError, name::trial_state, statement::statements},
     sweep::SweepTerms,
@@ -37,12 +38,22 @@ statements! {
     OBSERVED = "
         SELECT step, metric, value FROM observation
         WHERE trial_id = ?1 AND attempt = ?2 ORDER BY step, metric";
-    RESULT = "
-        SELECT * FROM result WHERE trial_id = ?1";
-    DIFFICULTY = "
-        SELECT * FROM difficulty WHERE trial_id = ?1";
-    HALTING = "
-        SELECT * FROM halting WHERE trial_id = ?1";
+    STEP = "
+        SELECT step FROM result WHERE trial_id = ?1";
+    MEASURED = "
+        SELECT metric.name, measurement.value
+        FROM measurement JOIN metric ON metric.metric_id = measurement.metric_id
+        WHERE measurement.trial_id = ?1";
+    COUNTS = "
+        SELECT table_name, group_name, position, row_name, column_name, count
+        FROM breakdown WHERE trial_id = ?1";
+    /// Those that the sweep had when the attempt started: a newer program measures more.
+    KNOWN_METRICS = "
+        SELECT metric.name
+        FROM trial
+        JOIN attempt ON attempt.trial_id = trial.trial_id AND attempt.attempt = trial.attempt
+        JOIN metric ON metric.sweep_id = trial.sweep_id
+        WHERE trial.trial_id = ?1 AND coalesce(metric.added_at_ms <= attempt.started_at_ms, 1)";
     ORIGINS = "
         SELECT trial.trial_id, worker.*
         FROM trial
@@ -70,6 +81,8 @@ pub struct RecordedTrial {
     pub attempt: Attempt,
     /// What that attempt measured and who it was; `None` unless the trial succeeded or diverged.
     pub result: Option<(Measured, Origin)>,
+    /// The metrics that its program could measure.
+    pub metrics: Vec<MetricName>,
 }
 
 impl Reader {
@@ -92,6 +105,7 @@ impl Reader {
             state,
             attempt,
             result: result(&mut snapshot, trial_id, attempt, state).await?,
+            metrics: known_metrics(&mut snapshot, trial_id).await?,
         })
     }
 
@@ -143,35 +157,58 @@ async fn result(
     let deciding = deciding.fetch_one(&mut *snapshot).await?;
     let observed = sqlx::query(OBSERVED).bind(trial_id).bind(attempt.0);
     let observed = observed.fetch_all(&mut *snapshot).await?;
-    let row = sqlx::query(RESULT).bind(trial_id);
-    let row = row.fetch_optional(&mut *snapshot).await?;
     let measured = Measured {
         end: match state {
             TrialState::Succeeded => End::Succeeded,
             _ => End::Infeasible(deciding.try_get("message")?),
         },
         observations: observed.iter().map(observation).collect::<Result<_, _>>()?,
-        result: row
-            .as_ref()
-            .map(last_evaluation)
-            .transpose()?
-            .unwrap_or_default(),
+        step: sqlx::query_scalar::<_, Option<i64>>(STEP)
+            .bind(trial_id)
+            .fetch_optional(&mut *snapshot)
+            .await?
+            .flatten()
+            .map(i64::unsigned_abs),
+        result: last_values(snapshot, trial_id).await?,
         counts: broken_down(snapshot, trial_id).await?,
     };
     Ok(Some((measured, origin(&deciding)?)))
 }
 
+async fn known_metrics(
+    snapshot: &mut SqliteConnection,
+    trial_id: i64,
+) -> Result<Vec<MetricName>, ReadError> {
+    let rows = sqlx::query(KNOWN_METRICS).bind(trial_id);
+    let rows = rows.fetch_all(snapshot).await?;
+    rows.iter().map(|row| parsed(row, "name")).collect()
+}
+
+async fn last_values(
+    snapshot: &mut SqliteConnection,
+    trial_id: i64,
+) -> Result<BTreeMap<MetricName, f64>, ReadError> {
+    let rows = sqlx::query(MEASURED).bind(trial_id);
+    let rows = rows.fetch_all(snapshot).await?;
+    let value = |row| Ok((parsed(row, "name")?, row.try_get("value")?));
+    rows.iter().map(value).collect()
+}
+
 async fn broken_down(snapshot: &mut SqliteConnection, trial_id: i64) -> Result<Counts, ReadError> {
-    let rows = sqlx::query(DIFFICULTY).bind(trial_id);
-    let rows = rows.fetch_all(&mut *snapshot).await?;
-    let difficulty: Vec<_> = rows
-        .iter()
-        .map(difficulty_bucket)
-        .collect::<Result<_, _>>()?;
-    let rows = sqlx::query(HALTING).bind(trial_id);
-    let rows = rows.fetch_all(&mut *snapshot).await?;
-    let halting: Vec<_> = rows.iter().map(halting_count).collect::<Result<_, _>>()?;
-    Ok(counts(&difficulty, &halting))
+    let rows = sqlx::query(COUNTS).bind(trial_id);
+    let rows = rows.fetch_all(snapshot).await?;
+    let count = |row: &SqliteRow| {
+        let word = |column| Ok::<_, ReadError>(row.try_get::<String, _>(column)?.into());
+        let name = CountName {
+            table: word("table_name")?,
+            group: word("group_name")?,
+            position: row.try_get("position")?,
+            row: word("row_name")?,
+            column: word("column_name")?,
+        };
+        Ok((name, whole(row, "count")?))
+    };
+    rows.iter().map(count).collect()
 }
 
 fn observation(row: &SqliteRow) -> Result<Observation, ReadError> {
@@ -180,21 +217,6 @@ fn observation(row: &SqliteRow) -> Result<Observation, ReadError> {
         metric: parsed(row, "metric")?,
         value: row.try_get("value")?,
     })
-}
-
-/// The numbers of a row of `result`; none where its attempt reported nothing.
-fn last_evaluation(row: &SqliteRow) -> Result<Vec<Observation>, ReadError> {
-    let step: Option<i64> = row.try_get("step")?;
-    let mut numbers = Vec::new();
-    for &metric in Metric::ALL {
-        let value: Option<f64> = row.try_get(metric.name())?;
-        numbers.extend(step.zip(value).map(|(step, value)| Observation {
-            step: step.unsigned_abs(),
-            metric,
-            value,
-        }));
-    }
-    Ok(numbers)
 }
 
 fn origin(row: &SqliteRow) -> Result<Origin, ReadError> {

@@ -19,9 +19,11 @@ use crate::{
 statements! {
     SWEEPS = "
         SELECT
-            sweep_id, name, state, state_reason, configurations, replicates, solved_threshold,
-            first_trial_id, created_at_ms, spec ->> '$.device' AS device
-        FROM sweep ORDER BY first_trial_id";
+            sweep.sweep_id, sweep.name, state, state_reason, configurations, replicates,
+            metric.solved_threshold, first_trial_id, created_at_ms, spec ->> '$.device' AS device
+        FROM sweep JOIN metric
+            ON metric.sweep_id = sweep.sweep_id AND metric.solved_threshold IS NOT NULL
+        ORDER BY first_trial_id";
     /// In one walk: grouped by state, a million rows would be sorted first.
     COUNTS = "
         SELECT
@@ -57,7 +59,7 @@ pub struct SweepSummary {
     pub configurations: u64,
     /// Repetitions of each, at most.
     pub replicates: u64,
-    /// A trial is solved when `accuracy_interpolation` reaches this share.
+    /// A trial is solved when the metric that decides reaches this value.
     pub solved_threshold: f64,
     /// Its trials are this one and those that follow without a gap.
     pub first_trial_id: TrialId,

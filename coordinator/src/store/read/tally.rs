@@ -12,14 +12,19 @@ statements! {
         SELECT
             configuration.position AS position,
             sum(trial.state IN ('succeeded', 'infeasible')) AS results,
-            sum(coalesce(result.accuracy_interpolation >= sweep.solved_threshold, 0)) AS solved,
+            sum(coalesce(
+                CASE metric.better
+                    WHEN 'higher' THEN measurement.value >= metric.solved_threshold
+                    WHEN 'lower' THEN measurement.value <= metric.solved_threshold
+                END, 0)) AS solved,
             sum(trial.state IN ('pending', 'leased')) AS waiting,
             sum(trial.state IN ('failed', 'cancelled')) AS without_result,
             sum(trial.state = 'withheld') AS withheld
         FROM trial
-        JOIN sweep ON sweep.sweep_id = trial.sweep_id
+        JOIN metric ON metric.sweep_id = trial.sweep_id AND metric.solved_threshold IS NOT NULL
         JOIN configuration ON configuration.configuration_id = trial.configuration_id
-        LEFT JOIN result ON result.trial_id = trial.trial_id
+        LEFT JOIN measurement ON measurement.trial_id = trial.trial_id
+            AND measurement.metric_id = metric.metric_id
         WHERE trial.trial_id >= ?1 AND trial.trial_id < ?2
             AND configuration.position >= ?3 AND configuration.position < ?4
         GROUP BY configuration.position

@@ -4,15 +4,14 @@ use std::sync::Arc;
 
 use pondersweep_proto::{
     id::{Attempt, ContentKey, SweepId, TrialId},
-    metric::{Metric, Observation},
+    metric::Observation,
 };
 use sqlx::{Connection, Row, SqliteConnection, sqlite::SqliteRow};
 
 use super::{
     Configuration, Reader,
     column::{parsed, whole},
-    configuration::configurations,
-    result::shared,
+    configuration::{configurations, shared},
 };
 use crate::{
     scheduler::{Ending, Record, TrialState},
@@ -241,10 +240,9 @@ fn attempt(row: &SqliteRow) -> Result<AttemptDetail, ReadError> {
 }
 
 fn observation(row: &SqliteRow) -> Result<(Attempt, Observation), ReadError> {
-    let metric: Metric = parsed(row, "metric")?;
     let observation = Observation {
         step: whole(row, "step")?,
-        metric,
+        metric: parsed(row, "metric")?,
         value: row.try_get("value")?,
     };
     Ok((Attempt(row.try_get("attempt")?), observation))

@@ -2,7 +2,7 @@
 
 use pondersweep_proto::{
     id::{Attempt, TrialId},
-    metric::Metric,
+    metric::built_in,
 };
 
 use super::super::testing::{Fixture, batch, ended, leased, observe, token};
@@ -58,7 +58,7 @@ async fn an_attempt_that_starts_from_a_checkpoint_has_the_observations_until_the
         token: token(1, attempt),
         observations: steps
             .iter()
-            .map(|step| observe(*step, Metric::LossTraining, *step as f64 / 10.0))
+            .map(|step| observe(*step, built_in::LOSS_TRAINING, *step as f64 / 10.0))
             .collect(),
     };
     let first = super::super::Batch {

@@ -5,11 +5,11 @@ use std::fs;
 use pondersweep_proto::{
     failure::Failure,
     id::{Attempt, TrialId},
-    metric::Metric,
+    metric::built_in,
 };
 
 use super::super::{
-    AttemptReport, Batch, CommitError, Store,
+    AttemptReport, Batch, CommitError, Store, Value,
     testing::{Fixture, NOW_MS, batch, ended, leased, observe, panicked, spec, token, worker},
 };
 use crate::{
@@ -254,12 +254,12 @@ async fn becoming_pending_again_starts_the_counters_anew() {
 }
 
 #[tokio::test]
-async fn the_result_is_the_last_step_of_the_attempt_that_succeeded() {
+async fn the_result_is_what_the_attempt_that_succeeded_measured_last() {
     let mut fixture = Fixture::new().await;
     fixture.lease(1, 1, "w1").await;
     let lost = AttemptReport {
         token: token(1, 1),
-        observations: vec![observe(900, Metric::AccuracyInterpolation, 0.11)],
+        observations: vec![observe(900, built_in::ACCURACY_INTERPOLATION, 0.11)],
     };
     let lapsed = ended(1, 1, Ending::Lapsed, TrialState::Pending);
     let first = Batch {
@@ -269,9 +269,9 @@ async fn the_result_is_the_last_step_of_the_attempt_that_succeeded() {
     fixture.store.commit(&first).unwrap();
     fixture.lease(1, 2, "w2").await;
     let observations = vec![
-        observe(100, Metric::AccuracyInterpolation, 0.5),
-        observe(100, Metric::LossTraining, 0.7),
-        observe(200, Metric::AccuracyInterpolation, 0.1 + 0.2),
+        observe(100, built_in::ACCURACY_INTERPOLATION, 0.5),
+        observe(100, built_in::LOSS_TRAINING, 0.7),
+        observe(200, built_in::ACCURACY_INTERPOLATION, 0.1 + 0.2),
     ];
     let second = Batch {
         reports: vec![AttemptReport {
@@ -282,22 +282,23 @@ async fn the_result_is_the_last_step_of_the_attempt_that_succeeded() {
         ..batch(vec![ended(1, 2, Ending::Succeeded, TrialState::Succeeded)])
     };
     fixture.store.commit(&second).unwrap();
-    let results = fixture
-        .reader()
-        .await
-        .trial_results(fixture.sweep.sweep_id)
-        .await
-        .unwrap();
-    assert_eq!(results.len(), 1);
-    assert_eq!(results[0].step, Some(200));
-    assert_eq!(results[0].attempts, Attempt(2));
-    assert_eq!(results[0].seconds, Some(12.25));
-    assert_eq!(results[0].worker_id, "w2");
-    let metrics: Vec<_> = results[0].metrics.iter().collect();
+    let result = "SELECT step, attempts, seconds, worker_id FROM trial_result";
+    let expected = vec![
+        Value::Integer(200),
+        Value::Integer(2),
+        Value::Real(12.25),
+        Value::Text("w2".into()),
+    ];
+    assert_eq!(fixture.ask(result).await, [expected]);
+    let metrics = "SELECT metric, value FROM trial_metric ORDER BY metric";
+    let measured = |metric: &str, value| vec![Value::Text(metric.into()), Value::Real(value)];
     assert_eq!(
-        metrics,
-        [(Metric::AccuracyInterpolation, 0.1 + 0.2)],
-        "to the last bit"
+        fixture.ask(metrics).await,
+        [
+            measured("accuracy_interpolation", 0.1 + 0.2),
+            measured("loss_training", 0.7),
+        ],
+        "to the last bit, and each when it was last measured"
     );
 }
 
@@ -305,9 +306,10 @@ async fn the_result_is_the_last_step_of_the_attempt_that_succeeded() {
 async fn every_metric_reaches_its_own_column() {
     let mut fixture = Fixture::new().await;
     fixture.lease(1, 1, "w1").await;
-    let numbered = Metric::ALL.iter().zip(1_u8..);
+    let numbered = built_in::table().iter().zip(1_u8..);
     let observations = numbered
-        .map(|(&metric, n)| observe(5, metric, f64::from(n)))
+        .clone()
+        .map(|(metric, n)| observe(5, metric.name.clone(), f64::from(n)))
         .collect();
     let batch = Batch {
         reports: vec![AttemptReport {
@@ -317,17 +319,13 @@ async fn every_metric_reaches_its_own_column() {
         ..batch(vec![ended(1, 1, Ending::Succeeded, TrialState::Succeeded)])
     };
     fixture.store.commit(&batch).unwrap();
-    let results = fixture
-        .reader()
-        .await
-        .trial_results(fixture.sweep.sweep_id)
-        .await
-        .unwrap();
-    for (&metric, n) in Metric::ALL.iter().zip(1_u8..) {
+    for (metric, n) in numbered {
+        let sql = format!("SELECT {} FROM trial_result", metric.name);
         assert_eq!(
-            results[0].metrics.get(metric),
-            Some(f64::from(n)),
-            "{metric}"
+            fixture.ask(&sql).await,
+            [[Value::Real(n.into())]],
+            "{}",
+            metric.name
         );
     }
 }
@@ -338,7 +336,7 @@ async fn repeating_observations_changes_nothing() {
     fixture.lease(1, 1, "w1").await;
     // More than one statement holds, so that chunks are tried as well.
     let observations: Vec<_> = (0..150_u32)
-        .map(|step| observe(step.into(), Metric::LossTraining, step.into()))
+        .map(|step| observe(step.into(), built_in::LOSS_TRAINING, step.into()))
         .collect();
     let report = AttemptReport {
         token: token(1, 1),
@@ -378,7 +376,7 @@ fn two_busy_batches() -> [Batch; 2] {
     let report = |trial_id: u64| AttemptReport {
         token: token(trial_id, 1),
         observations: (0..trial_id % 4)
-            .map(|step| observe(step, Metric::LossTraining, 0.1 * f64::from(step as u32)))
+            .map(|step| observe(step, built_in::LOSS_TRAINING, 0.1 * f64::from(step as u32)))
             .collect(),
     };
     // The new lease of a trial that failed in the same commit has to come after its end.
@@ -437,13 +435,8 @@ async fn a_trial_that_succeeded_without_a_word_is_not_solved() {
     fixture
         .commit(vec![ended(1, 1, Ending::Succeeded, TrialState::Succeeded)])
         .await;
-    let results = fixture
-        .reader()
-        .await
-        .trial_results(fixture.sweep.sweep_id)
-        .await
-        .unwrap();
-    assert_eq!((results[0].step, results[0].solved), (None, Some(false)));
+    let result = fixture.ask("SELECT step, solved FROM trial_result").await;
+    assert_eq!(result, [[Value::Null, Value::Integer(0)]]);
 }
 
 #[tokio::test]
@@ -510,7 +503,7 @@ async fn a_change_that_contradicts_the_database_takes_its_whole_batch_down() {
 #[tokio::test]
 async fn observations_of_an_attempt_that_never_was_are_refused() {
     let mut fixture = Fixture::new().await;
-    let observations = vec![observe(1, Metric::LossTraining, 0.5)];
+    let observations = vec![observe(1, built_in::LOSS_TRAINING, 0.5)];
     let report = AttemptReport {
         token: token(1, 1),
         observations,
@@ -625,9 +618,9 @@ async fn a_thousand_results_are_committed_in_a_fraction_of_a_second() {
     println!("leased after {:?}", start.elapsed());
     let report = |trial_id| AttemptReport {
         token: token(trial_id, 1),
-        observations: Metric::ALL
+        observations: built_in::table()
             .iter()
-            .map(|&metric| observe(9, metric, 0.5))
+            .map(|metric| observe(9, metric.name.clone(), 0.5))
             .collect(),
     };
     let end = |trial_id| ended(trial_id, 1, Ending::Succeeded, TrialState::Succeeded);
@@ -696,6 +689,13 @@ async fn a_million_trials_are_created_restored_and_cancelled_in_seconds() {
     let mut reader = super::super::Reader::open(&directory.path().join("results.db"))
         .await
         .unwrap();
-    let cells = reader.cells(spec.id()).await.unwrap();
-    println!("{} cells after {:?}", cells.len(), start.elapsed());
+    let mut cells = reader
+        .query("SELECT count(solved) FROM cell_result", None)
+        .await
+        .unwrap();
+    println!(
+        "{:?} cells after {:?}",
+        cells.next().await.unwrap(),
+        start.elapsed()
+    );
 }

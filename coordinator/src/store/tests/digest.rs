@@ -3,7 +3,7 @@
 use pondersweep_proto::{
     failure::Failure,
     id::Attempt,
-    metric::{Metric, Observation},
+    metric::{Observation, built_in},
 };
 
 use super::super::{
@@ -30,7 +30,7 @@ async fn report(fixture: &mut Fixture, attempt: u32, observations: Vec<Observati
 }
 
 fn measured() -> Vec<Observation> {
-    let accuracy = |step, value| observe(step, Metric::AccuracyInterpolation, value);
+    let accuracy = |step, value| observe(step, built_in::ACCURACY_INTERPOLATION, value);
     vec![accuracy(10, 0.5), accuracy(20, 0.75)]
 }
 
@@ -105,7 +105,7 @@ async fn the_smallest_difference_is_one() {
     later[0].step += 1;
     assert_ne!(disturbed(Vec::new(), later).await, expected, "another step");
     let mut more = measured();
-    more.push(observe(20, Metric::LossTraining, 0.0));
+    more.push(observe(20, built_in::LOSS_TRAINING, 0.0));
     assert_ne!(
         disturbed(Vec::new(), more).await,
         expected,

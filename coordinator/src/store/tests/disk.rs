@@ -3,7 +3,7 @@
 
 use std::{fs, path::Path, sync::mpsc, thread, time::Duration};
 
-use pondersweep_proto::metric::Metric;
+use pondersweep_proto::metric::built_in;
 use rusqlite::TransactionBehavior;
 use sqlx::{ConnectOptions, Connection, SqliteConnection, sqlite::SqliteConnectOptions};
 
@@ -36,7 +36,7 @@ async fn foreign(path: &Path) -> SqliteConnection {
 fn large_batch() -> Batch {
     let steps = 0..4_000;
     let observations = steps
-        .map(|step| observe(step, Metric::LossTraining, 0.5))
+        .map(|step| observe(step, built_in::LOSS_TRAINING, 0.5))
         .collect();
     let report = AttemptReport {
         token: token(1, 1),
@@ -203,10 +203,14 @@ async fn use_all_of(path: &Path) -> Result<(), String> {
     for sweep in restored.sweeps {
         let sweep_id = sweep.spec.id();
         let read = async {
-            reader.trial_results(sweep_id).await?;
-            reader.cells(sweep_id).await?;
+            for view in ["trial_result", "cell_result", "difficulty_result"] {
+                let mut rows = reader.query(&format!("SELECT * FROM {view}"), None).await?;
+                while rows.next().await?.is_some() {}
+            }
             reader.completeness(sweep_id).await?;
-            reader.measurements(sweep_id).await?;
+            reader
+                .measurements(sweep_id, &[built_in::ACCURACY_INTERPOLATION])
+                .await?;
             reader.digest(sweep_id).await?;
             reader.trial("1").await?;
             reader.damage().await

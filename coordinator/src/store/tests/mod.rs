@@ -10,3 +10,4 @@ mod open;
 mod read;
 mod schema;
 mod token;
+mod upgrade;

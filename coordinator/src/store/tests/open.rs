@@ -249,11 +249,11 @@ async fn a_finished_database_is_readable_where_nothing_can_be_written() {
     let is_root = fs::write(directory.join("probe"), "").is_ok();
     let mut reader = Reader::open(&path).await.unwrap();
     let sweeps = reader.sweeps().await;
-    let measurements = reader.measurements(fixture.sweep.sweep_id).await;
+    let measurements = reader.measurements(fixture.sweep.sweep_id, &[]).await;
     let written = Store::open(&path).await;
     allow(0o755);
     assert_eq!(sweeps.unwrap().len(), 1);
-    assert_eq!(measurements.unwrap(), []);
+    assert_eq!(measurements.unwrap().trials, []);
     assert!(
         is_root
             || matches!(

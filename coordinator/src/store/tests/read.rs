@@ -1,13 +1,15 @@
 //! Reading: hand-computed views, names of sweeps and trials, and a person's own SQL.
 
+use std::ops::Range;
+
 use pondersweep_proto::{
     error::SweepError,
     id::{Attempt, TrialId},
-    metric::Metric,
+    metric::built_in,
 };
 
 use super::super::{
-    Batch, CellResult, CellTally, ReadError, Reader, Sighting, Value, WorkerStanding, WorkerState,
+    Batch, CellTally, ReadError, Reader, Sighting, Value, WorkerStanding, WorkerState,
     WorkerStatus,
     testing::{Fixture, NOW_MS, batch, ended, leased, panicked, spec, token, worker},
 };
@@ -24,13 +26,68 @@ fn close(found: Option<f64>, expected: f64) {
     );
 }
 
-async fn cells(fixture: &Fixture) -> Vec<CellResult> {
-    fixture
-        .reader()
-        .await
-        .cells(fixture.sweep.sweep_id)
-        .await
-        .unwrap()
+fn whole(value: &Value) -> i64 {
+    let Value::Integer(whole) = value else {
+        panic!("{value:?}")
+    };
+    *whole
+}
+
+fn real(value: &Value) -> Option<f64> {
+    match value {
+        Value::Null => None,
+        Value::Real(number) => Some(*number),
+        other => panic!("{other:?}"),
+    }
+}
+
+/// A row of `cell_result`.
+struct Cell {
+    counts: [i64; 7],
+    share: Option<f64>,
+    interval: [Option<f64>; 2],
+    accuracy_mean: Option<f64>,
+    accuracy_range: [Option<f64>; 2],
+    accuracy_sd: Option<f64>,
+    ponder_steps_mean: Option<f64>,
+}
+
+impl Cell {
+    fn new(row: &[Value]) -> Self {
+        let (counts, numbers) = row.split_at(7);
+        let number = |index: usize| real(&numbers[index]);
+        Self {
+            counts: std::array::from_fn(|index| whole(&counts[index])),
+            share: number(0),
+            interval: [number(1), number(2)],
+            accuracy_mean: number(3),
+            accuracy_range: [number(4), number(5)],
+            accuracy_sd: number(6),
+            ponder_steps_mean: number(7),
+        }
+    }
+
+    /// n, succeeded, infeasible and solved.
+    const fn results(&self) -> [i64; 4] {
+        let [n, succeeded, infeasible, _, _, _, solved] = self.counts;
+        [n, succeeded, infeasible, solved]
+    }
+
+    /// failed, cancelled and pending.
+    const fn others(&self) -> [i64; 3] {
+        let [_, _, _, failed, cancelled, pending, _] = self.counts;
+        [failed, cancelled, pending]
+    }
+}
+
+async fn cells(fixture: &Fixture) -> Vec<Cell> {
+    let sql = "SELECT n, succeeded, infeasible, failed, cancelled, pending, solved,
+            solved_share, solved_share_low, solved_share_high, accuracy_interpolation_mean,
+            accuracy_interpolation_min, accuracy_interpolation_max, accuracy_interpolation_sd,
+            ponder_steps_interpolation_mean
+        FROM cell_result ORDER BY position";
+    let rows = fixture.ask(sql).await;
+    rows.iter().map(|row| Cell::new(row)).collect()
 }
 
 #[tokio::test]
@@ -41,28 +98,31 @@ async fn a_cell_summarises_its_replicates() {
     let cells = cells(&fixture).await;
     assert_eq!(cells.len(), 2);
     let cell = &cells[0];
-    assert_eq!(cell.configuration.position, 0);
-    assert_eq!(
-        (cell.n, cell.succeeded, cell.solved, cell.pending),
-        (2, 2, 1, 0)
-    );
-    assert_eq!(cell.solved_share, Some(0.5));
+    assert_eq!((cell.results(), cell.others()), ([2, 2, 0, 1], [0, 0, 0]));
+    assert_eq!(cell.share, Some(0.5));
     // Wilson, one of two: (0.5 + z^2/4 -+ z sqrt(0.125 + z^2/16)) / (1 + z^2/2), z^2 = 3.8414588.
-    let (low, high) = cell.solved_share_interval.unwrap();
-    close(Some(low), 0.094_531_205_734_230_74);
-    close(Some(high), 0.905_468_794_265_769_3);
+    close(cell.interval[0], 0.094_531_205_734_230_74);
+    close(cell.interval[1], 0.905_468_794_265_769_3);
     close(cell.accuracy_mean, 0.74);
-    assert_eq!(cell.accuracy_range, Some((0.5, 0.98)));
+    assert_eq!(cell.accuracy_range, [Some(0.5), Some(0.98)]);
     close(cell.accuracy_sd, 0.24 * 2_f64.sqrt());
     close(cell.ponder_steps_mean, 2.75);
+    let sd = "SELECT ponder_steps_interpolation_sd FROM cell_result ORDER BY position LIMIT 1";
+    close(real(&fixture.ask(sd).await[0][0]), 0.25 * 2_f64.sqrt());
     // Nothing has ended in the other cell.
     let cell = &cells[1];
-    assert_eq!((cell.n, cell.pending, cell.solved), (0, 2, 0));
-    assert_eq!(
-        (cell.solved_share, cell.solved_share_interval),
-        (None, None)
-    );
+    assert_eq!((cell.results(), cell.others()), ([0, 0, 0, 0], [0, 0, 2]));
+    assert_eq!((cell.share, cell.interval), (None, [None, None]));
     assert_eq!((cell.accuracy_mean, cell.accuracy_sd), (None, None));
+}
+
+#[tokio::test]
+async fn a_large_spread_has_its_root() {
+    let mut fixture = Fixture::new().await;
+    fixture.succeed(1, 0.5, 1.0).await;
+    fixture.succeed(3, 0.5, 201.0).await;
+    let sd = "SELECT ponder_steps_interpolation_sd FROM cell_result ORDER BY position LIMIT 1";
+    close(real(&fixture.ask(sd).await[0][0]), 100.0 * 2_f64.sqrt());
 }
 
 #[tokio::test]
@@ -78,17 +138,19 @@ async fn measurements_are_in_the_order_of_the_trials_whatever_became_of_them() {
         .commit(vec![ended(2, 1, diverged, TrialState::Infeasible)])
         .await;
     let mut reader = fixture.reader().await;
-    let measurements = reader.measurements(fixture.sweep.sweep_id).await.unwrap();
-    let found: Vec<_> = measurements
-        .iter()
-        .map(|of| (of.trial_index, of.outcome, of.metrics().collect()))
+    let metrics = [
+        built_in::PONDER_STEPS_INTERPOLATION,
+        built_in::LOSS_TRAINING,
+        "charm".parse().unwrap(),
+        built_in::ACCURACY_INTERPOLATION,
+    ];
+    let measurements = reader.measurements(fixture.sweep.sweep_id, &metrics);
+    let measurements = measurements.await.unwrap();
+    let values = |of: Range<usize>| measurements.values[of].to_vec();
+    let found: Vec<_> = (measurements.trials.iter())
+        .map(|of| (of.trial_index, of.outcome, values(of.values.clone())))
         .collect();
-    let measured = |accuracy, steps| {
-        vec![
-            (Metric::AccuracyInterpolation, accuracy),
-            (Metric::PonderStepsInterpolation, steps),
-        ]
-    };
+    let measured = |accuracy, steps| vec![Some(steps), None, None, Some(accuracy)];
     // The third trial has not ended.
     assert_eq!(
         found,
@@ -121,43 +183,27 @@ async fn a_diverged_trial_counts_as_not_solved_and_a_failed_one_does_not_count()
         .await;
     let cells = cells(&fixture).await;
     let cell = &cells[0];
-    assert_eq!(
-        (cell.n, cell.succeeded, cell.infeasible, cell.solved),
-        (2, 1, 1, 1)
-    );
-    assert_eq!(
-        (cell.solved_share, cell.accuracy_mean),
-        (Some(0.5), Some(0.98))
-    );
+    assert_eq!(cell.results(), [2, 1, 1, 1]);
+    assert_eq!((cell.share, cell.accuracy_mean), (Some(0.5), Some(0.98)));
     assert_eq!(cell.accuracy_sd, None, "one number has no spread");
     let cell = &cells[1];
+    assert_eq!((cell.results(), cell.others()), ([0, 0, 0, 0], [1, 1, 0]));
+    let outcomes = "SELECT trial_id, outcome, solved, message FROM trial_result ORDER BY trial_id";
+    let text = |text: &str| Value::Text(text.into());
+    let one = |trial_id, outcome, solved, message| {
+        vec![
+            Value::Integer(trial_id),
+            text(outcome),
+            solved,
+            text(message),
+        ]
+    };
     assert_eq!(
-        (cell.n, cell.failed, cell.cancelled, cell.pending),
-        (0, 1, 1, 0)
-    );
-    let results = fixture
-        .reader()
-        .await
-        .trial_results(fixture.sweep.sweep_id)
-        .await
-        .unwrap();
-    let outcomes: Vec<_> = results
-        .iter()
-        .map(|trial| {
-            (
-                trial.trial_id.0,
-                trial.outcome,
-                trial.solved,
-                &*trial.message,
-            )
-        })
-        .collect();
-    assert_eq!(
-        outcomes,
+        fixture.ask(outcomes).await,
         [
-            (1, TrialState::Succeeded, Some(true), ""),
-            (2, TrialState::Failed, None, "panicked"),
-            (3, TrialState::Infeasible, Some(false), "nan at update 7"),
+            one(1, "succeeded", Value::Integer(1), ""),
+            one(2, "failed", Value::Null, "panicked"),
+            one(3, "infeasible", Value::Integer(0), "nan at update 7"),
         ]
     );
 }
@@ -171,9 +217,8 @@ async fn equal_accuracies_have_no_spread_and_a_full_share_ends_at_one() {
     let cells = cells(&fixture).await;
     assert_eq!(cells[0].accuracy_sd, Some(0.0));
     // Wilson, two of two: 1 / (1 + z^2 / 2).
-    let (low, high) = cells[0].solved_share_interval.unwrap();
-    close(Some(low), 0.342_380_227_506_653_1);
-    close(Some(high), 1.0);
+    close(cells[0].interval[0], 0.342_380_227_506_653_1);
+    close(cells[0].interval[1], 1.0);
 }
 
 #[tokio::test]
@@ -211,32 +256,74 @@ async fn a_result_row_says_who_what_and_when() {
 }
 
 #[tokio::test]
-async fn pages_hold_every_result_once() {
+async fn settings_and_metrics_of_a_trial_are_rows_and_json_too() {
     let mut fixture = Fixture::new().await;
-    // Another sweep's results are never in a page of this one.
-    let other = fixture.store.create_sweep(&spec(1), NOW_MS).unwrap();
-    for trial in [1, 2, 4, 5] {
-        fixture.succeed(trial, 0.95, 2.0).await;
-    }
-    let mut reader = fixture.reader().await;
-    let mut seen = Vec::new();
-    let mut after = TrialId(0);
-    loop {
-        let page = reader
-            .results_page(fixture.sweep.sweep_id, after, 2)
+    fixture.succeed(2, 0.95, 2.0).await;
+    let text = |text: &str| Value::Text(text.into());
+    let metrics = "SELECT metric, unit, better, value FROM trial_metric ORDER BY metric";
+    assert_eq!(
+        fixture.ask(metrics).await,
+        [
+            vec![
+                text("accuracy_interpolation"),
+                text("share"),
+                text("higher"),
+                Value::Real(0.95)
+            ],
+            vec![
+                text("ponder_steps_interpolation"),
+                text("steps"),
+                text("neither"),
+                Value::Real(2.0)
+            ],
+        ]
+    );
+    let parameter = "SELECT value FROM trial_parameter
+        WHERE trial_id = 2 AND parameter = 'model.lambda_p'";
+    assert_eq!(fixture.ask(parameter).await, [vec![Value::Real(0.9)]]);
+    let json = "SELECT outcome, solved, parameters ->> '$.task.elements', metrics FROM trial_json";
+    let metrics = r#"{"accuracy_interpolation":0.95,"ponder_steps_interpolation":2.0}"#;
+    assert_eq!(
+        fixture.ask(json).await,
+        [vec![
+            text("succeeded"),
+            Value::Integer(1),
+            Value::Integer(8),
+            text(metrics)
+        ]]
+    );
+}
+
+#[tokio::test]
+async fn a_sweep_may_be_solved_by_a_metric_that_falls() {
+    let mut fixture = Fixture::new().await;
+    for sql in [
+        "UPDATE metric SET solved_threshold = NULL",
+        "UPDATE metric SET solved_threshold = 2.0, better = 'lower' WHERE name LIKE 'ponder_steps_i%'",
+    ] {
+        sqlx::query(sql)
+            .execute(&mut fixture.store.connection)
             .await
             .unwrap();
-        let Some(last) = page.last() else { break };
-        after = last.trial_id;
-        seen.extend(page.iter().map(|trial| trial.trial_id.0));
     }
-    assert_eq!(seen, [1, 2, 4]);
-    let page = reader
-        .results_page(other.sweep_id, TrialId(0), 9)
+    fixture.succeed(1, 0.5, 2.0).await;
+    fixture.succeed(2, 0.99, 2.5).await;
+    let solved = "SELECT solved FROM trial_result ORDER BY trial_id";
+    assert_eq!(
+        fixture.ask(solved).await,
+        [[Value::Integer(1)], [Value::Integer(0)]]
+    );
+    let tallies = fixture
+        .reader()
+        .await
+        .tallies(fixture.sweep.sweep_id, 0, 9)
         .await
         .unwrap();
-    assert_eq!(page[0].trial_id, TrialId(5));
-    assert_eq!(page[0].spec(spec(1).terms()).key(), page[0].trial_key);
+    assert_eq!([tallies[0].solved, tallies[1].solved], [1, 0]);
+    let cells = fixture
+        .ask("SELECT solved FROM cell_result ORDER BY position")
+        .await;
+    assert_eq!(cells, [[Value::Integer(1)], [Value::Integer(0)]]);
 }
 
 #[tokio::test]
@@ -371,11 +458,11 @@ async fn a_trial_shows_what_it_measured() {
     let measured: Vec<_> = trial
         .observations
         .iter()
-        .map(|(attempt, observation)| (attempt.0, observation.step, observation.metric))
+        .map(|(attempt, observation)| (attempt.0, observation.step, observation.metric.clone()))
         .collect();
     let metrics = [
-        Metric::AccuracyInterpolation,
-        Metric::PonderStepsInterpolation,
+        built_in::ACCURACY_INTERPOLATION,
+        built_in::PONDER_STEPS_INTERPOLATION,
     ];
     assert_eq!(measured, metrics.map(|metric| (1, 100, metric)));
 }

@@ -3,11 +3,12 @@
 
 use std::fmt::Write;
 
-use pondersweep_proto::{metric::Metric, setting::training::TRAINING};
+use pondersweep_proto::{metric::built_in, setting::training::TRAINING};
 use sqlx::{AssertSqlSafe, Column, Executor, Row, SqlSafeStr, Statement};
 
 use super::super::{
-    Store, checkpoint, commit, create, open, read, restore, testing::Fixture, token,
+    Store, checkpoint, commit, create, metric, open, read, restore, testing::Fixture, token,
+    upgrade,
 };
 
 #[tokio::test]
@@ -18,6 +19,8 @@ async fn every_statement_of_the_program_fits_the_schema() {
         create::STATEMENTS,
         checkpoint::STATEMENTS,
         restore::STATEMENTS,
+        metric::STATEMENTS,
+        upgrade::STATEMENTS,
         token::STATEMENTS,
     ];
     let statements: Vec<&str> = written
@@ -55,7 +58,14 @@ async fn no_statement_of_a_commit_reads_a_whole_table() {
         let plan = sqlx::query(explain).fetch_all(&mut fixture.store.connection);
         for step in plan.await.unwrap() {
             let step: String = step.get("detail");
-            for table in ["trial", "attempt", "observation", "result", "event"] {
+            for table in [
+                "trial",
+                "attempt",
+                "observation",
+                "result",
+                "measurement",
+                "event",
+            ] {
                 let scans = step.starts_with(&format!("SCAN {table}"));
                 assert!(!scans, "{step}\n{statement}");
             }
@@ -134,7 +144,10 @@ fn parameters() -> Vec<&'static str> {
 }
 
 fn metrics() -> Vec<&'static str> {
-    Metric::ALL.iter().map(|metric| metric.name()).collect()
+    built_in::table()
+        .iter()
+        .map(|metric| metric.name.as_str())
+        .collect()
 }
 
 #[tokio::test]
@@ -201,7 +214,13 @@ async fn cell_result_has_every_parameter_and_the_documented_summaries() {
         ],
     ];
     let found = columns(&mut fixture.store, "SELECT * FROM cell_result").await;
-    assert_eq!(found, expected.concat());
+    let expected = expected.concat();
+    assert_eq!(found[..expected.len()], expected);
+    for metric in built_in::table().shown() {
+        for summary in ["mean", "min", "max", "sd"] {
+            assert!(found.contains(&format!("{}_{summary}", metric.name)));
+        }
+    }
 }
 
 #[tokio::test]
@@ -243,13 +262,35 @@ async fn the_views_of_last_evaluations_have_the_documented_columns() {
 }
 
 #[tokio::test]
-async fn the_result_table_has_one_column_for_every_metric() {
-    let mut fixture = Fixture::new().await;
-    let expected = [vec!["trial_id", "attempt", "step"], metrics()].concat();
-    assert_eq!(
-        columns(&mut fixture.store, "SELECT * FROM result").await,
-        expected
-    );
+async fn a_sweep_has_a_row_for_every_metric_and_one_of_them_decides() {
+    let fixture = Fixture::new().await;
+    let rows = fixture.ask("SELECT name, meaning, solved_threshold FROM metric ORDER BY position");
+    let rows = rows.await;
+    assert_eq!(rows.len(), built_in::table().len());
+    for (row, metric) in rows.iter().zip(built_in::table().iter()) {
+        let text = |text: &str| read::Value::Text(text.into());
+        let threshold = if metric.is_headline {
+            read::Value::Real(0.9)
+        } else {
+            read::Value::Null
+        };
+        assert_eq!(*row, [text(&metric.name), text(&metric.meaning), threshold]);
+    }
+}
+
+#[tokio::test]
+async fn a_view_says_what_each_column_means() {
+    let fixture = Fixture::new().await;
+    let rows = fixture
+        .ask("SELECT sql FROM sqlite_schema WHERE name = 'trial_result'")
+        .await;
+    let [read::Value::Text(text)] = &rows[0][..] else {
+        panic!("{rows:?}")
+    };
+    for metric in built_in::table().iter() {
+        assert!(text.contains(&*metric.meaning), "{text}");
+    }
+    assert!(!text.contains('{'), "{text}");
 }
 
 #[tokio::test]

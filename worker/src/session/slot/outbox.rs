@@ -29,7 +29,7 @@ pub(super) struct Checkpoint {
 }
 
 /// Something for the coordinator, in the order it happened.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) enum Message {
     /// A lane was measured.
     Observed(usize, Observation),
@@ -130,7 +130,7 @@ impl Messages {
 /// The observations of a lane among the messages.
 pub(super) fn of_lane(messages: &[Message], lane: usize) -> Vec<Observation> {
     let of_lane = |message: &Message| match message {
-        Message::Observed(of, observation) if *of == lane => Some(*observation),
+        Message::Observed(of, observation) if *of == lane => Some(observation.clone()),
         _ => None,
     };
     messages.iter().filter_map(of_lane).collect()
@@ -147,7 +147,7 @@ mod tests {
 
     use std::{num::NonZeroUsize, thread};
 
-    use pondersweep_proto::metric::Metric;
+    use pondersweep_proto::metric::built_in;
 
     use super::*;
     use crate::{
@@ -177,7 +177,7 @@ mod tests {
     fn observation(step: u64) -> Observation {
         Observation {
             step,
-            metric: Metric::LossTraining,
+            metric: built_in::LOSS_TRAINING,
             value: 0.5,
         }
     }

@@ -3,7 +3,7 @@
 
 use pondersweep_proto::{setting::Setting, spec::TrialSpec};
 
-use super::{LaneEnd, Metric, Recorder, each_shape_of, run_together_with, run_with};
+use super::{LaneEnd, Recorder, each_shape_of, run_together_with, run_with};
 use crate::operation::Body;
 
 /// How a bundle is trained.
@@ -16,7 +16,7 @@ enum Way {
 }
 
 /// What is known of a lane in the end.
-type Story = (LaneEnd, Vec<(u64, Metric, u64)>);
+type Story = (LaneEnd, Vec<(u64, String, u64)>);
 
 impl Way {
     fn stories(self, bundle: &[TrialSpec]) -> Vec<Story> {

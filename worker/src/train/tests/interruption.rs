@@ -4,10 +4,7 @@
 use std::{collections::BTreeMap, num::NonZeroUsize, sync::Mutex};
 
 use pondersweep_proto::{
-    breakdown::Breakdown,
-    metric::{Metric, Observation},
-    setting::Setting,
-    spec::TrialSpec,
+    breakdown::Breakdown, metric::Observation, setting::Setting, spec::TrialSpec,
 };
 
 use super::{
@@ -49,7 +46,7 @@ impl Observer for Interrupter {
 }
 
 /// What is known of a lane: everything it observed, to the bit, and how it ended.
-type Story = (Vec<(u64, Metric, u64)>, LaneEnd);
+type Story = (Vec<(u64, String, u64)>, LaneEnd);
 
 fn train(body: Body, starts: &[Start], observer: &dyn Observer) -> Vec<LaneEnd> {
     match body {

@@ -4,7 +4,7 @@ use std::{fs, path::Path};
 
 use super::{Check, file_in};
 use crate::{
-    cli::report::{manifest::this_program, write_files},
+    cli::report::{manifest::this_program, read::Judgement, write_files},
     report::manifest::Manifest,
 };
 
@@ -25,7 +25,11 @@ pub(super) async fn check(
         .map(|sweep| sweep.sweep_id.clone())
         .collect();
     let again = tempfile::tempdir()?;
-    write_files(database, &sweeps, again.path()).await?;
+    let judgement = Judgement {
+        metric: manifest.metric.clone(),
+        solved_at: manifest.solved_at,
+    };
+    write_files(database, &sweeps, &judgement, again.path()).await?;
     let same_program = this_program()? == manifest.made_by;
     let files = manifest.files.iter().map(|file| &file.name);
     let tables = files.filter(|name| is_table(name));

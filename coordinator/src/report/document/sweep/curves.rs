@@ -1,18 +1,19 @@
 //! What changes along training and along difficulty, as medians with bands between the quartiles.
 
 use pondersweep_proto::{
-    metric::Metric,
+    metric::{Metric, built_in},
     setting::{ParameterValue, Setting},
+    spec::EvaluationRange,
 };
 
 use super::{Picture, Reported};
 use crate::{
     report::{
         figure::{
-            BandFigure, BandSeries, CHANCE, Caption, Figure, Height, MAX_SERIES, Sample,
-            truncated_prior_mean,
+            BandFigure, BandSeries, Caption, Figure, Height, MAX_SERIES, Sample, quantity,
+            sentence, truncated_prior_mean,
         },
-        input::{CurvePoint, DifficultyPoint, TrialRow},
+        input::{DifficultyPoint, HEADLINE, TrialRow},
         number::labels,
     },
     scheduler::TrialState,
@@ -20,34 +21,51 @@ use crate::{
 
 const RULE: &str = "Median over the trials that succeeded; the band lies between the quartiles.";
 
-/// Accuracy against updates done, a line for each value of the axis that matters most.
+/// Each metric that is measured on the way against updates done, a line for each value of the axis that
+/// matters most; of the headline alone under its plain name.
 pub(super) fn learning_curves(sweep: &Reported<'_>) -> Vec<Picture> {
-    let samples = |trial: &TrialRow| curve(trial, |point| point.accuracy);
-    let figure = Frame {
-        title: "Learning curves".to_owned(),
-        horizontal: UPDATES,
-        metric: Metric::AccuracyInterpolation,
-    };
-    let figure = along_axis(sweep, figure, samples);
-    picture(figure, "learning_curves", RULE)
-        .into_iter()
-        .collect()
+    let metrics = sweep.input.metrics.iter().enumerate();
+    // Those of more difficult samples are for the end of training.
+    let shown = metrics.filter(|(place, metric)| {
+        *place == HEADLINE || metric.range != Some(EvaluationRange::Extrapolation)
+    });
+    let pictures = shown.filter_map(|(place, metric)| {
+        let (title, file) = match place {
+            HEADLINE => ("Learning curves".to_owned(), "learning_curves".to_owned()),
+            _ => (
+                format!("{} during training", sentence(quantity(metric))),
+                format!("learning_curves_of_{}", metric.name),
+            ),
+        };
+        let frame = Frame {
+            title,
+            horizontal: UPDATES,
+            metric,
+        };
+        let figure = along_axis(sweep, frame, |trial| curve(trial, place));
+        picture(figure, &file, RULE)
+    });
+    pictures.collect()
 }
 
 const UPDATES: &str = "parameter updates";
 
 /// Ponder steps against updates done, of one value of `lambda_p`: the paper's Figure 2c.
-pub(super) fn ponder_curve(sweep: &Reported<'_>, axis: usize, position: usize) -> Vec<Picture> {
+pub(super) fn ponder_curve(
+    sweep: &Reported<'_>,
+    (axis, position): (usize, usize),
+    place: usize,
+) -> Vec<Picture> {
     let value = &sweep.input.terms.axes[axis].values[position];
     let trials = succeeded(sweep).filter(|trial| trial.values[axis] == *value);
-    let samples = trials.flat_map(|trial| curve(trial, |point| point.ponder_steps));
+    let samples = trials.flat_map(|trial| curve(trial, place));
     let series = BandSeries::of("all trials".to_owned(), samples);
     let figure = BandFigure {
         title: "Ponder steps during training at lambda_p = 0.1".to_owned(),
         caption: Caption::new(sweep.input, &[axis]),
         horizontal: UPDATES.to_owned(),
         horizontal_start: 0.0,
-        height: Height::Metric(Metric::PonderStepsInterpolation),
+        height: Height::Metric(sweep.input.metrics[place].clone()),
         key: "lambda_p = 0.1".to_owned(),
         ordered: false,
         series: vec![series],
@@ -79,27 +97,28 @@ fn prior_mean(sweep: &Reported<'_>) -> Option<(f64, String)> {
 /// Accuracy and steps against the number of non-zero elements.
 pub(super) fn difficulty_curves(sweep: &Reported<'_>) -> Vec<Picture> {
     type Measure = fn(&DifficultyPoint) -> f64;
-    let quantities: [(&str, Metric, &str, Measure); 2] = [
+    let quantities: [(&str, _, &str, Measure); 2] = [
         (
             "Accuracy by difficulty",
-            Metric::AccuracyInterpolation,
+            built_in::ACCURACY_INTERPOLATION,
             "accuracy_by_difficulty",
             |point| point.accuracy,
         ),
         (
             "Ponder steps by difficulty",
-            Metric::PonderStepsInterpolation,
+            built_in::PONDER_STEPS_INTERPOLATION,
             "ponder_steps_by_difficulty",
             |point| point.ponder_steps,
         ),
     ];
     let pictures = quantities
         .into_iter()
-        .filter_map(|(title, metric, file, measure)| {
+        .filter_map(|(title, name, file, measure)| {
+            let place = sweep.input.place_of(&name)?;
             let frame = Frame {
                 title: title.to_owned(),
-                horizontal: "non-zero elements of a sample",
-                metric,
+                horizontal: sweep.input.task().difficulty,
+                metric: &sweep.input.metrics[place],
             };
             let figure = along_axis(sweep, frame, |trial| difficulty(trial, measure));
             let rule = format!(
@@ -111,17 +130,17 @@ pub(super) fn difficulty_curves(sweep: &Reported<'_>) -> Vec<Picture> {
 }
 
 /// What a figure is about.
-struct Frame {
+struct Frame<'a> {
     title: String,
     horizontal: &'static str,
-    metric: Metric,
+    metric: &'a Metric,
 }
 
 /// A figure with a line for each value of the prior's or the ponder cost's parameter, else of the
 /// first swept one; of many values an even choice.
 fn along_axis(
     sweep: &Reported<'_>,
-    frame: Frame,
+    frame: Frame<'_>,
     samples: impl Fn(&TrialRow) -> Vec<Sample>,
 ) -> Option<BandFigure> {
     let axis = leading_axis(sweep)?;
@@ -132,17 +151,17 @@ fn along_axis(
         BandSeries::of(names[position].clone(), trials.flat_map(&samples))
     });
     let parameter = sweep.input.terms.axes[axis].parameter;
-    let is_accuracy = frame.metric == Metric::AccuracyInterpolation;
+    let chance = sweep.input.chance(frame.metric);
     let figure = BandFigure {
         title: format!("{} by {parameter}", frame.title),
         caption: Caption::new(sweep.input, &[axis]),
         horizontal: frame.horizontal.to_owned(),
         horizontal_start: 0.0,
-        height: Height::Metric(frame.metric),
+        height: Height::Metric(frame.metric.clone()),
         key: parameter.to_string(),
         ordered: parameter.is_ordered(),
         series: series.collect(),
-        reference: is_accuracy.then(|| (CHANCE, "chance".to_owned())),
+        reference: chance.map(|chance| (chance, "chance".to_owned())),
     };
     figure.if_any()
 }
@@ -172,12 +191,16 @@ fn succeeded<'a>(sweep: &'a Reported<'_>) -> impl Iterator<Item = &'a TrialRow> 
     trials.filter(|trial| trial.outcome == TrialState::Succeeded)
 }
 
-fn curve(trial: &TrialRow, measure: impl Fn(&CurvePoint) -> Option<f64>) -> Vec<Sample> {
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "updates are far fewer than 2^53"
+)]
+fn curve(trial: &TrialRow, place: usize) -> Vec<Sample> {
     let points = trial.curve.iter().filter_map(|point| {
         Some(Sample {
             place: point.step,
             at: point.step as f64,
-            value: measure(point)?,
+            value: point.values.get(place).copied().flatten()?,
         })
     });
     points.collect()

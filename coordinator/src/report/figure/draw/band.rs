@@ -22,7 +22,7 @@ pub fn draw_band(figure: &BandFigure) -> Scene {
     heading(&mut scene, &figure.title, &figure.caption);
     legend(&mut scene, legend_entries(figure));
     let (across, upwards) = (horizontal_scale(figure), vertical_scale(figure));
-    quantity_axis(&mut scene, &upwards, figure.height.name());
+    quantity_axis(&mut scene, &upwards, &figure.height.name());
     if let Some((height, name)) = &figure.reference {
         reference_line(&mut scene, upwards.at(*height), name, GREY);
     }

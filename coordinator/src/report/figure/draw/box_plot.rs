@@ -14,8 +14,7 @@ use super::{
 use crate::{
     report::{
         estimate::share,
-        figure::{BoxPlotFigure, SeedsOfValue, metric_name},
-        number::significant,
+        figure::{BoxPlotFigure, SeedsOfValue, threshold_name},
     },
     statistics::BoxPlot,
 };
@@ -45,7 +44,7 @@ pub fn draw_box_plot(figure: &BoxPlotFigure) -> Scene {
         .map_or_else(Vec::new, key_entries);
     entries.extend(points.legend_entry());
     legend(&mut scene, entries);
-    quantity_axis(&mut scene, &scale, metric_name(figure.metric));
+    quantity_axis(&mut scene, &scale, &figure.metric.title());
     reference_lines(&mut scene, figure, &scale);
     for (position, group) in figure.groups.iter().enumerate() {
         let centre = slots.centre(position);
@@ -70,14 +69,18 @@ pub fn draw_box_plot(figure: &BoxPlotFigure) -> Scene {
 }
 
 fn reference_lines(scene: &mut Scene, figure: &BoxPlotFigure, scale: &Scale) {
-    let Some(chance) = figure.chance else { return };
-    let threshold = figure.caption.solved_threshold;
-    reference_line(scene, scale.at(chance), "chance", GREY);
+    let goal = &figure.caption.goal;
+    if let Some(chance) = figure.chance {
+        reference_line(scene, scale.at(chance), "chance", GREY);
+    }
     // Where the two would touch, the threshold is said by the counts above the boxes alone.
-    let apart = (scale.at(chance) - scale.at(threshold)).abs() > 16.0;
-    if figure.has_threshold() && apart {
-        let name = format!("solved ≥ {}", significant(threshold, 6));
-        reference_line(scene, scale.at(threshold), &name, PALE);
+    let apart = |chance| (scale.at(chance) - scale.at(goal.threshold)).abs() > 16.0;
+    let (least, most) = scale.domain;
+    if figure.has_threshold()
+        && (least..=most).contains(&goal.threshold)
+        && figure.chance.is_none_or(apart)
+    {
+        reference_line(scene, scale.at(goal.threshold), &threshold_name(goal), PALE);
     }
 }
 

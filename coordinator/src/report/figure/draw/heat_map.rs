@@ -10,10 +10,7 @@ use super::{
     scene::{Anchor, Point, Scene, TextStyle},
     ticks::{Scale, ticks},
 };
-use crate::report::{
-    figure::{Caption, HeatMapCell, HeatMapFigure, HeatMapQuantity},
-    number::significant,
-};
+use crate::report::figure::{HeatMapCell, HeatMapFigure, HeatMapQuantity};
 
 /// The colour bar, beside the plot.
 const BAR: (f64, f64) = (RIGHT + 28.0, RIGHT + 52.0);
@@ -119,26 +116,12 @@ fn note(scene: &mut Scene, figure: &HeatMapFigure, counts_are_shown: bool) {
         (false, true) => format!("{most} trials in every cell"),
         (false, false) => format!("{fewest} to {most} trials in a cell"),
     };
-    let words = format!("{}; {counts}", meaning(figure.quantity, &figure.caption));
+    let words = format!("{}; {counts}", figure.meaning);
     scene.text(
         (LEFT, LEGEND_Y),
         words,
         TextStyle::new(15.0, INK, Anchor::Start),
     );
-}
-
-fn meaning(quantity: HeatMapQuantity, caption: &Caption) -> String {
-    let threshold = significant(caption.solved_threshold, 6);
-    match quantity {
-        HeatMapQuantity::MeanAccuracy => {
-            "accuracy on interpolation, sampled halting; diverged trials have none".to_owned()
-        }
-        HeatMapQuantity::ShareSolved => {
-            format!(
-                "solved: accuracy on interpolation of at least {threshold}; diverged is unsolved"
-            )
-        }
-    }
 }
 
 fn colour_bar(scene: &mut Scene, figure: &HeatMapFigure, scale: &Scale) {
@@ -167,8 +150,8 @@ fn colour_bar(scene: &mut Scene, figure: &HeatMapFigure, scale: &Scale) {
         );
     }
     let name = match figure.quantity {
-        HeatMapQuantity::MeanAccuracy => "mean accuracy",
-        HeatMapQuantity::ShareSolved => "share solved",
+        HeatMapQuantity::MeanHeadline => format!("mean {}", figure.label),
+        HeatMapQuantity::ShareSolved => figure.label.clone(),
     };
     let style = TextStyle::new(14.0, INK, Anchor::Middle);
     scene.text(

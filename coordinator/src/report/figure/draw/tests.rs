@@ -16,7 +16,7 @@ use crate::{
 
 fn scenes(sweep: SimulatedSweep) -> Vec<Scene> {
     let figures = Report::new(&sweep.input(), 0).figures;
-    let accuracy = figures.accuracy.iter().map(draw_box_plot);
+    let accuracy = figures.headline.iter().map(draw_box_plot);
     let steps = figures.ponder_steps.iter().map(draw_ponder_steps);
     let heat_maps = figures.heat_maps.iter().map(draw_heat_map);
     accuracy.chain(steps).chain(heat_maps).collect()

@@ -8,7 +8,7 @@ use plotly::{
 
 use super::{layout, place, rgba, values};
 use crate::report::{
-    figure::{HeatMapCell, HeatMapFigure, HeatMapQuantity, draw::palette::viridis},
+    figure::{HeatMapCell, HeatMapFigure, draw::palette::viridis},
     number::labels,
 };
 
@@ -24,7 +24,7 @@ pub(super) fn heat_map(figure: &HeatMapFigure) -> Plot {
         .map(|row| row.iter().map(|cell| cell.value).collect())
         .collect();
     let (low, high) = figure.domain();
-    let bar = ColorBar::new().title(Title::with_text(short_name(figure.quantity)));
+    let bar = ColorBar::new().title(Title::with_text(&figure.label));
     let trace = HeatMap::new(places(columns), places(figure.vertical.values.len()), z)
         .color_scale(ColorScale::Vector(scale()))
         .zmin(low)
@@ -42,13 +42,6 @@ pub(super) fn heat_map(figure: &HeatMapFigure) -> Plot {
     }
     plot.set_layout(layout);
     plot
-}
-
-const fn short_name(quantity: HeatMapQuantity) -> &'static str {
-    match quantity {
-        HeatMapQuantity::MeanAccuracy => "accuracy",
-        HeatMapQuantity::ShareSolved => "share solved",
-    }
 }
 
 /// The colours of the pictures, at eleven places.

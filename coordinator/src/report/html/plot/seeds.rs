@@ -5,13 +5,12 @@ use plotly::{
     common::{DashType, HoverInfo, Line, Marker, Mode},
     layout::{Annotation, Axis, Layout, RangeMode},
 };
-use pondersweep_proto::metric::Metric;
 
 use super::{layout, place, quantity, reference, rgba, values};
 use crate::report::{
     figure::{
         BoxPlotFigure, ColourKey, PonderStepsFigure, PriorLine, SeedPoint, SeedsOfValue,
-        draw::palette::category, short_name,
+        draw::palette::category, threshold_name,
     },
     number::labels,
 };
@@ -32,8 +31,8 @@ pub(super) fn box_plot(figure: &BoxPlotFigure) -> Plot {
         plot.add_trace(reference("chance", chance, ends));
     }
     if figure.has_threshold() {
-        let threshold = figure.caption.solved_threshold;
-        plot.add_trace(reference(&format!("solved ≥ {threshold}"), threshold, ends));
+        let goal = &figure.caption.goal;
+        plot.add_trace(reference(&threshold_name(goal), goal.threshold, ends));
     }
     plot.add_trace(boxes(&figure.groups));
     let groups: Vec<&[SeedPoint]> = figure
@@ -47,7 +46,7 @@ pub(super) fn box_plot(figure: &BoxPlotFigure) -> Plot {
     plot.set_layout(with_counts(
         layout(
             values(&figure.axis),
-            steps_from_zero(quantity(short_name(figure.metric)), figure),
+            steps_from_zero(quantity(&figure.metric.quantity), figure),
         ),
         &figure.groups,
     ));
@@ -159,8 +158,7 @@ pub(super) fn ponder_steps(figure: &PonderStepsFigure) -> Plot {
     for colour in 0..colours {
         plot.add_trace(mean_line(figure, colour));
     }
-    let vertical =
-        quantity(short_name(Metric::PonderStepsInterpolation)).range_mode(RangeMode::ToZero);
+    let vertical = quantity(&figure.metric.quantity).range_mode(RangeMode::ToZero);
     plot.set_layout(layout(values(&figure.axis), vertical));
     plot
 }

@@ -1,0 +1,104 @@
+//! What peers report of trials, against the trials' settings and the tables of their experiment. What
+//! cannot be is refused here, where it enters, and nothing of its call is stored. Whether the peer may
+//! speak at all is the scheduler's to say.
+
+use pondersweep_proto::{
+    error::LeaseError,
+    experiment::Experiment,
+    id::LeaseToken,
+    metric::Observation,
+    spec::{ConfigurationSpec, SpecError},
+};
+
+use super::{Driver, command::FinishReport};
+use crate::{
+    scheduler::{Finish, TrialState},
+    store::Batch,
+};
+
+impl Driver {
+    /// # Errors
+    /// The trial cannot have measured this.
+    pub(super) fn check_observed(
+        &self,
+        token: LeaseToken,
+        observations: &[Observation],
+    ) -> Result<(), LeaseError> {
+        let Some((experiment, spec)) = self.experiment_of(token) else {
+            return Ok(());
+        };
+        let checked = experiment.check_observations(&spec, observations);
+        checked.map_err(|error| impossible(token, &error))
+    }
+
+    /// # Errors
+    /// One of the trials cannot have ended so: what it measured cannot be, or it succeeded without having
+    /// measured what it is judged by. The batch holds what is about to be written.
+    pub(super) fn check_ends(
+        &self,
+        reports: &[FinishReport],
+        batch: &Batch,
+    ) -> Result<(), LeaseError> {
+        for report in reports {
+            let Some((experiment, spec)) = self.experiment_of(report.token) else {
+                continue;
+            };
+            let observed = experiment.check_observations(&spec, &report.observations);
+            let breakdown = report.breakdown.as_ref();
+            observed
+                .and_then(|()| {
+                    breakdown.map_or(Ok(()), |breakdown| {
+                        experiment.check_breakdown(&spec, breakdown)
+                    })
+                })
+                .map_err(|error| impossible(report.token, &error))?;
+            if report.finish == Finish::Succeeded {
+                self.check_headline(report, &experiment, batch)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn check_headline(
+        &self,
+        report: &FinishReport,
+        experiment: &Experiment,
+        batch: &Batch,
+    ) -> Result<(), LeaseError> {
+        let (token, headline) = (report.token, &experiment.metrics().headline().name);
+        let is_headline = |observation: &Observation| observation.metric == *headline;
+        let has_ended = self.scheduler.trial_state(token.trial_id) != Some(TrialState::Leased);
+        let written = batch
+            .reports
+            .iter()
+            .filter(|written| written.token == token);
+        if has_ended
+            || report.observations.iter().any(is_headline)
+            || written
+                .flat_map(|report| &report.observations)
+                .any(is_headline)
+        {
+            return Ok(());
+        }
+        match self.store.has_observed(token, headline) {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(LeaseError::Malformed(format!(
+                "{token} succeeded without {headline}\n\
+                 hint: a success reports its last evaluation before it ends, or with its end"
+            ))),
+            Err(error) => Err(LeaseError::Unavailable(error.to_string())),
+        }
+    }
+
+    /// What a trial is, and its settings; `None` for a trial that no sweep has.
+    fn experiment_of(&self, token: LeaseToken) -> Option<(Experiment, ConfigurationSpec)> {
+        let entry = self.sweeps.of_trial(token.trial_id)?;
+        let (configuration, _) = entry.spec.place(token.trial_id.0 - entry.first_trial_id.0);
+        let experiment = entry.spec.terms().experiment();
+        Some((experiment, entry.spec.configuration(configuration)))
+    }
+}
+
+fn impossible(token: LeaseToken, error: &SpecError) -> LeaseError {
+    LeaseError::Malformed(format!("{token} cannot report this: {error}"))
+}

@@ -1,0 +1,120 @@
+//! One table of a sweep's trials with the sweep's own columns: its settings and its metrics, whatever kind
+//! of trial it has. It is a view of this connection alone.
+
+use std::{collections::BTreeMap, fmt::Write as _};
+
+use pondersweep_proto::id::SweepId;
+use serde_json::Value as Json;
+use sqlx::{AssertSqlSafe, Row as _};
+
+use super::Reader;
+use crate::store::{error::ReadError, statement::statements};
+
+statements! {
+    METRICS_OF_SWEEP = "
+        SELECT metric_id, name FROM metric WHERE sweep_id = ?1 ORDER BY position";
+    QUERY_ONLY_OFF = "PRAGMA query_only = OFF";
+    QUERY_ONLY_ON = "PRAGMA query_only = ON";
+}
+
+/// The name of the table.
+const FLAT_TABLE: &str = "trials";
+
+impl Reader {
+    /// Offers the trials of a sweep that have an outcome as the table `trials`, for queries.
+    ///
+    /// # Errors
+    /// There is no such sweep, the disk failed, or what is stored is of another version.
+    pub async fn offer_flat_table(&mut self, sweep_id: SweepId) -> Result<(), ReadError> {
+        let spec = self.spec(sweep_id).await?;
+        let template = serde_json::to_value(&spec.terms().template).unwrap_or_default();
+        let swept = spec.terms().axes.iter();
+        let swept = swept.map(|axis| axis.parameter.path());
+        let settings = settings(&template, swept);
+        let metrics = sqlx::query(METRICS_OF_SWEEP).bind(sweep_id.to_string());
+        let metrics = metrics.fetch_all(&mut self.connection).await?;
+        let metrics: Vec<(i64, String)> = (metrics.iter())
+            .map(|row| Ok((row.try_get(0)?, row.try_get(1)?)))
+            .collect::<Result<_, sqlx::Error>>()?;
+        let text = text(sweep_id, &settings, &metrics);
+        sqlx::query(QUERY_ONLY_OFF)
+            .execute(&mut self.connection)
+            .await?;
+        let made = sqlx::query(AssertSqlSafe(text))
+            .execute(&mut self.connection)
+            .await;
+        sqlx::query(QUERY_ONLY_ON)
+            .execute(&mut self.connection)
+            .await?;
+        made?;
+        Ok(())
+    }
+}
+
+/// The settings of a sweep's configurations: section, name, and what the column is called, which is the
+/// name alone where one section has it.
+fn settings(template: &Json, swept: impl Iterator<Item = String>) -> Vec<[String; 3]> {
+    let mut places: Vec<[String; 2]> = Vec::new();
+    let sections = template.as_object().into_iter().flatten();
+    for (section, settings) in sections {
+        let names = settings.as_object().into_iter().flatten();
+        places.extend(names.map(|(name, _)| [section.clone(), name.clone()]));
+    }
+    for path in swept {
+        let (section, name) = path.split_once('.').unwrap_or(("", &path));
+        let place = [section, name].map(str::to_owned);
+        if !places.contains(&place) {
+            places.push(place);
+        }
+    }
+    let mut count: BTreeMap<String, u32> = BTreeMap::new();
+    for [_, name] in &places {
+        *count.entry(name.clone()).or_default() += 1;
+    }
+    let column = |[section, name]: [String; 2]| {
+        let column = if count[&name] == 1 {
+            name.clone()
+        } else {
+            format!("{section}.{name}")
+        };
+        [section, name, column]
+    };
+    places.into_iter().map(column).collect()
+}
+
+fn text(sweep_id: SweepId, settings: &[[String; 3]], metrics: &[(i64, String)]) -> String {
+    let mut text = format!(
+        "CREATE TEMP VIEW {FLAT_TABLE} AS SELECT trial.trial_id AS trial_id, \
+         trial.trial_key AS trial_key, trial.configuration_id AS configuration_id, \
+         trial.replicate AS replicate, trial.state AS outcome, trial_json.solved AS solved"
+    );
+    for [section, name, column] in settings {
+        let (path, column) = (
+            quoted(&format!("$.\"{section}\".\"{name}\""), '\''),
+            quoted(column, '"'),
+        );
+        let _ = write!(text, ", configuration.spec ->> {path} AS {column}");
+    }
+    for (metric_id, name) in metrics {
+        let column = quoted(name, '"');
+        let _ = write!(
+            text,
+            ", (SELECT value FROM measurement WHERE measurement.trial_id = trial.trial_id \
+             AND metric_id = {metric_id}) AS {column}"
+        );
+    }
+    let _ = write!(
+        text,
+        " FROM trial \
+         JOIN configuration ON configuration.configuration_id = trial.configuration_id \
+         JOIN trial_json ON trial_json.trial_id = trial.trial_id \
+         WHERE trial.sweep_id = '{sweep_id}'"
+    );
+    text
+}
+
+/// A name or a text as SQL has it.
+fn quoted(text: &str, quote: char) -> String {
+    let doubled = text.replace(quote, &format!("{quote}{quote}"));
+    format!("{quote}{doubled}{quote}")
+}
