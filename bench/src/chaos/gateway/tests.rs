@@ -28,8 +28,8 @@ kind = "ponder_net"
 [space]
 lambda_p = [0.2, 0.5]
 [replicates]
-count = 3
-initial = 2
+count = 2
+most = 3
 seed = 7
 [training]
 updates = 1000
