@@ -15,6 +15,17 @@ pub enum Cell {
     Gru,
 }
 
+impl Cell {
+    const ALL: [Self; 2] = [Self::Rnn, Self::Gru];
+
+    const fn step_function(self) -> StepFunction {
+        match self {
+            Self::Rnn => StepFunction::Rnn,
+            Self::Gru => StepFunction::Gru,
+        }
+    }
+}
+
 /// The sizes of one lane's unrolled pondering.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Shape {
@@ -36,11 +47,9 @@ impl Shape {
     /// The shape of a network on batches of this size, if the kernels know it: its step function is
     /// a [`Cell`], and its answer one logit.
     #[must_use]
-    pub const fn of(layout: &Layout, batch: usize, steps: usize) -> Option<Self> {
-        let cell = match layout.step_function {
-            StepFunction::Rnn => Cell::Rnn,
-            StepFunction::Gru => Cell::Gru,
-        };
+    pub fn of(layout: &Layout, batch: usize, steps: usize) -> Option<Self> {
+        let mut cells = Cell::ALL.into_iter();
+        let cell = cells.find(|cell| cell.step_function() == layout.step_function)?;
         if layout.answers != 1 {
             return None;
         }
