@@ -21,6 +21,7 @@ ELEMENTS, HIDDEN, BATCH, MAX_STEPS = 3, 4, 5, 6
 LAMBDA_P, BETA, EPSILON = 0.35, 0.4, 0.25
 TAU, ACT_EPSILON = 0.3, 0.2
 STEP = 1e-30
+GATES = {"rnn": 1, "gru": 3, "lstm": 4}
 
 
 class Unfit(Exception):
@@ -54,7 +55,7 @@ def cut(flat, case):
             "U": take(HIDDEN, HIDDEN),
             "c": take(HIDDEN),
         }
-        for _ in range({"rnn": 1, "gru": 3}[case["step_function"]])
+        for _ in range(GATES[case["step_function"]])
     ]
     answer = take(HIDDEN, answers(case)), take(answers(case))
     halting = take(HIDDEN), take(1)[0]
@@ -66,16 +67,22 @@ def sigmoid(value):
     return 1 / (1 + np.exp(-value))
 
 
-def next_state(gates, x, h):
-    """The paper's tanh layer, or the formulas of torch.nn.GRUCell."""
+def next_state(gates, x, state):
+    """The paper's tanh layer, or the formulas of torch.nn.GRUCell or LSTMCell. A state is h, and c of
+    the last."""
+    (h, c) = state
     if len(gates) == 1:
         (g,) = gates
-        return np.tanh(x @ g["W"] + g["b"] + h @ g["U"] + g["c"])
+        return np.tanh(x @ g["W"] + g["b"] + h @ g["U"] + g["c"]), c
+    if len(gates) == 4:
+        i, f, g, o = (x @ gate["W"] + gate["b"] + h @ gate["U"] + gate["c"] for gate in gates)
+        c = sigmoid(f) * c + sigmoid(i) * np.tanh(g)
+        return sigmoid(o) * np.tanh(c), c
     r, z, n = gates
     reset = sigmoid(x @ r["W"] + r["b"] + h @ r["U"] + r["c"])
     update = sigmoid(x @ z["W"] + z["b"] + h @ z["U"] + z["c"])
     candidate = np.tanh(x @ n["W"] + n["b"] + reset * (h @ n["U"] + n["c"]))
-    return (1 - update) * candidate + update * h
+    return (1 - update) * candidate + update * h, c
 
 
 def halting_distribution(lambdas, unroll, residual):
@@ -122,11 +129,11 @@ def act_distribution(lambdas):
 def logits_of(flat, case, x):
     """The logits of all steps of one sample."""
     gates, (w_y, b_y), (w_l, b_l) = cut(flat, case)
-    h = np.zeros(HIDDEN)
+    state = np.zeros(HIDDEN), np.zeros(HIDDEN)
     y, z = [], []
     for n in range(MAX_STEPS):
         flag = [float(n == 0)] * flags(case)
-        h = next_state(gates, np.concatenate([x, flag]), h)
+        h, _ = state = next_state(gates, np.concatenate([x, flag]), state)
         y.append(h @ w_y + b_y)
         z.append(h @ w_l + b_l)
     return y, z
@@ -178,8 +185,7 @@ def gradient(flat, case, xs, labels):
 
 def make(number, case):
     random = np.random.default_rng(number)
-    gates = {"rnn": 1, "gru": 3}[case["step_function"]]
-    size = gates * (ELEMENTS + flags(case) + HIDDEN + 2) * HIDDEN
+    size = GATES[case["step_function"]] * (ELEMENTS + flags(case) + HIDDEN + 2) * HIDDEN
     size += (answers(case) + 1) * (HIDDEN + 1)
     flat = random.uniform(-1, 1, size)
     # Strong halting weights, so that samples of one batch halt at different steps.
@@ -265,6 +271,8 @@ def main():
         cases[f"{name}_reverse"] = cases[name] | {"kl_direction": "prior_network"}
     for name in ("rnn_act", "gru_act", "gru_cumulative_remainder", "rnn_fixed_normalise"):
         cases[f"{name}_flagged"] = cases[name] | {"first_step_flag": "on"}
+    for name in ("gru_cumulative_remainder", "gru_fixed_normalise", "gru_act", "gru_act_flagged"):
+        cases[name.replace("gru", "lstm")] = cases[name] | {"step_function": "lstm"}
     for name in ("gru_cumulative_remainder", "rnn_act", "gru_fixed"):
         cases[f"{name}_classes"] = cases[name] | {"classes": 3}
     for name, case in cases.items():

@@ -97,6 +97,8 @@ choice! {
         Rnn = "rnn",
         /// A gated recurrent unit, as common re-implementations use.
         Gru = "gru",
+        /// Long short-term memory.
+        Lstm = "lstm",
     }
 }
 choice! {
@@ -296,8 +298,9 @@ rows! {
         kind: Kind::Choice(StepFunction::NAMES),
         uses: &[always(choice(StepFunction::Rnn.name()))],
         label: "the function that is iterated",
-        meaning: "The function that is iterated: \"rnn\", one tanh layer, the paper's; or \"gru\", a \
-                  gated recurrent unit.",
+        meaning: "The function that is iterated: \"rnn\", one tanh layer, the paper's; \"gru\", a \
+                  gated recurrent unit; or \"lstm\", long short-term memory, which has no fast \
+                  kernels on processors.",
         ..BASE
     };
     HIDDEN = Row {

@@ -18,7 +18,7 @@ macro_rules! texts {
     };
 }
 
-const FIXTURES: [(&str, &str); 23] = texts![
+const FIXTURES: [(&str, &str); 27] = texts![
     "rnn_fixed_remainder",
     "rnn_fixed_normalise",
     "rnn_cumulative_remainder",
@@ -42,6 +42,10 @@ const FIXTURES: [(&str, &str); 23] = texts![
     "gru_cumulative_remainder_classes",
     "rnn_act_classes",
     "gru_fixed_classes",
+    "lstm_cumulative_remainder",
+    "lstm_fixed_normalise",
+    "lstm_act",
+    "lstm_act_flagged",
 ];
 
 /// One update of one lane.

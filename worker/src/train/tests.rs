@@ -264,6 +264,15 @@ fn each_shape_of(count: u32) -> Vec<Vec<TrialSpec>> {
     ]
 }
 
+/// Lanes that the kernels do not know.
+fn without_kernels() -> Vec<TrialSpec> {
+    lanes(|settings| {
+        let lstm = settings.set(Setting::STEP_FUNCTION, StepFunction::Lstm);
+        lstm.unwrap();
+        settings.set(Setting::UNROLL, Unroll::Cumulative).unwrap();
+    })
+}
+
 /// ACT, with what told PonderNet's lanes apart told as tau.
 fn act(settings: &mut Settings) {
     settings.set(Setting::METHOD, ModelKind::Act).unwrap();
@@ -301,6 +310,20 @@ fn training_repeats_to_the_bit_and_every_lane_has_numbers_of_its_own() {
         assert_eq!(first.bits(lane), second.bits(lane));
         let others = (0..lane).map(|other| first.bits(other));
         assert!(others.into_iter().all(|other| other != first.bits(lane)));
+    }
+}
+
+#[test]
+fn a_lane_without_kernels_has_the_same_bits_alone_and_in_a_bundle() {
+    let lanes = &without_kernels();
+    let (ends, together) = run(lanes);
+    for (lane, trial) in lanes.iter().enumerate() {
+        let (end, alone) = run(std::slice::from_ref(trial));
+        assert_eq!(
+            (end[0].clone(), LaneEnd::Succeeded),
+            (ends[lane].clone(), end[0].clone())
+        );
+        assert_eq!(together.bits(lane), alone.bits(0));
     }
 }
 

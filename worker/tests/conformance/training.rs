@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, num::NonZeroUsize, sync::Mutex};
 use pondersweep_proto::{
     metric::{Observation, built_in},
     setting::Setting,
-    spec::{TrialSpec, Unroll},
+    spec::{StepFunction, TrialSpec, Unroll},
 };
 use pondersweep_worker::{
     device::DeviceName,
@@ -135,11 +135,11 @@ fn a_lane_that_diverges_leaves_the_others_undisturbed() {
     }
 }
 
-#[test]
-fn parity_of_eight_is_learnt() {
+fn parity_of_eight(step_function: StepFunction, hidden: u32) {
     let spec = trial(0, |settings| {
+        settings.set(Setting::STEP_FUNCTION, step_function).unwrap();
         settings.set(Setting::ELEMENTS, 8_u32).unwrap();
-        settings.set(Setting::HIDDEN, 128_u32).unwrap();
+        settings.set(Setting::HIDDEN, hidden).unwrap();
         settings.set(Setting::MAX_STEPS, 3_u32).unwrap();
         settings.set(Setting::BETA, 0.01).unwrap();
         settings.set(Setting::BATCH, 256_u32).unwrap();
@@ -153,4 +153,14 @@ fn parity_of_eight_is_learnt() {
     // It learns in the order of a minute on the slowest device, so it stops as soon as it has.
     let (ends, observed) = run_until(0.99, device_name(), &[spec]);
     assert_eq!(ends, [LaneEnd::Stopped], "{:?}", observed.0[&0].last());
+}
+
+#[test]
+fn parity_of_eight_is_learnt() {
+    parity_of_eight(StepFunction::Gru, 128);
+}
+
+#[test]
+fn parity_of_eight_is_learnt_without_kernels() {
+    parity_of_eight(StepFunction::Lstm, 64);
 }

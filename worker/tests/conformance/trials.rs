@@ -67,6 +67,8 @@ pub(crate) fn each_shape() -> Vec<Vec<TrialSpec>> {
         (F::Gru, M::Act, None),
         (F::Rnn, M::Act, None),
         (F::Gru, M::Fixed, None),
+        (F::Lstm, M::PonderNet, Some((U::Fixed, R::Remainder))),
+        (F::Lstm, M::Act, None),
     ];
     let of_shape = |(step_function, kind, ponder_net): (F, M, Option<(U, R)>)| {
         lanes(move |settings| {

@@ -52,6 +52,8 @@ impl Operations {
                 StepFunction::Rnn => 1.0,
                 // Reset, update and candidate.
                 StepFunction::Gru => 3.0,
+                // Input, forget, candidate and output.
+                StepFunction::Lstm => 4.0,
             },
             elements: count(Setting::ELEMENTS),
             hidden: count(Setting::HIDDEN),

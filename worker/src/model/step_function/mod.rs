@@ -6,12 +6,13 @@
 
 mod gate;
 mod gru;
+mod lstm;
 mod rnn;
 
 use burn::tensor::Tensor;
 use pondersweep_proto::spec::StepFunction;
 
-use self::{gru::Gru, rnn::Rnn};
+use self::{gru::Gru, lstm::Lstm, rnn::Rnn};
 use super::{
     parameters::{Layout, Matrix, Weights},
     unroll::{Iteration, Logits},
@@ -43,6 +44,7 @@ pub(super) fn matrices(layout: &Layout) -> Vec<Matrix> {
     match layout.step_function {
         StepFunction::Rnn => Rnn::matrices(layout),
         StepFunction::Gru => Gru::matrices(layout),
+        StepFunction::Lstm => Lstm::matrices(layout),
     }
 }
 
@@ -52,5 +54,6 @@ pub(super) fn iterate(x: &Tensor<3>, weights: &Weights, iteration: Iteration) ->
     match weights.layout().step_function {
         StepFunction::Rnn => iteration.run(&Rnn::new(x, parameters)),
         StepFunction::Gru => iteration.run(&Gru::new(x, parameters)),
+        StepFunction::Lstm => iteration.run(&Lstm::new(x, parameters)),
     }
 }

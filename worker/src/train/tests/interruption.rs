@@ -13,7 +13,7 @@ use super::{
         checkpoint::{Origin, decode, encode},
         in_step, train_from, train_together,
     },
-    Recorder, each_shape,
+    Recorder, each_shape, without_kernels,
 };
 use crate::{operation::Body, test_support::device};
 
@@ -115,8 +115,8 @@ fn undisturbed(body: Body, trials: &[TrialSpec]) -> Vec<Story> {
     ends.into_iter().enumerate().map(story).collect()
 }
 
-fn check(body: Body) {
-    for mut trials in each_shape() {
+fn check(body: Body, bundles: Vec<Vec<TrialSpec>>) {
+    for mut trials in bundles {
         for trial in &mut trials {
             let mut settings = trial.configuration.to_settings();
             settings.set(Setting::UPDATES, UPDATES).unwrap();
@@ -133,12 +133,13 @@ fn check(body: Body) {
 
 #[test]
 fn lanes_that_are_interrupted_end_as_undisturbed_ones_to_the_bit() {
-    check(Body::Kernels);
+    check(Body::Kernels, each_shape());
 }
 
 #[test]
 fn lanes_of_one_program_that_are_interrupted_end_as_undisturbed_ones_to_the_bit() {
-    check(Body::Tensors);
+    check(Body::Tensors, each_shape());
+    check(Body::Tensors, vec![without_kernels()]);
 }
 
 #[test]
