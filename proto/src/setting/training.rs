@@ -446,6 +446,17 @@ rows! {
                   s. Not stated by the paper.",
         ..BASE
     };
+    WEIGHT_DECAY = Row {
+        section: "training",
+        name: "weight_decay",
+        kind: Kind::Number(Interval::NOT_NEGATIVE),
+        uses: &[always(LeftOut::Implied(Default::Number(0.0)))],
+        per_lane: Some(None),
+        label: "weight decay",
+        meaning: "Share of itself by which an update shrinks every parameter, times the step size: \
+                  decoupled from Adam's moments, as in AdamW (Loshchilov and Hutter 2019).",
+        ..BASE
+    };
     ADAM_BETA_1 = Row {
         section: "training",
         name: "adam_beta_1",

@@ -18,6 +18,9 @@ pub struct AdamSettings {
     pub epsilon: f64,
     /// Largest norm of the lane's whole gradient; a longer one is scaled down to it.
     pub gradient_clip: Option<f64>,
+    /// Share of itself that every parameter loses in an update, times the step size: decoupled from
+    /// the moments, as in AdamW (Loshchilov and Hutter 2019).
+    pub weight_decay: f64,
 }
 
 impl AdamSettings {
@@ -30,7 +33,14 @@ impl AdamSettings {
             beta_2: configuration.number(Setting::ADAM_BETA_2),
             epsilon: configuration.number(Setting::ADAM_EPSILON),
             gradient_clip: configuration.number_if(Setting::GRADIENT_CLIP),
+            weight_decay: configuration.number(Setting::WEIGHT_DECAY),
         }
+    }
+
+    /// What an update leaves of a parameter before it steps against the gradient: 1 without decay.
+    #[must_use]
+    pub fn kept(&self) -> f64 {
+        1.0 - self.learning_rate * self.weight_decay
     }
 }
 
@@ -88,6 +98,7 @@ impl Adam {
             inverse_second_correction: (1.0 / second_correction) as f32,
             step: (settings.learning_rate / first_correction) as f32,
             epsilon: settings.epsilon as f32,
+            kept: settings.kept() as f32,
             parameters,
             gradient,
             first_moment: &mut self.first_moment,
@@ -128,6 +139,7 @@ struct Move<'a> {
     inverse_second_correction: f32,
     step: f32,
     epsilon: f32,
+    kept: f32,
     parameters: &'a mut [f32],
     gradient: &'a [f32],
     first_moment: &'a mut [f32],
@@ -143,6 +155,7 @@ impl Job for Move<'_> {
         let (beta_2, second_weight) = (simd.splat(self.beta_2), simd.splat(self.second_weight));
         let correction = simd.splat(self.inverse_second_correction);
         let (step, epsilon) = (simd.splat(self.step), simd.splat(self.epsilon));
+        let kept = simd.splat(self.kept);
         let parameters = self.parameters.chunks_mut(S::LANES);
         let moments = self
             .first_moment
@@ -156,12 +169,14 @@ impl Job for Move<'_> {
             let m = simd.mul_add(first_weight, g, m);
             let v = simd.mul(beta_2, load_some(simd, second));
             let v = simd.mul_add(simd.mul(second_weight, g), g, v);
-            // p -= step m / (sqrt(v / correction) + epsilon)
+            // p = kept p - step m / (sqrt(v / correction) + epsilon)
             let root = simd.sqrt(simd.mul(v, correction));
             let change = simd.div(simd.mul(step, m), simd.add(root, epsilon));
             store_some(simd, first, m);
             store_some(simd, second, v);
-            let moved = simd.sub(load_some(simd, parameter), change);
+            // Not fused: times 1 is what it was, to the bit.
+            let parameter_kept = simd.mul(kept, load_some(simd, parameter));
+            let moved = simd.sub(parameter_kept, change);
             store_some(simd, parameter, moved);
         }
     }
@@ -177,6 +192,7 @@ mod tests {
         beta_2: 0.999,
         epsilon: 1e-8,
         gradient_clip: None,
+        weight_decay: 0.0,
     };
 
     /// The algorithm as the paper states it, in double precision.
@@ -197,6 +213,7 @@ mod tests {
                 *v = settings.beta_2 * *v + (1.0 - settings.beta_2) * g * g;
                 let m_hat = *m / (1.0 - settings.beta_1.powi(t));
                 let v_hat = *v / (1.0 - settings.beta_2.powi(t));
+                *p -= settings.learning_rate * settings.weight_decay * *p;
                 *p -= settings.learning_rate * m_hat / (v_hat.sqrt() + settings.epsilon);
             }
         }
@@ -204,10 +221,17 @@ mod tests {
     }
 
     #[test]
-    fn updates_follow_the_paper_with_and_without_clipping() {
-        for (length, gradient_clip) in [(1, None), (37, None), (37, Some(0.5)), (64, Some(100.0))] {
+    fn updates_follow_the_paper_with_and_without_clipping_and_decay() {
+        for (length, gradient_clip, weight_decay) in [
+            (1, None, 0.0),
+            (37, None, 0.0),
+            (37, Some(0.5), 0.0),
+            (64, Some(100.0), 0.0),
+            (37, Some(0.5), 3.0),
+        ] {
             let settings = AdamSettings {
                 gradient_clip,
+                weight_decay,
                 ..SETTINGS
             };
             let start: Vec<f32> = (0..length).map(|i| (i as f32).sin()).collect();

@@ -18,6 +18,9 @@ pub(super) struct Adam {
     learning_rate: Tensor<2>,
     /// Largest norm of a lane's gradient, `[lanes, 1]`; `None` where no lane has one.
     clip: Option<Tensor<2>>,
+    /// What an update leaves of a lane's parameters before it steps, `[lanes, 1]`; `None` where no
+    /// lane's decay.
+    kept: Option<Tensor<2>>,
     /// Decayed mean of the gradient and of its square, `[lanes, parameters]` each.
     moments: Option<[Tensor<2>; 2]>,
     updates_done: u64,
@@ -35,11 +38,13 @@ impl Adam {
             Tensor::from_data(TensorData::new(numbers, [lanes.len(), 1]), device)
         };
         let clips = lanes.iter().any(|lane| lane.gradient_clip.is_some());
+        let decays = lanes.iter().any(|lane| lane.weight_decay > 0.0);
         Self {
             decay: [shared.beta_1, shared.beta_2],
             epsilon: shared.epsilon,
             learning_rate: column(|lane| lane.learning_rate),
             clip: clips.then(|| column(|lane| lane.gradient_clip.unwrap_or(UNCLIPPED))),
+            kept: decays.then(|| column(AdamSettings::kept)),
             moments: None,
             updates_done: 0,
         }
@@ -78,6 +83,10 @@ impl Adam {
         let rate = self.learning_rate.clone() / correction_1;
         let norms = norms.try_into_vec_as::<f64>();
         let norms = norms.expect("a float tensor reads as numbers");
+        let parameters = match &self.kept {
+            Some(kept) => parameters * kept.clone(),
+            None => parameters,
+        };
         (parameters - first / scale * rate, norms)
     }
 
@@ -133,6 +142,7 @@ impl Adam {
         let keep = |tensor| select_lanes(tensor, positions);
         self.learning_rate.inplace(keep);
         self.clip = self.clip.take().map(keep);
+        self.kept = self.kept.take().map(keep);
         self.moments = self.moments.take().map(|moments| moments.map(keep));
     }
 
@@ -180,6 +190,24 @@ mod tests {
             parameter -= learning_rate * first_hat / (second_hat.sqrt() + 1e-8);
         }
         parameter
+    }
+
+    #[test]
+    fn a_lane_that_decays_shrinks_by_its_share_and_leaves_other_lanes_alone() {
+        let decaying = AdamSettings {
+            weight_decay: 2.0,
+            ..settings(0.1, None)
+        };
+        let lanes = [decaying, settings(0.1, None)];
+        let gradients = [[[1.0, -2.0], [1.0, -2.0]], [[0.5, 3.0], [0.5, 3.0]]];
+        // The first update starts from zero, so that only the second has something to shrink.
+        let first = [1.0, -2.0].map(|gradient| by_hand(0.1, &[gradient]));
+        let both = [[1.0, 0.5], [-2.0, 3.0]].map(|gradients| by_hand(0.1, &gradients));
+        let shrunk = |index: usize| both[index] - 0.1 * 2.0 * first[index];
+        assert_close(
+            &run(&lanes, &gradients),
+            [shrunk(0), shrunk(1), both[0], both[1]],
+        );
     }
 
     fn assert_close(found: &[f32], expected: [f64; 4]) {
