@@ -53,6 +53,8 @@ metrics! {
     /// Mean steps that training computed for a sample, over the updates since the last observation.
     PONDER_STEPS_COMPUTED = "ponder_steps_computed":
         Metric { condition: "computed in training".into(), ..ponder_steps() };
+    /// Mean global norm of the gradient before clipping, over the updates since the last observation.
+    GRADIENT_NORM = "gradient_norm": gradient_norm();
 }
 
 /// The table of the built-in training.
@@ -78,6 +80,17 @@ fn ponder_steps() -> Metric {
         unit: "steps".into(),
         better: Better::Neither,
         bounds: [Bound::Number(1.0), Bound::Setting(Setting::MAX_STEPS)],
+        ..loss()
+    }
+}
+
+fn gradient_norm() -> Metric {
+    Metric {
+        quantity: "gradient norm".into(),
+        unit: "norm".into(),
+        better: Better::Neither,
+        bounds: [Bound::Number(0.0), Bound::Number(f32::MAX.into())],
+        condition: "training".into(),
         ..loss()
     }
 }

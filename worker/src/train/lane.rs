@@ -32,9 +32,10 @@ pub(super) struct Update {
 type Measure = fn(&Update) -> f64;
 
 /// What an observation reports of training: means over the updates since the one before.
-static MEASURED: [(MetricName, Measure); 2] = [
+static MEASURED: [(MetricName, Measure); 3] = [
     (built_in::LOSS_TRAINING, |update| update.loss),
     (built_in::PONDER_STEPS_COMPUTED, |update| update.steps),
+    (built_in::GRADIENT_NORM, |update| update.gradient_norm),
 ];
 
 /// Sums over updates.
