@@ -68,23 +68,18 @@ mod tests {
             let changed = shape(setting, value);
             assert_eq!(changed == base, setting.per_lane.is_some(), "{setting:?}");
         }
-        let per_lane: Vec<_> = TRAINING
-            .rows
-            .iter()
-            .filter(|row| row.per_lane.is_some())
-            .collect();
-        assert_eq!(
-            per_lane,
-            [
-                &Setting::LAMBDA_P,
-                &Setting::BETA,
-                &Setting::TAU,
-                &Setting::LEARNING_RATE,
-                &Setting::HALTING_BIAS,
-                &Setting::GRADIENT_CLIP,
-                &Setting::INITIAL_SCALE,
-            ]
-        );
+        // Shapes that were printed before stay what they were.
+        for setting in [
+            Setting::LAMBDA_P,
+            Setting::BETA,
+            Setting::TAU,
+            Setting::LEARNING_RATE,
+            Setting::HALTING_BIAS,
+            Setting::GRADIENT_CLIP,
+            Setting::INITIAL_SCALE,
+        ] {
+            assert!(setting.per_lane.is_some(), "{setting:?}");
+        }
         let act = |tau: f64| {
             let mut settings = configuration().to_settings();
             for &setting in TRAINING.rows.iter().filter(|row| row.section == "model") {
