@@ -139,6 +139,8 @@ async fn run_trials(
 ) -> anyhow::Result<SweepView> {
     let (sweep, created) = coordinator.driver.create_sweep(spec).await?;
     let mut sweep = ready_to_run(&coordinator.driver, sweep).await?;
+    // A run that was killed could not hand them back.
+    coordinator.driver.take_back(workers::is_gone).await?;
     eprintln!("{}", opening_line(&sweep, created, args));
     if sweep.state == SweepState::Finished {
         match rounds.next(&sweep, |text| eprintln!("{text}")).await? {

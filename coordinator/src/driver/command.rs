@@ -257,6 +257,12 @@ pub(super) enum Command {
         /// How many leases ended with it.
         reply: oneshot::Sender<usize>,
     },
+    /// Whoever starts a coordinator knows of processes that cannot reach it.
+    TakeBack {
+        is_gone: fn(&Process) -> bool,
+        /// How many leases ended.
+        reply: oneshot::Sender<usize>,
+    },
     Lease {
         speaker: Speaker,
         request: LeaseRequest,

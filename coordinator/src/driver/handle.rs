@@ -191,6 +191,17 @@ impl DriverHandle {
             .await?)
     }
 
+    /// Takes back what the workers of such processes hold, of which nobody is to blame, and says how many
+    /// leases that were.
+    ///
+    /// # Errors
+    /// The coordinator is stopping.
+    pub async fn take_back(&self, is_gone: fn(&Process) -> bool) -> Result<usize, LeaseError> {
+        Ok(self
+            .ask(|reply| Command::TakeBack { is_gone, reply })
+            .await?)
+    }
+
     /// Serves a worker.
     ///
     /// # Errors

@@ -267,6 +267,10 @@ impl Driver {
                 let ended = self.scheduler.bury(&process, &failure).len();
                 round.replies.add(reply, ended);
             }
+            Command::TakeBack { is_gone, reply } => {
+                let ended = self.scheduler.take_back(is_gone).len();
+                round.replies.add(reply, ended);
+            }
             Command::Lease {
                 speaker,
                 request,

@@ -35,6 +35,11 @@ impl Processes {
         workers.push(worker_id.clone());
     }
 
+    /// The process of a worker, where it is known.
+    pub(super) fn of(&self, worker_id: &WorkerId) -> Option<&Process> {
+        self.of_worker.get(worker_id)
+    }
+
     /// The workers of a process.
     pub(super) fn workers(&self, process: &Process) -> &[WorkerId] {
         self.workers.get(process).map_or(&[], Vec::as_slice)

@@ -346,6 +346,20 @@ impl Scheduler {
         held.into_iter().map(end).collect()
     }
 
+    /// Takes back everything that the workers of processes hold which can no longer speak, for reasons
+    /// that have nothing to do with what they ran. Nobody is to blame.
+    pub fn take_back(&mut self, is_gone: impl Fn(&Process) -> bool) -> Vec<LeaseToken> {
+        let held: Vec<TrialId> = self.leases.trials().collect();
+        let of_gone = held.into_iter().filter(|&trial_id| {
+            let lease = self.leases.get(trial_id).expect("it is held");
+            let process = self.processes.of(&lease.worker_id);
+            process.is_some_and(&is_gone)
+        });
+        let of_gone: Vec<TrialId> = of_gone.collect();
+        let take_back = |trial_id| self.end(trial_id, Event::Returned, Ending::Returned);
+        of_gone.into_iter().map(take_back).collect()
+    }
+
     /// When [`Self::handle_timeout`] has something to do.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {

@@ -32,6 +32,8 @@ const MAX_IDLE_DEATHS: usize = 10;
 const GRACE: Duration = Duration::from_secs(6);
 /// How long a worker may take to stop before it is killed.
 const STOP_WITHIN: Duration = Duration::from_secs(8);
+/// What makes a worker stop with the process that started it.
+const STOP_WITH_STDIN: &str = "--stop-with-stdin";
 /// Lines of a worker that are shown when it crashes.
 const LAST_LINES: usize = 5;
 
@@ -97,7 +99,7 @@ impl Workers {
             .args(["--coordinator", &self.options.coordinator])
             .args(["--device", &device.to_string()])
             .args(["--sweep", &self.options.sweep_id.to_string()])
-            .args(["--slots", "1", "--stop-with-stdin"])
+            .args(["--slots", "1", STOP_WITH_STDIN])
             .args(["--checkpoint-every", &checkpoint_every.to_string()])
             .args(["--grace", &GRACE.as_secs().to_string()])
             // One compute thread each: the workers share the cores, not each core its workers.
@@ -156,6 +158,29 @@ impl Workers {
             }
         }
     }
+}
+
+/// Whether a process on this machine is no worker that could ever reach the coordinator of this `run`.
+/// Holding the database's lock, it knows that no other `run` lives that uses it; and what an earlier one
+/// started stops by itself, and knows neither where this coordinator listens nor its secret.
+pub(super) fn is_gone(process: &Process) -> bool {
+    if process.host != identity::host() {
+        return false;
+    }
+    let path = format!("/proc/{}/cmdline", process.process_id);
+    let arguments = std::fs::read(path).unwrap_or_default();
+    is_of_run_or_no_worker(&arguments)
+}
+
+/// As [`is_gone`], from the arguments of the process as the kernel has them; none, where there is no
+/// process.
+fn is_of_run_or_no_worker(arguments: &[u8]) -> bool {
+    let arguments: Vec<&[u8]> = arguments.split(|&byte| byte == 0).collect();
+    let is_worker = arguments
+        .iter()
+        .take(2)
+        .any(|word| word.ends_with(b"worker"));
+    !is_worker || arguments.contains(&STOP_WITH_STDIN.as_bytes())
 }
 
 /// Reads a child's talk and waits for its end, until told to stop it. One that ends unasked is
@@ -232,5 +257,26 @@ async fn stop(mut child: Child) -> (bool, String) {
             let _ = child.kill().await;
             (false, "killed: it did not stop".into())
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_worker_that_outlives_its_starter_may_still_be_there() {
+        let check = |arguments: &[&str], gone| {
+            let bytes = arguments.join("\0").into_bytes();
+            assert_eq!(is_of_run_or_no_worker(&bytes), gone, "{arguments:?}");
+        };
+        check(&[], true);
+        check(&["bash", "-l"], true);
+        check(
+            &["pondersweep", "worker", "--slots", "1", STOP_WITH_STDIN],
+            true,
+        );
+        check(&["pondersweep", "worker", "--slots", "1"], false);
+        check(&["/usr/bin/pondersweep-worker", "--slots", "1"], false);
     }
 }
