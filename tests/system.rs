@@ -4,6 +4,10 @@ mod harness;
 
 #[path = "system/adaptive.rs"]
 mod adaptive;
+#[path = "system/asking.rs"]
+mod asking;
+#[path = "system/at_rest.rs"]
+mod at_rest;
 #[path = "system/bad_input.rs"]
 mod bad_input;
 #[path = "system/blame.rs"]

@@ -19,3 +19,4 @@ pub mod statistics;
 pub mod store;
 pub mod sweep;
 pub mod trust;
+mod whole_file;

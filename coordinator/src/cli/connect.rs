@@ -107,11 +107,16 @@ impl Control {
         let trust = Trust::of_token(&own.reveal())?;
         let options = CoordinatorOptions::loopback(path).owned_by(own);
         let coordinator = Coordinator::start(options).await?;
-        let sweeps = Sweeps::connect(&coordinator.url(), &trust).await?;
-        Ok(Self {
-            sweeps,
-            local: Some(coordinator),
-        })
+        match Sweeps::connect(&coordinator.url(), &trust).await {
+            Ok(sweeps) => Ok(Self {
+                sweeps,
+                local: Some(coordinator),
+            }),
+            Err(error) => {
+                coordinator.stop().await?;
+                Err(error)
+            }
+        }
     }
 
     /// Ends what this command started.

@@ -8,7 +8,9 @@ use pondersweep_worker::{cli::trust_exit_code, interrupt::EXIT_INTERRUPTED, trus
 use crate::{
     driver::DriverError,
     launch::LedgerError,
-    store::{CommitError, DatabaseError, OpenError, ReadError, RestoreError, TokenError},
+    store::{
+        BackupError, CommitError, DatabaseError, OpenError, ReadError, RestoreError, TokenError,
+    },
     sweep::SweepFileError,
 };
 
@@ -64,6 +66,9 @@ fn is_closed_output(error: &(dyn std::error::Error + 'static)) -> bool {
     if let Some(error) = error.downcast_ref::<csv::Error>() {
         return matches!(error.kind(), csv::ErrorKind::Io(error) if is_closed_output(error));
     }
+    if let Some(error) = error.downcast_ref::<serde_json::Error>() {
+        return error.io_error_kind() == Some(io::ErrorKind::BrokenPipe);
+    }
     let Some(error) = error.downcast_ref::<io::Error>() else {
         return false;
     };
@@ -93,13 +98,19 @@ fn code_of_cause(cause: &(dyn std::error::Error + 'static)) -> Option<u8> {
         return Some(NOT_FOUND);
     }
     if let Some(error) = cause.downcast_ref::<OpenError>() {
+        return code_of_opening(error);
+    }
+    if let Some(error) = cause.downcast_ref::<BackupError>() {
         return match error {
-            OpenError::Missing { .. } => Some(NOT_FOUND),
-            OpenError::InUse { .. } => Some(TEMPORARY),
-            OpenError::Denied { .. } => Some(PERMISSION),
-            OpenError::Database { source, .. } => code_of_database(source),
-            _ => None,
+            BackupError::Open(error) => code_of_opening(error),
+            BackupError::Copy { source, .. } => code_of_database(source),
+            BackupError::Served { .. } => Some(TEMPORARY),
+            // The cause says it.
+            BackupError::Exists { .. } | BackupError::Write { .. } => None,
         };
+    }
+    if let Some(kind) = io_kind(cause) {
+        return code_of_io(kind);
     }
     match cause.downcast_ref::<DriverError>() {
         Some(
@@ -114,8 +125,44 @@ fn code_of_cause(cause: &(dyn std::error::Error + 'static)) -> Option<u8> {
         ReadError::Sweep(error) => Some(code_of_refusal(error)),
         ReadError::UnknownTrial { .. } | ReadError::AmbiguousTrial { .. } => Some(NOT_FOUND),
         ReadError::Database(error) => code_of_database(error),
-        ReadError::Sql { .. } | ReadError::Unreadable { .. } => None,
+        ReadError::Sql { .. }
+        | ReadError::SeveralStatements
+        | ReadError::NotAQuery { .. }
+        | ReadError::Unreadable { .. } => None,
     }
+}
+
+fn code_of_opening(error: &OpenError) -> Option<u8> {
+    match error {
+        OpenError::Missing { .. } => Some(NOT_FOUND),
+        OpenError::InUse { .. } => Some(TEMPORARY),
+        OpenError::Denied { source, .. } => code_of_io(source.kind()).or(Some(PERMISSION)),
+        OpenError::Database { source, .. } => code_of_database(source),
+        _ => None,
+    }
+}
+
+/// A disk that is full may have room later; another failure of it means nothing by itself.
+fn code_of_io(kind: io::ErrorKind) -> Option<u8> {
+    let is_full = matches!(
+        kind,
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded
+    );
+    is_full.then_some(TEMPORARY)
+}
+
+/// How reading or writing a file failed, which some libraries do not show as a cause of their errors.
+fn io_kind(cause: &(dyn std::error::Error + 'static)) -> Option<io::ErrorKind> {
+    if let Some(error) = cause.downcast_ref::<csv::Error>() {
+        return match error.kind() {
+            csv::ErrorKind::Io(error) => Some(error.kind()),
+            _ => None,
+        };
+    }
+    if let Some(error) = cause.downcast_ref::<serde_json::Error>() {
+        return error.io_error_kind();
+    }
+    cause.downcast_ref().map(io::Error::kind)
 }
 
 const fn code_of_token(error: &TokenError) -> Option<u8> {
@@ -131,7 +178,10 @@ const fn code_of_database(error: &DatabaseError) -> Option<u8> {
     match error {
         DatabaseError::Locked(_) | DatabaseError::DiskFull(_) => Some(TEMPORARY),
         DatabaseError::ReadOnly(_) => Some(PERMISSION),
-        DatabaseError::Corrupt(_) | DatabaseError::DiskFailed(_) | DatabaseError::Other(_) => None,
+        DatabaseError::Corrupt(_)
+        | DatabaseError::DiskFailed(_)
+        | DatabaseError::Disturbed(_)
+        | DatabaseError::Other(_) => None,
     }
 }
 

@@ -3,6 +3,7 @@
 
 mod allocate;
 mod audit;
+mod backup;
 mod connect;
 mod exit;
 mod explain;
@@ -35,6 +36,8 @@ use std::process::ExitCode;
 use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 use tracing_subscriber::EnvFilter;
 
+use crate::store;
+
 /// Distributed hyperparameter sweeps whose sensitivity tables can be trusted
 #[derive(Debug, Parser)]
 #[command(name = "pondersweep", version, max_term_width = 100)]
@@ -45,7 +48,7 @@ struct Cli {
     command: Command,
 }
 
-/// Chooses the form of the log.
+/// What every command takes: the form of the log, and which file systems are trusted.
 #[derive(Debug, Args)]
 pub struct LogArgs {
     /// Form of the log on standard error; PONDERSWEEP_LOG says how much, such as info
@@ -58,6 +61,16 @@ pub struct LogArgs {
         hide_default_value = true
     )]
     log_format: LogFormat,
+    /// Take the database's file system for one that only this machine writes, although it is not known to
+    /// be local
+    #[arg(
+        long,
+        global = true,
+        env = "PONDERSWEEP_TRUST_FILE_SYSTEM",
+        hide_env_values = true,
+        value_parser = clap::builder::FalseyValueParser::new()
+    )]
+    trust_file_system: bool,
 }
 
 /// The form of the log.
@@ -94,6 +107,7 @@ enum Command {
     Explain(explain::ExplainArgs),
     Report(report::ReportArgs),
     Audit(audit::AuditArgs),
+    Backup(backup::BackupArgs),
     #[command(subcommand)]
     Trial(trial::TrialCommand),
     #[command(subcommand)]
@@ -122,6 +136,9 @@ pub fn run_to_end(
     command: impl Future<Output = anyhow::Result<ExitCode>>,
 ) -> ExitCode {
     start_log(log.log_format);
+    if log.trust_file_system {
+        store::trust_file_systems();
+    }
     pondersweep_worker::trust::choose_cryptography();
     let runtime = match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime,
@@ -169,6 +186,7 @@ async fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         Command::Explain(args) => explain::run(args).await,
         Command::Report(args) => report::run(args).await,
         Command::Audit(args) => audit::run(args).await,
+        Command::Backup(args) => backup::run(&args),
         Command::Trial(command) => trial::run(command).await,
         Command::Token(command) => token::run(command).await,
         Command::Tls(command) => tls::run(command),

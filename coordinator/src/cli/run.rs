@@ -84,13 +84,14 @@ pub(super) async fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
     let rounds = Rounds::new(coordinator.driver.clone(), args.database.db.clone(), goal);
     let outcome = run_trials(&coordinator, spec, own, &args, &rounds, &interrupted).await;
     let stopped = coordinator.stop().await;
+    // What ended the coordinator is why calls to it failed.
+    stopped?;
     let SweepView {
         state,
         state_reason,
         counts,
         ..
     } = outcome?;
-    stopped?;
     if interrupted.is_cancelled() {
         eprintln!("stopped; give the same command again to go on");
         return Ok(ExitCode::from(exit::INTERRUPTED));

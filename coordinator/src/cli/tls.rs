@@ -3,8 +3,7 @@
 
 use std::{
     fs,
-    io::Write as _,
-    os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _},
+    os::unix::fs::DirBuilderExt as _,
     path::{Path, PathBuf},
     process::ExitCode,
 };
@@ -17,7 +16,7 @@ use rcgen::{
     KeyUsagePurpose, date_time_ymd,
 };
 
-use crate::clock;
+use crate::{clock, whole_file};
 
 /// Certificates for encrypted calls
 #[derive(Debug, Subcommand)]
@@ -156,23 +155,10 @@ fn write(args: &InitArgs, files: &[PemFile]) -> anyhow::Result<()> {
         .create(folder)
         .with_context(cannot)?;
     for (name, mode, content) in files {
-        write_file(&folder.join(name), *mode, content).with_context(cannot)?;
+        let path = folder.join(name);
+        whole_file::write_with(&path, *mode, content.as_bytes()).with_context(cannot)?;
     }
     Ok(())
-}
-
-/// Writes a file that has its permissions before it has its content.
-fn write_file(path: &Path, mode: u32, content: &str) -> std::io::Result<()> {
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
-        _ => {}
-    }
-    let mut file = fs::OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(mode)
-        .open(path)?;
-    file.write_all(content.as_bytes())
 }
 
 fn advice(folder: &Path) -> String {

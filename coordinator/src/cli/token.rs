@@ -2,9 +2,6 @@
 //! whether a coordinator serves it or not.
 
 use std::{
-    fs::OpenOptions,
-    io::Write as _,
-    os::unix::fs::OpenOptionsExt as _,
     path::{Path, PathBuf},
     process::ExitCode,
 };
@@ -21,6 +18,7 @@ use crate::{
     clock,
     store::{Reader, TokenAdministration},
     trust::{Period, Refusal, Role, SECRET_BYTES, Secret, TokenRecord},
+    whole_file,
 };
 
 /// Say who may call the coordinator of a database
@@ -96,11 +94,9 @@ async fn new(args: NewArgs) -> anyhow::Result<()> {
         revoked_at_ms: None,
     };
     let mut tokens = TokenAdministration::open(&args.database.db).await?;
-    // The file first: a token that nobody could read would be of no use.
-    if let Some(path) = &args.out {
-        write_secret(path, &secret)?;
-    }
-    tokens.add(&token).await?;
+    let stored = store(&mut tokens, &token, &secret, args.out.as_deref()).await;
+    tokens.close().await?;
+    stored?;
     let role = token.role;
     match &args.out {
         Some(path) => eprintln!("token {} ({role}) is in {}", token.id(), path.display()),
@@ -112,14 +108,24 @@ async fn new(args: NewArgs) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Writes the secret's file, if it is to have one, and stores the token.
+async fn store(
+    tokens: &mut TokenAdministration,
+    token: &TokenRecord,
+    secret: &Secret,
+    out: Option<&Path>,
+) -> anyhow::Result<()> {
+    // The file first: a token that nobody could read would be of no use.
+    if let Some(path) = out {
+        write_secret(path, secret)?;
+    }
+    Ok(tokens.add(token).await?)
+}
+
 /// Writes a secret where nothing was, for its owner alone.
 fn write_secret(path: &Path, secret: &Secret) -> anyhow::Result<()> {
-    let file = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(path);
-    let written = file.and_then(|mut file| writeln!(file, "{}", secret.reveal()));
+    let line = format!("{}\n", secret.reveal());
+    let written = whole_file::write_new(path, whole_file::OWNER, line.as_bytes());
     written.with_context(|| {
         format!(
             "cannot write {}\nhint: --out names a file that is not there yet",
@@ -165,7 +171,9 @@ fn cells(token: &TokenRecord, now_ms: i64) -> Vec<Value> {
 
 async fn revoke(args: RevokeArgs) -> anyhow::Result<()> {
     let mut tokens = TokenAdministration::open(&args.database.db).await?;
-    let token = tokens.revoke(&args.id, clock::now_ms()).await?;
+    let revoked = tokens.revoke(&args.id, clock::now_ms()).await;
+    tokens.close().await?;
+    let token = revoked?;
     eprintln!(
         "revoked token {} ({}) {}",
         token.id(),

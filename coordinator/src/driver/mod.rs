@@ -21,6 +21,7 @@ use tokio::{
     runtime::Handle,
     sync::{mpsc, watch},
     task::JoinHandle,
+    time::MissedTickBehavior,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -50,6 +51,9 @@ const MAX_WAITING_COMMANDS: usize = 4_096;
 /// A round that comes later than a deadline by this part of a lease's term was kept from coming: the
 /// process was stopped, or a commit took long. Renewals may be waiting unread, so nobody is blamed.
 const LATE_PART_OF_A_TERM: u32 = 4;
+
+/// How often the database's files are looked after while there is nothing to commit.
+const LOOK_AFTER_EVERY: Duration = Duration::from_secs(1);
 
 /// Why the driver had to stop. The database holds everything that was acknowledged.
 #[derive(Debug, thiserror::Error)]
@@ -156,6 +160,16 @@ impl Driver {
     }
 
     async fn run(mut self, stop: CancellationToken) -> Result<(), DriverError> {
+        let ended = self.drive(stop).await;
+        // What it was creating has a connection of its own, which goes before the database's lock.
+        drop(self.creations);
+        let closed = self.store.close().await;
+        ended.and(closed.map_err(DriverError::Close))
+    }
+
+    async fn drive(&mut self, stop: CancellationToken) -> Result<(), DriverError> {
+        let mut look_after = tokio::time::interval(LOOK_AFTER_EVERY);
+        look_after.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             let command = tokio::select! {
                 command = self.commands.recv() => match command {
@@ -165,13 +179,15 @@ impl Driver {
                 () = sleep_until(self.scheduler.poll_timeout()) => None,
                 () = std::future::ready(()), if self.has_more_to_do() => None,
                 () = self.creations.ready() => None,
+                _ = look_after.tick() => {
+                    self.store.look_after().map_err(CommitError::from)?;
+                    continue;
+                }
                 () = stop.cancelled() => break,
             };
             self.round(command).await?;
         }
-        // What it was creating has a connection of its own, which goes before the database's lock.
-        drop(self.creations);
-        Ok(self.store.close().await?)
+        Ok(())
     }
 
     /// One round: timers, then commands as far as they are already there, then trials that follow a

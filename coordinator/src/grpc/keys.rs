@@ -105,7 +105,7 @@ impl KeysWatch {
             tokio::select! {
                 _ = beat.tick() => {}
                 Some(reply) = self.asked.recv() => waiting.push(reply),
-                () = stop.cancelled() => return,
+                () = stop.cancelled() => break,
             }
             while let Ok(reply) = self.asked.try_recv() {
                 waiting.push(reply);
@@ -120,6 +120,7 @@ impl KeysWatch {
                 tokio::time::sleep(PAUSE).await;
             }
         }
+        self.reader.close().await;
     }
 
     async fn look(&mut self) {

@@ -83,6 +83,7 @@ impl Store {
         if batch.is_empty() {
             return Ok(());
         }
+        self.files.check(&self.writer)?;
         let transaction = begin(&mut self.writer).map_err(DatabaseError::from)?;
         let mut writer = Writer {
             connection: &transaction,
@@ -100,6 +101,7 @@ impl Store {
         let committed = transaction.commit();
         // Only here are observations matched with attempts.
         committed.map_err(|error| CommitError::writing(|| "an observation".into(), error))?;
+        self.files.check(&self.writer)?;
         #[cfg(test)]
         self.failure.strike(CommitMoment::After)?;
         Ok(())

@@ -148,6 +148,7 @@ impl Store {
         } else {
             FOREIGN_KEYS_OFF
         };
+        self.files.check(&self.writer)?;
         let set = creation.writer.execute(pragma, []);
         set.map_err(DatabaseError::from)?;
         let transaction = begin(&mut creation.writer).map_err(DatabaseError::from)?;
@@ -163,6 +164,7 @@ impl Store {
         #[cfg(test)]
         self.failure.strike(CommitMoment::Before)?;
         transaction.commit().map_err(DatabaseError::from)?;
+        self.files.check(&self.writer)?;
         if piece.is_last {
             let added = self
                 .metric_ids

@@ -1,7 +1,11 @@
 //! What can go wrong with the database, and what to do about it. SQLite's result codes are
 //! understood here and nowhere else.
 
-use std::{error::Error, io, path::PathBuf};
+use std::{
+    error::Error,
+    io,
+    path::{Path, PathBuf},
+};
 
 use pondersweep_proto::{error::SweepError, spec::SpecError};
 use rusqlite::ErrorCode;
@@ -45,15 +49,36 @@ pub enum OpenError {
     },
     /// SQLite's locks and shared memory do not work across machines.
     #[error(
-        "{path} lies on a network file system ({kind} at {mount_point})\nhint: SQLite loses data there; put the database on a local disk"
+        "{path} lies on a file system that is not known to be local ({kind} at {mount_point})\n\
+         hint: put the database on a local disk; SQLite loses data on network file systems. Where only this \
+         machine writes there, say --trust-file-system"
     )]
-    NetworkFileSystem {
+    UnknownFileSystem {
         /// The database.
         path: PathBuf,
         /// Such as "nfs4".
         kind: String,
         /// Where that file system is mounted.
         mount_point: String,
+    },
+    /// The main file of a database, copied or left without its log.
+    #[error(
+        "{path} comes without its log {path}-wal, where its content is\n\
+         hint: copy {path}-wal from where the file comes from, too, or use `pondersweep backup` there; if nothing \
+         was ever in it, delete it"
+    )]
+    LogMissing {
+        /// The database.
+        path: PathBuf,
+    },
+    /// A log with content whose database is empty or gone.
+    #[error(
+        "{path} is empty or gone, but there is still its log {path}-wal\n\
+         hint: put the file back to where its log is; to begin anew, move the log away"
+    )]
+    OnlyLog {
+        /// The database.
+        path: PathBuf,
     },
     /// Another process writes this database.
     #[error(
@@ -143,6 +168,20 @@ pub enum OpenError {
     },
 }
 
+impl OpenError {
+    /// What SQLite said when it looked at a file.
+    pub(super) fn reading(path: &Path, error: rusqlite::Error) -> Self {
+        let path = path.into();
+        match error.sqlite_error_code() {
+            Some(ErrorCode::NotADatabase) => Self::NotADatabase { path },
+            _ => Self::Database {
+                path,
+                source: error.into(),
+            },
+        }
+    }
+}
+
 /// What SQLite reported.
 #[derive(Debug, thiserror::Error)]
 pub enum DatabaseError {
@@ -161,6 +200,12 @@ pub enum DatabaseError {
         "the disk failed ({0})\nhint: look into the system's log; nothing that was acknowledged is lost"
     )]
     DiskFailed(String),
+    /// The file was taken away, replaced or cut while it was written.
+    #[error(
+        "{0}\nhint: whoever did that while a coordinator ran: put the file back as it was, with its -wal, and start \
+         again; nothing was acknowledged since"
+    )]
+    Disturbed(String),
     /// Somebody else holds the write lock, such as an editor of databases.
     #[error(
         "another program holds the database locked ({0})\nhint: close it; reading is always possible, writing belongs to the coordinator"
@@ -196,8 +241,11 @@ impl From<rusqlite::Error> for DatabaseError {
 impl DatabaseError {
     /// The error that an extended result code stands for, if it means something to us.
     fn of(extended: i32, text: String) -> Option<Self> {
-        if extended == code::SHORT_READ {
-            return Some(Self::Corrupt(text));
+        match extended {
+            code::SHORT_READ => return Some(Self::Corrupt(text)),
+            // Its shared memory is a file, too, and only a full disk keeps it from growing.
+            code::NO_ROOM_FOR_MEMORY => return Some(Self::DiskFull(text)),
+            _ => {}
         }
         Some(match extended & 0xff {
             code::CORRUPT | code::NOT_A_DATABASE => Self::Corrupt(text),
@@ -224,6 +272,8 @@ pub(super) mod code {
     pub(in crate::store) const IO: i32 = 10;
     /// The file ends before a page that it must have (an extended code).
     pub(in crate::store) const SHORT_READ: i32 = 522;
+    /// The shared memory cannot be made longer (an extended code).
+    pub(in crate::store) const NO_ROOM_FOR_MEMORY: i32 = 4874;
     /// The file is malformed.
     pub(in crate::store) const CORRUPT: i32 = 11;
     /// The disk is full.
@@ -335,6 +385,19 @@ pub enum ReadError {
     Sql {
         /// What SQLite said.
         problem: String,
+    },
+    /// More than one statement.
+    #[error(
+        "these are several statements, and a query is one\nhint: give them one after the other, or as one select with \"with\""
+    )]
+    SeveralStatements,
+    /// A statement that does something else than read.
+    #[error(
+        "a query only reads: {what}\nhint: copy the database (`pondersweep backup`) and change the copy with sqlite3"
+    )]
+    NotAQuery {
+        /// What it would do.
+        what: String,
     },
     /// A stored name or specification is not known to this program.
     #[error("{problem}\nhint: use the version of pondersweep that wrote the database")]

@@ -5,13 +5,17 @@
 //! everybody's: it can change nothing. Neither decides anything about trials; that is the
 //! scheduler's, and the schema in `migrations/` states the same rules again as constraints.
 
+mod backup;
 mod checkpoint;
 mod commit;
 mod create;
 mod error;
 #[cfg(test)]
 pub(crate) mod fault;
+mod files;
+mod inspect;
 mod lock;
+mod log;
 mod metric;
 mod mount;
 mod name;
@@ -24,12 +28,18 @@ mod token;
 mod upgrade;
 mod view;
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
+use rusqlite::config::DbConfig;
 use sqlx::{Connection, SqliteConnection};
 
+pub use backup::{BackupError, back_up};
 pub(crate) use create::{Creation, ROWS_OF_A_PIECE};
 pub use error::{CommitError, DatabaseError, OpenError, ReadError, RestoreError};
+pub use mount::trust_file_systems;
 pub use name::UnknownName;
 pub use read::{
     AttemptCounts, AttemptDetail, CellTally, Completeness, Configuration, CurveValue, Curves,
@@ -45,6 +55,7 @@ pub use token::{TokenAdministration, TokenError};
 
 pub(crate) use view::{ColumnType, column_type};
 
+use files::{Disturbance, ServedFiles};
 use lock::WriterLock;
 use metric::MetricIds;
 use open::Cache;
@@ -60,6 +71,7 @@ pub struct Store {
     metric_ids: MetricIds,
     /// The file, for connections beside these.
     path: PathBuf,
+    files: ServedFiles,
     #[cfg(test)]
     pub(crate) failure: fault::PlannedFailure,
     /// Declared after the connections, so it is released after the last write.
@@ -71,36 +83,62 @@ impl Store {
     ///
     /// # Errors
     /// The file is another program's, from a newer version, in use by another coordinator, on a
-    /// network file system, not accessible, or damaged. See [`OpenError`].
+    /// file system that is not known to be local, not accessible, or damaged. See [`OpenError`].
     pub async fn open(path: &Path) -> Result<Self, OpenError> {
         let (connection, lock) = open::open_writer(path).await?;
         let path = open::resolve(path)?;
         let opened = open::connect_writer(&path, Cache::Large).and_then(|mut writer| {
             create::remove_unfinished(&mut writer)?;
             let writer = open::connect_writer(&path, Cache::Small)?;
+            // It reads something before the other goes, which would else remove the log's file.
             Ok((MetricIds::load(&writer)?, writer))
         });
-        let (metric_ids, writer) = opened.map_err(|error| OpenError::Database {
-            path: path.clone(),
-            source: error.into(),
-        })?;
+        let (metric_ids, writer) = opened.map_err(|error| OpenError::reading(&path, error))?;
+        let files = ServedFiles::of(&path, &writer)?;
         Ok(Self {
             connection,
             writer,
             metric_ids,
             path,
+            files,
             #[cfg(test)]
             failure: fault::PlannedFailure::default(),
             _lock: lock,
         })
     }
 
-    /// Closes the database and folds its log into the file. Not closing loses nothing.
+    /// Looks after the files, as a coordinator does every second: whether they are still there, and
+    /// whether there is time to carry the log over into the database.
+    ///
+    /// # Errors
+    /// The files are not what they were when they were opened: whatever is committed would be lost.
+    pub fn look_after(&mut self) -> Result<(), DatabaseError> {
+        if self.files.look(&self.writer)?
+            && let Err(error) = log::fold(&self.writer, Duration::ZERO)
+        {
+            // It is all in the log, and stays there until there is room.
+            tracing::warn!(%error, "the log cannot be carried over into the database yet");
+        }
+        Ok(())
+    }
+
+    /// Closes the database and folds its log into the file, which then is complete by itself. Not closing
+    /// loses nothing.
     ///
     /// # Errors
     /// The disk failed; everything committed is still in the log.
     pub async fn close(self) -> Result<(), DatabaseError> {
         self.connection.close().await?;
+        match self.files.disturbance {
+            None => return log::close(self.writer, &self.path).await,
+            // Into the file that was opened, wherever it is now.
+            Some(Disturbance::Name) => drop(log::fold(&self.writer, Duration::ZERO)?),
+            // What SQLite believes to be in the log would end up in the database.
+            Some(Disturbance::Content) => {
+                let keep = DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE;
+                self.writer.set_db_config(keep, true)?;
+            }
+        }
         let closed = self.writer.close();
         Ok(closed.map_err(|(_, error)| error)?)
     }

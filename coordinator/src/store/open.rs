@@ -2,11 +2,9 @@
 //! enough to be read, and of a schema this program knows. A file that is refused is not changed.
 
 use std::{
-    fs::{self, File},
-    io,
-    os::unix::fs::{FileExt as _, MetadataExt as _},
+    fs, io,
+    os::unix::fs::MetadataExt as _,
     path::{Path, PathBuf},
-    sync::{Mutex, PoisonError},
     time::Duration,
 };
 
@@ -20,9 +18,10 @@ use sqlx::{
 use tokio::runtime::Handle;
 
 use super::{
-    error::{DatabaseError, OpenError, code, primary_code},
+    error::{OpenError, code, primary_code},
+    inspect::{Found, has_log, inspect, judge, refuse_newer, refuse_older},
     lock::WriterLock,
-    mount::network_mount,
+    mount,
     statement::statements,
     upgrade::{UpgradedCopy, complete, stale_views},
 };
@@ -38,7 +37,7 @@ const MINIMUM_LIBRARY: [u32; 3] = [3, 51, 3];
 
 /// How long a statement waits for a lock. Readers never wait in WAL mode and there is one writer,
 /// so only a foreign program, or a token that is made or revoked, can make it wait.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Pages that a connection keeps in memory; they are only taken when they are used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,6 +63,8 @@ impl Cache {
 /// thousand pages that are SQLite's default, this is what most commits of a fast sweep wait for. A log
 /// of this length is read back in a fraction of a second.
 const CHECKPOINT_PAGES: u32 = 16_384;
+/// The same in bytes.
+const LOG_BYTES: u32 = CHECKPOINT_PAGES * 4_096;
 
 /// Rows that are read ahead: with SQLite's thread and the reader taking turns after every fifty, most
 /// of the time of reading a million rows is spent on waking each other.
@@ -85,22 +86,26 @@ statements! {
 /// connection does.
 pub(super) async fn open_writer(path: &Path) -> Result<(SqliteConnection, WriterLock), OpenError> {
     let path = resolve(path)?;
+    mount::check(&path)?;
+    inspect(&path)?;
+    let lock = WriterLock::take(&path).await?;
+    tell_of_other_names(&path);
+    // Once more: only now is nobody else writing it.
     let found = inspect(&path)?;
-    let lock = WriterLock::take(&path)?;
-    if found == Found::Ours {
+    if found != Found::Nothing {
         check_writable(&path)?;
+        judge(&path)?;
     }
-    let options = options(&path).create_if_missing(true);
-    let mut connection = connect(&path, &options).await?;
+    let mut connection = connect(&path, &options(&path)).await?;
     check_library(&mut connection, &path).await?;
     if found == Found::Nothing {
         // The first write of all: from here on the file is known as ours, even if this process
         // ends before the tables are made.
         execute(&mut connection, &path, MARK_AS_OURS).await?;
     }
-    refuse_newer(&path, schema_version(&mut connection, &path).await?)?;
-    execute(&mut connection, &path, WRITE_AHEAD).await?;
     migrate(&mut connection, &path).await?;
+    // After the tables: a file that says that it has a log and has no tables was parted from its log.
+    execute(&mut connection, &path, WRITE_AHEAD).await?;
     complete(&path)?;
     Ok((connection, lock))
 }
@@ -120,25 +125,27 @@ pub(super) fn connect_writer(
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "cache_size", cache.size())?;
     connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
+    // A log that a reader made longer is cut when it starts again.
+    connection.pragma_update(None, "journal_size_limit", LOG_BYTES)?;
     Ok(connection)
 }
 
 /// Opens a database to write who may call its coordinator, whether one runs or not: the one table
-/// that another process than the coordinator writes. A database that is not there is made.
-pub(super) async fn open_administrator(path: &Path) -> Result<SqliteConnection, OpenError> {
+/// that another process than the coordinator writes. A database that is not there is made. Where no
+/// coordinator has it, the lock comes along.
+pub(super) async fn open_administrator(
+    path: &Path,
+) -> Result<(SqliteConnection, Option<WriterLock>), OpenError> {
     match open_writer(path).await {
-        // Made or migrated; the lock is for coordinators, and goes here.
-        Ok((connection, _lock)) => return Ok(connection),
+        Ok((connection, lock)) => return Ok((connection, Some(lock))),
         Err(OpenError::InUse { .. }) => {}
         Err(error) => return Err(error),
     }
     let path = resolve(path)?;
+    refuse_older(&path, judge(&path)?)?;
     let mut connection = connect(&path, &options(&path)).await?;
     check_library(&mut connection, &path).await?;
-    let found = schema_version(&mut connection, &path).await?;
-    refuse_newer(&path, found)?;
-    refuse_older(&path, found)?;
-    Ok(connection)
+    Ok((connection, None))
 }
 
 /// Opens the database for reading only; whether a coordinator runs makes no difference. One of an older
@@ -147,6 +154,7 @@ pub(super) async fn open_reader(
     path: &Path,
 ) -> Result<(SqliteConnection, Option<UpgradedCopy>), OpenError> {
     let path = resolve(path)?;
+    mount::check(&path)?;
     if inspect(&path)? == Found::Nothing {
         return Err(OpenError::Missing { path });
     }
@@ -209,13 +217,18 @@ pub(super) fn open_scanner(path: &Path) -> Result<rusqlite::Connection, rusqlite
         return opened;
     }
     // As for readers: in a directory that cannot be written, only a file that nobody writes is read.
+    connect_immutable(path)
+}
+
+/// Opens a file that nobody writes and that has no log, leaving nothing beside it.
+pub(super) fn connect_immutable(path: &Path) -> Result<rusqlite::Connection, rusqlite::Error> {
     let escaped = path.display().to_string();
     let escaped = escaped.replace('%', "%25").replace('?', "%3f");
     let uri = format!("file:{}?immutable=1", escaped.replace('#', "%23"));
     connect_scanner(Path::new(&uri))
 }
 
-fn connect_scanner(path: &Path) -> Result<rusqlite::Connection, rusqlite::Error> {
+pub(super) fn connect_scanner(path: &Path) -> Result<rusqlite::Connection, rusqlite::Error> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY
         | OpenFlags::SQLITE_OPEN_NO_MUTEX
         | OpenFlags::SQLITE_OPEN_URI;
@@ -245,120 +258,23 @@ pub(super) fn resolve(path: &Path) -> Result<PathBuf, OpenError> {
     Ok(fs::canonicalize(&path).unwrap_or(path))
 }
 
-/// What stands at a path.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Found {
-    /// No file, or an empty one: to SQLite they are the same.
-    Nothing,
-    /// A database of this program.
-    Ours,
-}
-
-/// Looks at the file without the help of SQLite, which might change it.
-fn inspect(path: &Path) -> Result<Found, OpenError> {
-    if let Some(mount) = network_mount(path) {
-        return Err(OpenError::NetworkFileSystem {
-            path: path.into(),
-            kind: mount.kind,
-            mount_point: mount.mount_point,
-        });
+/// The lock is the file's, but the log is that of a name: what a killed coordinator leaves in it is not
+/// found by another.
+fn tell_of_other_names(path: &Path) {
+    let is_linked = fs::metadata(path).is_ok_and(|found| found.nlink() > 1);
+    if is_linked || mount::is_mounted_alone(path) {
+        tracing::warn!(
+            "{path} has other names, or is mounted by itself: its log {path}-wal belongs to this name only\n\
+             hint: always serve it by the same name, and mount its folder rather than the file",
+            path = path.display()
+        );
     }
-    match fs::metadata(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Found::Nothing),
-        Err(source) => return Err(denied("read", path, source)),
-        Ok(metadata) if !metadata.is_file() => {
-            return Err(OpenError::NotAFile { path: path.into() });
-        }
-        Ok(_) => {}
-    }
-    // Pages may be on their way from the log into the file.
-    let is_settled = !has_log(path);
-    let (header, length) = head(path).map_err(|source| denied("read", path, source))?;
-    let found = judge_header(path, &header)?;
-    if found == Found::Ours && is_settled {
-        refuse_cut_off(path, &header, length)?;
-    }
-    Ok(found)
-}
-
-/// Files that were looked at, held open as long as they have a name. When a process closes a file, it
-/// loses every lock that it has on it (POSIX), also that of a connection that is open beside; another
-/// program that closes the database could then take itself for the last one, and remove the log.
-static LOOKED_AT: Mutex<Vec<File>> = Mutex::new(Vec::new());
-
-/// The header of a file and, read after it, the file's length.
-fn head(path: &Path) -> io::Result<(Vec<u8>, u64)> {
-    let identity = |metadata: &fs::Metadata| (metadata.dev(), metadata.ino());
-    let wanted = identity(&fs::metadata(path)?);
-    let mut held = LOOKED_AT.lock().unwrap_or_else(PoisonError::into_inner);
-    held.retain(|file| file.metadata().is_ok_and(|found| found.nlink() > 0));
-    let is_wanted = |file: &File| {
-        file.metadata()
-            .is_ok_and(|found| identity(&found) == wanted)
-    };
-    let position = match held.iter().position(is_wanted) {
-        Some(position) => position,
-        None => {
-            held.push(File::open(path)?);
-            held.len() - 1
-        }
-    };
-    let file = &held[position];
-    let mut header = vec![0; HEADER_BYTES];
-    let read = file.read_at(&mut header, 0)?;
-    header.truncate(read);
-    Ok((header, file.metadata()?.len()))
-}
-
-/// Length of the header of a SQLite file (sqlite.org/fileformat.html, section 1.3).
-const HEADER_BYTES: usize = 100;
-
-fn judge_header(path: &Path, header: &[u8]) -> Result<Found, OpenError> {
-    if header.is_empty() {
-        return Ok(Found::Nothing);
-    }
-    if header.len() < HEADER_BYTES || !header.starts_with(b"SQLite format 3\0") {
-        return Err(OpenError::NotADatabase { path: path.into() });
-    }
-    if header[68..72] != APPLICATION_ID.to_be_bytes() {
-        return Err(OpenError::Foreign { path: path.into() });
-    }
-    Ok(Found::Ours)
-}
-
-/// SQLite itself reads what is missing of a last page as zeros.
-fn refuse_cut_off(path: &Path, header: &[u8], length: u64) -> Result<(), OpenError> {
-    let number = |at| u32::from_be_bytes([0, 1, 2, 3].map(|byte: usize| header[at + byte]));
-    // Where these differ, something wrote the file that does not count its pages.
-    if number(24) != number(92) {
-        return Ok(());
-    }
-    let page_size = match u16::from_be_bytes([header[16], header[17]]) {
-        1 => 65_536,
-        page_size => u64::from(page_size),
-    };
-    let whole = page_size * u64::from(number(28));
-    if length >= whole {
-        return Ok(());
-    }
-    let problem = format!("the file has {length} bytes of {whole}");
-    Err(OpenError::Database {
-        path: path.into(),
-        source: DatabaseError::Corrupt(problem),
-    })
 }
 
 /// SQLite silently falls back to reading a file it may not write; we would rather know.
 fn check_writable(path: &Path) -> Result<(), OpenError> {
     let allowed = rustix::fs::access(path, Access::WRITE_OK);
     allowed.map_err(|source| denied("write", path, source.into()))
-}
-
-/// Whether a write-ahead log with content lies beside the file.
-fn has_log(path: &Path) -> bool {
-    let mut log = path.as_os_str().to_owned();
-    log.push("-wal");
-    fs::metadata(log).is_ok_and(|log| log.len() > 0)
 }
 
 fn options(path: &Path) -> SqliteConnectOptions {
@@ -423,22 +339,6 @@ pub(super) fn known_version() -> i64 {
     versions.max().expect("there are migrations")
 }
 
-fn refuse_newer(path: &Path, found: i64) -> Result<(), OpenError> {
-    let (path, known) = (path.into(), known_version());
-    if found > known {
-        return Err(OpenError::NewerSchema { path, found, known });
-    }
-    Ok(())
-}
-
-fn refuse_older(path: &Path, found: i64) -> Result<(), OpenError> {
-    let (path, known) = (path.into(), known_version());
-    if found < known {
-        return Err(OpenError::OlderSchema { path, found, known });
-    }
-    Ok(())
-}
-
 pub(super) async fn migrate(
     connection: &mut SqliteConnection,
     path: &Path,
@@ -455,7 +355,7 @@ pub(super) async fn migrate(
     })
 }
 
-fn denied(action: &'static str, path: &Path, source: io::Error) -> OpenError {
+pub(super) fn denied(action: &'static str, path: &Path, source: io::Error) -> OpenError {
     OpenError::Denied {
         action,
         path: path.into(),

@@ -3,14 +3,16 @@
 //! coordinator, which has the only other writing connection: each change here is one short
 //! transaction, and SQLite lets one wait for the other.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use sqlx::{Connection, Row, SqliteConnection, sqlite::SqliteRow};
 
 use super::{
     Reader,
     error::{DatabaseError, OpenError, ReadError},
-    open,
+    lock::WriterLock,
+    log,
+    open::{self, Cache},
     statement::statements,
 };
 use crate::trust::{InvalidToken, SecretHash, TokenRecord, UnknownRole};
@@ -33,6 +35,9 @@ statements! {
 #[derive(Debug)]
 pub struct TokenAdministration {
     connection: SqliteConnection,
+    path: PathBuf,
+    /// The coordinator's, where none runs.
+    lock: Option<WriterLock>,
 }
 
 /// Why a token was not changed.
@@ -59,8 +64,25 @@ impl TokenAdministration {
     /// # Errors
     /// As for a coordinator, but for one that runs. See [`OpenError`].
     pub async fn open(path: &Path) -> Result<Self, OpenError> {
-        let connection = open::open_administrator(path).await?;
-        Ok(Self { connection })
+        let (connection, lock) = open::open_administrator(path).await?;
+        Ok(Self {
+            connection,
+            path: open::resolve(path)?,
+            lock,
+        })
+    }
+
+    /// Closes the database, which then is complete by itself, unless a coordinator goes on with it.
+    ///
+    /// # Errors
+    /// The disk failed; everything committed is still in the log.
+    pub async fn close(self) -> Result<(), DatabaseError> {
+        self.connection.close().await?;
+        if self.lock.is_some() {
+            let last = open::connect_writer(&self.path, Cache::Small)?;
+            log::close(last, &self.path).await?;
+        }
+        Ok(())
     }
 
     /// Stores a new token.

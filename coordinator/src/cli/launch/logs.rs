@@ -20,6 +20,7 @@ use crate::{
         plan::{Answer, HostRecord, JobRecord, Launch, Launched},
         ssh::SshError,
     },
+    whole_file,
 };
 
 /// Fetch the logs of a launch's workers
@@ -119,7 +120,8 @@ fn logs_of_job(job: &JobRecord) -> anyhow::Result<Vec<Log>> {
 fn save(folder: &Path, place: &str, text: &str) -> anyhow::Result<()> {
     fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))?;
     let path = folder.join(format!("{place}.log"));
-    fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
+    whole_file::write(&path, text.as_bytes())
+        .with_context(|| format!("cannot write {}", path.display()))?;
     print_text(&path.display().to_string())?;
     Ok(())
 }

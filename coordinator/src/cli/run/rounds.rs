@@ -64,6 +64,7 @@ impl Rounds {
         };
         let mut reader = Reader::open(&self.database).await?;
         let tallies = reader.tallies(sweep.sweep_id, 0, u32::MAX).await?;
+        reader.close().await;
         let cells: Vec<Replicates> = tallies.iter().map(of_tally).collect();
         let allotments = goal.allot(&cells, None);
         tell(&summary(&goal, &cells));

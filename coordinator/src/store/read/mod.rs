@@ -21,7 +21,7 @@ mod worker;
 
 use std::path::{Path, PathBuf};
 
-use sqlx::SqliteConnection;
+use sqlx::{Connection as _, SqliteConnection};
 
 pub use audit::AttemptCounts;
 pub use completeness::Completeness;
@@ -80,6 +80,13 @@ impl Reader {
     #[must_use]
     pub const fn reads_a_copy(&self) -> bool {
         self.copy.is_some()
+    }
+
+    /// Closes the database now, and not some time after this value is gone: the coordinator of this
+    /// process may be about to close it, too, and can remove the log only if it is the last.
+    pub async fn close(self) {
+        // Nothing was written that could be lost.
+        let _ = self.connection.close().await;
     }
 
     /// Whether a coordinator holds the database now. It is asked by trying the lock for a moment, in

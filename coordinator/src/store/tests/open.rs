@@ -92,6 +92,115 @@ async fn a_symbolic_link_does_not_get_round_the_lock() {
 }
 
 #[tokio::test]
+async fn a_hard_link_does_not_get_round_the_lock() {
+    let fixture = Fixture::new().await;
+    let link = fixture.directory.path().join("link.db");
+    fs::hard_link(fixture.path(), &link).unwrap();
+    assert!(matches!(refusal(&link).await, OpenError::InUse { .. }));
+    assert!(Reader::is_served(&link));
+    drop(fixture.store);
+    assert!(!Reader::is_served(&link));
+}
+
+/// Every file of a folder with its content.
+fn files(folder: &Path) -> Vec<(String, Vec<u8>)> {
+    let file = |entry: fs::DirEntry| {
+        let name = entry.file_name().into_string().unwrap();
+        (name, fs::read(entry.path()).unwrap())
+    };
+    let mut files: Vec<_> = fs::read_dir(folder)
+        .unwrap()
+        .map(|e| file(e.unwrap()))
+        .collect();
+    // Shared memory is no content.
+    files.retain(|(name, _)| !name.ends_with("-shm"));
+    files.sort();
+    files
+}
+
+/// As a coordinator leaves it that is killed: with results in the log.
+async fn killed() -> (tempfile::TempDir, std::path::PathBuf) {
+    let mut fixture = Fixture::new().await;
+    fixture.succeed(1, 0.9, 3.0).await;
+    let directory = tempfile::tempdir().unwrap();
+    for name in ["results.db", "results.db-wal"] {
+        fs::copy(
+            fixture.directory.path().join(name),
+            directory.path().join(name),
+        )
+        .unwrap();
+    }
+    let path = directory.path().join("results.db");
+    (directory, path)
+}
+
+#[tokio::test]
+async fn a_file_without_the_log_that_holds_its_content_is_refused_and_left_alone() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("results.db");
+    tamper(
+        &path,
+        "PRAGMA application_id = 0x706f6e64; PRAGMA journal_mode = WAL",
+    )
+    .await;
+    let before = files(directory.path());
+    for error in [refusal(&path).await, reader_refusal(&path).await] {
+        assert!(matches!(error, OpenError::LogMissing { .. }), "{error}");
+        assert!(error.to_string().contains("-wal"), "{error}");
+    }
+    assert_eq!(files(directory.path()), before);
+    // Another's log is none.
+    fs::write(directory.path().join("results.db-wal"), [7; 5_000]).unwrap();
+    let before = files(directory.path());
+    for error in [refusal(&path).await, reader_refusal(&path).await] {
+        assert!(matches!(error, OpenError::LogMissing { .. }), "{error}");
+    }
+    assert_eq!(files(directory.path()), before);
+}
+
+#[tokio::test]
+async fn a_log_without_its_file_is_refused_and_left_alone() {
+    let (directory, path) = killed().await;
+    for empty in [false, true] {
+        fs::remove_file(&path).unwrap();
+        if empty {
+            fs::write(&path, "").unwrap();
+        }
+        let before = files(directory.path());
+        for error in [refusal(&path).await, reader_refusal(&path).await] {
+            assert!(matches!(error, OpenError::OnlyLog { .. }), "{error}");
+        }
+        assert_eq!(files(directory.path()), before);
+        fs::write(&path, "").unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_refusal_changes_no_byte_of_a_file_or_its_log() {
+    for change in [
+        "UPDATE _sqlx_migrations SET checksum = x'00' WHERE version = 1",
+        "UPDATE _sqlx_migrations SET success = 0 WHERE version = 2",
+        "PRAGMA user_version = 1000",
+    ] {
+        let (directory, path) = killed().await;
+        {
+            let other = rusqlite::Connection::open(&path).unwrap();
+            let keep = rusqlite::config::DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE;
+            other.set_db_config(keep, true).unwrap();
+            other.execute_batch(change).unwrap();
+        }
+        let before = files(directory.path());
+        assert!(
+            before
+                .iter()
+                .any(|(name, log)| name.ends_with("-wal") && !log.is_empty())
+        );
+        refusal(&path).await;
+        assert_eq!(files(directory.path()), before, "{change}");
+    }
+}
+
+#[tokio::test]
 async fn what_is_no_database_is_refused_and_left_alone() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("results.db");
@@ -232,7 +341,7 @@ async fn a_directory_that_cannot_be_written_is_refused() {
     assert!(
         error
             .to_string()
-            .starts_with("cannot write /sys/results.db.lock: "),
+            .starts_with("cannot write /sys/results.db: "),
         "{error}"
     );
 }

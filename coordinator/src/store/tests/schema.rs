@@ -7,8 +7,8 @@ use pondersweep_proto::{metric::built_in, setting::training::TRAINING};
 use sqlx::{AssertSqlSafe, Column, Executor, Row, SqlSafeStr, Statement};
 
 use super::super::{
-    Store, checkpoint, commit, create, metric, open, read, restore, testing::Fixture, token,
-    upgrade,
+    Store, backup, checkpoint, commit, create, inspect, log, metric, open, read, restore,
+    testing::Fixture, token, upgrade,
 };
 
 #[tokio::test]
@@ -16,6 +16,9 @@ async fn every_statement_of_the_program_fits_the_schema() {
     let mut fixture = Fixture::new().await;
     let written = [
         open::STATEMENTS,
+        backup::STATEMENTS,
+        inspect::STATEMENTS,
+        log::STATEMENTS,
         create::STATEMENTS,
         checkpoint::STATEMENTS,
         restore::STATEMENTS,

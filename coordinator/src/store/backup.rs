@@ -1,0 +1,183 @@
+//! Copies a database as it is at one moment, whether a coordinator writes it or not (SQLite's online
+//! backup). It changes nothing in what it copies, and what it makes is complete or not there at all.
+
+use std::{
+    fs::{self, File},
+    io,
+    path::{Path, PathBuf},
+};
+
+use rusqlite::{
+    OpenFlags,
+    backup::{Backup, StepResult},
+};
+
+use super::{
+    error::{DatabaseError, OpenError},
+    inspect::{Found, beside, inspect},
+    lock, mount,
+    open::{open_scanner, resolve},
+    statement::statements,
+};
+
+statements! {
+    /// The copy is no one's yet: whatever fails, it is thrown away.
+    WITHOUT_JOURNAL = "PRAGMA journal_mode = OFF";
+    WITHOUT_SYNC = "PRAGMA synchronous = OFF";
+}
+
+/// Every page in one step: a copy in several would begin again with each commit of a coordinator.
+const ALL_PAGES: i32 = -1;
+
+/// Why a database was not copied. Where the copy should be, nothing was changed.
+#[derive(Debug, thiserror::Error)]
+pub enum BackupError {
+    /// The database cannot be opened.
+    #[error(transparent)]
+    Open(OpenError),
+    /// Something is there already.
+    #[error("{path} is there already\nhint: name another file, or say --force to replace it")]
+    Exists {
+        /// Where the copy should be.
+        path: PathBuf,
+    },
+    /// A coordinator writes what the copy would replace.
+    #[error("{path} is served by a coordinator\nhint: end it first, or name another file")]
+    Served {
+        /// Where the copy should be.
+        path: PathBuf,
+    },
+    /// A page could not be read or written.
+    #[error("cannot copy to {path}: {source}")]
+    Copy {
+        /// Where the copy should be.
+        path: PathBuf,
+        /// What SQLite said.
+        source: DatabaseError,
+    },
+    /// The copy cannot be put where it should be.
+    #[error(
+        "cannot write {path}: {source}\nhint: name a file in a folder that you may write to, on a disk with free space"
+    )]
+    Write {
+        /// Where the copy should be.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+}
+
+/// Copies a database to a place where nothing is, or whose file may be replaced. Returns the length of
+/// the copy in bytes, which is on the disk then.
+///
+/// # Errors
+/// See [`BackupError`].
+pub fn back_up(from: &Path, to: &Path, replace: bool) -> Result<u64, BackupError> {
+    let from = resolve(from).map_err(BackupError::Open)?;
+    mount::check(&from).map_err(BackupError::Open)?;
+    if inspect(&from).map_err(BackupError::Open)? == Found::Nothing {
+        return Err(BackupError::Open(OpenError::Missing { path: from }));
+    }
+    let to = resolve(to).map_err(BackupError::Open)?;
+    let place = Place { path: &to };
+    place.refuse(replace)?;
+    let copy = place.copy(&from)?;
+    place.put(copy, replace)
+}
+
+/// Where a copy goes.
+struct Place<'a> {
+    path: &'a Path,
+}
+
+impl Place<'_> {
+    fn refuse(&self, replace: bool) -> Result<(), BackupError> {
+        let path = || self.path.to_owned();
+        if self.path.is_dir() {
+            return Err(BackupError::Open(OpenError::NotAFile { path: path() }));
+        }
+        // A log beside would be taken for that of the copy.
+        let is_there = |path: &Path| path.symlink_metadata().is_ok();
+        if !replace && (is_there(self.path) || is_there(&beside(self.path, "-wal"))) {
+            return Err(BackupError::Exists { path: path() });
+        }
+        if lock::is_taken(self.path) {
+            return Err(BackupError::Served { path: path() });
+        }
+        Ok(())
+    }
+
+    fn folder(&self) -> &Path {
+        self.path.parent().unwrap_or(Path::new("/"))
+    }
+
+    /// A complete copy beside the place, gone with the value.
+    fn copy(&self, from: &Path) -> Result<tempfile::NamedTempFile, BackupError> {
+        let failed = |error: rusqlite::Error| BackupError::Copy {
+            path: self.path.to_owned(),
+            source: error.into(),
+        };
+        let source = open_scanner(from)
+            .map_err(|error| BackupError::Open(OpenError::reading(from, error)))?;
+        let permissions = fs::metadata(from).map(|found| found.permissions());
+        let copy = tempfile::Builder::new()
+            .prefix(".pondersweep-")
+            .permissions(permissions.map_err(|source| self.failed(source))?)
+            .tempfile_in(self.folder());
+        let copy = copy.map_err(|source| self.failed(source))?;
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let mut target =
+            rusqlite::Connection::open_with_flags(copy.path(), flags).map_err(failed)?;
+        for setting in [WITHOUT_JOURNAL, WITHOUT_SYNC] {
+            target
+                .query_row(setting, [], |_| Ok(()))
+                .or_else(|error| match error {
+                    rusqlite::Error::QueryReturnedNoRows => Ok(()),
+                    error => Err(failed(error)),
+                })?;
+        }
+        let backup = Backup::new(&source, &mut target).map_err(failed)?;
+        if backup.step(ALL_PAGES).map_err(failed)? != StepResult::Done {
+            let held = "its lock was not given back in time".to_owned();
+            return Err(BackupError::Copy {
+                path: self.path.to_owned(),
+                source: DatabaseError::Locked(held),
+            });
+        }
+        drop(backup);
+        target.close().map_err(|(_, error)| failed(error))?;
+        copy.as_file()
+            .sync_all()
+            .map_err(|source| self.failed(source))?;
+        Ok(copy)
+    }
+
+    /// Gives the copy its name.
+    fn put(&self, copy: tempfile::NamedTempFile, replace: bool) -> Result<u64, BackupError> {
+        let put = if replace {
+            for ending in ["-wal", "-shm"] {
+                match fs::remove_file(beside(self.path, ending)) {
+                    Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                        return Err(self.failed(error));
+                    }
+                    _ => {}
+                }
+            }
+            copy.persist(self.path)
+        } else {
+            copy.persist_noclobber(self.path)
+        };
+        let file = put.map_err(|error| self.failed(error.error))?;
+        let folder = File::open(self.folder()).and_then(|folder| folder.sync_all());
+        folder.map_err(|source| self.failed(source))?;
+        let length = file.metadata().map(|found| found.len());
+        length.map_err(|source| self.failed(source))
+    }
+
+    fn failed(&self, source: io::Error) -> BackupError {
+        BackupError::Write {
+            path: self.path.to_owned(),
+            source,
+        }
+    }
+}
