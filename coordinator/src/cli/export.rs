@@ -4,17 +4,25 @@
 mod parquet;
 
 use std::{
-    io::{self, BufWriter, IsTerminal as _, Write as _},
+    io::{self, BufWriter, IsTerminal as _, Write},
+    path::PathBuf,
     process::ExitCode,
 };
 
+use anyhow::Context as _;
 use clap::{Args, ValueEnum};
 use serde_json::{Map, Value};
 
-use super::{connect::DatabaseArgs, output};
-use crate::store::{ColumnType, Reader, Rows, Value as Cell, column_type};
+use super::{
+    connect::DatabaseArgs,
+    output::{json_of, write_csv},
+};
+use crate::{
+    store::{ColumnType, Reader, Rows, Value as Cell, column_type},
+    whole_file,
+};
 
-/// Write results as CSV, JSON lines or Parquet to standard output
+/// Write results as CSV, JSON lines or Parquet to standard output or a file
 #[derive(Debug, Args)]
 pub(super) struct ExportArgs {
     /// The sweep: its id, a prefix of it, its name, or `last`
@@ -28,9 +36,12 @@ pub(super) struct ExportArgs {
     /// What a row is
     #[arg(long, value_enum, default_value = "trials")]
     rows: ExportRows,
+    /// Write this file, whole or not at all, instead of standard output
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
 }
 
-#[derive(Clone, Copy, Debug, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum ExportFormat {
     Csv,
     Jsonl,
@@ -44,7 +55,7 @@ enum ExportRows {
     Trials,
     /// A configuration over its replicates (view cell_result)
     Cells,
-    /// One measured number (table observation)
+    /// One number that the current attempt of a trial measured (table observation)
     Observations,
 }
 
@@ -63,9 +74,10 @@ impl ExportRows {
                      observation.attempt, step, metric, value
                  from observation
                  join trial on trial.trial_id = observation.trial_id
+                     and trial.attempt = observation.attempt
                  join sweep on sweep.sweep_id = trial.sweep_id
                  where trial.sweep_id = '{sweep_id}'
-                 order by observation.trial_id, observation.attempt, step, metric"
+                 order by observation.trial_id, step, metric"
             ),
         }
     }
@@ -75,43 +87,44 @@ pub(super) async fn run(args: ExportArgs) -> anyhow::Result<ExitCode> {
     let mut reader = Reader::open(&args.database.db).await?;
     let sweep_id = reader.find_sweep(&args.sweep).await?;
     let sql = args.rows.sql(&sweep_id.to_string());
-    match args.format {
-        ExportFormat::Csv => write_csv(reader.query(&sql, None).await?).await?,
-        ExportFormat::Jsonl => write_json_lines(reader.query(&sql, None).await?).await?,
-        ExportFormat::Parquet => {
-            anyhow::ensure!(
-                !io::stdout().is_terminal(),
-                "a Parquet file is nothing for a terminal\nhint: add `> results.parquet`"
-            );
-            parquet::write(&mut reader, &sql, io::stdout()).await?;
-        }
-    }
+    let Some(path) = args.out else {
+        anyhow::ensure!(
+            args.format != ExportFormat::Parquet || !io::stdout().is_terminal(),
+            "a Parquet file is nothing for a terminal\nhint: add `--out results.parquet`"
+        );
+        write(&mut reader, &sql, args.format, io::stdout()).await?;
+        return Ok(ExitCode::SUCCESS);
+    };
+    let cannot = || format!("cannot write {}", path.display());
+    let mut file = whole_file::begin(whole_file::folder_of(&path)).with_context(cannot)?;
+    let written = write(&mut reader, &sql, args.format, &mut file).await;
+    written.with_context(cannot)?;
+    whole_file::finish(file, &path).with_context(cannot)?;
     Ok(ExitCode::SUCCESS)
 }
 
-async fn write_csv(mut rows: Rows<'_>) -> anyhow::Result<()> {
-    let mut writer = csv::Writer::from_writer(io::stdout().lock());
-    writer.write_record(rows.columns())?;
-    let columns = rows.columns().to_vec();
-    while let Some(row) = rows.next().await? {
-        let values = columns
-            .iter()
-            .zip(row)
-            .map(|(name, value)| typed(name, value));
-        writer.write_record(values.map(|value| output::text(&output::json_of(&value))))?;
+async fn write(
+    reader: &mut Reader,
+    sql: &str,
+    format: ExportFormat,
+    output: impl Write + Send,
+) -> anyhow::Result<()> {
+    match format {
+        ExportFormat::Csv => write_csv(&mut reader.query(sql, None).await?, output, typed).await,
+        ExportFormat::Jsonl => write_json_lines(reader.query(sql, None).await?, output).await,
+        ExportFormat::Parquet => parquet::write(reader, sql, output).await,
     }
-    Ok(writer.flush()?)
 }
 
-async fn write_json_lines(mut rows: Rows<'_>) -> anyhow::Result<()> {
-    let mut writer = BufWriter::new(io::stdout().lock());
+async fn write_json_lines(mut rows: Rows, output: impl Write) -> anyhow::Result<()> {
+    let mut writer = BufWriter::new(output);
     let columns = rows.columns().to_vec();
     while let Some(row) = rows.next().await? {
         let values = columns
             .iter()
             .zip(row)
             .map(|(name, value)| typed(name, value));
-        let values = values.map(|value| output::json_of(&value));
+        let values = values.map(|value| json_of(&value));
         let object: Map<String, Value> = columns.iter().cloned().zip(values).collect();
         serde_json::to_writer(&mut writer, &object)?;
         writer.write_all(b"\n")?;

@@ -108,6 +108,26 @@ impl Rows {
     }
 }
 
+/// Writes the rows of a query as CSV with a header, as they come, each value as `typed` has it.
+///
+/// # Errors
+/// The output is closed or its disk full, or the database cannot be read.
+pub(super) async fn write_csv(
+    rows: &mut store::Rows,
+    output: impl io::Write,
+    typed: impl Fn(&str, store::Value) -> store::Value,
+) -> anyhow::Result<()> {
+    let mut writer = csv::Writer::from_writer(output);
+    let columns = rows.columns().to_vec();
+    writer.write_record(&columns)?;
+    while let Some(row) = rows.next().await? {
+        let values = columns.iter().zip(row);
+        let values = values.map(|(name, value)| typed(name, value));
+        writer.write_record(values.map(|value| text(&json_of(&value))))?;
+    }
+    Ok(writer.flush()?)
+}
+
 /// A value as a cell: text without quotes, nothing for null.
 #[must_use]
 pub fn text(value: &Value) -> String {

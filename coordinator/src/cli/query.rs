@@ -1,14 +1,23 @@
-//! `pondersweep query`: read-only SQL over the results database.
+//! `pondersweep query`: read-only SQL over the results database, printed as it comes. Only a table must be
+//! held whole, since its columns are as wide as their widest cell; so it is bounded.
 
-use std::{io::Read as _, process::ExitCode};
+use std::{
+    collections::HashMap,
+    io::{self, BufWriter, Read as _, Write as _},
+    process::ExitCode,
+};
 
 use clap::Args;
+use serde_json::{Map, Value};
 
 use super::{
     connect::DatabaseArgs,
-    output::{OutputArgs, Rows, json_of},
+    output::{Format, OutputArgs, Rows, json_of, write_csv},
 };
-use crate::store::Reader;
+use crate::store::{self, Reader};
+
+/// Rows of a table, unless --limit says otherwise: more than anybody reads.
+const MAX_TABLE_ROWS: u64 = 1_000;
 
 /// Query the results database with SQL, read-only
 #[derive(Debug, Args)]
@@ -21,7 +30,7 @@ pub(super) struct QueryArgs {
     /// metrics as columns: its id, a prefix of it, its name, or `last`
     #[arg(long)]
     sweep: Option<String>,
-    /// Print at most so many rows
+    /// Print at most so many rows [default: 1000 in a table, else all]
     #[arg(long, value_name = "N")]
     limit: Option<u64>,
     #[command(flatten)]
@@ -32,24 +41,87 @@ pub(super) async fn run(args: QueryArgs) -> anyhow::Result<ExitCode> {
     let mut sql = args.sql;
     if sql == "-" {
         sql.clear();
-        std::io::stdin().read_to_string(&mut sql)?;
+        io::stdin().read_to_string(&mut sql)?;
     }
+    let format = args.output.output;
+    let limit = match format {
+        Format::Table => Some(args.limit.unwrap_or(MAX_TABLE_ROWS)),
+        Format::Json | Format::Csv => args.limit,
+    };
     let mut reader = Reader::open(&args.database.db).await?;
     if let Some(sweep) = &args.sweep {
         let sweep_id = reader.find_sweep(sweep).await?;
         reader.offer_flat_table(sweep_id).await?;
     }
-    let mut found = reader.query(&sql, args.limit).await?;
-    let mut rows = Rows {
+    let mut rows = reader.query(&sql, limit).await?;
+    match format {
+        Format::Table => print_table(&mut rows).await?,
+        Format::Json => print_json(&mut rows).await?,
+        Format::Csv => write_csv(&mut rows, io::stdout().lock(), |_, value| value).await?,
+    }
+    if rows.truncated() {
+        match args.limit {
+            Some(_) => eprintln!("more rows were left out by --limit"),
+            None => eprintln!(
+                "more rows were left out of the table\nhint: --limit N shows more, --output csv and json show all"
+            ),
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn print_table(found: &mut store::Rows) -> anyhow::Result<()> {
+    let mut table = Rows {
         columns: found.columns().to_vec(),
         rows: Vec::new(),
     };
     while let Some(row) = found.next().await? {
-        rows.rows.push(row.iter().map(json_of).collect());
+        table.rows.push(row.iter().map(json_of).collect());
     }
-    rows.print(args.output.output)?;
-    if found.truncated() {
-        eprintln!("more rows were left out by --limit");
+    Ok(table.print(Format::Table)?)
+}
+
+/// Prints an array of objects, one a line.
+async fn print_json(rows: &mut store::Rows) -> anyhow::Result<()> {
+    let mut output = BufWriter::new(io::stdout().lock());
+    let columns = unique(rows.columns());
+    let mut before = "[";
+    while let Some(row) = rows.next().await? {
+        let values = columns.iter().cloned().zip(row.iter().map(json_of));
+        let object: Map<String, Value> = values.collect();
+        output.write_all(before.as_bytes())?;
+        output.write_all(b"\n  ")?;
+        serde_json::to_writer(&mut output, &object)?;
+        before = ",";
     }
-    Ok(ExitCode::SUCCESS)
+    output.write_all(if before == "[" { b"[]\n" } else { b"\n]\n" })?;
+    Ok(output.flush()?)
+}
+
+/// The names of columns, of which an object can have each once only: a name that comes again is numbered.
+fn unique(columns: &[String]) -> Vec<String> {
+    let mut seen: HashMap<String, u32> = HashMap::new();
+    let mut names = Vec::new();
+    for column in columns {
+        let mut name = column.clone();
+        while seen.contains_key(&name) {
+            let count = seen.entry(column.clone()).or_insert(1);
+            *count += 1;
+            name = format!("{column}:{count}");
+        }
+        seen.insert(name.clone(), 1);
+        names.push(name);
+    }
+    names
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_of_one_name_are_told_apart() {
+        let names = ["a", "b", "a", "a:2", "a"].map(str::to_owned);
+        assert_eq!(unique(&names), ["a", "b", "a:2", "a:2:2", "a:3"]);
+    }
 }

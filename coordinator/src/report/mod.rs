@@ -42,7 +42,7 @@ pub use self::{
     },
     table::{CellRow, ParameterRow, ParameterTable},
     warning::Warning,
-    write::{Page, WriteError, write_all},
+    write::{Page, WriteError, files_of_others, write_all},
 };
 use self::{figure::Figures, input::swept_axes, placement::PlacedTrial};
 use crate::{statistics::CONFIDENCE, sweep::Axis};

@@ -1,26 +1,45 @@
-//! Writes a report into a folder: the only file of this room that touches the disk. It decides
-//! file names and nothing else.
+//! Writes a report into a folder of its own: the only file of this room that touches the disk. It decides
+//! file names, and what an earlier report has left there; it follows no link out of the folder. All files
+//! are written beside their places first, so a disk that fills up leaves the earlier report as it was.
 
 use std::{
-    fs, io,
+    fs,
+    io::{self, Write as _},
     path::{Path, PathBuf},
 };
+
+use tempfile::NamedTempFile;
 
 use super::{
     csv,
     document::{Study, StudySweep},
     figure::draw::{Scene, draw},
-    html, json, latex, markdown,
+    html, json, latex,
+    manifest::{MANIFEST_FILE, Manifest},
+    markdown,
 };
+use crate::whole_file;
 
-/// A file or folder that could not be written.
+/// What the names of a report's files end with.
+const EXTENSIONS: [&str; 7] = ["csv", "html", "json", "md", "png", "svg", "tex"];
+
+/// Why a report was not written. What was in its folder before is there still.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot write {}\nhint: name a folder that you may write to, on a disk with free space", .path.display())]
-pub struct WriteError {
-    /// Which.
-    path: PathBuf,
-    /// Why.
-    source: io::Error,
+pub enum WriteError {
+    /// A file or folder could not be written.
+    #[error("cannot write {}\nhint: name a folder that you may write to, on a disk with free space", .path.display())]
+    Denied {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The folder holds what is not of the report that was written there last.
+    #[error("{} is not of a report, and a report has its folder for itself\nhint: name a new folder, or remove that file", .path.display())]
+    NotItsOwn {
+        /// The first such file.
+        path: PathBuf,
+    },
 }
 
 /// Whether a report has a page.
@@ -33,18 +52,22 @@ pub enum Page {
 }
 
 /// Writes the study in every form into the folder, which is made if it is missing, and names the files
-/// in the order they were written. Files of an earlier report with the same names are replaced.
+/// in the order they were written. Those of an earlier report go.
 ///
 /// # Errors
-/// The first file that could not be written.
+/// The first file that could not be written, or is not a report's.
 pub fn write_all(study: &Study, folder: &Path, page: Page) -> Result<Vec<PathBuf>, WriteError> {
-    fs::create_dir_all(folder).map_err(|source| WriteError {
-        path: folder.into(),
-        source,
-    })?;
+    fs::create_dir_all(folder).map_err(|source| denied(folder, source))?;
+    whole_file::sweep_up(folder);
+    if let Some(path) = files_of_others(folder, &earlier_files(folder))?
+        .into_iter()
+        .next()
+    {
+        return Err(WriteError::NotItsOwn { path });
+    }
     let mut writer = FolderWriter {
         folder,
-        written: Vec::new(),
+        begun: Vec::new(),
     };
     let document = &study.document;
     if page == Page::Written {
@@ -65,12 +88,56 @@ pub fn write_all(study: &Study, folder: &Path, page: Page) -> Result<Vec<PathBuf
     for picture in document.pictures() {
         writer.write_picture(&picture.file, &draw(&picture.figure))?;
     }
-    Ok(writer.written)
+    writer.finish()
+}
+
+/// Files in the folder of a report that have the form of a report's and are not its own, in the order of
+/// their names.
+///
+/// # Errors
+/// The folder cannot be read.
+pub fn files_of_others(folder: &Path, own: &[PathBuf]) -> Result<Vec<PathBuf>, WriteError> {
+    let entries = fs::read_dir(folder).map_err(|source| denied(folder, source))?;
+    let mut others = Vec::new();
+    for entry in entries {
+        let path = entry.map_err(|source| denied(folder, source))?.path();
+        let extension = path.extension().and_then(|extension| extension.to_str());
+        let has_form = extension.is_some_and(|extension| EXTENSIONS.contains(&extension));
+        if has_form && !path.is_dir() && !own.contains(&path) {
+            others.push(path);
+        }
+    }
+    others.sort();
+    Ok(others)
+}
+
+/// The files of the report that is in a folder, its manifest among them; none, if there is none.
+fn earlier_files(folder: &Path) -> Vec<PathBuf> {
+    let manifest = folder.join(MANIFEST_FILE);
+    let Ok(text) = fs::read(&manifest) else {
+        return Vec::new();
+    };
+    let Ok(Manifest { files, .. }) = serde_json::from_slice(&text) else {
+        return Vec::new();
+    };
+    let names = files.into_iter().map(|file| file.name);
+    // Of this folder only, whatever a manifest says.
+    let plain = names.filter(|name| Path::new(name).file_name() == Some(name.as_ref()));
+    let files = plain.map(|name| folder.join(name));
+    files.chain([manifest]).collect()
+}
+
+fn denied(path: &Path, source: io::Error) -> WriteError {
+    WriteError::Denied {
+        path: path.into(),
+        source,
+    }
 }
 
 struct FolderWriter<'a> {
     folder: &'a Path,
-    written: Vec<PathBuf>,
+    /// The files, which have not got their names yet.
+    begun: Vec<(PathBuf, NamedTempFile)>,
 }
 
 impl FolderWriter<'_> {
@@ -87,7 +154,8 @@ impl FolderWriter<'_> {
     }
 
     fn has(&self, name: &str) -> bool {
-        self.written.contains(&self.folder.join(name))
+        let path = self.folder.join(name);
+        self.begun.iter().any(|(begun, _)| *begun == path)
     }
 
     fn write_picture(&mut self, name: &str, scene: &Scene) -> Result<(), WriteError> {
@@ -97,10 +165,37 @@ impl FolderWriter<'_> {
 
     fn write(&mut self, name: &str, bytes: &[u8]) -> Result<(), WriteError> {
         let path = self.folder.join(name);
-        match fs::write(&path, bytes) {
-            Ok(()) => self.written.push(path),
-            Err(source) => return Err(WriteError { path, source }),
-        }
+        let begun = whole_file::begin(self.folder).and_then(|mut file| {
+            file.write_all(bytes)?;
+            Ok(file)
+        });
+        let file = begun.map_err(|source| denied(&path, source))?;
+        self.begun.push((path, file));
         Ok(())
+    }
+
+    /// Gives every file its name, and removes what an earlier report had more.
+    fn finish(self) -> Result<Vec<PathBuf>, WriteError> {
+        let earlier = earlier_files(self.folder);
+        // All that may fail for want of space, before anything is replaced.
+        for (path, file) in &self.begun {
+            let synced = file.as_file().sync_all();
+            synced.map_err(|source| denied(path, source))?;
+        }
+        let mut written = Vec::new();
+        for (path, file) in self.begun {
+            whole_file::finish(file, &path).map_err(|source| denied(&path, source))?;
+            written.push(path);
+        }
+        let is_kept = |path: &PathBuf| written.contains(path) || path.ends_with(MANIFEST_FILE);
+        for path in earlier.into_iter().filter(|path| !is_kept(path)) {
+            match fs::remove_file(&path) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                    return Err(denied(&path, error));
+                }
+                _ => {}
+            }
+        }
+        Ok(written)
     }
 }

@@ -15,6 +15,7 @@ use crate::{
         ManifestProgram, ManifestResults, ManifestSweep,
     },
     store::{Producer, Reader, SweepFingerprint},
+    whole_file,
 };
 
 /// Writes the manifest of a report on these sweeps, made of these files, into its folder.
@@ -45,7 +46,8 @@ pub(super) async fn write(
     let path = folder.join(MANIFEST_FILE);
     let mut text = serde_json::to_string_pretty(&manifest)?;
     text.push('\n');
-    fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
+    whole_file::write(&path, text.as_bytes())
+        .with_context(|| format!("cannot write {}", path.display()))?;
     Ok(manifest)
 }
 

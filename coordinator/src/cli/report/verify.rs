@@ -19,8 +19,12 @@ use super::{
 };
 use crate::{
     cli::output::{Rows, print_json, print_text},
-    report::manifest::{MANIFEST_SCHEMA, Manifest, ManifestFile, ManifestSweep, SweepDifference},
+    report::{
+        files_of_others,
+        manifest::{MANIFEST_SCHEMA, Manifest, ManifestFile, ManifestSweep, SweepDifference},
+    },
     store::{ReadError, Reader},
+    whole_file::folder_of,
 };
 
 /// The version of the JSON that the checks are printed as.
@@ -43,17 +47,18 @@ pub(super) async fn run(
     database: &Path,
     format: ReportFormat,
 ) -> anyhow::Result<ExitCode> {
-    let folder = manifest.parent().unwrap_or(Path::new(".")).to_owned();
-    let manifest = read(manifest)?;
+    let (path, manifest) = (manifest, read(manifest)?);
+    let folder = folder_of(path);
     let mut checks = Vec::new();
     let mut reader = Reader::open(database).await?;
     for sweep in &manifest.sweeps {
         checks.push(check_sweep(&mut reader, sweep).await?);
     }
-    checks.extend(manifest.files.iter().map(|file| check_file(&folder, file)));
+    checks.extend(manifest.files.iter().map(|file| check_file(folder, file)));
+    checks.extend(strangers(folder, path, &manifest)?);
     let stored = checks.iter().filter(|check| check.what == "database");
     if stored.clone().all(|check| check.problem.is_none()) {
-        checks.extend(tables::check(&manifest, database, &folder).await?);
+        checks.extend(tables::check(&manifest, database, folder).await?);
     } else {
         let problem = "not made anew: the database is another".to_owned();
         checks.push(Check::new("tables", "all".into(), Some(problem)));
@@ -179,6 +184,20 @@ fn check_file(folder: &Path, published: &ManifestFile) -> Check {
         Ok(_) => None,
     };
     Check::new("file", published.name.clone(), problem)
+}
+
+/// Files that lie among those of the report and are not its own, such as the figures of another one.
+fn strangers(folder: &Path, path: &Path, manifest: &Manifest) -> anyhow::Result<Vec<Check>> {
+    let files = manifest.files.iter().map(|file| folder.join(&file.name));
+    // As the folder's entries are named.
+    let path = folder.join(path.file_name().unwrap_or_default());
+    let own: Vec<PathBuf> = files.chain([path]).collect();
+    let strange = files_of_others(folder, &own)?.into_iter().map(|path| {
+        let name = path.strip_prefix(folder).unwrap_or(&path);
+        let problem = "is not a file of this report".to_owned();
+        Check::new("file", name.display().to_string(), Some(problem))
+    });
+    Ok(strange.collect())
 }
 
 /// A file of the report; never one elsewhere, whatever a manifest says.

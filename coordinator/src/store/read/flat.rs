@@ -1,11 +1,11 @@
 //! One table of a sweep's trials with the sweep's own columns: its settings and its metrics, whatever kind
-//! of trial it has. It is a view of this connection alone.
+//! of trial it has. It is a view of the connections that answer queries.
 
 use std::{collections::BTreeMap, fmt::Write as _};
 
 use pondersweep_proto::id::SweepId;
 use serde_json::Value as Json;
-use sqlx::{AssertSqlSafe, Row as _};
+use sqlx::Row as _;
 
 use super::Reader;
 use crate::store::{error::ReadError, statement::statements};
@@ -13,8 +13,6 @@ use crate::store::{error::ReadError, statement::statements};
 statements! {
     METRICS_OF_SWEEP = "
         SELECT metric_id, name FROM metric WHERE sweep_id = ?1 ORDER BY position";
-    QUERY_ONLY_OFF = "PRAGMA query_only = OFF";
-    QUERY_ONLY_ON = "PRAGMA query_only = ON";
 }
 
 /// The name of the table.
@@ -37,16 +35,7 @@ impl Reader {
             .map(|row| Ok((row.try_get(0)?, row.try_get(1)?)))
             .collect::<Result<_, sqlx::Error>>()?;
         let text = text(sweep_id, &settings, &metrics);
-        sqlx::query(QUERY_ONLY_OFF)
-            .execute(&mut self.connection)
-            .await?;
-        let made = sqlx::query(AssertSqlSafe(text))
-            .execute(&mut self.connection)
-            .await;
-        sqlx::query(QUERY_ONLY_ON)
-            .execute(&mut self.connection)
-            .await?;
-        made?;
+        self.offered = Some(text);
         Ok(())
     }
 }

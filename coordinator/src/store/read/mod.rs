@@ -48,6 +48,8 @@ pub struct Reader {
     pub(super) path: PathBuf,
     /// What is read instead of a file of an older schema.
     copy: Option<UpgradedCopy>,
+    /// A view that queries find, besides those of the database.
+    offered: Option<String>,
 }
 
 impl Reader {
@@ -65,6 +67,7 @@ impl Reader {
             connection,
             path,
             copy,
+            offered: None,
         })
     }
 
