@@ -108,6 +108,23 @@ fn leases_of_one_worker_that_lapse_one_after_the_other_were_lost_together() {
 }
 
 #[test]
+fn what_processes_held_that_can_no_longer_speak_is_taken_back_however_often() {
+    let mut scene = Scene::new();
+    for name in ["gone", "there"] {
+        scene.scheduler.register(&worker(name), process(name));
+    }
+    let kept = scene.acquire_one("there");
+    for _ in 0..10 {
+        let held = scene.acquire_one("gone");
+        let is_gone = |process: &Process| process.host == "gone";
+        assert_eq!(scene.scheduler.take_back(is_gone), [held]);
+        assert_eq!(scene.state(held.trial_id.0), TrialState::Pending);
+        assert_eq!(scene.record(held.trial_id.0), Record::default());
+    }
+    assert_eq!(scene.state(kept.trial_id.0), TrialState::Leased);
+}
+
+#[test]
 fn two_workers_of_one_process_are_company() {
     let mut scene = Scene::new();
     for name in ["gpu", "cpu"] {
