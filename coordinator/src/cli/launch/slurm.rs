@@ -1,7 +1,7 @@
 //! `pondersweep launch slurm`: an array of workers, submitted to Slurm. Given again, it submits
 //! nothing while the array lives.
 
-use std::{fs, num::NonZeroUsize, process::ExitCode};
+use std::{fs, num::NonZeroUsize, path::Path, process::ExitCode};
 
 use anyhow::Context as _;
 use clap::Args;
@@ -19,6 +19,7 @@ use crate::{
         plan::{Batch, JobRecord, Launch, LaunchName, Launched, WorkerPlan},
         slurm,
     },
+    whole_file,
 };
 
 /// Submit an array of workers to Slurm
@@ -153,7 +154,8 @@ async fn submit(
 ) -> anyhow::Result<JobRecord> {
     ledger.make_folder_of(name)?;
     let path = format!("{folder}/script.sh");
-    fs::write(&path, script).with_context(|| format!("cannot write {path}"))?;
+    whole_file::write(Path::new(&path), script.as_bytes())
+        .with_context(|| format!("cannot write {path}"))?;
     let job = match slurm::submit(script).await {
         Ok(job) => job,
         Err(error) => {
