@@ -100,7 +100,7 @@ fn a_report_folder_is_its_own() {
     let sandbox = Sandbox::new();
     sandbox.write("tiny.toml", TINY);
     sandbox.run(&["run", "tiny.toml"]).assert_code(0);
-    let report = |folder| sandbox.run(&["report", "--without-page", "--out", folder]);
+    let report = |folder| sandbox.run(&["report", "--without-png", "--out", folder]);
     let verify = || sandbox.run(&["report", "--verify", "report/manifest.json"]);
 
     // No link leads out of it.

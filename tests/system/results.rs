@@ -6,7 +6,7 @@ use crate::harness::Sandbox;
 
 const PUBLISHED: [&str; 3] = ["factorial", "pilot", "robustness"];
 
-/// Whoever changes what reports say makes these anew: `results/README.md` has the commands.
+/// Who changes what reports say makes these again, by `results/make`.
 #[test]
 fn published_reports_are_those_of_their_databases() {
     let results = Path::new(env!("CARGO_MANIFEST_DIR")).join("../results");

@@ -20,7 +20,7 @@ use self::{
     read::{Depth, Judgement, read},
 };
 use super::{connect::DatabaseArgs, output::print_text};
-use crate::report::{self, Document, Page, Report, ReportInput, Study, analysis::Analysis};
+use crate::report::{self, Document, Pictures, Report, ReportInput, Study, analysis::Analysis};
 
 /// The seed of the bootstrap: any will do, but the same table must come out every time.
 const BOOTSTRAP_SEED: u64 = 0;
@@ -53,14 +53,14 @@ pub(super) struct ReportOptions {
     /// Form of the tables on standard output
     #[arg(long, value_enum, default_value = "table")]
     format: ReportFormat,
-    /// Also write the whole report into this folder: an interactive page (report.html) that needs no
-    /// network, the same as Markdown and LaTeX, every table as CSV, every figure as SVG and PNG, and
-    /// a manifest that `--verify` checks
+    /// Also write the whole report into this folder: a page (report.html) that needs no network, the
+    /// same as Markdown and LaTeX, every table as CSV, every figure as SVG and PNG, and a manifest that
+    /// `--verify` checks
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
-    /// Leave the page out of it, which carries 5 MB of plotting library
+    /// Leave the PNG copies of the figures out of it
     #[arg(long, requires = "out")]
-    without_page: bool,
+    without_png: bool,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -106,7 +106,7 @@ impl ReportOptions {
         self.print_inputs(&inputs)?;
         if let Some(folder) = &self.out {
             let study = Study::new(&inputs, BOOTSTRAP_SEED);
-            let written = report::write_all(&study, folder, self.page())?;
+            let written = report::write_all(&study, folder, self.pictures())?;
             let sweeps: Vec<SweepId> = inputs.iter().map(|of| of.sweep_id).collect();
             manifest::write(database, &sweeps, &self.judgement, &written, folder).await?;
             let first = written.first().expect("a report has files");
@@ -119,11 +119,11 @@ impl ReportOptions {
         Ok(())
     }
 
-    const fn page(&self) -> Page {
-        if self.without_page {
-            Page::LeftOut
+    const fn pictures(&self) -> Pictures {
+        if self.without_png {
+            Pictures::Svg
         } else {
-            Page::Written
+            Pictures::SvgAndPng
         }
     }
 
@@ -168,7 +168,7 @@ async fn read_all(
     Ok(inputs)
 }
 
-/// Writes the report on these sweeps into a folder, and names the files.
+/// Writes what follows of a report from its sweeps alone into a folder, and names the files.
 async fn write_files(
     database: &Path,
     sweeps: &[String],
@@ -177,7 +177,7 @@ async fn write_files(
 ) -> anyhow::Result<Vec<PathBuf>> {
     let inputs = read_all(database, sweeps, judgement, Depth::Curves).await?;
     let study = Study::new(&inputs, BOOTSTRAP_SEED);
-    Ok(report::write_all(&study, folder, Page::Written)?)
+    Ok(report::write_all(&study, folder, Pictures::Svg)?)
 }
 
 impl ReportFormat {

@@ -1,4 +1,4 @@
-//! A document as LaTeX: tables in booktabs form and figures from PNG files beside it, ready to be
+//! A document as LaTeX: tables in booktabs form and figures from PNG files if they lie beside it, ready to be
 //! compiled or to be copied from.
 
 use std::fmt::Write;
@@ -84,8 +84,8 @@ fn push_picture(text: &mut String, picture: &Picture) {
     // Braces keep a point in the name from being taken for the file's ending.
     let _ = write!(
         text,
-        "\n\\begin{{center}}\n\\includegraphics[width=\\linewidth]{{{{{}}}.png}}\n\\end{{center}}\n",
-        picture.file
+        "\n\\begin{{center}}\n\\IfFileExists{{{file}.png}}{{\\includegraphics[width=\\linewidth]{{{{{file}}}.png}}}}{{}}\n\\end{{center}}\n",
+        file = picture.file
     );
     let _ = writeln!(
         text,

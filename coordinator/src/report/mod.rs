@@ -14,6 +14,7 @@ pub mod json;
 pub mod latex;
 pub mod manifest;
 pub mod markdown;
+mod markup;
 mod number;
 mod placement;
 mod table;
@@ -42,7 +43,7 @@ pub use self::{
     },
     table::{CellRow, ParameterRow, ParameterTable},
     warning::Warning,
-    write::{Page, WriteError, files_of_others, write_all},
+    write::{Pictures, WriteError, files_of_others, write_all},
 };
 use self::{figure::Figures, input::swept_axes, placement::PlacedTrial};
 use crate::{statistics::CONFIDENCE, sweep::Axis};

@@ -8,10 +8,15 @@ use pondersweep_proto::setting::ParameterValue;
 /// `0.30000000000000004` of an evenly spaced grid.
 const LABEL_DIGITS: usize = 6;
 
+/// More make no difference to a number.
+const MAX_DIGITS: usize = 17;
+
 /// The label of every value of an axis: short, and different wherever the values are.
 pub(super) fn labels(values: &[ParameterValue]) -> Vec<String> {
     let exact = || values.iter().map(ToString::to_string).collect();
-    distinct_labels(values, LABEL_DIGITS).unwrap_or_else(exact)
+    let mut distinct =
+        (LABEL_DIGITS..=MAX_DIGITS).filter_map(|digits| distinct_labels(values, digits));
+    distinct.next().unwrap_or_else(exact)
 }
 
 /// Labels of that many digits, unless two of them would be the same.
@@ -113,6 +118,11 @@ mod tests {
     fn values_that_differ_never_share_a_label() {
         let close = [0.1, 0.100_000_000_1].map(ParameterValue::Number);
         assert_eq!(labels(&close), ["0.1", "0.1000000001"]);
+        let closest = [0.3, 0.1 + 0.2, 0.5].map(ParameterValue::Number);
+        assert_eq!(
+            labels(&closest),
+            ["0.29999999999999999", "0.30000000000000004", "0.5"]
+        );
         let even = [0.1, 0.1 + 0.2].map(ParameterValue::Number);
         assert_eq!(labels(&even), ["0.1", "0.3"]);
     }

@@ -1,9 +1,6 @@
 //! The report as a whole: what its tables say, whatever the sweep.
 
-use std::{
-    collections::BTreeSet,
-    path::{Path, PathBuf},
-};
+use std::{collections::BTreeSet, path::PathBuf};
 
 use pondersweep_proto::setting::Setting;
 
@@ -305,7 +302,12 @@ fn on_a_terminal_no_heading_stands_over_pictures_only() {
 fn everything_is_written_and_named() {
     let folder = tempfile::tempdir().unwrap();
     let study = Study::new(&[small().input()], 0);
-    let written = write_all(&study, &folder.path().join("new/report"), Page::Written).unwrap();
+    let written = write_all(
+        &study,
+        &folder.path().join("new/report"),
+        Pictures::SvgAndPng,
+    )
+    .unwrap();
     let names: Vec<&str> = written
         .iter()
         .map(|path| path.file_name().unwrap().to_str().unwrap())
@@ -319,18 +321,28 @@ fn everything_is_written_and_named() {
 }
 
 #[test]
-fn a_page_that_is_left_out_is_all_that_is_missing() {
+fn pngs_that_are_left_out_are_all_that_is_missing() {
     let folder = tempfile::tempdir().unwrap();
     let study = Study::new(&[small().input()], 0);
-    let write = |name: &str, page| {
+    let write = |name: &str, pictures| {
         let folder = folder.path().join(name);
-        let written = write_all(&study, &folder, page).unwrap();
+        let written = write_all(&study, &folder, pictures).unwrap();
         let name = |path: &PathBuf| path.strip_prefix(&folder).unwrap().to_owned();
         written.iter().map(name).collect::<BTreeSet<_>>()
     };
-    let (all, rest) = (write("all", Page::Written), write("rest", Page::LeftOut));
-    let missing: Vec<_> = all.difference(&rest).collect();
-    assert_eq!(missing, [Path::new("report.html")]);
+    let all = write("all", Pictures::SvgAndPng);
+    let rest = write("rest", Pictures::Svg);
+    let svg: BTreeSet<PathBuf> = rest
+        .iter()
+        .filter(|path| path.extension().unwrap() == "svg")
+        .cloned()
+        .collect();
+    let missing: BTreeSet<PathBuf> = all
+        .difference(&rest)
+        .map(|path| path.with_extension("svg"))
+        .collect();
+    assert!(!svg.is_empty());
+    assert_eq!(missing, svg);
     assert!(rest.is_subset(&all));
 }
 
@@ -338,7 +350,7 @@ fn a_page_that_is_left_out_is_all_that_is_missing() {
 fn a_folder_that_cannot_be_made_is_named() {
     let file = tempfile::NamedTempFile::new().unwrap();
     let study = Study::new(&[small().input()], 0);
-    let error = write_all(&study, &file.path().join("report"), Page::LeftOut).unwrap_err();
+    let error = write_all(&study, &file.path().join("report"), Pictures::Svg).unwrap_err();
     let text = error.to_string();
     assert!(
         text.starts_with("cannot write") && text.contains("hint:"),

@@ -13,7 +13,7 @@ use tempfile::NamedTempFile;
 use super::{
     csv,
     document::{Study, StudySweep},
-    figure::draw::{Scene, draw},
+    figure::draw::draw,
     html, json, latex,
     manifest::{MANIFEST_FILE, Manifest},
     markdown,
@@ -42,13 +42,13 @@ pub enum WriteError {
     },
 }
 
-/// Whether a report has a page.
+/// The files that hold a report's figures.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Page {
-    /// It has.
-    Written,
-    /// It has not: the plotting library in it is larger than all the rest.
-    LeftOut,
+pub enum Pictures {
+    /// SVG, and PNG for what shows no SVG.
+    SvgAndPng,
+    /// SVG alone.
+    Svg,
 }
 
 /// Writes the study in every form into the folder, which is made if it is missing, and names the files
@@ -56,7 +56,11 @@ pub enum Page {
 ///
 /// # Errors
 /// The first file that could not be written, or is not a report's.
-pub fn write_all(study: &Study, folder: &Path, page: Page) -> Result<Vec<PathBuf>, WriteError> {
+pub fn write_all(
+    study: &Study,
+    folder: &Path,
+    pictures: Pictures,
+) -> Result<Vec<PathBuf>, WriteError> {
     fs::create_dir_all(folder).map_err(|source| denied(folder, source))?;
     whole_file::sweep_up(folder);
     if let Some(path) = files_of_others(folder, &earlier_files(folder))?
@@ -70,9 +74,7 @@ pub fn write_all(study: &Study, folder: &Path, page: Page) -> Result<Vec<PathBuf
         begun: Vec::new(),
     };
     let document = &study.document;
-    if page == Page::Written {
-        writer.write("report.html", html::render(document).as_bytes())?;
-    }
+    writer.write("report.html", html::render(document).as_bytes())?;
     writer.write("report.md", markdown::render(document).as_bytes())?;
     writer.write("report.tex", latex::render(document).as_bytes())?;
     for sweep in &study.sweeps {
@@ -86,7 +88,12 @@ pub fn write_all(study: &Study, folder: &Path, page: Page) -> Result<Vec<PathBuf
         }
     }
     for picture in document.pictures() {
-        writer.write_picture(&picture.file, &draw(&picture.figure))?;
+        let scene = draw(&picture.figure);
+        let file = &picture.file;
+        writer.write(&format!("{file}.svg"), scene.to_svg().as_bytes())?;
+        if pictures == Pictures::SvgAndPng {
+            writer.write(&format!("{file}.png"), &scene.to_png())?;
+        }
     }
     writer.finish()
 }
@@ -156,11 +163,6 @@ impl FolderWriter<'_> {
     fn has(&self, name: &str) -> bool {
         let path = self.folder.join(name);
         self.begun.iter().any(|(begun, _)| *begun == path)
-    }
-
-    fn write_picture(&mut self, name: &str, scene: &Scene) -> Result<(), WriteError> {
-        self.write(&format!("{name}.svg"), scene.to_svg().as_bytes())?;
-        self.write(&format!("{name}.png"), &scene.to_png())
     }
 
     fn write(&mut self, name: &str, bytes: &[u8]) -> Result<(), WriteError> {

@@ -67,7 +67,9 @@ fn figure(sweeps: &[Reported<'_>]) -> Option<BandFigure> {
         key: "method".to_owned(),
         ordered: false,
         series,
-        reference: chance.map(|chance| (chance, "chance".to_owned())),
+        chance,
+        reference: None,
+        boundary: None,
     };
     figure.if_any()
 }

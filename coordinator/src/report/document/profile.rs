@@ -87,7 +87,9 @@ fn figure(
             .iter()
             .map(|method| profile(method, chance, bootstrap_seed))
             .collect(),
+        chance: None,
         reference: None,
+        boundary: None,
     }
 }
 

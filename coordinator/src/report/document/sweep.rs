@@ -30,8 +30,10 @@ const EPSILONS: [f64; 3] = [0.01, 0.02, 0.05];
 const MAX_ANALYSED: usize = 2_000;
 
 const BOX_RULE: &str = "Box: quartiles and median; whiskers: the farthest trial within 1.5 interquartile ranges; \
-     every trial that succeeded is a point. Above: trials solved of trials with a result; the tables give the \
-     share with its interval.";
+     every trial that succeeded is a point, moved sideways only so that none hides another.";
+
+const SOLVED_RULE: &str =
+    " Above: trials solved of trials with a result; the tables give the share with its interval.";
 
 /// The chapter, its files' names starting with the prefix.
 pub(super) fn chapter(sweep: &Reported<'_>, prefix: &str, seed: u64) -> Vec<Section> {
@@ -74,7 +76,7 @@ fn headline(sweep: &Reported<'_>, trials: &[PlacedTrial<'_>]) -> Vec<Block> {
         blocks.push(Block::Figure(Picture {
             file: format!("{}_by_{parameter}", file_word(quantity(&figure.metric))),
             figure: Figure::BoxPlot(figure.clone()),
-            rule: format!("{paper}{BOX_RULE}"),
+            rule: format!("{paper}{BOX_RULE}{SOLVED_RULE}"),
         }));
     }
     let cells = &sweep.report.cells;
@@ -105,12 +107,15 @@ fn ponder_steps(sweep: &Reported<'_>, trials: &[PlacedTrial<'_>]) -> Vec<Block> 
     let figures = sweep.report.figures.ponder_steps.iter();
     let mut blocks: Vec<Block> = figures
         .map(|figure| {
+            let prior = if figure.priors.is_empty() {
+                ""
+            } else {
+                " The prior's mean is that of the geometric prior truncated at max_steps and renormalised."
+            };
             Block::Figure(Picture {
                 file: format!("ponder_steps_by_{}", figure.axis.parameter),
                 figure: Figure::PonderSteps(figure.clone()),
-                rule: "Every trial that succeeded is a point; the prior's mean is that of the geometric prior \
-                       truncated at max_steps and renormalised."
-                    .to_owned(),
+                rule: format!("Every trial that succeeded is a point.{prior}"),
             })
         })
         .collect();

@@ -29,8 +29,23 @@ pub struct BandFigure {
     pub ordered: bool,
     /// The series.
     pub series: Vec<BandSeries>,
-    /// A height to compare with, and its name.
+    /// The height that guessing reaches, where heights are accuracies.
+    pub chance: Option<f64>,
+    /// Another height to compare with, and its name.
     pub reference: Option<(f64, String)>,
+    /// Where the places on its two sides differ in kind.
+    pub boundary: Option<Boundary>,
+}
+
+/// A place along the horizontal axis, and what lies before and after it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Boundary {
+    /// Where.
+    pub at: f64,
+    /// What lies before it.
+    pub before: &'static str,
+    /// What lies after it.
+    pub after: &'static str,
 }
 
 /// What lines and bands of a figure are.
@@ -112,28 +127,11 @@ impl BandFigure {
 }
 
 impl Height {
-    /// The metric, if it is one.
-    #[must_use]
-    pub const fn metric(&self) -> Option<&Metric> {
-        match self {
-            Self::Metric(metric) => Some(metric),
-            Self::ShareOfTrials => None,
-        }
-    }
-
     /// What it measures and on what, as axes call it.
     pub(in crate::report) fn name(&self) -> String {
         match self {
             Self::Metric(metric) => metric.title(),
             Self::ShareOfTrials => "share of trials".to_owned(),
-        }
-    }
-
-    /// The same in one or two words.
-    pub(in crate::report) fn short_name(&self) -> &str {
-        match self {
-            Self::Metric(metric) => &metric.quantity,
-            Self::ShareOfTrials => "share of trials",
         }
     }
 
@@ -143,11 +141,6 @@ impl Height {
             Self::Metric(_) => ["median", "quartiles"],
             Self::ShareOfTrials => ["share", "95 % interval"],
         }
-    }
-
-    /// Whether heights are shares of correct answers.
-    pub(super) fn is_accuracy(&self) -> bool {
-        self.metric().is_some_and(|metric| metric.has_chance)
     }
 }
 

@@ -1,6 +1,8 @@
 //! The second parameter of a figure, told by colour, and the points that carry it.
 
-use pondersweep_proto::setting::Setting;
+use std::sync::Arc;
+
+use pondersweep_proto::setting::{ParameterValue, Setting};
 
 use super::ValueAxis;
 use crate::{
@@ -21,7 +23,7 @@ pub struct ColourKey {
 }
 
 /// One trial in a figure.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct SeedPoint {
     /// Its metric.
     pub value: f64,
@@ -29,6 +31,8 @@ pub struct SeedPoint {
     pub colour: usize,
     /// Its replicate.
     pub replicate: u32,
+    /// Its value of each parameter of [`super::Caption::axes`].
+    pub values: Arc<[ParameterValue]>,
 }
 
 impl ColourKey {
@@ -71,6 +75,7 @@ pub(super) fn points_by_value(
                 value,
                 colour: key.map_or(0, |key| trial.positions[key.index]),
                 replicate: trial.row.replicate,
+                values: Arc::clone(&trial.row.values),
             });
         }
     }

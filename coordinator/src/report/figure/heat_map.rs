@@ -10,7 +10,7 @@ use crate::{
     report::{
         estimate::{share, values},
         input::{HEADLINE, ReportInput},
-        number::{label, significant},
+        number::{labels, significant},
         placement::PlacedTrial,
     },
     scheduler::TrialState,
@@ -45,8 +45,10 @@ pub struct HeatMapFigure {
     pub horizontal: ValueAxis,
     /// The parameter along the vertical axis, its first value at the bottom.
     pub vertical: ValueAxis,
-    /// The one value of a third parameter that is shown; `None` where all others are pooled.
-    pub at: Option<(Setting, ParameterValue)>,
+    /// The one value of a third parameter that is shown, and its label; `None` where all others are pooled.
+    pub at: Option<(Setting, ParameterValue, String)>,
+    /// The least and the greatest value of all heat maps it is compared with: they share their colours.
+    pub extent: Option<[f64; 2]>,
     /// Row by row from the bottom, each from left to right.
     pub cells: Vec<HeatMapCell>,
 }
@@ -91,7 +93,8 @@ impl HeatMapFigure {
             caption: Caption::new(input, &settled),
             at: third.map(|(axis, at)| {
                 let axis = &input.terms.axes[axis];
-                (axis.parameter, axis.values[at].clone())
+                let label = labels(&axis.values).swap_remove(at);
+                (axis.parameter, axis.values[at].clone(), label)
             }),
             label: match quantity {
                 HeatMapQuantity::MeanHeadline => quantity_of(input.headline()).to_owned(),
@@ -106,30 +109,9 @@ impl HeatMapFigure {
             quantity,
             horizontal: ValueAxis::new(input, horizontal),
             vertical: ValueAxis::new(input, vertical),
+            extent: None,
             cells: cells.collect(),
         }
-    }
-
-    /// The values at the two ends of the colours. A share begins at chance, or lower if it must, and ends
-    /// at 1.
-    pub(in crate::report) fn domain(&self) -> (f64, f64) {
-        let values = || self.cells.iter().filter_map(|cell| cell.value);
-        let lowest = match (self.quantity, self.chance) {
-            (HeatMapQuantity::ShareSolved, _) => 0.0,
-            (HeatMapQuantity::MeanHeadline, Some(chance)) => values().fold(chance, f64::min),
-            (HeatMapQuantity::MeanHeadline, None) => {
-                let (least, most) = (
-                    values().fold(f64::MAX, f64::min),
-                    values().fold(f64::MIN, f64::max),
-                );
-                return if least < most {
-                    (least, most)
-                } else {
-                    (least.min(0.0), most.max(1.0))
-                };
-            }
-        };
-        (((lowest + 1e-9) * 20.0).floor() / 20.0, 1.0)
     }
 
     /// What the figure shows.
@@ -138,7 +120,7 @@ impl HeatMapFigure {
         let (horizontal, vertical) = (self.horizontal.parameter, self.vertical.parameter);
         let quantity = &self.name;
         let at = self.at.as_ref();
-        let at = at.map(|(parameter, value)| format!(" at {parameter} = {}", label(value)));
+        let at = at.map(|(parameter, _, label)| format!(" at {parameter} = {label}"));
         format!(
             "{quantity} over {horizontal} and {vertical}{}",
             at.unwrap_or_default()
@@ -151,13 +133,29 @@ impl HeatMapFigure {
     pub(in crate::report) fn file_name(&self) -> String {
         let axes = format!("{}_{}", self.horizontal.parameter, self.vertical.parameter);
         let at = self.at.as_ref();
-        let at = at.map(|(parameter, value)| format!("_at_{parameter}_{value}"));
+        let at = at.map(|(parameter, value, _)| format!("_at_{parameter}_{value}"));
         let at = at.unwrap_or_default();
         match self.quantity {
             HeatMapQuantity::MeanHeadline => format!("heat_map_{axes}{at}"),
             HeatMapQuantity::ShareSolved => format!("heat_map_solved_{axes}{at}"),
         }
     }
+}
+
+/// The maps, each with the extent of all that show the same quantity.
+pub(super) fn compared(mut maps: Vec<HeatMapFigure>) -> Vec<HeatMapFigure> {
+    for quantity in [HeatMapQuantity::MeanHeadline, HeatMapQuantity::ShareSolved] {
+        let cells = maps.iter().filter(|map| map.quantity == quantity);
+        let values = cells.flat_map(|map| map.cells.iter().filter_map(|cell| cell.value));
+        let extent = values.fold(None, |extent: Option<[f64; 2]>, value| {
+            let [low, high] = extent.unwrap_or([value; 2]);
+            Some([low.min(value), high.max(value)])
+        });
+        for map in maps.iter_mut().filter(|map| map.quantity == quantity) {
+            map.extent = extent;
+        }
+    }
+    maps
 }
 
 impl HeatMapCell {

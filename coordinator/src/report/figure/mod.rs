@@ -17,7 +17,7 @@ use pondersweep_proto::{
 pub(super) use self::band::{MAX_SERIES, Sample};
 pub(super) use self::prior::truncated_prior_mean;
 pub use self::{
-    band::{BandFigure, BandPoint, BandSeries, Height},
+    band::{BandFigure, BandPoint, BandSeries, Boundary, Height},
     box_plot::{BoxPlotFigure, SeedsOfValue},
     colour_key::{ColourKey, SeedPoint},
     heat_map::{HeatMapCell, HeatMapFigure, HeatMapQuantity},
@@ -74,6 +74,8 @@ pub struct Caption {
     pub trials_expected: u64,
     /// When a trial is solved.
     pub goal: Goal,
+    /// The axes of the space, in the order of a trial's values; empty where there are several sweeps.
+    pub axes: Vec<ValueAxis>,
     /// Swept parameters that are on no axis of the figure: all their values are pooled.
     pub pooled: Vec<Setting>,
 }
@@ -96,28 +98,6 @@ impl Figure {
             Self::PonderSteps(figure) => figure.title(),
             Self::HeatMap(figure) => figure.title(),
             Self::Band(figure) => figure.title.clone(),
-        }
-    }
-
-    /// What its vertical axis measures, if it is a quantity.
-    #[must_use]
-    pub const fn metric(&self) -> Option<&Metric> {
-        match self {
-            Self::BoxPlot(figure) => Some(&figure.metric),
-            Self::PonderSteps(figure) => Some(&figure.metric),
-            Self::HeatMap(_) => None,
-            Self::Band(figure) => figure.height.metric(),
-        }
-    }
-
-    /// Which sweep it shows, and how much of it.
-    #[must_use]
-    pub const fn caption(&self) -> &Caption {
-        match self {
-            Self::BoxPlot(figure) => &figure.caption,
-            Self::PonderSteps(figure) => &figure.caption,
-            Self::HeatMap(figure) => &figure.caption,
-            Self::Band(figure) => &figure.caption,
         }
     }
 }
@@ -180,7 +160,7 @@ impl Figures {
         Self {
             headline: headline.collect(),
             ponder_steps: ponder_steps.collect(),
-            heat_maps: maps.collect(),
+            heat_maps: heat_map::compared(maps.collect()),
         }
     }
 }
@@ -231,6 +211,9 @@ impl Caption {
             trials_shown: with_result.count(),
             trials_expected: input.completeness.expected,
             goal: input.goal.clone(),
+            axes: (0..input.terms.axes.len())
+                .map(|axis| ValueAxis::new(input, axis))
+                .collect(),
             pooled: pooled
                 .map(|axis| input.terms.axes[axis].parameter)
                 .collect(),
@@ -240,6 +223,7 @@ impl Caption {
     /// Of a figure on several sweeps; `None` where there are none.
     pub(super) fn of_all<'a>(inputs: impl Iterator<Item = &'a ReportInput>) -> Option<Self> {
         let all = inputs.map(|input| Self {
+            axes: Vec::new(),
             pooled: Vec::new(),
             ..Self::new(input, &[])
         });

@@ -1,21 +1,19 @@
-// Draws every figure of the page from the data beside it. Loads nothing.
+// Shows at once, beside the pointer, what a browser shows of a mark after a while. Loads nothing.
 "use strict";
 
-function drawFigure(place) {
-  const data = place.querySelector("script");
-  const plot = JSON.parse(data.textContent);
-  return Plotly.newPlot(place, plot.data, plot.layout, plot.config);
+const tip = document.body.appendChild(document.createElement("div"));
+tip.className = "tip";
+tip.hidden = true;
+for (const title of document.querySelectorAll("figure title")) {
+  title.parentNode.dataset.tip = title.textContent;
+  title.remove();
 }
-
-// A printer's page is narrower than most windows, so figures are drawn again for it.
-function fitToPage(width) {
-  for (const place of document.querySelectorAll(".plot")) {
-    Plotly.relayout(place, width ? { width: width, autosize: false } : { width: null, autosize: true });
-  }
-}
-
-for (const place of document.querySelectorAll(".plot")) {
-  drawFigure(place);
-}
-window.addEventListener("beforeprint", () => fitToPage(680));
-window.addEventListener("afterprint", () => fitToPage(null));
+document.addEventListener("pointermove", (event) => {
+  const words = event.target.dataset?.tip;
+  tip.hidden = !words;
+  if (!words) return;
+  tip.textContent = words;
+  const left = Math.min(event.pageX + 14, document.documentElement.clientWidth - tip.offsetWidth - 8);
+  tip.style.left = `${left}px`;
+  tip.style.top = `${event.pageY + 18}px`;
+});

@@ -10,8 +10,8 @@ use super::{Picture, Reported};
 use crate::{
     report::{
         figure::{
-            BandFigure, BandSeries, Caption, Figure, Height, MAX_SERIES, Sample, quantity,
-            sentence, truncated_prior_mean,
+            BandFigure, BandSeries, Boundary, Caption, Figure, Height, MAX_SERIES, Sample,
+            quantity, sentence, truncated_prior_mean,
         },
         input::{DifficultyPoint, HEADLINE, TrialRow},
         number::labels,
@@ -40,7 +40,8 @@ pub(super) fn learning_curves(sweep: &Reported<'_>) -> Vec<Picture> {
         let frame = Frame {
             title,
             horizontal: UPDATES,
-            metric,
+            metric: metric.clone(),
+            boundary: None,
         };
         let figure = along_axis(sweep, frame, |trial| curve(trial, place));
         picture(figure, &file, RULE)
@@ -69,9 +70,15 @@ pub(super) fn ponder_curve(
         key: "lambda_p = 0.1".to_owned(),
         ordered: false,
         series: vec![series],
+        chance: None,
         reference: prior_mean(sweep),
+        boundary: None,
     };
-    let rule = format!("The paper's Figure 2c. {RULE} Dashed: the mean of the truncated prior.");
+    let dashed = match figure.reference {
+        Some(_) => " Dashed: the mean of the truncated prior.",
+        None => "",
+    };
+    let rule = format!("The paper's Figure 2c. {RULE}{dashed}");
     let picture = picture(
         figure.if_any(),
         "ponder_steps_during_training_at_lambda_p_0.1",
@@ -111,6 +118,7 @@ pub(super) fn difficulty_curves(sweep: &Reported<'_>) -> Vec<Picture> {
             |point| point.ponder_steps,
         ),
     ];
+    let boundary = end_of_training(sweep);
     let pictures = quantities
         .into_iter()
         .filter_map(|(title, name, file, measure)| {
@@ -118,7 +126,12 @@ pub(super) fn difficulty_curves(sweep: &Reported<'_>) -> Vec<Picture> {
             let frame = Frame {
                 title: title.to_owned(),
                 horizontal: sweep.input.task().difficulty,
-                metric: &sweep.input.metrics[place],
+                // Its places, not its name, say on what it was measured.
+                metric: Metric {
+                    range: None,
+                    ..sweep.input.metrics[place].clone()
+                },
+                boundary,
             };
             let figure = along_axis(sweep, frame, |trial| difficulty(trial, measure));
             let rule = format!(
@@ -129,18 +142,36 @@ pub(super) fn difficulty_curves(sweep: &Reported<'_>) -> Vec<Picture> {
     pictures.collect()
 }
 
+/// Where the numbers of non-zeros end that training showed, if samples with more were evaluated and the
+/// place is the same in every trial.
+fn end_of_training(sweep: &Reported<'_>) -> Option<Boundary> {
+    let mut varying = [Setting::ELEMENTS, Setting::MAX_NONZEROS].into_iter();
+    if varying.any(|setting| sweep.input.axis_of(setting).is_some()) {
+        return None;
+    }
+    let trained = sweep.input.terms.template.count(Setting::MAX_NONZEROS);
+    let mut points = succeeded(sweep).flat_map(|trial| &trial.difficulty);
+    let beyond = points.any(|point| point.first_nonzeros > trained);
+    beyond.then(|| Boundary {
+        at: f64::from(trained) + 0.5,
+        before: "interpolation: as in training",
+        after: "extrapolation",
+    })
+}
+
 /// What a figure is about.
-struct Frame<'a> {
+struct Frame {
     title: String,
     horizontal: &'static str,
-    metric: &'a Metric,
+    metric: Metric,
+    boundary: Option<Boundary>,
 }
 
 /// A figure with a line for each value of the prior's or the ponder cost's parameter, else of the
 /// first swept one; of many values an even choice.
 fn along_axis(
     sweep: &Reported<'_>,
-    frame: Frame<'_>,
+    frame: Frame,
     samples: impl Fn(&TrialRow) -> Vec<Sample>,
 ) -> Option<BandFigure> {
     let axis = leading_axis(sweep)?;
@@ -151,17 +182,19 @@ fn along_axis(
         BandSeries::of(names[position].clone(), trials.flat_map(&samples))
     });
     let parameter = sweep.input.terms.axes[axis].parameter;
-    let chance = sweep.input.chance(frame.metric);
+    let chance = sweep.input.chance(&frame.metric);
     let figure = BandFigure {
         title: format!("{} by {parameter}", frame.title),
         caption: Caption::new(sweep.input, &[axis]),
         horizontal: frame.horizontal.to_owned(),
         horizontal_start: 0.0,
-        height: Height::Metric(frame.metric.clone()),
+        height: Height::Metric(frame.metric),
         key: parameter.to_string(),
         ordered: parameter.is_ordered(),
         series: series.collect(),
-        reference: chance.map(|chance| (chance, "chance".to_owned())),
+        chance,
+        reference: None,
+        boundary: frame.boundary,
     };
     figure.if_any()
 }

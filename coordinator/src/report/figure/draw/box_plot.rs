@@ -3,64 +3,60 @@
 use super::{
     font::text_width,
     frame::{
-        BOTTOM, FRAME, LEFT, LEGEND_Y, RIGHT, Slots, TOP, heading, horizontal_values, key_entries,
-        legend, nothing_yet, plot_corners, quantity_axis, reference_line,
+        BOTTOM, FRAME, LEFT, LEGEND_Y, RIGHT, Reference, Slots, TOP, beyond_the_axis, heading,
+        horizontal_values, key_entries, nothing_yet, plot_corners, quantity_axis, reference_lines,
     },
-    palette::{BOX_FILL, GREY, INK, PALE},
+    palette::{BOX_FILL, GREY, INK},
     points::PointStyle,
     scene::{Anchor, Scene, Stroke, TextStyle},
-    ticks::Scale,
+    ticks::{Scale, domain, share_domain},
 };
 use crate::{
     report::{
         estimate::share,
-        figure::{BoxPlotFigure, SeedsOfValue, threshold_name},
+        figure::{BoxPlotFigure, SeedPoint, SeedsOfValue, threshold_name},
+        number::significant,
     },
     statistics::BoxPlot,
 };
 
-/// Where the axis begins unless a trial is worse: chance and some air.
-const USUAL_FLOOR: f64 = 0.45;
-
 /// Size of the counts above the boxes.
 const SOLVED_SIZE: f64 = 14.0;
 
-/// Shares a slot's box and its points take of the slot.
+/// Share of a slot that its box takes.
 const BOX_SHARE: f64 = 0.62;
-const POINTS_SHARE: f64 = 0.5;
 
 /// Draws the figure.
 #[must_use]
 pub fn draw_box_plot(figure: &BoxPlotFigure) -> Scene {
     let mut scene = Scene::default();
-    heading(&mut scene, &figure.title(), &figure.caption);
     let slots = Slots::new(LEFT, RIGHT, figure.groups.len());
-    let scale = seeds_scale(figure);
-    let trials = figure.groups.iter().map(|group| group.points.len()).sum();
-    let points = PointStyle::new((slots.step * POINTS_SHARE).min(74.0), trials, scale);
-    let mut entries = figure
-        .colour_key
-        .as_ref()
-        .map_or_else(Vec::new, key_entries);
+    let references = references(figure);
+    let scale = seeds_scale(figure, &references);
+    let groups: Vec<&[SeedPoint]> = figure
+        .groups
+        .iter()
+        .map(|group| &group.points[..])
+        .collect();
+    let key = figure.colour_key.as_ref();
+    let points = PointStyle::new(&figure.caption, key, slots, &groups, scale);
+    let mut entries = key.map_or_else(Vec::new, key_entries);
     entries.extend(points.legend_entry());
-    legend(&mut scene, entries);
+    entries.extend(beyond_the_axis(&scale, &references));
+    heading(&mut scene, &figure.title(), &figure.caption, entries);
     quantity_axis(&mut scene, &scale, &figure.metric.title());
-    reference_lines(&mut scene, figure, &scale);
+    reference_lines(&mut scene, &scale, &references);
     for (position, group) in figure.groups.iter().enumerate() {
-        let centre = slots.centre(position);
         if let Some(plot) = &group.box_plot {
-            draw_box(
-                &mut scene,
-                plot,
-                centre,
-                (slots.step * BOX_SHARE).min(90.0),
-                &scale,
-            );
+            let width = (slots.step * BOX_SHARE).min(90.0);
+            draw_box(&mut scene, plot, slots.centre(position), width, &scale);
         }
-        points.draw(&mut scene, &group.points, centre);
+        points.draw(&mut scene, position, &group.points);
     }
-    solved_counts(&mut scene, &figure.groups, slots);
-    if trials == 0 {
+    if figure.has_threshold() {
+        solved_counts(&mut scene, &figure.groups, slots);
+    }
+    if groups.iter().all(|group| group.is_empty()) {
         nothing_yet(&mut scene);
     }
     scene.outline(plot_corners(), FRAME);
@@ -68,42 +64,48 @@ pub fn draw_box_plot(figure: &BoxPlotFigure) -> Scene {
     scene
 }
 
-fn reference_lines(scene: &mut Scene, figure: &BoxPlotFigure, scale: &Scale) {
+fn references(figure: &BoxPlotFigure) -> Vec<Reference> {
+    let chance = figure.chance.map(chance_line);
     let goal = &figure.caption.goal;
-    if let Some(chance) = figure.chance {
-        reference_line(scene, scale.at(chance), "chance", GREY);
-    }
-    // Where the two would touch, the threshold is said by the counts above the boxes alone.
-    let apart = |chance| (scale.at(chance) - scale.at(goal.threshold)).abs() > 16.0;
-    let (least, most) = scale.domain;
-    if figure.has_threshold()
-        && (least..=most).contains(&goal.threshold)
-        && figure.chance.is_none_or(apart)
-    {
-        reference_line(scene, scale.at(goal.threshold), &threshold_name(goal), PALE);
+    let threshold = figure.has_threshold().then(|| Reference {
+        value: goal.threshold,
+        name: threshold_name(goal),
+        stroke: Stroke::new(1.4, GREY).dashed(14.0, 5.0),
+    });
+    chance.into_iter().chain(threshold).collect()
+}
+
+/// The level of guessing.
+pub(super) fn chance_line(chance: f64) -> Reference {
+    Reference {
+        value: chance,
+        name: format!("chance {}", significant(chance, 6)),
+        stroke: Stroke::new(1.4, GREY).dashed(4.0, 4.0),
     }
 }
 
-fn seeds_scale(figure: &BoxPlotFigure) -> Scale {
+fn seeds_scale(figure: &BoxPlotFigure, references: &[Reference]) -> Scale {
     let points = figure.groups.iter().flat_map(|group| &group.points);
     let values = points.map(|point| point.value);
-    let domain = if figure.chance.is_some() {
-        accuracy_domain(values)
-    } else {
-        // From zero, so that heights compare, to a little above the highest mark.
-        (0.0, 1.06 * values.fold(1.0, f64::max))
-    };
     Scale {
-        domain,
+        domain: domain_of(values, figure.chance, references),
         range: (BOTTOM, TOP),
     }
 }
 
-/// The floor falls in steps of a twentieth, so that figures of similar sweeps share an axis.
-pub(super) fn accuracy_domain(values: impl Iterator<Item = f64>) -> (f64, f64) {
-    let lowest = values.fold(f64::INFINITY, f64::min);
-    let floor = ((lowest - 0.02) * 20.0).floor() / 20.0;
-    (floor.clamp(-0.01, USUAL_FLOOR), 1.012)
+/// What a vertical axis covers: accuracies are shares; other quantities begin at zero where that is near,
+/// so that heights compare.
+pub(super) fn domain_of(
+    values: impl Iterator<Item = f64>,
+    chance: Option<f64>,
+    references: &[Reference],
+) -> (f64, f64) {
+    let mut near: Vec<f64> = references.iter().map(|reference| reference.value).collect();
+    if chance.is_some() {
+        return share_domain(values, &near);
+    }
+    near.push(0.0);
+    domain(values, &near)
 }
 
 fn draw_box(scene: &mut Scene, plot: &BoxPlot, centre: f64, width: f64, scale: &Scale) {
@@ -112,10 +114,7 @@ fn draw_box(scene: &mut Scene, plot: &BoxPlot, centre: f64, width: f64, scale: &
         (left, scale.at(plot.upper_quartile)),
         (right, scale.at(plot.lower_quartile)),
     );
-    let line = Stroke {
-        width: 1.2,
-        colour: GREY,
-    };
+    let line = Stroke::new(1.2, GREY);
     for (from, to) in [
         (plot.lower_quartile, plot.lower_whisker),
         (plot.upper_quartile, plot.upper_whisker),
@@ -127,16 +126,17 @@ fn draw_box(scene: &mut Scene, plot: &BoxPlot, centre: f64, width: f64, scale: &
             line,
         );
     }
-    scene.rectangle(corners, BOX_FILL);
+    scene.rectangle(corners, BOX_FILL).telling(told(plot));
     scene.outline(corners, line);
     let median = scale.at(plot.median);
-    scene.line(
-        [(left, median), (right, median)],
-        Stroke {
-            width: 3.0,
-            colour: INK,
-        },
-    );
+    let mark = scene.line([(left, median), (right, median)], Stroke::new(3.0, INK));
+    mark.telling(told(plot));
+}
+
+fn told(plot: &BoxPlot) -> String {
+    let [lower, median, upper] =
+        [plot.lower_quartile, plot.median, plot.upper_quartile].map(|value| significant(value, 6));
+    format!("median {median}, quartiles {lower} and {upper}")
 }
 
 /// `9/10` above every box, turned where they would touch; where even that has no room, the share.

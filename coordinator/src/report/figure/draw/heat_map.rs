@@ -3,14 +3,17 @@
 use super::{
     font::text_width,
     frame::{
-        BOTTOM, FRAME, LEFT, LEGEND_Y, RIGHT, Slots, TOP, heading, horizontal_values, plot_corners,
-        vertical_values,
+        BOTTOM, FRAME, LEFT, LegendEntry, RIGHT, Slots, TOP, heading, horizontal_values,
+        plot_corners, vertical_values,
     },
-    palette::{FAINT, GREY, INK, viridis},
+    palette::{Colour, FAINT, GREY, INK, viridis},
     scene::{Anchor, Point, Scene, TextStyle},
-    ticks::{Scale, ticks},
+    ticks::{Scale, domain, ticks},
 };
-use crate::report::figure::{HeatMapCell, HeatMapFigure, HeatMapQuantity};
+use crate::report::{
+    figure::{HeatMapCell, HeatMapFigure, HeatMapQuantity, ValueAxis},
+    number::significant,
+};
 
 /// The colour bar, beside the plot.
 const BAR: (f64, f64) = (RIGHT + 28.0, RIGHT + 52.0);
@@ -24,19 +27,22 @@ pub fn draw_heat_map(figure: &HeatMapFigure) -> Scene {
     let mut scene = Scene::default();
     let across = Slots::new(LEFT, RIGHT, figure.horizontal.values.len());
     let upwards = Slots::new(BOTTOM, TOP, figure.vertical.values.len());
-    heading(&mut scene, &figure.title(), &figure.caption);
     let scale = colour_scale(figure);
     let columns = figure.horizontal.values.len();
-    let text_size = fitting_text_size(figure, across, upwards);
+    let style = CellStyle::new(figure, across, upwards);
+    let entries = vec![note(figure, style.size.is_some())];
+    heading(&mut scene, &figure.title(), &figure.caption, entries);
+    let places = [&figure.horizontal, &figure.vertical].map(ValueAxis::named_values);
     for (index, cell) in figure.cells.iter().enumerate() {
-        let centre = (
-            across.centre(index % columns),
-            upwards.centre(index / columns),
-        );
+        let (column, row) = (index % columns, index / columns);
+        let centre = (across.centre(column), upwards.centre(row));
         let corners = cell_corners(centre, across.step, upwards.step);
-        draw_cell(&mut scene, cell, corners, &scale, text_size);
+        let fill = cell_colour(cell, &scale).unwrap_or(FAINT);
+        scene
+            .rectangle(corners, fill)
+            .telling(told(cell, &places[0][column], &places[1][row]));
+        write_cell(&mut scene, cell, centre, &scale, &style);
     }
-    note(&mut scene, figure, text_size.is_some());
     scene.outline(plot_corners(), FRAME);
     horizontal_values(&mut scene, &figure.horizontal, across);
     vertical_values(&mut scene, &figure.vertical, upwards);
@@ -46,8 +52,18 @@ pub fn draw_heat_map(figure: &HeatMapFigure) -> Scene {
 
 /// Value to share of the colour map.
 fn colour_scale(figure: &HeatMapFigure) -> Scale {
+    let values = || figure.extent.into_iter().flatten();
+    let domain = match (figure.quantity, figure.chance) {
+        (HeatMapQuantity::ShareSolved, _) => (0.0, 1.0),
+        (HeatMapQuantity::MeanHeadline, None) => domain(values(), &[]),
+        (HeatMapQuantity::MeanHeadline, Some(chance)) => {
+            let (low, high) = domain(values(), &[chance]);
+            // Nothing is more accurate than always.
+            (low.max(0.0), high.min(1.0))
+        }
+    };
     Scale {
-        domain: figure.domain(),
+        domain,
         range: (0.0, 1.0),
     }
 }
@@ -63,52 +79,68 @@ fn cell_corners((x, y): Point, width: f64, height: f64) -> (Point, Point) {
     )
 }
 
-fn draw_cell(
+/// How the numbers in cells look.
+struct CellStyle {
+    /// `None` where a size that fits would be too small to read.
+    size: Option<f64>,
+    /// Digits after the point, as many as tell the colours apart.
+    decimals: usize,
+}
+
+impl CellStyle {
+    fn new(figure: &HeatMapFigure, across: Slots, upwards: Slots) -> Self {
+        let (low, high) = colour_scale(figure).domain;
+        let decimals = if high - low < 0.1 { 3 } else { 2 };
+        let texts = figure.cells.iter().map(|cell| {
+            text_width(&value_text(cell, decimals), 1.0).max(text_width(&count_text(cell), 0.75))
+        });
+        let widest = texts.fold(0.0, f64::max);
+        let size = (0.86 * across.step.abs() / widest)
+            .min(0.36 * upwards.step.abs())
+            .min(20.0);
+        Self {
+            size: (size >= SMALLEST_TEXT).then_some(size),
+            decimals,
+        }
+    }
+}
+
+fn cell_colour(cell: &HeatMapCell, scale: &Scale) -> Option<Colour> {
+    cell.value.map(|value| viridis(scale.at(value)))
+}
+
+fn write_cell(
     scene: &mut Scene,
     cell: &HeatMapCell,
-    corners: (Point, Point),
+    (x, y): Point,
     scale: &Scale,
-    text_size: Option<f64>,
+    style: &CellStyle,
 ) {
-    let fill = cell.value.map_or(FAINT, |value| viridis(scale.at(value)));
-    scene.rectangle(corners, fill);
-    let Some(size) = text_size else { return };
-    let ((left, top), (right, bottom)) = corners;
-    let (x, y) = (f64::midpoint(left, right), f64::midpoint(top, bottom));
-    let ink = if cell.value.is_some() {
-        fill.readable_on()
-    } else {
-        GREY
-    };
+    let Some(size) = style.size else { return };
+    let ink = cell_colour(cell, scale).map_or(GREY, Colour::readable_on);
     let value = TextStyle::new(size, ink, Anchor::Middle);
     let count = TextStyle::new(0.75 * size, ink, Anchor::Middle);
-    scene.text((x, y - 0.55 * size), value_text(cell), value);
+    let text = value_text(cell, style.decimals);
+    scene.text((x, y - 0.55 * size), text, value);
     scene.text((x, y + 0.65 * size), count_text(cell), count);
 }
 
-fn value_text(cell: &HeatMapCell) -> String {
+fn told(cell: &HeatMapCell, column: &str, row: &str) -> String {
+    let value = cell.value.map(|value| significant(value, 6));
+    let value = value.unwrap_or_else(|| "no value".to_owned());
+    format!("{value}: {column}, {row}, n = {}", cell.n)
+}
+
+fn value_text(cell: &HeatMapCell, decimals: usize) -> String {
     cell.value
-        .map_or_else(|| "-".to_owned(), |value| format!("{value:.2}"))
+        .map_or_else(|| "-".to_owned(), |value| format!("{value:.decimals$}"))
 }
 
 fn count_text(cell: &HeatMapCell) -> String {
     format!("n={}", cell.n)
 }
 
-/// One size for all cells; `None` where it would be too small to read.
-fn fitting_text_size(figure: &HeatMapFigure, across: Slots, upwards: Slots) -> Option<f64> {
-    let widths = figure
-        .cells
-        .iter()
-        .map(|cell| text_width(&value_text(cell), 1.0).max(text_width(&count_text(cell), 0.75)));
-    let widest = widths.fold(0.0, f64::max);
-    let size = (0.86 * across.step.abs() / widest)
-        .min(0.36 * upwards.step.abs())
-        .min(20.0);
-    (size >= SMALLEST_TEXT).then_some(size)
-}
-
-fn note(scene: &mut Scene, figure: &HeatMapFigure, counts_are_shown: bool) {
+fn note(figure: &HeatMapFigure, counts_are_shown: bool) -> LegendEntry {
     let ns = figure.cells.iter().map(|cell| cell.n);
     let (fewest, most) = (ns.clone().min().unwrap_or(0), ns.max().unwrap_or(0));
     let counts = match (counts_are_shown, fewest == most) {
@@ -116,22 +148,21 @@ fn note(scene: &mut Scene, figure: &HeatMapFigure, counts_are_shown: bool) {
         (false, true) => format!("{most} trials in every cell"),
         (false, false) => format!("{fewest} to {most} trials in a cell"),
     };
-    let words = format!("{}; {counts}", figure.meaning);
-    scene.text(
-        (LEFT, LEGEND_Y),
-        words,
-        TextStyle::new(15.0, INK, Anchor::Start),
-    );
+    LegendEntry::Words(format!("{}; {counts}", figure.meaning))
 }
 
 fn colour_bar(scene: &mut Scene, figure: &HeatMapFigure, scale: &Scale) {
-    const STEPS: u32 = 166;
+    const STEPS: u32 = 83;
     let bands = Scale {
         domain: (0.0, f64::from(STEPS)),
         range: (BOTTOM, TOP),
     };
     for step in 0..STEPS {
-        let (low, high) = (bands.at(step.into()), bands.at(f64::from(step) + 1.0));
+        // Each reaches under the one above it, so that no gap shows between them.
+        let (low, high) = (
+            bands.at(step.into()),
+            bands.at(f64::from(step) + 1.5).max(TOP),
+        );
         let share = (f64::from(step) + 0.5) / f64::from(STEPS);
         scene.rectangle(((BAR.0, high), (BAR.1, low)), viridis(share));
     }

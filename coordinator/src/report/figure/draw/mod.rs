@@ -1,16 +1,21 @@
-//! Drawing: from a figure's data to a [`Scene`], and from the scene to SVG or PNG. The same scene
-//! makes both, so they cannot differ. Pictures are made in memory; writing them is the edge's work.
+//! Drawing: from a figure's data to a [`Scene`], a list of marks, and from the marks to SVG text or to a
+//! PNG file. Reports, pages and files all show these pictures: there is no other way to draw one.
+//!
+//! SVG is written by hand, so that a page can hold it as it is, and no text of a sweep becomes markup. PNG
+//! is painted from the same marks with tiny-skia: reading the SVG back with resvg would paint the same for
+//! five times as long a cold build. Pictures are made in memory; writing them is the edge's work.
 
 mod band;
 mod box_plot;
 mod font;
 mod frame;
 mod heat_map;
-pub(in crate::report) mod palette;
+mod palette;
+mod png;
 mod points;
 mod ponder_steps;
-mod render;
 mod scene;
+mod svg;
 mod ticks;
 
 pub use self::{

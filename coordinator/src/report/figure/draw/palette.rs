@@ -2,11 +2,11 @@
 
 /// A colour with its opacity, 0 to 1.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(in crate::report) struct Colour {
-    pub(in crate::report) red: u8,
-    pub(in crate::report) green: u8,
-    pub(in crate::report) blue: u8,
-    pub(in crate::report) opacity: f64,
+pub(super) struct Colour {
+    pub(super) red: u8,
+    pub(super) green: u8,
+    pub(super) blue: u8,
+    pub(super) opacity: f64,
 }
 
 pub(super) const WHITE: Colour = Colour::new(0xFF_FF_FF);
@@ -14,9 +14,7 @@ pub(super) const WHITE: Colour = Colour::new(0xFF_FF_FF);
 pub(super) const INK: Colour = Colour::new(0x1F_24_2B);
 /// Tick labels, subtitles and frames.
 pub(super) const GREY: Colour = Colour::new(0x5A_63_6E);
-/// Reference lines and missing cells.
-pub(super) const PALE: Colour = Colour::new(0xA9_B1_BA);
-/// Grid lines.
+/// Grid lines and missing cells.
 pub(super) const FAINT: Colour = Colour::new(0xE8_EB_EE);
 /// The inside of a box.
 pub(super) const BOX_FILL: Colour = Colour::new(0xEA_EE_F3);
@@ -34,13 +32,18 @@ const VIRIDIS: [u32; 10] = [
 ];
 
 /// The colour of a value of the colour key.
-pub(in crate::report) const fn category(index: usize) -> Colour {
+pub(super) const fn category(index: usize) -> Colour {
     Colour::new(CATEGORIES[index % CATEGORIES.len()])
+}
+
+/// Whether another value before has the same colour.
+pub(super) const fn is_repeated(index: usize) -> bool {
+    index >= CATEGORIES.len()
 }
 
 /// The colour of one of several lines: along the scale where they are in an order, without its light
 /// end, which is lost on white.
-pub(in crate::report) fn series_colour(index: usize, count: usize, ordered: bool) -> Colour {
+pub(super) fn series_colour(index: usize, count: usize, ordered: bool) -> Colour {
     if ordered && count > 1 {
         viridis(0.88 * index as f64 / (count - 1) as f64)
     } else {
@@ -49,7 +52,7 @@ pub(in crate::report) fn series_colour(index: usize, count: usize, ordered: bool
 }
 
 /// The colour of a share of a scale, 0 to 1: perceptually uniform, dark to light.
-pub(in crate::report) fn viridis(share: f64) -> Colour {
+pub(super) fn viridis(share: f64) -> Colour {
     let place = share.clamp(0.0, 1.0) * (VIRIDIS.len() - 1) as f64;
     let below = (place as usize).min(VIRIDIS.len() - 2);
     let (from, to) = (Colour::new(VIRIDIS[below]), Colour::new(VIRIDIS[below + 1]));
@@ -75,7 +78,7 @@ impl Colour {
         }
     }
 
-    pub(in crate::report) const fn with_opacity(self, opacity: f64) -> Self {
+    pub(super) const fn with_opacity(self, opacity: f64) -> Self {
         Self { opacity, ..self }
     }
 
@@ -85,8 +88,13 @@ impl Colour {
         0.2126 * linear(self.red) + 0.7152 * linear(self.green) + 0.0722 * linear(self.blue)
     }
 
+    /// As SVG writes it.
+    pub(super) fn hexadecimal(self) -> String {
+        format!("#{:02x}{:02x}{:02x}", self.red, self.green, self.blue)
+    }
+
     /// The colour of text on this one.
-    pub(in crate::report) fn readable_on(self) -> Self {
+    pub(super) fn readable_on(self) -> Self {
         // At this luminance black and white have the same contrast (WCAG 2).
         if self.luminance() > 0.179 { INK } else { WHITE }
     }

@@ -3,39 +3,39 @@
 use super::{
     frame::{
         BOTTOM, FRAME, LEFT, LegendEntry, RIGHT, Slots, TOP, heading, horizontal_values,
-        key_entries, legend, nothing_yet, plot_corners, quantity_axis,
+        key_entries, nothing_yet, plot_corners, quantity_axis,
     },
     palette::{Colour, GREY, category},
     points::PointStyle,
     scene::{Point, Scene, Stroke},
-    ticks::Scale,
+    ticks::{Scale, domain},
 };
-use crate::report::figure::{MeanOfValue, PonderStepsFigure, PriorLine};
+use crate::report::{
+    figure::{MeanOfValue, PonderStepsFigure, PriorLine, SeedPoint},
+    number::significant,
+};
 
 /// Draws the figure.
 #[must_use]
 pub fn draw_ponder_steps(figure: &PonderStepsFigure) -> Scene {
     let mut scene = Scene::default();
-    heading(&mut scene, &figure.title(), &figure.caption);
     let slots = Slots::new(LEFT, RIGHT, figure.groups.len());
     let scale = steps_scale(figure);
-    let trials = figure.groups.iter().map(Vec::len).sum();
-    let points = PointStyle::new((slots.step * 0.4).min(60.0), trials, scale);
-    let entries = legend_entries(figure).into_iter();
-    legend(&mut scene, entries.chain(points.legend_entry()).collect());
-    quantity_axis(
-        &mut scene,
-        &scale,
-        "mean ponder steps  (interpolation, sampled halting)",
-    );
+    let groups: Vec<&[SeedPoint]> = figure.groups.iter().map(|group| &group[..]).collect();
+    let key = figure.colour_key.as_ref();
+    let points = PointStyle::new(&figure.caption, key, slots, &groups, scale);
+    let mut entries = legend_entries(figure);
+    entries.extend(points.legend_entry());
+    heading(&mut scene, &figure.title(), &figure.caption, entries);
+    quantity_axis(&mut scene, &scale, &figure.metric.title());
     for prior in &figure.priors {
-        draw_prior(&mut scene, prior, slots, &scale);
+        draw_prior(&mut scene, prior, &points, &scale);
     }
     for (position, group) in figure.groups.iter().enumerate() {
-        points.draw(&mut scene, group, slots.centre(position));
+        points.draw(&mut scene, position, group);
     }
     for colour in 0..colours(figure) {
-        draw_means(&mut scene, &figure.means, colour, slots, &scale);
+        draw_means(&mut scene, &figure.means, colour, &points, &scale);
     }
     if figure.means.is_empty() {
         nothing_yet(&mut scene);
@@ -57,87 +57,69 @@ fn legend_entries(figure: &PonderStepsFigure) -> Vec<LegendEntry> {
         .colour_key
         .as_ref()
         .map_or_else(Vec::new, key_entries);
-    entries.push(LegendEntry::Words("line: mean over trials".to_owned()));
+    if !figure.means.is_empty() {
+        entries.push(LegendEntry::Words("line: mean over trials".to_owned()));
+    }
     if !figure.priors.is_empty() {
         let words = "mean of the truncated prior".to_owned();
-        entries.push(LegendEntry::Dash(GREY, words));
+        entries.push(LegendEntry::Dash(prior_stroke(GREY), words));
     }
     entries
 }
 
-/// From zero, so that heights compare, to a little above the highest mark.
+/// From zero where that is near, so that heights compare.
 fn steps_scale(figure: &PonderStepsFigure) -> Scale {
     let points = figure.groups.iter().flatten().map(|point| point.value);
-    let priors = figure
-        .priors
-        .iter()
-        .flat_map(|prior| prior.means.iter().copied());
-    let highest = points.chain(priors).fold(1.0, f64::max);
+    let priors = figure.priors.iter();
+    let priors = priors.flat_map(|prior| prior.means.iter().copied());
     Scale {
-        domain: (0.0, 1.06 * highest),
+        domain: domain(points.chain(priors), &[0.0]),
         range: (BOTTOM, TOP),
     }
 }
 
-fn line_colour(colour: Option<usize>) -> Colour {
-    colour.map_or(GREY, category)
+const fn prior_stroke(colour: Colour) -> Stroke {
+    Stroke::new(1.4, colour).dashed(6.0, 4.0)
 }
 
-fn draw_prior(scene: &mut Scene, prior: &PriorLine, slots: Slots, scale: &Scale) {
-    let stroke = Stroke {
-        width: 1.4,
-        colour: line_colour(prior.colour).with_opacity(0.8),
+fn draw_prior(scene: &mut Scene, prior: &PriorLine, points: &PointStyle<'_>, scale: &Scale) {
+    let colour = prior.colour.map_or(GREY, category).with_opacity(0.8);
+    let x = |position| match prior.colour {
+        Some(colour) => points.column(position, colour),
+        None => points.slots().centre(position),
     };
-    let places: Vec<Point> = prior
-        .means
-        .iter()
-        .enumerate()
-        .map(|(position, &mean)| (slots.centre(position), scale.at(mean)))
+    let means = prior.means.iter().enumerate();
+    let mut places: Vec<Point> = means
+        .map(|(position, &mean)| (x(position), scale.at(mean)))
         .collect();
     if let [(x, y)] = places[..] {
-        let reach = slots.step.abs() / 4.0;
-        scene.dashed(((x - reach, y), (x + reach, y)), 6.0, stroke);
+        let reach = points.slots().step / 4.0;
+        places = vec![(x - reach, y), (x + reach, y)];
     }
-    for ends in places.windows(2) {
-        scene.dashed((ends[0], ends[1]), 6.0, stroke);
-    }
+    scene.line(places, prior_stroke(colour));
 }
 
 fn draw_means(
     scene: &mut Scene,
     means: &[MeanOfValue],
     colour: usize,
-    slots: Slots,
+    points: &PointStyle<'_>,
     scale: &Scale,
 ) {
-    let of_colour = means.iter().filter(|mean| mean.colour == colour);
-    let places: Vec<(usize, Point)> = of_colour
-        .map(|mean| {
-            (
-                mean.position,
-                (slots.centre(mean.position), scale.at(mean.mean)),
-            )
-        })
-        .collect();
-    let stroke = Stroke {
-        width: 2.2,
-        colour: category(colour),
-    };
+    let means: Vec<&MeanOfValue> = means.iter().filter(|mean| mean.colour == colour).collect();
+    let place = |mean: &MeanOfValue| (points.column(mean.position, colour), scale.at(mean.mean));
     // A value without results leaves a gap instead of a line that suggests some.
-    for run in places.chunk_by(|a, b| b.0 == a.0 + 1) {
-        let points: Vec<Point> = run.iter().map(|(_, point)| *point).collect();
-        if points.len() > 1 {
-            scene.line(points, stroke);
+    for run in means.chunk_by(|a, b| b.position == a.position + 1) {
+        let places: Vec<Point> = run.iter().map(|mean| place(mean)).collect();
+        if places.len() > 1 {
+            scene.line(places, Stroke::new(2.2, category(colour)));
         }
     }
-    for (_, (x, y)) in places {
-        let reach = (slots.step.abs() * 0.14).min(14.0);
-        scene.line(
-            [(x - reach, y), (x + reach, y)],
-            Stroke {
-                width: 3.0,
-                colour: category(colour),
-            },
-        );
+    for mean in means {
+        let (x, y) = place(mean);
+        let reach = (points.slots().step * 0.14).min(14.0);
+        let stroke = Stroke::new(3.0, category(colour));
+        let mark = scene.line([(x - reach, y), (x + reach, y)], stroke);
+        mark.telling(format!("mean {}", significant(mean.mean, 6)));
     }
 }

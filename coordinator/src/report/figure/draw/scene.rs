@@ -2,23 +2,35 @@
 
 use super::{font::text_width, palette::Colour};
 
-/// A point of a picture, in pixels of [`WIDTH`] x [`HEIGHT`]; y grows downwards.
+/// A point of a picture, in pixels; y grows downwards.
 pub(super) type Point = (f64, f64);
 
 /// Width of every picture in pixels.
 pub(super) const WIDTH: f64 = 1200.0;
-/// Height of every picture in pixels.
+/// Height of a picture in pixels, unless its legend takes several lines.
 pub(super) const HEIGHT: f64 = 750.0;
 
-/// A picture of fixed size, not yet in any format.
+/// A picture, not yet in any format.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Scene {
+    /// What it shows, for who cannot see it.
+    pub(super) title: String,
+    /// Room above [`HEIGHT`]: where y is negative.
+    pub(super) raised: f64,
     pub(super) marks: Vec<Mark>,
 }
 
 /// One thing to draw.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum Mark {
+pub(super) struct Mark {
+    pub(super) shape: Shape,
+    /// What a reader is told who points at it.
+    pub(super) words: Option<String>,
+}
+
+/// What is drawn.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Shape {
     Line {
         points: Vec<Point>,
         stroke: Stroke,
@@ -48,6 +60,8 @@ pub(super) enum Mark {
 pub(super) struct Stroke {
     pub(super) width: f64,
     pub(super) colour: Colour,
+    /// Lengths of a dash and of the gap after it; `None` where the line is solid.
+    pub(super) dash: Option<[f64; 2]>,
 }
 
 /// How a text looks. `at` is its anchor: left, middle or right, halfway up its capitals.
@@ -68,36 +82,47 @@ pub(super) enum Anchor {
     End,
 }
 
-impl Scene {
-    pub(super) fn line(&mut self, points: impl Into<Vec<Point>>, stroke: Stroke) {
-        let points = points.into();
-        self.marks.push(Mark::Line { points, stroke });
-    }
-
-    /// A straight line of dashes.
-    pub(super) fn dashed(&mut self, (from, to): (Point, Point), dash: f64, stroke: Stroke) {
-        let (dx, dy) = (to.0 - from.0, to.1 - from.1);
-        let length = dx.hypot(dy);
-        let mut start = 0.0;
-        while start < length {
-            let end = (start + dash).min(length);
-            let at = |distance: f64| {
-                (
-                    from.0 + dx * distance / length,
-                    from.1 + dy * distance / length,
-                )
-            };
-            self.line([at(start), at(end)], stroke);
-            start += 1.7 * dash;
+impl Stroke {
+    pub(super) const fn new(width: f64, colour: Colour) -> Self {
+        Self {
+            width,
+            colour,
+            dash: None,
         }
     }
 
-    pub(super) fn polygon(&mut self, corners: Vec<Point>, fill: Colour) {
-        self.marks.push(Mark::Polygon { corners, fill });
+    pub(super) const fn dashed(self, dash: f64, gap: f64) -> Self {
+        Self {
+            dash: Some([dash, gap]),
+            ..self
+        }
+    }
+}
+
+impl Mark {
+    /// Tells who points at the mark.
+    pub(super) fn telling(&mut self, words: impl Into<String>) {
+        self.words = Some(words.into());
+    }
+}
+
+impl Scene {
+    fn push(&mut self, shape: Shape) -> &mut Mark {
+        self.marks.push(Mark { shape, words: None });
+        self.marks.last_mut().expect("one was pushed")
     }
 
-    pub(super) fn rectangle(&mut self, corners: (Point, Point), fill: Colour) {
-        self.marks.push(Mark::Rectangle { corners, fill });
+    pub(super) fn line(&mut self, points: impl Into<Vec<Point>>, stroke: Stroke) -> &mut Mark {
+        let points = points.into();
+        self.push(Shape::Line { points, stroke })
+    }
+
+    pub(super) fn polygon(&mut self, corners: Vec<Point>, fill: Colour) {
+        self.push(Shape::Polygon { corners, fill });
+    }
+
+    pub(super) fn rectangle(&mut self, corners: (Point, Point), fill: Colour) -> &mut Mark {
+        self.push(Shape::Rectangle { corners, fill })
     }
 
     pub(super) fn outline(
@@ -115,24 +140,24 @@ impl Scene {
         self.line(corners, stroke);
     }
 
-    pub(super) fn circle(&mut self, centre: Point, radius: f64, fill: Colour) {
-        self.marks.push(Mark::Circle {
+    pub(super) fn circle(&mut self, centre: Point, radius: f64, fill: Colour) -> &mut Mark {
+        self.push(Shape::Circle {
             centre,
             radius,
             fill,
-        });
+        })
     }
 
     pub(super) fn text(&mut self, at: Point, text: impl Into<String>, style: TextStyle) {
         let text = text.into();
-        self.marks.push(Mark::Text { at, text, style });
+        self.push(Shape::Text { at, text, style });
     }
 
     /// The box that each text covers: left, top, right, bottom.
     #[cfg(test)]
     pub(super) fn text_boxes(&self) -> Vec<(String, [f64; 4])> {
-        let boxes = self.marks.iter().filter_map(|mark| match mark {
-            Mark::Text { at, text, style } => Some((text.clone(), style.covered(*at, text))),
+        let boxes = self.marks.iter().filter_map(|mark| match &mark.shape {
+            Shape::Text { at, text, style } => Some((text.clone(), style.covered(*at, text))),
             _ => None,
         });
         boxes.collect()
@@ -175,16 +200,27 @@ impl TextStyle {
 
 /// The text, cut to a width with an ellipsis if it is too long.
 pub(super) fn fitted(text: &str, size: f64, width: f64) -> String {
+    cut(text, size, width, |kept| (kept, 0))
+}
+
+/// The same with the ellipsis in its middle: labels often differ in their last digits only.
+pub(super) fn fitted_label(text: &str, size: f64, width: f64) -> String {
+    cut(text, size, width, |kept| (kept.div_ceil(2), kept / 2))
+}
+
+/// The text with as many characters as fit, so many of them from its start and from its end.
+fn cut(text: &str, size: f64, width: f64, parts: fn(usize) -> (usize, usize)) -> String {
     if text_width(text, size) <= width {
         return text.to_owned();
     }
-    let mut kept = String::new();
-    for character in text.chars() {
-        kept.push(character);
-        if text_width(&kept, size) + text_width("…", size) > width {
-            kept.pop();
-            break;
-        }
-    }
-    format!("{}…", kept.trim_end())
+    let characters: Vec<char> = text.chars().collect();
+    let shortened = |kept| {
+        let (start, end) = parts(kept);
+        let start: String = characters[..start].iter().collect();
+        let end: String = characters[characters.len() - end..].iter().collect();
+        format!("{}…{}", start.trim_end(), end.trim_start())
+    };
+    let mut shorter = (0..characters.len()).rev().map(shortened);
+    let fits = |text: &String| text_width(text, size) <= width;
+    shorter.find(fits).unwrap_or_else(|| "…".to_owned())
 }

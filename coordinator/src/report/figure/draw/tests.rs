@@ -3,7 +3,7 @@
 use pondersweep_proto::setting::Setting;
 
 use super::{
-    scene::{HEIGHT, WIDTH},
+    scene::{HEIGHT, Shape, WIDTH},
     *,
 };
 use crate::{
@@ -93,8 +93,10 @@ fn no_label_is_cut_off_or_lies_on_another() {
         for scene in scenes {
             let boxes = scene.text_boxes();
             for (index, (text, [left, top, right, bottom])) in boxes.iter().enumerate() {
-                let inside =
-                    *left >= 4.0 && *top >= 4.0 && *right <= WIDTH - 4.0 && *bottom <= HEIGHT - 4.0;
+                let inside = *left >= 4.0
+                    && *top >= 4.0 - scene.raised
+                    && *right <= WIDTH - 4.0
+                    && *bottom <= HEIGHT - 4.0;
                 assert!(inside, "{name}: {text:?} leaves the picture");
                 for (other, [other_left, other_top, other_right, other_bottom]) in &boxes[..index] {
                     let apart = right <= other_left
@@ -112,22 +114,79 @@ fn no_label_is_cut_off_or_lies_on_another() {
 fn a_picture_has_its_size_and_its_words_in_both_formats() {
     let scene = &scenes(robustness())[0];
     let svg = scene.to_svg();
-    assert!(svg.starts_with("<svg width=\"1200\" height=\"750\" viewBox=\"0 0 12000 7500\""));
-    assert!(svg.contains("Accuracy over seeds against lambda_p"));
-    let png = scene.to_png();
-    assert_eq!(&png[..8], b"\x89PNG\r\n\x1a\n");
-    let header = png::Decoder::new(std::io::Cursor::new(png))
-        .read_info()
-        .unwrap()
-        .info()
-        .size();
-    assert_eq!(header, (1200, 750));
+    assert!(svg.contains("width=\"1200\" height=\"750\" viewBox=\"0 0 1200 750\""));
+    assert!(svg.contains(">Accuracy over seeds against lambda_p</text>"));
+    assert!(svg.contains("lambda_p = 0.3, beta = 0.1, max_steps = 5, replicate 4</title>"));
+    let png = tiny_skia::Pixmap::decode_png(&scene.to_png()).unwrap();
+    assert_eq!((png.width(), png.height()), (1200, 750));
+    let white = |x, y| {
+        png.pixel(x, y).unwrap()
+            == tiny_skia::PremultipliedColorU8::from_rgba(255, 255, 255, 255).unwrap()
+    };
+    assert!(white(2, 2));
+    let title = (112..500).flat_map(|x| (24..44).map(move |y| (x, y)));
+    assert!(title.filter(|&(x, y)| !white(x, y)).count() > 500);
 }
 
 #[test]
-fn a_hostile_name_stays_text_in_svg() {
-    let svg = scenes(robustness().named("<script>alert(1)</script> & co"))[0].to_svg();
-    assert!(!svg.contains("<script"));
+fn every_picture_is_sound_xml_without_script_link_or_name() {
+    let hostile = "<script>alert(1)</script> & <a href='http://b'>c</a> \u{0}\u{1b}\u{FFFE}\"";
+    let sweeps = sweeps().into_iter().map(|(_, sweep)| sweep);
+    let hostile = robustness()
+        .choices(Setting::STEP_FUNCTION, &[hostile, "gru"])
+        .named(hostile);
+    for scene in sweeps.chain([hostile]).flat_map(scenes) {
+        let svg = scene.to_svg();
+        let document = roxmltree::Document::parse(&svg).unwrap();
+        for element in document.descendants().filter(roxmltree::Node::is_element) {
+            const KNOWN: [&str; 7] = [
+                "svg", "rect", "polyline", "polygon", "circle", "text", "title",
+            ];
+            let name = element.tag_name().name();
+            assert!(KNOWN.contains(&name), "{name}");
+            for attribute in element.attributes() {
+                let forbidden = ["id", "href", "style"].contains(&attribute.name());
+                assert!(
+                    !forbidden && !attribute.name().starts_with("on"),
+                    "{attribute:?}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn every_point_lies_in_the_plot() {
+    for (name, sweep) in sweeps() {
+        for scene in scenes(sweep) {
+            let told = scene.marks.iter().filter(|mark| mark.words.is_some());
+            for mark in told {
+                let Shape::Circle { centre: (x, y), .. } = mark.shape else {
+                    continue;
+                };
+                let inside = (frame::LEFT..=frame::RIGHT).contains(&x)
+                    && (frame::TOP..=frame::BOTTOM).contains(&y);
+                assert!(inside, "{name}: {mark:?} leaves the plot");
+            }
+        }
+    }
+}
+
+#[test]
+fn an_axis_is_that_of_its_data_and_says_what_lies_beyond_it() {
+    let mut input = robustness().input();
+    for (trial, value) in input.trials.iter_mut().zip((0..10).cycle()) {
+        let accuracy = 0.97 + 0.003 * f64::from(value);
+        trial.metrics = vec![Some(accuracy)].into();
+    }
+    let scene = draw_box_plot(&Report::new(&input, 0).figures.headline[0]);
+    let texts = scene.text_boxes();
+    let has = |text: &str| texts.iter().any(|(found, _)| found == text);
+    assert!(has("chance 0.5: below this axis"), "{texts:?}");
+    assert!(
+        has("solved ≥ 0.95") && has("0.97") && has("0.98") && !has("0.94"),
+        "{texts:?}"
+    );
 }
 
 #[test]

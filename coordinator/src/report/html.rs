@@ -1,27 +1,25 @@
-//! A document as one HTML page that holds all it needs: style, figures and the program that draws
-//! them. It loads nothing, and its content security policy forbids that it ever does.
-
-mod plot;
+//! A document as one HTML page that holds all it needs: style, and the figures as the same SVG that files
+//! hold. It loads nothing, its content security policy forbids that it ever does, and it is whole without
+//! scripts: the one it has only shows sooner what marks tell under the pointer.
 
 use std::fmt::Write;
-
-use plotly::Plot;
 
 use super::{
     document::{Block, Document, Picture, Section, Table},
     field::Field,
     figure::draw::draw,
+    markup::escaped,
 };
 
 /// Rows of a table: a browser still lays them out at once; the table's file has them all.
 const MAX_ROWS: usize = 2_000;
 
-/// Inline style and scripts, pictures made by the page itself, and nothing from anywhere else.
-const POLICY: &str = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; \
-     img-src data: blob:; font-src data:; base-uri 'none'; form-action 'none'";
+/// Inline style, the page's own script by its hash, and nothing else from anywhere.
+const POLICY: &str = "default-src 'none'; script-src 'sha256-7E4ZVGoKG90B0HjEQKWIKoXJOt1t7DcW53DlBXIkP6o='; \
+     style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'";
 
-const STYLE: &str = include_str!("style.css");
-const SCRIPT: &str = include_str!("page.js");
+const STYLE: &str = include_str!("html/style.css");
+const SCRIPT: &str = include_str!("html/page.js");
 
 /// The document as a page for a browser, a printer, or a browser without scripts.
 #[must_use]
@@ -44,8 +42,7 @@ pub fn render(document: &Document) -> String {
         push_paragraph(&mut text, note);
     }
     text.push_str("</footer>\n");
-    push_scripts(&mut text, document);
-    text.push_str("</body>\n</html>\n");
+    let _ = write!(text, "<script>{SCRIPT}</script>\n</body>\n</html>\n");
     text
 }
 
@@ -139,78 +136,47 @@ fn push_row(text: &mut String, row: &[Field]) {
     text.push_str("</tr>\n");
 }
 
-/// The figure as data for the script, and drawn for browsers that run none.
+/// A wide picture can be scrolled on a narrow screen.
 fn push_picture(text: &mut String, picture: &Picture) {
-    let title = escaped(&picture.figure.title());
-    let caption = escaped(&plot::subtitle(&picture.figure));
-    let data = plot::plot(&picture.figure).to_json();
-    let _ = write!(
+    let svg = draw(&picture.figure).to_svg();
+    let _ = writeln!(
         text,
-        "<figure>\n<figcaption>{title}<span>{caption}</span></figcaption>\n\
-         <div class=\"plot\" role=\"img\" aria-label=\"{title}\">\n\
-         <script type=\"application/json\">{}</script>\n</div>\n<noscript>{}</noscript>\n",
-        within_script(&data),
-        draw(&picture.figure).to_svg()
+        "<figure>\n<div class=\"scroll\" tabindex=\"0\">\n{svg}</div>"
     );
-    push_rule(text, &picture.rule);
-    text.push_str("</figure>\n");
-}
-
-fn push_scripts(text: &mut String, document: &Document) {
-    if document.pictures().next().is_none() {
-        return;
-    }
-    text.push_str(&plotly_script());
-    let _ = write!(text, "\n<script>\n{SCRIPT}</script>\n");
-}
-
-/// The plotting library as an element of the page. The crate gives it together with a typesetter of
-/// formulas, which no figure needs.
-fn plotly_script() -> String {
-    const END: &str = "</script>";
-    let mut scripts = Plot::offline_js_sources();
-    let end = scripts.find(END).expect("the library is a script element");
-    scripts.truncate(end + END.len());
-    scripts
-}
-
-/// JSON that cannot end the element it stands in.
-fn within_script(json: &str) -> String {
-    json.replace('<', "\\u003c")
-}
-
-/// The text with everything escaped that HTML would take for markup.
-fn escaped(text: &str) -> String {
-    let mut safe = String::with_capacity(text.len());
-    for character in text.chars() {
-        match character {
-            '&' => safe.push_str("&amp;"),
-            '<' => safe.push_str("&lt;"),
-            '>' => safe.push_str("&gt;"),
-            '"' => safe.push_str("&quot;"),
-            '\'' => safe.push_str("&#39;"),
-            _ => safe.push(character),
-        }
-    }
-    safe
+    let _ = writeln!(
+        text,
+        "<figcaption class=\"rule\">{}</figcaption>\n</figure>",
+        escaped(&picture.rule)
+    );
 }
 
 #[cfg(test)]
 mod tests {
+    use sha2::{Digest as _, Sha256};
+
     use super::*;
 
     #[test]
-    fn the_library_is_the_plotting_library_alone() {
-        let script = plotly_script();
-        assert!(script.contains("plotly.js v"));
-        assert!(script.len() < 6_000_000, "{} bytes", script.len());
-        assert_eq!(script.matches("<script").count(), 1);
-        assert!(!script.contains("MathJax.loader"));
+    fn the_policy_allows_the_script_of_the_page_and_no_other() {
+        let hash = base64(&Sha256::digest(SCRIPT));
+        assert!(
+            POLICY.contains(&format!("script-src 'sha256-{hash}';")),
+            "{hash}"
+        );
     }
 
-    #[test]
-    fn nothing_breaks_out_of_its_element() {
-        assert_eq!(escaped("<b a='\"'>&"), "&lt;b a=&#39;&quot;&#39;&gt;&amp;");
-        assert_eq!(within_script("</script>"), "\\u003c/script>");
+    fn base64(bytes: &[u8]) -> String {
+        const DIGITS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+        let groups = bytes.chunks(3).map(|group| {
+            let bits = (0..3).fold(0, |bits, at| {
+                bits << 8 | usize::from(group.get(at).copied().unwrap_or(0))
+            });
+            let digits = (0..4).map(|at| match at <= group.len() {
+                true => char::from(DIGITS[bits >> (18 - 6 * at) & 63]),
+                false => '=',
+            });
+            digits.collect::<String>()
+        });
+        groups.collect()
     }
 }
