@@ -32,8 +32,8 @@ pub(crate) struct NullArgs {
     /// Trials of a round [default: 10000]
     #[arg(long, value_name = "N", value_parser = value_parser!(u32).range(1..=10_000_000))]
     trials: Option<u32>,
-    /// Observations of a trial, delivered with its end
-    #[arg(long, value_name = "N", default_value_t = 0, value_parser = value_parser!(u32).range(0..=4_096))]
+    /// Observations of a trial, delivered with its end; a success has one at least
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = value_parser!(u32).range(1..=4_096))]
     observations: u32,
     /// Workers, each with a connection of its own
     #[arg(long, value_name = "N", default_value_t = 4, value_parser = value_parser!(u32).range(1..=1_024))]

@@ -37,7 +37,7 @@ fn a_query_does_nothing_but_read_whatever_it_says() {
         ("begin", "only reads"),
         ("delete from trial", "only reads"),
         ("insert into token select * from token", "only reads"),
-        ("-- nothing", "only reads"),
+        ("/* nothing */", "only reads"),
         ("", "only reads"),
         ("select load_extension('x')", ""),
     ] {

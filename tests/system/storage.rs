@@ -60,7 +60,10 @@ async fn what_is_acknowledged_is_in_the_files_at_that_moment() {
 
 #[tokio::test]
 async fn a_disk_that_fails_ends_the_coordinator_with_the_reason_and_loses_nothing() {
-    let sandbox = submitted();
+    let sandbox = Sandbox::new();
+    let endless = TINY.replace("updates = 40", "updates = 100000000");
+    sandbox.write("tiny.toml", endless);
+    sandbox.submit("tiny.toml");
     // A megabyte for each file: the log reaches it after some dozens of commits.
     let serve = Serve::start_on_small_disk(&sandbox, 2_048);
     let mut peer = Peer::register(&serve.url, "w").await;

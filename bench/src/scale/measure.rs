@@ -72,7 +72,7 @@ pub(super) async fn measure(size: &Size, folder: &Path) -> anyhow::Result<Found>
     let small_spec = null_sweep(SMALL.into(), 1)?;
     create(&small, &small_spec).await?;
     let costs = costs([(&small, &small_spec), (&large, &spec)]).await?;
-    let crowd = Load::register(large.url(), size.workers, 1, 0, spec.id()).await?;
+    let crowd = Load::register(large.url(), size.workers, 1, 1, spec.id()).await?;
     let renewals = crowd.hold(RENEWAL_INTERVAL, size.window).await?;
     let crowded = large.usage();
     small.stop().await?;
@@ -104,7 +104,7 @@ async fn create(serve: &Serve, spec: &SweepSpec) -> anyhow::Result<f64> {
 async fn costs(coordinators: [(&Serve, &SweepSpec); 2]) -> anyhow::Result<Vec<[f64; 2]>> {
     let mut loads = Vec::new();
     for (serve, spec) in coordinators {
-        loads.push(Load::register(serve.url(), WORKERS, LANES, 0, spec.id()).await?);
+        loads.push(Load::register(serve.url(), WORKERS, LANES, 1, spec.id()).await?);
     }
     let mut costs = Vec::new();
     for round in 0..ROUNDS {

@@ -24,7 +24,7 @@ def arguments():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--binary", required=True)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--observations", type=int, nargs="+", default=[0, 10])
+    parser.add_argument("--observations", type=int, nargs="+", default=[1, 10])
     parser.add_argument("--peers", nargs="+", choices=TRIALS, default=list(TRIALS))
     parser.add_argument("--folder", default=".", help="on the disk that is measured")
     return parser.parse_args()

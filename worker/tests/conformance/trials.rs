@@ -38,18 +38,16 @@ pub(crate) fn lanes(shape: impl Fn(&mut Settings)) -> Vec<TrialSpec> {
 fn tell_apart(settings: &mut Settings, replicate: u32) {
     let number = f64::from(replicate);
     let kind: ModelKind = settings.choice(Setting::METHOD);
+    let mut set_where = |kinds: &[ModelKind], setting, value: f64| {
+        let value = kinds.contains(&kind).then_some(value);
+        settings.set_or_clear(setting, value).unwrap();
+    };
+    let (ponder_net, act) = (ModelKind::PonderNet, ModelKind::Act);
+    set_where(&[ponder_net], Setting::LAMBDA_P, 0.1 + 0.2 * number);
+    set_where(&[ponder_net], Setting::BETA, 0.01 * number);
+    set_where(&[act], Setting::TAU, 0.01 * (1.0 + number));
+    set_where(&[ponder_net, act], Setting::HALTING_BIAS, number - 1.0);
     let mut set = |setting, value: f64| settings.set(setting, value).unwrap();
-    match kind {
-        ModelKind::PonderNet => {
-            set(Setting::LAMBDA_P, 0.1 + 0.2 * number);
-            set(Setting::BETA, 0.01 * number);
-        }
-        ModelKind::Act => set(Setting::TAU, 0.01 * (1.0 + number)),
-        ModelKind::Fixed => {}
-    }
-    if kind != ModelKind::Fixed {
-        set(Setting::HALTING_BIAS, number - 1.0);
-    }
     set(Setting::LEARNING_RATE, 1e-3 * (1.0 + number));
     if replicate.is_multiple_of(2) {
         set(Setting::GRADIENT_CLIP, 0.1);
