@@ -64,9 +64,13 @@ fn a_query_does_nothing_but_read_whatever_it_says() {
     ] {
         sandbox.run(&["query", sql]).assert_code(0);
     }
-    let twice = sandbox.query("select 1 as a, 2 as a");
+    let answer = |sql: &str| -> serde_json::Value {
+        let asked = sandbox.run(&["query", "--output", "json", sql]);
+        serde_json::from_str(&asked.assert_code(0).stdout).unwrap()
+    };
+    let twice = answer("select 1 as a, 2 as a");
     assert_eq!(twice, serde_json::json!([{ "a": 1, "a:2": 2 }]));
-    assert_eq!(sandbox.query("select 1 where false"), serde_json::json!([]));
+    assert_eq!(answer("select 1 where false"), serde_json::json!([]));
 }
 
 #[test]
