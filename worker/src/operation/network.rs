@@ -26,10 +26,6 @@ pub struct Network {
 pub struct Parameters(Form);
 
 #[derive(Clone, Debug)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "one lives at a time, for one update"
-)]
 enum Form {
     /// `[lanes, layout.size()]`, for the kernels.
     Rows(Tensor<2>),
