@@ -44,6 +44,10 @@ pub struct Section {
 }
 
 /// One thing in a section.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "a document has some dozens of blocks"
+)]
 #[derive(Clone, Debug, PartialEq)]
 pub enum Block {
     /// Words.
