@@ -33,7 +33,7 @@ fn an_older_database_is_reported_and_queried_and_stays_as_it_is() {
                 "query",
                 "--sweep",
                 "last",
-                "select count(lambda_p), max(loss_training) from trials",
+                "select count(trial_id), max(loss_training) from trials",
             ],
             &["export", "--rows", "cells"],
             &["ls"],
