@@ -15,7 +15,7 @@ pub const fn logits_of(classes: u32) -> usize {
     }
 }
 
-/// The right classes of some samples as [`log_likelihood`] takes them, `[answers, samples]`: with
+/// The right classes of some samples as `log_likelihood` takes them, `[answers, samples]`: with
 /// one logit +1 for class 1 and -1 for class 0, else 1 for the class and 0 for all others.
 pub fn targets(classes: &[u32], answers: usize) -> impl Iterator<Item = f32> {
     (0..answers).flat_map(move |answer| {
