@@ -5,14 +5,15 @@ use std::{
     fs, io,
     os::unix::fs::MetadataExt as _,
     path::{Path, PathBuf},
+    sync::LazyLock,
     time::Duration,
 };
 
 use rusqlite::OpenFlags;
 use rustix::fs::Access;
 use sqlx::{
-    AssertSqlSafe, ConnectOptions, Connection, SqliteConnection,
-    migrate::{MigrateError, Migrator},
+    AssertSqlSafe, ConnectOptions, Connection, SqlSafeStr as _, SqliteConnection,
+    migrate::{MigrateError, Migration, MigrationType, Migrator},
     sqlite::{SqliteConnectOptions, SqliteSynchronous},
 };
 use tokio::runtime::Handle;
@@ -26,8 +27,25 @@ use super::{
     upgrade::{UpgradedCopy, complete, stale_views},
 };
 
-/// The migrations, embedded in the program.
-pub(super) static MIGRATOR: Migrator = sqlx::migrate!("../migrations");
+/// The migrations, embedded in the program. A file that was released is never edited.
+pub(super) static MIGRATOR: LazyLock<Migrator> = LazyLock::new(|| {
+    let files = [
+        (
+            "tables",
+            include_str!("../../../migrations/0001_tables.sql"),
+        ),
+        ("views", include_str!("../../../migrations/0002_views.sql")),
+        (
+            "open results",
+            include_str!("../../../migrations/0003_open_results.sql"),
+        ),
+    ];
+    let migrations = (1..).zip(files).map(|(version, (name, text))| {
+        let kind = MigrationType::Simple;
+        Migration::new(version, name.into(), kind, text.into_sql_str(), false)
+    });
+    Migrator::with_migrations(migrations.collect())
+});
 
 /// Marks the file as ours in its header: "pond" in ASCII.
 pub(super) const APPLICATION_ID: i32 = i32::from_be_bytes(*b"pond");
