@@ -279,3 +279,29 @@ async fn a_page_after_every_configuration_there_can_be_is_refused_or_empty() {
     }
     scene.honest_work_is_untouched().await;
 }
+
+#[tokio::test]
+async fn a_worker_of_another_protocol_is_told_what_to_install() {
+    let scene = Scene::new().await;
+    for protocol in [0, PROTOCOL - 1, PROTOCOL + 1] {
+        let worker = wire::WorkerInfo {
+            worker_id: "old".into(),
+            version: "0.0.9".into(),
+            ..wire::WorkerInfo::default()
+        };
+        let register = wire::RegisterRequest {
+            worker: Some(worker),
+            protocol,
+        };
+        let refused = scene.send(Sent::Register(register)).await.unwrap();
+        assert_eq!(refused.code(), Code::PermissionDenied);
+        for said in [
+            "pondersweep 0.0.9",
+            &format!("speaks version {protocol} "),
+            "hint: run the same release",
+        ] {
+            assert!(refused.message().contains(said), "{refused}");
+        }
+    }
+    scene.honest_work_is_untouched().await;
+}

@@ -57,10 +57,12 @@ impl SweepSpec {
     /// It is no specification, or one that cannot be.
     pub fn from_bytes(json: &[u8]) -> Result<Self, SpecError> {
         let terms = serde_json::from_slice(json).map_err(|error| {
-            let problem = format!("cannot be read: {}", shown(&error.to_string()));
-            let hint =
-                "a specification as JSON; a command of another version may send another form";
-            SpecError::new("specification", problem, hint)
+            problem_of_template(json).unwrap_or_else(|| {
+                let problem = format!("cannot be read: {}", shown(&error.to_string()));
+                let hint =
+                    "a specification as JSON; a command of another version may send another form";
+                SpecError::new("specification", problem, hint)
+            })
         })?;
         Self::new(terms)
     }
@@ -174,6 +176,13 @@ impl SweepSpec {
     }
 }
 
+/// What is wrong with the template of a specification, with the path of the setting, which serde's
+/// errors do not have.
+fn problem_of_template(json: &[u8]) -> Option<SpecError> {
+    let mut json: serde_json::Value = serde_json::from_slice(json).ok()?;
+    ConfigurationSpec::from_json(json.get_mut("template")?.take()).err()
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::HashSet;
@@ -285,6 +294,24 @@ mod tests {
         assert_eq!(SweepSpec::new(other.clone()).unwrap().id(), id);
         other.template = other.template.with(Setting::UPDATES, 1001_u64).unwrap();
         assert_ne!(SweepSpec::new(other).unwrap().id(), id);
+    }
+
+    #[test]
+    fn what_a_peer_has_wrong_in_the_template_is_refused_by_its_place() {
+        let sent = canonical_json(&terms());
+        for (right, wrong, path) in [
+            (r#""lambda_p":0.2"#, r#""lambda_p":2"#, "model.lambda_p"),
+            (
+                r#""updates""#,
+                r#""updates":"many","x""#,
+                "training.updates",
+            ),
+            (r#""name""#, r#""naem""#, "specification"),
+        ] {
+            assert!(sent.contains(right), "{sent}");
+            let error = SweepSpec::from_bytes(sent.replacen(right, wrong, 1).as_bytes());
+            assert_eq!(error.unwrap_err().path, path);
+        }
     }
 
     #[test]
