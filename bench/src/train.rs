@@ -20,7 +20,7 @@ use clap::{Args, value_parser};
 use pondersweep::cli::output::{Format, OutputArgs, print_json, print_text};
 use pondersweep_proto::{
     limit::{MAX_BATCH, MAX_ELEMENTS, MAX_HIDDEN, MAX_LANES, MAX_PONDER_STEPS},
-    spec::{StepFunction, Unroll},
+    spec::{Choice as _, StepFunction, Unroll},
 };
 
 use self::{case::Case, measure::Effort, shape::Shape};

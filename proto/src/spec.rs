@@ -5,6 +5,7 @@
 //! Which settings there are is said by a [`SettingTable`], not here.
 
 mod canonical;
+mod choice;
 
 use std::ops::Deref;
 
@@ -12,15 +13,12 @@ use serde::Serialize;
 
 use crate::{
     id::{ContentHasher, ContentKey},
-    setting::{
-        LeftOut, ParameterValue, Setting, SettingTable, Use,
-        training::{Choice, TRAINING},
-    },
+    setting::{LeftOut, ParameterValue, Setting, SettingTable, Use, training::TRAINING},
 };
 
-pub use crate::setting::training::{
-    EvaluationRange, FirstStepFlag, KlDirection, ModelKind, Positions, Residual, StepFunction,
-    TaskKind, Unroll,
+pub use self::choice::{
+    Choice, EvaluationRange, FirstStepFlag, KlDirection, ModelKind, Positions, Residual,
+    StepFunction, TaskKind, Unroll,
 };
 
 /// A setting that cannot be: where, what is wrong, and what to do about it.
@@ -239,8 +237,11 @@ impl Settings {
     }
 
     /// Fills in what is left out, so that the values that are used are part of the frozen
-    /// specification, and checks each setting by itself.
-    fn complete(&mut self) -> Result<(), SpecError> {
+    /// specification, checks each setting by itself, and then all of them together.
+    ///
+    /// # Errors
+    /// The first thing that cannot be.
+    pub fn completed(mut self) -> Result<Self, SpecError> {
         for (place, &setting) in self.table.rows.iter().enumerate() {
             let left_out = self.left_out(setting);
             let value = &mut self.values[place];
@@ -254,7 +255,8 @@ impl Settings {
                 (Some(LeftOut::Required), None) => return Err(missing(setting)),
             }
         }
-        Ok(())
+        self.table.rules.iter().try_for_each(|rule| rule(&self))?;
+        Ok(self)
     }
 }
 
@@ -289,14 +291,8 @@ impl Deref for ConfigurationSpec {
 impl TryFrom<Settings> for ConfigurationSpec {
     type Error = SpecError;
 
-    fn try_from(mut settings: Settings) -> Result<Self, SpecError> {
-        settings.complete()?;
-        settings
-            .table
-            .rules
-            .iter()
-            .try_for_each(|rule| rule(&settings))?;
-        Ok(Self(settings))
+    fn try_from(settings: Settings) -> Result<Self, SpecError> {
+        settings.completed().map(Self)
     }
 }
 
@@ -409,7 +405,6 @@ impl TrialKeys {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::setting::training::{KlDirection, StepFunction, Unroll};
 
     fn configuration() -> ConfigurationSpec {
         ConfigurationSpec::from_json(serde_json::json!({

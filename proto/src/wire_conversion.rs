@@ -53,8 +53,8 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::setting::training::{
-        FirstStepFlag, KlDirection, Positions, Residual, StepFunction, Unroll,
+    use crate::spec::{
+        Choice as _, FirstStepFlag, KlDirection, Positions, Residual, StepFunction, Unroll,
     };
 
     fn any_trial() -> impl Strategy<Value = TrialSpec> {

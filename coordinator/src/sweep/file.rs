@@ -118,7 +118,7 @@ fn read(text: &str, root: &DeTable<'_>) -> Result<SweepSpec, Vec<Problem>> {
 
 /// The terms without the space.
 fn scalar_terms(sweep: Settings, template: ConfigurationSpec) -> Result<SweepTerms, SpecError> {
-    let sweep = ConfigurationSpec::try_from(sweep)?;
+    let sweep = sweep.completed()?;
     let text = |setting: Setting| sweep.get(setting).map(ToString::to_string);
     let initial = sweep.count(COUNT);
     // With `most`, those beyond `count` are withheld.

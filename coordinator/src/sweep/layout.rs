@@ -3,47 +3,27 @@
 
 use pondersweep_proto::{
     limit::MAX_REPLICATES,
-    setting::{self, Default, Interval, Kind, LeftOut, Row, Setting, SettingTable, Use, training},
+    setting::{
+        self, Interval, Kind, LeftOut, Row, Setting, SettingTable,
+        row::{self, always, count, flag, integer, number},
+        training,
+    },
 };
 
 /// More attempts than this hide a fault instead of surviving it.
 const MAX_ATTEMPTS: u64 = 1_000;
 
-const fn once(left_out: LeftOut) -> Use {
-    Use {
-        kind: None,
-        left_out,
-    }
-}
-
-const fn integer(value: u64) -> LeftOut {
-    LeftOut::Value(Default::Integer(value))
-}
-
 /// What most rows share.
 const BASE: Row = Row {
-    section: "",
-    name: "",
-    kind: Kind::Text,
-    uses: &[once(LeftOut::Absent)],
-    may_vary: false,
-    per_lane: None,
-    label: "",
-    meaning: "",
-    hint: None,
+    uses: &[always(LeftOut::Absent)],
+    ..row::BASE
 };
 
-const REPLICATES: Kind = Kind::Integer {
-    least: 1,
-    most: MAX_REPLICATES as u64,
-};
+const REPLICATES: Kind = count(MAX_REPLICATES as u64);
 
 const LIMIT: Row = Row {
     section: "limits",
-    kind: Kind::Integer {
-        least: 1,
-        most: MAX_ATTEMPTS,
-    },
+    kind: count(MAX_ATTEMPTS),
     ..BASE
 };
 
@@ -61,7 +41,7 @@ rows! {
     NAME = Row {
         section: "sweep",
         name: "name",
-        uses: &[once(LeftOut::Required)],
+        uses: &[always(LeftOut::Required)],
         meaning: "What people call the sweep.",
         ..BASE
     };
@@ -71,7 +51,7 @@ rows! {
         section: "sweep",
         name: "solved_threshold",
         kind: Kind::Number(Interval::SHARE),
-        uses: &[once(LeftOut::Value(Default::Number(0.95)))],
+        uses: &[always(number(0.95))],
         meaning: "A trial is solved when its accuracy reaches this share.",
         hint: Some("a share of correct answers, above 0 and up to 1"),
         ..BASE
@@ -87,7 +67,7 @@ rows! {
         section: "replicates",
         name: "count",
         kind: REPLICATES,
-        uses: &[once(integer(1))],
+        uses: &[always(integer(1))],
         meaning: "Repetitions of every configuration, each with its own random streams.",
         ..BASE
     };
@@ -105,7 +85,7 @@ rows! {
             least: 0,
             most: u64::MAX,
         },
-        uses: &[once(integer(0))],
+        uses: &[always(integer(0))],
         meaning: "Base of every random stream of the sweep.",
         ..BASE
     };
@@ -113,7 +93,7 @@ rows! {
         section: "replicates",
         name: "common_seeds",
         kind: Kind::Flag,
-        uses: &[once(LeftOut::Value(Default::Flag(false)))],
+        uses: &[always(flag(false))],
         meaning: "Whether the configurations of a replicate share its random streams, for comparisons \
                   in pairs.",
         ..BASE
@@ -121,21 +101,21 @@ rows! {
     // Enough for a passing fault, few enough that a broken trial does not occupy the workers.
     MAX_FAILURES = Row {
         name: "max_failures",
-        uses: &[once(integer(3))],
+        uses: &[always(integer(3))],
         meaning: "Attempts that may fail by the trial's own doing before it counts as failed.",
         ..LIMIT
     };
     // What else ran on the machine then may be gone the next time.
     MAX_OUT_OF_MEMORY = Row {
         name: "max_out_of_memory",
-        uses: &[once(integer(3))],
+        uses: &[always(integer(3))],
         meaning: "Attempts that may run out of memory before it counts as failed.",
         ..LIMIT
     };
     // Machines that are taken away are no sign of a broken trial, so more of them are forgiven.
     MAX_WORKER_LOSSES = Row {
         name: "max_worker_losses",
-        uses: &[once(integer(5))],
+        uses: &[always(integer(5))],
         meaning: "Attempts that may be lost with their worker before it counts as failed.",
         ..LIMIT
     };

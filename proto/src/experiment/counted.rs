@@ -8,7 +8,7 @@ use crate::{
     breakdown::{Breakdown, CountRow, CountTable, wrong},
     limit::MAX_DIFFICULTY_BUCKETS,
     setting::Setting,
-    spec::{ConfigurationSpec, EvaluationRange, SpecError},
+    spec::{Choice as _, ConfigurationSpec, EvaluationRange, SpecError},
 };
 
 /// By difficulty: a row for each range of them.

@@ -7,6 +7,7 @@
 
 mod interval;
 mod reference;
+pub mod row;
 mod schema;
 pub mod training;
 mod value;
@@ -364,7 +365,7 @@ impl SettingTable {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::setting::training::{StepFunction, TRAINING};
+    use crate::{setting::training::TRAINING, spec::StepFunction};
 
     /// A value that is not the default.
     fn other(setting: Setting) -> ParameterValue {

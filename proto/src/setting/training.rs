@@ -2,151 +2,17 @@
 //!
 //! Values that a file leaves out are the paper's (arXiv 2107.05407) where it states one.
 
-use super::{Default, Interval, Kind, LeftOut, Row, Rule, Setting, SettingTable, Use};
+use super::{
+    Default, Interval, Kind, LeftOut, Row, Rule, Setting, SettingTable,
+    row::{self, always, choice, count, flag, implied, integer, number, of},
+};
 use crate::{
     limit::{MAX_BATCH, MAX_ELEMENTS, MAX_EXAMPLES, MAX_HIDDEN, MAX_PONDER_STEPS, MAX_UPDATES},
-    spec::{Settings, SpecError},
+    spec::{
+        Choice as _, FirstStepFlag, KlDirection, ModelKind, Positions, Residual, Settings,
+        SpecError, StepFunction, TaskKind, Unroll,
+    },
 };
-
-/// An enumeration whose variants have one name each, in files, JSON and SQL.
-pub trait Choice: Sized + Copy + 'static {
-    /// Every choice, by name.
-    const NAMES: &'static [&'static str];
-
-    /// The choice with this name, if there is one.
-    fn from_name(name: &str) -> Option<Self>;
-}
-
-macro_rules! choice {
-    ($(#[$meta:meta])* $name:ident { $($(#[$variant_meta:meta])* $variant:ident = $text:literal,)* }) => {
-        $(#[$meta])*
-        #[derive(
-            Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash,
-            serde::Serialize, serde::Deserialize,
-        )]
-        pub enum $name { $($(#[$variant_meta])* #[serde(rename = $text)] $variant,)* }
-
-        impl $name {
-            /// Every choice, by name.
-            pub const NAMES: &'static [&'static str] = &[$($text,)*];
-
-            /// Every choice.
-            pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
-
-            /// The choice's name.
-            #[must_use]
-            pub const fn name(self) -> &'static str {
-                match self { $(Self::$variant => $text,)* }
-            }
-
-            /// The choice with this name, if there is one.
-            #[must_use]
-            pub fn from_name(name: &str) -> Option<Self> {
-                match name { $($text => Some(Self::$variant),)* _ => None }
-            }
-        }
-
-        impl From<$name> for super::ParameterValue {
-            fn from(choice: $name) -> Self {
-                choice.name().into()
-            }
-        }
-
-        impl Choice for $name {
-            const NAMES: &'static [&'static str] = Self::NAMES;
-
-            fn from_name(name: &str) -> Option<Self> {
-                Self::from_name(name)
-            }
-        }
-    };
-}
-
-choice! {
-    /// The learning problem.
-    TaskKind {
-        /// Is the number of +1 in a vector of -1, 0 and +1 odd? (Paper, appendix B; Graves 2016.)
-        Parity = "parity",
-    }
-}
-choice! {
-    /// Where a parity vector has its non-zero elements. Not stated by the paper.
-    Positions {
-        /// Anywhere: the harder task, and the default.
-        Random = "random",
-        /// In the first slots, as some public code does.
-        Packed = "packed",
-    }
-}
-choice! {
-    /// How halting is learnt.
-    ModelKind {
-        /// PonderNet: a halting distribution regularised towards a geometric prior.
-        PonderNet = "ponder_net",
-        /// Adaptive computation time (Graves 2016): halting probabilities are cumulated, a ponder
-        /// cost is paid.
-        Act = "act",
-        /// None is learnt: always `max_steps` steps, the last one answers. One step is a plain RNN.
-        Fixed = "fixed",
-    }
-}
-choice! {
-    /// The function that is iterated, `s(x, h_n)`.
-    StepFunction {
-        /// One tanh layer, the paper's.
-        Rnn = "rnn",
-        /// A gated recurrent unit, as common re-implementations use.
-        Gru = "gru",
-        /// Long short-term memory.
-        Lstm = "lstm",
-    }
-}
-choice! {
-    /// How many steps training computes.
-    Unroll {
-        /// Always `max_steps`.
-        Fixed = "fixed",
-        /// Up to the smallest n with `sum_{j<=n} p_j > 1 - epsilon` (paper, section 2.3).
-        Cumulative = "cumulative",
-    }
-}
-choice! {
-    /// What happens to the halting mass left after the last step. Not stated by the paper.
-    Residual {
-        /// The last step takes it: `p_N = 1 - sum_{n<N} p_n`.
-        Remainder = "remainder",
-        /// `p` is divided by its sum over 1..N.
-        Normalise = "normalise",
-    }
-}
-choice! {
-    /// Which way the divergence between halting distribution and prior is taken.
-    KlDirection {
-        /// `KL(p || p_G)`: the paper's, section 2.2.
-        NetworkPrior = "network_prior",
-        /// `KL(p_G || p)`: what a widely copied public re-implementation computes, for comparison.
-        PriorNetwork = "prior_network",
-    }
-}
-choice! {
-    /// Whether the input tells the first ponder step from the others, by one more column that is 1
-    /// there and 0 after it (Graves 2016, section 2). Whether the paper's ACT has it is not stated.
-    FirstStepFlag {
-        /// It does not.
-        Off = "off",
-        /// It does: the default of `act`.
-        On = "on",
-    }
-}
-choice! {
-    /// On which difficulties an evaluation is made.
-    EvaluationRange {
-        /// On as many non-zeros as training shows.
-        Interpolation = "interpolation",
-        /// On more.
-        Extrapolation = "extrapolation",
-    }
-}
 
 /// The table.
 pub static TRAINING: SettingTable = SettingTable::new(ROWS, RULES);
@@ -154,51 +20,10 @@ pub static TRAINING: SettingTable = SettingTable::new(ROWS, RULES);
 const PONDER_NET: &str = ModelKind::PonderNet.name();
 const ACT: &str = ModelKind::Act.name();
 
-const fn always(left_out: LeftOut) -> Use {
-    Use {
-        kind: None,
-        left_out,
-    }
-}
-
-const fn of(kind: &'static str, left_out: LeftOut) -> Use {
-    Use {
-        kind: Some(kind),
-        left_out,
-    }
-}
-
-const fn number(value: f64) -> LeftOut {
-    LeftOut::Value(Default::Number(value))
-}
-
-const fn integer(value: u64) -> LeftOut {
-    LeftOut::Value(Default::Integer(value))
-}
-
-const fn choice(name: &'static str) -> LeftOut {
-    LeftOut::Value(Default::Choice(name))
-}
-
-const fn implied(name: &'static str) -> LeftOut {
-    LeftOut::Implied(Default::Choice(name))
-}
-
-const fn count(most: u64) -> Kind {
-    Kind::Integer { least: 1, most }
-}
-
 /// What most rows share.
 const BASE: Row = Row {
-    section: "",
-    name: "",
-    kind: Kind::Flag,
-    uses: &[],
     may_vary: true,
-    per_lane: None,
-    label: "",
-    meaning: "",
-    hint: None,
+    ..row::BASE
 };
 
 macro_rules! rows {
@@ -511,7 +336,7 @@ rows! {
         section: "evaluation",
         name: "extrapolate",
         kind: Kind::Flag,
-        uses: &[always(LeftOut::Value(Default::Flag(false)))],
+        uses: &[always(flag(false))],
         may_vary: false,
         label: "whether difficulties beyond training are evaluated",
         meaning: "Also evaluate on more non-zeros than training ever shows.",

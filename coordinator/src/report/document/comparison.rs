@@ -2,8 +2,8 @@
 
 use pondersweep_proto::{
     metric::{Better, built_in},
-    setting::training::ModelKind,
     setting::{ParameterValue, Setting},
+    spec::ModelKind,
 };
 
 use super::{

@@ -3,11 +3,8 @@
 //! linear where these are quadratic.
 
 use pondersweep_proto::{
-    setting::{
-        Setting,
-        training::{ModelKind, StepFunction, Unroll},
-    },
-    spec::ConfigurationSpec,
+    setting::Setting,
+    spec::{ConfigurationSpec, ModelKind, StepFunction, Unroll},
 };
 
 /// The factors of the count.
