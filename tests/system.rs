@@ -22,6 +22,8 @@ mod checkpoints;
 mod claims;
 #[path = "system/command_line.rs"]
 mod command_line;
+#[path = "system/documents.rs"]
+mod documents;
 #[path = "system/drain.rs"]
 mod drain;
 #[path = "system/faults.rs"]
@@ -46,6 +48,8 @@ mod network;
 mod older;
 #[path = "system/promises.rs"]
 mod promises;
+#[path = "system/recipes.rs"]
+mod recipes;
 #[path = "system/replay.rs"]
 mod replay;
 #[path = "system/results.rs"]

@@ -17,7 +17,7 @@ mod usage;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, Parser, Subcommand};
 use pondersweep::cli::LogArgs;
 
 /// Measure what this machine achieves with pondersweep, and torment it
@@ -46,6 +46,12 @@ pub fn main() -> ExitCode {
     }
     let cli = Cli::parse();
     pondersweep::cli::run_to_end(&cli.log, dispatch(cli.command))
+}
+
+/// All commands and what they take.
+#[must_use]
+pub fn command() -> clap::Command {
+    Cli::command()
 }
 
 async fn dispatch(command: Command) -> anyhow::Result<ExitCode> {

@@ -1,5 +1,6 @@
 //! A folder, a program and a clock with a limit: what every system test starts from.
 
+mod document;
 mod namespaces;
 mod peer;
 mod required;
@@ -21,6 +22,7 @@ use pondersweep::{
 };
 use tempfile::TempDir;
 
+pub(crate) use document::{Block, Document, documents, repository};
 pub(crate) use namespaces::{Direction, Namespaces, WORKERS};
 pub(crate) use peer::Peer;
 pub(crate) use required::{free_port, program, skip};

@@ -1,4 +1,4 @@
-//! Exit codes, documented in README.md and the same for every command.
+//! Exit codes, documented in docs/operating.md and the same for every command.
 
 use std::{io, process::ExitCode};
 

@@ -2,7 +2,7 @@
 //! names a backend, the one that has kernels. It decides nothing about training.
 //!
 //! A [`DeviceName`] that exists can compute here: its backend is in this build and its hardware in
-//! this machine. Which backends a build has is chosen by Cargo features (README.md says how).
+//! this machine. Which backends a build has is chosen by Cargo features (docs/devices.md says how).
 
 mod backend;
 
