@@ -8,8 +8,9 @@
 use std::{fs, path::PathBuf};
 
 /// The folders and files that people read.
-const ROOTS: [&str; 7] = [
+const ROOTS: [&str; 8] = [
     "README.md",
+    "CHANGELOG.md",
     "CONTRIBUTING.md",
     "ARCHITECTURE.md",
     "docs",

@@ -12,14 +12,19 @@ const WIDTH: usize = 100;
 const PUZZLING: [&str; 5] = ["nobody", "whoever", "beside", "so many", "anew"];
 
 #[test]
-fn no_line_of_a_document_is_wider_than_a_page() {
-    let documents = documents();
+fn no_line_of_a_document_or_sweep_file_is_wider_than_a_page() {
+    let documents = documents().into_iter().map(|page| (page.name, page.text));
     let wide: Vec<String> = documents
-        .iter()
-        .flat_map(|document| {
-            let lines = document.text.lines().enumerate();
-            let wide = lines.filter(|(_, line)| line.chars().count() > WIDTH);
-            wide.map(|(index, _)| format!("{}:{}", document.name, index + 1))
+        .chain(sweep_files())
+        .flat_map(|(name, text)| {
+            let wide = |(index, line): (usize, &str)| {
+                let columns = line.chars().count();
+                (columns > WIDTH).then(|| format!("{name}:{}", index + 1))
+            };
+            text.lines()
+                .enumerate()
+                .filter_map(wide)
+                .collect::<Vec<_>>()
         })
         .collect();
     assert!(wide.is_empty(), "wider than {WIDTH}: {}", wide.join(" "));
@@ -34,13 +39,17 @@ fn the_readme_is_short() {
 }
 
 #[test]
-fn no_document_has_a_word_that_puzzles() {
-    let found: Vec<String> = documents()
+fn no_document_or_sweep_file_has_a_word_that_puzzles() {
+    let documents = documents();
+    let prose = documents
         .iter()
-        .flat_map(|document| {
-            puzzling(&document.prose())
-                .into_iter()
-                .map(|word| format!("{}: {word}", document.name))
+        .map(|page| (page.name.clone(), page.prose()));
+    let found: Vec<String> = prose
+        .chain(sweep_files())
+        .flat_map(|(name, text)| {
+            let words = puzzling(&text).into_iter();
+            words
+                .map(|word| format!("{name}: {word}"))
                 .collect::<Vec<_>>()
         })
         .collect();
@@ -198,6 +207,16 @@ fn commands_are_found_in_the_lines_of_a_shell() {
             "pondersweep worker --slots 2"
         ]
     );
+}
+
+/// The sweep files of the repository, each with its name.
+fn sweep_files() -> impl Iterator<Item = (String, String)> {
+    let files = std::fs::read_dir(repository().join("sweeps")).unwrap();
+    files.map(|file| {
+        let path = file.unwrap().path();
+        let text = std::fs::read_to_string(&path).unwrap();
+        (path.display().to_string(), text)
+    })
 }
 
 /// The puzzling words of a text, each once.
