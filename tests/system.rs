@@ -46,6 +46,8 @@ mod metrics;
 mod network;
 #[path = "system/older.rs"]
 mod older;
+#[path = "system/programs.rs"]
+mod programs;
 #[path = "system/promises.rs"]
 mod promises;
 #[path = "system/recipes.rs"]

@@ -170,6 +170,7 @@ impl NullWorker {
             max_lanes,
             sweep: Some(self.sweep_id),
             beside: None,
+            programs: false,
         }
     }
 

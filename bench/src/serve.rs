@@ -57,6 +57,7 @@ impl Serve {
         let request = wire::CreateSweepRequest {
             spec: spec.json().into(),
             accept_large: true,
+            files: Vec::new(),
         };
         sweeps.create_sweep(request).await?;
         Ok(())

@@ -1,12 +1,16 @@
 //! What an experiment is: the metrics that its trials may measure, and what a trial with given settings
 //! can say of itself. A sweep answers with its experiment, and everything outside of training works from
-//! that; today every sweep has the built-in one, whose tables stand in the code.
+//! that. The tables of the built-in training stand in the code, those of a user's program in its sweep.
 
 pub mod counted;
 
+use std::sync::Arc;
+
 use crate::{
-    breakdown::Breakdown,
+    breakdown::{Breakdown, wrong},
+    limit::MAX_UPDATES,
     metric::{MetricTable, Observation, built_in},
+    program::ProgramSpec,
     setting::Setting,
     spec::{ConfigurationSpec, SpecError, TaskKind},
 };
@@ -14,7 +18,13 @@ use crate::{
 /// The tables of an experiment.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Experiment {
-    metrics: &'static MetricTable,
+    metrics: Metrics,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+enum Metrics {
+    BuiltIn(&'static MetricTable),
+    Program(Arc<MetricTable>),
 }
 
 /// What a learning problem is called where its results are shown.
@@ -48,14 +58,33 @@ impl Experiment {
     #[must_use]
     pub fn built_in() -> Self {
         Self {
-            metrics: built_in::table(),
+            metrics: Metrics::BuiltIn(built_in::table()),
+        }
+    }
+
+    /// The experiment of a user's program, which was checked.
+    #[must_use]
+    pub fn of_program(program: &ProgramSpec) -> Self {
+        Self {
+            metrics: Metrics::Program(Arc::new(program.metric_table())),
         }
     }
 
     /// What its trials may measure.
     #[must_use]
-    pub const fn metrics(&self) -> &MetricTable {
-        self.metrics
+    pub fn metrics(&self) -> &MetricTable {
+        match &self.metrics {
+            Metrics::BuiltIn(table) => table,
+            Metrics::Program(table) => table,
+        }
+    }
+
+    /// The last step at which a trial with these settings can observe anything.
+    fn last_step(&self, spec: &ConfigurationSpec) -> u64 {
+        match self.metrics {
+            Metrics::BuiltIn(_) => spec.whole(Setting::UPDATES),
+            Metrics::Program(_) => MAX_UPDATES,
+        }
     }
 
     /// Whether a trial with these settings can have observed all of this.
@@ -68,21 +97,21 @@ impl Experiment {
         spec: &ConfigurationSpec,
         observations: &[Observation],
     ) -> Result<(), SpecError> {
-        let updates = spec.whole(Setting::UPDATES);
+        let last = self.last_step(spec);
         for Observation {
             step,
             metric,
             value,
         } in observations
         {
-            let known = self.metrics.get(metric).ok_or_else(|| {
+            let known = self.metrics().get(metric).ok_or_else(|| {
                 let hint = "the sweep's table of metrics lists those that its trials have";
                 let problem = format!("no metric is called {:?}", metric.as_str());
                 SpecError::new("observation.metric", problem, hint)
             })?;
-            if *step > updates {
+            if *step > last {
                 let problem = format!("{metric} at step {step}");
-                let hint = format!("the trial has {updates} updates");
+                let hint = format!("the trial has {last} updates");
                 return Err(SpecError::new("observation.step", problem, hint));
             }
             known.check(*value, spec)?;
@@ -100,7 +129,11 @@ impl Experiment {
         spec: &ConfigurationSpec,
         breakdown: &Breakdown,
     ) -> Result<(), SpecError> {
-        counted::check(spec, breakdown)
+        match self.metrics {
+            Metrics::BuiltIn(_) => counted::check(spec, breakdown),
+            Metrics::Program(_) if breakdown.tables().is_empty() => Ok(()),
+            Metrics::Program(_) => Err(wrong("programs have none")),
+        }
     }
 }
 

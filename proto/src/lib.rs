@@ -12,6 +12,7 @@ pub mod failure;
 pub mod id;
 pub mod limit;
 pub mod metric;
+pub mod program;
 pub mod setting;
 pub mod shape;
 pub mod spec;

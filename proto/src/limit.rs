@@ -52,6 +52,21 @@ pub const MAX_RENEWALS: usize = 4_096;
 pub const MAX_ALLOTMENTS: usize = 65_536;
 /// Bytes of one configuration as JSON: fifty settings with long names and values.
 pub const MAX_CONFIGURATION_BYTES: usize = 16 * 1_024;
+/// Parameters of a program.
+pub const MAX_PARAMETERS: usize = 128;
+/// Length of a parameter's name.
+pub const MAX_PARAMETER_BYTES: usize = 64;
+/// Different parameters of programs, and tables of them, that a process ever knows: a few hundred bytes
+/// each, which are never given back.
+pub const MAX_PARAMETER_ROWS: usize = 100_000;
+/// Bytes of a program's canonical JSON form.
+pub const MAX_PROGRAM_BYTES: usize = 16 * 1_024;
+/// Arguments of a program's command.
+pub const MAX_ARGUMENTS: usize = 1_024;
+/// Files of a program.
+pub const MAX_PROGRAM_FILES: usize = 128;
+/// Bytes of all files of a program together: they travel in one message.
+pub const MAX_PROGRAM_FILE_BYTES: usize = 3 * 1_024 * 1_024;
 /// Configurations of one page.
 pub const MAX_CELLS_OF_PAGE: u32 = 10_000;
 /// Bytes of one gRPC message in either direction.

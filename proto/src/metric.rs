@@ -10,6 +10,8 @@ pub mod built_in;
 
 use std::{borrow::Cow, collections::BTreeMap, fmt, ops::Deref, str::FromStr};
 
+use serde::{Deserialize, Serialize};
+
 use crate::{
     limit::{MAX_METRIC_BYTES, MAX_METRICS, shown},
     setting::{ParameterValue, Setting},
@@ -18,7 +20,8 @@ use crate::{
 };
 
 /// A metric's name: lower-case letters, digits and underscores, with a letter first.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
 pub struct MetricName(Cow<'static, str>);
 
 impl MetricName {
@@ -68,6 +71,12 @@ impl TryFrom<String> for MetricName {
     }
 }
 
+impl From<MetricName> for String {
+    fn from(name: MetricName) -> Self {
+        name.0.into_owned()
+    }
+}
+
 impl FromStr for MetricName {
     type Err = InvalidMetricName;
 
@@ -77,7 +86,8 @@ impl FromStr for MetricName {
 }
 
 /// Which of two values of a metric is the better one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Better {
     /// The greater.
     Higher,

@@ -63,7 +63,7 @@ mod tests {
                     (*other).into()
                 }
                 Kind::Flag => true.into(),
-                Kind::Text => unreachable!("no such setting"),
+                Kind::Text | Kind::Whole => unreachable!("no such setting"),
             };
             let changed = shape(setting, value);
             assert_eq!(changed == base, setting.per_lane.is_some(), "{setting:?}");

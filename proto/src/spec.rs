@@ -7,13 +7,15 @@
 mod canonical;
 mod choice;
 
-use std::ops::Deref;
+use std::{ops::Deref, sync::Arc};
 
 use serde::Serialize;
+use serde_json::{Map, Value};
 
 use crate::{
     id::{ContentHasher, ContentKey},
-    setting::{LeftOut, ParameterValue, Setting, SettingTable, Use, training::TRAINING},
+    program::ProgramSpec,
+    setting::{LeftOut, ParameterValue, Setting, SettingTable, Use, program, training::TRAINING},
 };
 
 pub use self::choice::{
@@ -297,12 +299,48 @@ impl TryFrom<Settings> for ConfigurationSpec {
 }
 
 impl ConfigurationSpec {
-    /// A configuration of the built-in training, from its settings as JSON.
+    /// A configuration from its settings as JSON: of a program if they say which, else of the built-in
+    /// training.
     ///
     /// # Errors
     /// The first thing that cannot be.
     pub fn from_json(json: serde_json::Value) -> Result<Self, SpecError> {
-        Settings::from_json(&TRAINING, json)?.try_into()
+        let table = match json.get(program::PROGRAM) {
+            Some(_) => program::table_of(&json)?,
+            None => &TRAINING,
+        };
+        Settings::from_json(table, json)?.try_into()
+    }
+
+    /// What the random streams of its trials depend on. Of a program's trial its parameters alone, so that
+    /// a program that was changed meets the same seeds.
+    #[must_use]
+    pub fn stream_key(&self) -> ContentKey {
+        let parameters: Map<String, Value> = self
+            .given()
+            .map(|(setting, value)| (setting.name.to_owned(), value.to_json()))
+            .collect();
+        match self.program_sha256() {
+            Some(_) => ContentKey::of(&parameters),
+            None => self.key(),
+        }
+    }
+
+    /// The parameters of a program's trial, by name; of any other none.
+    pub fn given(&self) -> impl Iterator<Item = (Setting, &ParameterValue)> {
+        let rows = self.table.section(program::PARAMETERS);
+        rows.filter_map(|row| Some((row, self.get(row)?)))
+    }
+
+    /// The hash of the program that a trial runs; `None` if it is trained by the built-in training.
+    #[must_use]
+    pub fn program_sha256(&self) -> Option<&str> {
+        let row = self
+            .table
+            .rows
+            .first()
+            .filter(|row| **row == program::SHA256)?;
+        self.name(*row)
     }
 
     /// The configuration's identity.
@@ -364,6 +402,10 @@ pub struct TrialSpec {
     /// Random streams do not depend on the configuration: equal replicates of all configurations
     /// then share them, for comparisons in pairs.
     pub common_seeds: bool,
+    /// The program that it runs, which the configuration names by its hash; `None` if it is trained by the
+    /// built-in training.
+    #[serde(skip)]
+    pub program: Option<Arc<ProgramSpec>>,
 }
 
 impl TrialSpec {
@@ -536,6 +578,7 @@ mod tests {
             seed: 0,
             replicate: 0,
             common_seeds: false,
+            program: None,
         };
         assert_eq!(trial.key(), trial.clone().key());
         let json = crate::id::canonical_json(&trial.configuration);

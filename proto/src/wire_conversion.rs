@@ -1,7 +1,10 @@
 //! Wire messages to valid types and back. A wire message is only ever a claim; `TryFrom` checks it.
 
+use std::sync::Arc;
+
 use crate::{
     id::{Attempt, LeaseToken, TrialId},
+    program::ProgramSpec,
     spec::{ConfigurationSpec, SpecError, TrialSpec},
     wire,
 };
@@ -13,6 +16,11 @@ impl From<&TrialSpec> for wire::TrialSpec {
             seed: spec.seed,
             replicate: spec.replicate,
             common_seeds: spec.common_seeds,
+            program: spec
+                .program
+                .as_deref()
+                .map(ProgramSpec::to_bytes)
+                .unwrap_or_default(),
         }
     }
 }
@@ -21,8 +29,15 @@ impl TryFrom<wire::TrialSpec> for TrialSpec {
     type Error = SpecError;
 
     fn try_from(spec: wire::TrialSpec) -> Result<Self, SpecError> {
+        let configuration = ConfigurationSpec::from_bytes(&spec.configuration)?;
+        let program = configuration.program_sha256().map(|named| {
+            let program = ProgramSpec::from_bytes(&spec.program)?;
+            program.check_is(named)?;
+            Ok::<_, SpecError>(Arc::new(program))
+        });
         Ok(Self {
-            configuration: ConfigurationSpec::from_bytes(&spec.configuration)?,
+            program: program.transpose()?,
+            configuration,
             seed: spec.seed,
             replicate: spec.replicate,
             common_seeds: spec.common_seeds,
@@ -106,6 +121,7 @@ mod tests {
                     seed,
                     replicate,
                     common_seeds: e,
+                    program: None,
                 }
             },
         )

@@ -62,6 +62,7 @@ impl Peer {
             max_lanes: 1,
             sweep_id: String::new(),
             beside: None,
+            programs: false,
         };
         let answer = self.leases.acquire(request).await.expect("an answer");
         let leases = answer.into_inner().leases;

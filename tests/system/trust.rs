@@ -254,6 +254,10 @@ async fn nobody_speaks_for_a_worker_of_another_token() {
         checkpoint_attempt: 1,
         updates_done: 1,
     };
+    let files = wire::LoadProgramFilesRequest {
+        worker_id: worker_id(),
+        token,
+    };
     let drain = wire::DrainRequest {
         worker_id: worker_id(),
     };
@@ -274,6 +278,7 @@ async fn nobody_speaks_for_a_worker_of_another_token() {
             .start_from_checkpoint(with(by, start))
             .await
             .map(drop),
+        leases.load_program_files(with(by, files)).await.map(drop),
         leases.drain(with(by, drain)).await.map(drop),
     ];
     let calls = TABLE

@@ -1,6 +1,6 @@
 //! The worker's command line, shared by `pondersweep worker` and the lean `pondersweep-worker`.
 
-use std::{num::NonZeroU32, path::PathBuf, process::ExitCode, time::Duration};
+use std::{num::NonZeroU32, path::PathBuf, process::ExitCode, sync::Arc, time::Duration};
 
 use clap::Args;
 use pondersweep_proto::id::SweepId;
@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     device::DeviceName,
     interrupt::{cancel_on_end_of_stdin, on_interrupt, stop_on_announcement},
+    program::{Host, HostError, visible_gpus},
     session::{self, DeviceSlots, SessionError, SessionOptions},
     trust::{TrustArgs, TrustError},
 };
@@ -79,6 +80,64 @@ impl CheckpointArgs {
     }
 }
 
+/// Whether to run users' programs, for every command that starts workers.
+#[derive(Clone, Debug, Args)]
+pub struct ProgramArgs {
+    /// Run the programs of sweeps whose files have a [program]: whoever may submit a sweep to the coordinator
+    /// then runs commands here, as the user that this worker runs as
+    #[arg(long, env = "PONDERSWEEP_ALLOW_PROGRAMS")]
+    pub allow_programs: bool,
+    /// Where programs have their folders, and leave their logs and output [default: a folder of this user in
+    /// the system's folder for temporary files]
+    #[arg(long, env = "PONDERSWEEP_WORK_DIR", value_name = "DIR")]
+    pub work_dir: Option<PathBuf>,
+    /// The graphics processors that are lent to programs that ask for some, no two sharing one, by number or
+    /// name [default: those that CUDA_VISIBLE_DEVICES names, else all]
+    #[arg(
+        long,
+        env = "PONDERSWEEP_GPUS",
+        value_delimiter = ',',
+        value_name = "GPU"
+    )]
+    pub gpus: Option<Vec<String>>,
+}
+
+impl ProgramArgs {
+    /// What runs programs, in the folder or one below it; `None` if none may be run.
+    ///
+    /// # Errors
+    /// See [`HostError`].
+    pub fn host(&self, below: Option<&str>) -> Result<Option<Arc<Host>>, HostError> {
+        if !self.allow_programs {
+            return Ok(None);
+        }
+        let work = self.work_dir.clone().unwrap_or_else(default_work_dir);
+        let work = work.join(below.unwrap_or_default());
+        let gpus = self.gpus.clone().unwrap_or_else(visible_gpus);
+        Host::open(&work, &mark(), gpus).map(|host| Some(Arc::new(host)))
+    }
+}
+
+/// The folder in which programs work where no other is named.
+#[must_use]
+pub fn default_work_dir() -> PathBuf {
+    let user = rustix::process::getuid().as_raw();
+    std::env::temp_dir().join(format!("pondersweep-{user}"))
+}
+
+/// What no other worker's programs have in their environment.
+fn mark() -> String {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "an edge: only makes the mark unique"
+    )]
+    let now = std::time::SystemTime::now();
+    let since = now
+        .duration_since(std::time::UNIX_EPOCH)
+        .unwrap_or_default();
+    format!("{}-{}", std::process::id(), since.as_nanos())
+}
+
 /// Train trials for a coordinator
 #[derive(Clone, Debug, Args)]
 pub struct WorkerArgs {
@@ -136,13 +195,15 @@ pub struct WorkerArgs {
     /// Write this file with every heartbeat, for whoever watches over the worker
     #[arg(long, env = "PONDERSWEEP_ALIVE_FILE", value_name = "PATH")]
     alive_file: Option<PathBuf>,
+    #[command(flatten)]
+    programs: ProgramArgs,
     /// Stop when standard input closes, so that the worker never outlives whoever started it
     #[arg(long, hide = true)]
     stop_with_stdin: bool,
 }
 
 impl WorkerArgs {
-    fn options(&self) -> Result<SessionOptions, TrustError> {
+    fn options(&self) -> Result<SessionOptions, SessionError> {
         Ok(SessionOptions {
             coordinator: self.coordinator.clone(),
             trust: self.trust.load()?,
@@ -154,6 +215,7 @@ impl WorkerArgs {
             grace: Duration::from_secs(self.grace),
             connect_timeout: Duration::from_secs(self.connect_timeout),
             alive_file: self.alive_file.clone(),
+            programs: self.programs.host(None)?,
         })
     }
 
@@ -183,7 +245,7 @@ impl WorkerArgs {
         }
         let worked = match self.options() {
             Ok(options) => session::run(options, stop.clone()).await,
-            Err(error) => Err(error.into()),
+            Err(error) => Err(error),
         };
         match worked {
             Ok(()) if stop.is_cancelled() => self.stopped_code.into(),
@@ -201,7 +263,9 @@ fn exit_code(error: &SessionError) -> ExitCode {
         SessionError::Unreachable { .. } => EXIT_UNREACHABLE.into(),
         SessionError::Address(error) => trust_exit_code(error).into(),
         SessionError::Denied(_) => EXIT_PERMISSION.into(),
-        SessionError::Refused(_) | SessionError::Identity(_) => ExitCode::FAILURE,
+        SessionError::Refused(_) | SessionError::Programs(_) | SessionError::Identity(_) => {
+            ExitCode::FAILURE
+        }
     }
 }
 

@@ -12,6 +12,7 @@ use pondersweep_proto::{
     id::{Attempt, LeaseToken, SweepId, WorkerId},
     limit::{MAX_WIRE_MESSAGE_BYTES, PROTOCOL},
     metric::Observation,
+    program::ProgramFile,
     spec::TrialSpec,
     wire,
 };
@@ -67,6 +68,8 @@ pub struct Wanted {
     pub sweep: Option<SweepId>,
     /// Only trials that can be trained beside this one, which the worker holds, if one is named.
     pub beside: Option<LeaseToken>,
+    /// The worker runs users' programs.
+    pub programs: bool,
 }
 
 /// The answer to an acquisition.
@@ -185,6 +188,7 @@ impl Client {
             max_lanes: wanted.max_lanes,
             sweep_id: sweep_id.unwrap_or_default(),
             beside: wanted.beside.map(Into::into),
+            programs: wanted.programs,
         }
     }
 
@@ -234,6 +238,28 @@ impl Client {
         })
         .await?;
         Ok(())
+    }
+
+    /// The files of the program that a leased trial runs.
+    ///
+    /// # Errors
+    /// The lease is no longer the worker's, or the coordinator refused for good.
+    pub async fn load_program_files(
+        &self,
+        token: LeaseToken,
+    ) -> Result<Vec<ProgramFile>, LeaseError> {
+        let request = wire::LoadProgramFilesRequest {
+            worker_id: self.worker_id.to_string(),
+            token: Some(token.into()),
+        };
+        let answer = self
+            .persist("load_program_files", || {
+                let (mut service, request) = (self.transfers.clone(), request.clone());
+                async move { service.load_program_files(request).await }
+            })
+            .await?;
+        let files = answer.into_inner().files.into_iter();
+        Ok(files.map(|file| (file.path, file.content)).collect())
     }
 
     /// Hands back every lease. Tried once: whoever drains is about to leave.

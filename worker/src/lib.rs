@@ -1,6 +1,6 @@
 //! Trains the trials a coordinator leases out: an edge that talks to the coordinator (`session`,
-//! `client`), pure rooms that compute (`model`, `task`, `operation`, `train`, `kernel`) and the one
-//! file that opens a burn device (`device`).
+//! `client`), one that runs users' programs (`program`), pure rooms that compute (`model`, `task`,
+//! `operation`, `train`, `kernel`) and the one file that opens a burn device (`device`).
 
 pub mod backoff;
 pub mod cli;
@@ -11,6 +11,7 @@ pub mod interrupt;
 pub mod kernel;
 pub mod model;
 pub mod operation;
+pub mod program;
 pub mod seed;
 pub mod session;
 pub mod task;

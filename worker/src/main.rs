@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::Parser;
-use pondersweep_worker::{cli::WorkerArgs, trust::choose_cryptography};
+use pondersweep_worker::{cli::WorkerArgs, program::keep_guard, trust::choose_cryptography};
 use tracing_subscriber::EnvFilter;
 
 /// Train trials for a pondersweep coordinator.
@@ -14,8 +14,12 @@ struct Cli {
     worker: WorkerArgs,
 }
 
+fn main() -> ExitCode {
+    keep_guard().unwrap_or_else(work)
+}
+
 #[tokio::main]
-async fn main() -> ExitCode {
+async fn work() -> ExitCode {
     let filter = EnvFilter::try_from_env("PONDERSWEEP_LOG").unwrap_or_else(|_| "info".into());
     tracing_subscriber::fmt()
         .with_env_filter(filter)

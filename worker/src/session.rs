@@ -10,7 +10,7 @@ mod heartbeat;
 mod held;
 mod slot;
 
-use std::{path::PathBuf, time::Duration};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use pondersweep_proto::{error::LeaseError, id::SweepId};
 use tokio::task::JoinSet;
@@ -22,6 +22,7 @@ use crate::{
     client::Client,
     device::DeviceName,
     identity::identify,
+    program::{Host, HostError},
     session::{grace::Grace, held::Held, slot::Lanes},
     trust::{Trust, TrustError},
 };
@@ -49,6 +50,8 @@ pub struct SessionOptions {
     pub connect_timeout: Duration,
     /// A file that is written with every heartbeat.
     pub alive_file: Option<PathBuf>,
+    /// Where users' programs are run; `None` if none may be.
+    pub programs: Option<Arc<Host>>,
 }
 
 /// A device and how much it does at once.
@@ -84,6 +87,9 @@ pub enum SessionError {
     /// The coordinator refused a call for good: the two versions do not fit.
     #[error("the coordinator refused: {0}\nhint: worker and coordinator should be of one version")]
     Refused(LeaseError),
+    /// Programs cannot be run here.
+    #[error(transparent)]
+    Programs(#[from] HostError),
     /// The machine would not say who this is.
     #[error("cannot identify this worker: {0}")]
     Identity(#[from] std::io::Error),

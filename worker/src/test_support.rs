@@ -24,6 +24,7 @@ pub(crate) fn trial(change: impl FnOnce(&mut Settings)) -> TrialSpec {
         seed: 5,
         replicate: 0,
         common_seeds: false,
+        program: None,
     }
 }
 

@@ -415,6 +415,7 @@ mod tests {
             max_lanes: 1,
             sweep: None,
             beside: None,
+            programs: false,
         };
         let acquired = client.acquire(wanted).await.unwrap();
         assert!(acquired.idle, "nothing was submitted");

@@ -41,6 +41,7 @@ impl Shape {
             seed: SEED,
             replicate,
             common_seeds: false,
+            program: None,
         };
         Ok((0..lanes).map(trial).collect())
     }
@@ -52,6 +53,7 @@ impl Shape {
             seed: SEED,
             replicate: 0,
             common_seeds: false,
+            program: None,
         })
     }
 

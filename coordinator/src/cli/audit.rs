@@ -11,14 +11,14 @@ use std::{
 };
 
 use clap::Args;
-use pondersweep_worker::device::DeviceName;
+use pondersweep_worker::{cli::ProgramArgs, device::DeviceName};
 use serde_json::{Value, json};
 
 use self::conclusion::Conclusion;
 use super::{
     connect::DatabaseArgs,
     output::{Format, OutputArgs, Rows, print_json, print_text},
-    replay::{COLUMNS, ReplayError, Replayable, Replayed, Updates, first, replay},
+    replay::{COLUMNS, REPLAYS, ReplayError, Replayable, Replayed, Updates, first, replay},
 };
 use crate::{
     replay::{Stratum, effective_size, sample},
@@ -49,6 +49,8 @@ pub(super) struct AuditArgs {
     #[arg(long, env = "PONDERSWEEP_DEVICE", value_name = "DEVICE")]
     device: Option<DeviceName>,
     #[command(flatten)]
+    programs: ProgramArgs,
+    #[command(flatten)]
     output: OutputArgs,
 }
 
@@ -71,10 +73,11 @@ pub(super) async fn run(args: AuditArgs) -> anyhow::Result<ExitCode> {
         results > 0,
         "sweep {sweep_id} has no results yet\nhint: `pondersweep status {sweep_id}` shows how far it is"
     );
+    let host = args.programs.host(Some(REPLAYS))?;
     let mut trials = Vec::new();
     for trial_id in sample(&strata, args.fraction, args.seed) {
         let recorded = reader.recorded(&trial_id.to_string()).await?;
-        trials.push(Replayable::new(recorded, args.device)?);
+        trials.push(Replayable::new(recorded, args.device, host.clone())?);
     }
     eprintln!(
         "training {} of {results} results again, from {} different origins",

@@ -168,6 +168,14 @@ impl Sweeps {
         let request = wire::CreateSweepRequest {
             spec: spec.json().into(),
             accept_large,
+            files: spec
+                .files()
+                .iter()
+                .map(|(path, content)| wire::ProgramFile {
+                    path: path.clone(),
+                    content: content.clone(),
+                })
+                .collect(),
         };
         unwrap(self.0.create_sweep(Request::new(request)).await)
     }

@@ -18,7 +18,7 @@ use super::{
     output::{json_of, write_csv},
 };
 use crate::{
-    store::{ColumnType, Reader, Rows, Value as Cell, column_type},
+    store::{ColumnType, ColumnTypes, Reader, Rows, Value as Cell},
     whole_file,
 };
 
@@ -60,9 +60,12 @@ enum ExportRows {
 }
 
 impl ExportRows {
-    /// The rows of one sweep. The id is sixteen hexadecimal digits: nothing to escape.
-    fn sql(self, sweep_id: &str) -> String {
+    /// The rows of one sweep. The id is sixteen hexadecimal digits: nothing to escape. The columns of a
+    /// program's trials and cells are those of its own tables, which are offered beside the views.
+    fn sql(self, sweep_id: &str, is_program: bool) -> String {
         match self {
+            Self::Trials if is_program => "select * from trials order by trial_id".to_owned(),
+            Self::Cells if is_program => "select * from cells order by position".to_owned(),
             Self::Trials => format!(
                 "select * from trial_result where sweep_id = '{sweep_id}' order by trial_id"
             ),
@@ -86,18 +89,24 @@ impl ExportRows {
 pub(super) async fn run(args: ExportArgs) -> anyhow::Result<ExitCode> {
     let mut reader = Reader::open(&args.database.db).await?;
     let sweep_id = reader.find_sweep(&args.sweep).await?;
-    let sql = args.rows.sql(&sweep_id.to_string());
+    let spec = reader.spec(sweep_id).await?;
+    let types = ColumnTypes::of(spec.terms());
+    let is_program = spec.terms().program.is_some();
+    if is_program {
+        reader.offer_flat_table(sweep_id).await?;
+    }
+    let sql = args.rows.sql(&sweep_id.to_string(), is_program);
     let Some(path) = args.out else {
         anyhow::ensure!(
             args.format != ExportFormat::Parquet || !io::stdout().is_terminal(),
             "a Parquet file is nothing for a terminal\nhint: add `--out results.parquet`"
         );
-        write(&mut reader, &sql, args.format, io::stdout()).await?;
+        write(&mut reader, &sql, &types, args.format, io::stdout()).await?;
         return Ok(ExitCode::SUCCESS);
     };
     let cannot = || format!("cannot write {}", path.display());
     let mut file = whole_file::begin(whole_file::folder_of(&path)).with_context(cannot)?;
-    let written = write(&mut reader, &sql, args.format, &mut file).await;
+    let written = write(&mut reader, &sql, &types, args.format, &mut file).await;
     written.with_context(cannot)?;
     whole_file::finish(file, &path).with_context(cannot)?;
     Ok(ExitCode::SUCCESS)
@@ -106,24 +115,34 @@ pub(super) async fn run(args: ExportArgs) -> anyhow::Result<ExitCode> {
 async fn write(
     reader: &mut Reader,
     sql: &str,
+    types: &ColumnTypes,
     format: ExportFormat,
     output: impl Write + Send,
 ) -> anyhow::Result<()> {
     match format {
-        ExportFormat::Csv => write_csv(&mut reader.query(sql, None).await?, output, typed).await,
-        ExportFormat::Jsonl => write_json_lines(reader.query(sql, None).await?, output).await,
-        ExportFormat::Parquet => parquet::write(reader, sql, output).await,
+        ExportFormat::Csv => {
+            let mut rows = reader.query(sql, None).await?;
+            write_csv(&mut rows, output, |name, value| typed(types, name, value)).await
+        }
+        ExportFormat::Jsonl => {
+            write_json_lines(reader.query(sql, None).await?, types, output).await
+        }
+        ExportFormat::Parquet => parquet::write(reader, sql, types, output).await,
     }
 }
 
-async fn write_json_lines(mut rows: Rows, output: impl Write) -> anyhow::Result<()> {
+async fn write_json_lines(
+    mut rows: Rows,
+    types: &ColumnTypes,
+    output: impl Write,
+) -> anyhow::Result<()> {
     let mut writer = BufWriter::new(output);
     let columns = rows.columns().to_vec();
     while let Some(row) = rows.next().await? {
         let values = columns
             .iter()
             .zip(row)
-            .map(|(name, value)| typed(name, value));
+            .map(|(name, value)| typed(types, name, value));
         let values = values.map(|value| json_of(&value));
         let object: Map<String, Value> = columns.iter().cloned().zip(values).collect();
         serde_json::to_writer(&mut writer, &object)?;
@@ -138,8 +157,8 @@ async fn write_json_lines(mut rows: Rows, output: impl Write) -> anyhow::Result<
     clippy::cast_precision_loss,
     reason = "a column of numbers holds settings and metrics, far below 2^53"
 )]
-fn typed(column: &str, value: Cell) -> Cell {
-    match (column_type(column), value) {
+fn typed(types: &ColumnTypes, column: &str, value: Cell) -> Cell {
+    match (types.column(column), value) {
         (ColumnType::Real, Cell::Integer(whole)) => Cell::Real(whole as f64),
         (_, value) => value,
     }

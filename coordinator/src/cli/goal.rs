@@ -23,6 +23,13 @@ pub(super) fn goal(
             terms.name, terms.replicates
         )));
     }
+    if !terms.goal().is_set() {
+        return Err(SweepError::Invalid(
+            "nothing says when a trial of this sweep is solved\n\
+             hint: say it in [metrics], such as accuracy = { better = \"higher\", solved = 0.95 }"
+                .into(),
+        ));
+    }
     Ok(Goal {
         half_width,
         threshold,

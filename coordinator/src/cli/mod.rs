@@ -9,6 +9,7 @@ mod exit;
 mod explain;
 mod export;
 mod goal;
+mod init;
 mod launch;
 mod list;
 pub mod output;
@@ -85,6 +86,7 @@ enum LogFormat {
 #[derive(Debug, Subcommand)]
 enum Command {
     Run(run::RunArgs),
+    Init(init::InitArgs),
     Plan(plan::PlanArgs),
     Schema(schema::SchemaArgs),
     Serve(serve::ServeArgs),
@@ -120,6 +122,9 @@ enum Command {
 
 /// Runs the program with the process's arguments.
 pub fn main() -> ExitCode {
+    if let Some(ended) = pondersweep_worker::program::keep_guard() {
+        return ended;
+    }
     let cli = Cli::parse();
     run_to_end(&cli.log, dispatch(cli.command))
 }
@@ -167,6 +172,7 @@ fn start_log(format: LogFormat) {
 async fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Run(args) => run::run(args).await,
+        Command::Init(args) => init::run(&args),
         Command::Plan(args) => plan::run(&args),
         Command::Schema(args) => schema::run(&args),
         Command::Serve(args) => serve::run(args).await,

@@ -35,6 +35,7 @@ pub(super) fn run(args: &PlanArgs) -> anyhow::Result<ExitCode> {
         "--gigaflops-per-core is a finite number above 0"
     );
     let spec = sweep_file::read(&args.file)?;
+    let is_program = spec.terms().program.is_some();
     let cost = Cost {
         gigaflops_per_core: args.gigaflops_per_core,
         lanes: args.lanes.get(),
@@ -43,12 +44,32 @@ pub(super) fn run(args: &PlanArgs) -> anyhow::Result<ExitCode> {
     match args.output.output {
         Format::Json => print_json(&serde_json::to_value(&plan)?)?,
         Format::Csv => shapes(&spec, &plan).print(Format::Csv)?,
+        Format::Table if is_program => {
+            print_text(&of_program(&spec, &plan))?;
+            shapes(&spec, &plan).print(Format::Table)?;
+        }
         Format::Table => {
             print_text(&summary(&spec, &plan, &cost))?;
             shapes(&spec, &plan).print(Format::Table)?;
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// What is run, with the command of the first trial as an example; what it costs is not known.
+fn of_program(spec: &SweepSpec, plan: &Plan) -> String {
+    let terms = spec.terms();
+    let program = terms.program.as_deref();
+    let command = program.map_or(&[][..], |program| &program.command);
+    let command = shlex::try_join(command.iter().map(String::as_str)).unwrap_or_default();
+    format!(
+        "{} ({}): {} configurations x {} replicates = {} trials of {command}",
+        terms.name,
+        spec.id(),
+        plan.configurations,
+        terms.replicates,
+        plan.trials
+    )
 }
 
 fn summary(spec: &SweepSpec, plan: &Plan, cost: &Cost) -> String {
@@ -88,13 +109,19 @@ fn shapes(spec: &SweepSpec, plan: &Plan) -> Rows {
     let axes = spec.terms().axes.iter().map(|axis| axis.parameter);
     let parameters: Vec<_> = axes.filter(|row| row.per_lane.is_none()).collect();
     let mut columns: Vec<&str> = parameters.iter().map(|row| row.name).collect();
-    columns.extend([
+    let counted = [
         "trials",
         "bundles",
         "updates",
         "MFLOP_per_update",
         "core_hours",
-    ]);
+    ];
+    // Of a program nothing else is known.
+    let counted = match spec.terms().program {
+        Some(_) => &counted[..1],
+        None => &counted[..],
+    };
+    columns.extend(counted);
     let row = |shape: &ShapePlan| {
         let values = parameters
             .iter()
@@ -106,7 +133,7 @@ fn shapes(spec: &SweepSpec, plan: &Plan) -> Rows {
             json!((shape.operations_per_update / 1e5).round() / 10.0),
             json!((shape.core_hours * 1e3).round() / 1e3),
         ];
-        values.chain(counts).collect()
+        values.chain(counts).take(columns.len()).collect()
     };
     Rows::of(&columns, plan.shapes.iter().map(row))
 }

@@ -9,8 +9,14 @@ mod train;
 use std::{process::ExitCode, sync::Arc};
 
 use clap::Args;
-use pondersweep_proto::{id::TrialId, metric::MetricName, setting::Setting, spec::TrialSpec};
-use pondersweep_worker::device::DeviceName;
+use pondersweep_proto::{
+    id::TrialId,
+    metric::MetricName,
+    program::{ProgramFile, ProgramSpec},
+    setting::Setting,
+    spec::TrialSpec,
+};
+use pondersweep_worker::{cli::ProgramArgs, device::DeviceName, program::Host};
 
 pub(super) use self::{
     progress::Updates,
@@ -23,6 +29,9 @@ use crate::{
     store::{Reader, RecordedTrial},
 };
 
+/// Where replays of programs work, apart from the attempts themselves.
+pub(super) const REPLAYS: &str = "replays";
+
 /// Train a trial again from its row and compare every number, to the bit: EXACT, or DIFFERS and where
 #[derive(Debug, Args)]
 pub(super) struct ReplayArgs {
@@ -33,6 +42,8 @@ pub(super) struct ReplayArgs {
     /// Where to compute [default: the device that computed the result]
     #[arg(long, env = "PONDERSWEEP_DEVICE", value_name = "DEVICE")]
     device: Option<DeviceName>,
+    #[command(flatten)]
+    programs: ProgramArgs,
     #[command(flatten)]
     output: OutputArgs,
 }
@@ -67,6 +78,12 @@ pub(super) enum ReplayError {
         stored: String,
         computed: String,
     },
+    /// Look at what would be run, and allow it.
+    #[error(
+        "trial {trial} runs a program of its sweep, {command}\n\
+         hint: `--allow-programs` runs it here, as you: look first at what it does"
+    )]
+    NotAllowed { trial: TrialId, command: String },
     /// The machinery failed here; that says nothing about the result.
     #[error("replaying trial {trial} failed here: {why}")]
     Failed { trial: TrialId, why: String },
@@ -83,6 +100,9 @@ pub(super) struct Replayable {
     pub(super) device: DeviceName,
     /// The metrics that are compared.
     pub(super) metrics: Vec<MetricName>,
+    /// The files of the user's program, and where it is run; of the built-in training neither is used.
+    files: Arc<Vec<ProgramFile>>,
+    host: Option<Arc<Host>>,
 }
 
 /// What came of it.
@@ -98,7 +118,8 @@ pub(super) struct Replayed {
 
 pub(super) async fn run(args: ReplayArgs) -> anyhow::Result<ExitCode> {
     let mut reader = Reader::open(&args.database.db).await?;
-    let trial = Replayable::new(reader.recorded(&args.trial).await?, args.device)?;
+    let host = args.programs.host(Some(REPLAYS))?;
+    let trial = Replayable::new(reader.recorded(&args.trial).await?, args.device, host)?;
     let updates = Updates::new(trial.updates());
     let replayed = tokio::task::spawn_blocking(move || {
         let replayed = replay(trial, &updates);
@@ -119,8 +140,16 @@ impl Replayable {
     pub(super) fn new(
         trial: RecordedTrial,
         device: Option<DeviceName>,
+        host: Option<Arc<Host>>,
     ) -> Result<Self, ReplayError> {
         let trial_id = trial.trial_id;
+        if let Some(program) = trial.spec.program.as_deref().filter(|_| host.is_none()) {
+            let command = shlex::try_join(program.command.iter().map(String::as_str));
+            return Err(ReplayError::NotAllowed {
+                trial: trial_id,
+                command: command.unwrap_or_default(),
+            });
+        }
         let Some((stored, stored_origin)) = trial.result else {
             return Err(ReplayError::NoResult {
                 trial: trial_id,
@@ -151,12 +180,17 @@ impl Replayable {
             device: device.map_or_else(recorded, Ok)?,
             stored_origin,
             metrics: trial.metrics,
+            files: Arc::new(trial.files),
+            host,
         })
     }
 
     /// Parameter updates that training it takes, unless it diverges.
     pub(super) fn updates(&self) -> u64 {
-        self.spec.configuration.whole(Setting::UPDATES)
+        match self.spec.program {
+            Some(_) => 1,
+            None => self.spec.configuration.whole(Setting::UPDATES),
+        }
     }
 }
 
@@ -173,7 +207,14 @@ pub(super) fn replay(trial: Replayable, updates: &Arc<Updates>) -> Result<Replay
         why,
     };
     let replay_origin = train::origin(trial.device).map_err(|error| failed(error.to_string()))?;
-    let measured = train::train(&trial.spec, trial.device, updates).map_err(failed)?;
+    let measured = match (&trial.spec.program, &trial.host) {
+        (Some(program), Some(host)) => {
+            let measured = train::run_program(&trial, program, host);
+            updates.one_more();
+            within_tolerance(program, measured.map_err(failed)?, &trial.stored)
+        }
+        _ => train::train(&trial.spec, trial.device, updates).map_err(failed)?,
+    };
     let measured = measured.of_metrics(&trial.metrics);
     Ok(Replayed {
         difference: compare(&trial.stored, &measured),
@@ -181,6 +222,31 @@ pub(super) fn replay(trial: Replayable, updates: &Arc<Updates>) -> Result<Replay
         replay_origin,
         trial,
     })
+}
+
+/// The numbers of a program's replay, each that lies within its metric's tolerance as it was stored.
+fn within_tolerance(program: &ProgramSpec, mut measured: Measured, stored: &Measured) -> Measured {
+    let close = |metric: &MetricName, one: f64, other: f64| {
+        let of = program.metrics.iter().find(|known| known.name == *metric);
+        let most = of.and_then(|metric| metric.tolerance);
+        most.is_some_and(|most| (one - other).abs() <= most)
+    };
+    for observed in &mut measured.observations {
+        let mut at = stored.observations.iter();
+        let same =
+            at.find(|other| (other.step, &other.metric) == (observed.step, &observed.metric));
+        if let Some(same) = same.filter(|same| close(&observed.metric, same.value, observed.value))
+        {
+            observed.value = same.value;
+        }
+    }
+    for (metric, value) in &mut measured.result {
+        let same = stored.result.get(metric).copied();
+        *value = same
+            .filter(|same| close(metric, *same, *value))
+            .unwrap_or(*value);
+    }
+    measured
 }
 
 /// An error without its hint, which is for another command.

@@ -16,13 +16,14 @@ use pondersweep_worker::{
     cli::{CheckpointArgs, DeviceArgs},
     device::DeviceName,
     interrupt::on_interrupt,
+    program::visible_gpus,
 };
 use tokio_util::sync::CancellationToken;
 
 use self::{
     progress::{Bar, Snapshot},
     rounds::{Rounds, UntilArgs},
-    workers::{Workers, WorkersOptions},
+    workers::{Place, Workers, WorkersOptions},
 };
 use super::{
     connect::{DatabaseArgs, FailureRateArgs},
@@ -62,6 +63,10 @@ pub(super) struct RunArgs {
     yes: bool,
     #[command(flatten)]
     until: UntilArgs,
+    /// Where the programs of a sweep with a [program] have their folders, and leave their logs and output
+    /// [default: next to the results, as results.work]
+    #[arg(long, env = "PONDERSWEEP_WORK_DIR", value_name = "DIR")]
+    work_dir: Option<PathBuf>,
     #[command(flatten)]
     failures: FailureRateArgs,
     #[command(flatten)]
@@ -114,6 +119,14 @@ pub(super) async fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
     Ok(exit::of_ended(&counts))
 }
 
+impl RunArgs {
+    /// Where programs work: next to the results.
+    fn work_dir(&self) -> PathBuf {
+        let next_to = || self.database.db.with_extension("work");
+        self.work_dir.clone().unwrap_or_else(next_to)
+    }
+}
+
 /// A sweep that asks for a device would wait for ever for workers on others.
 fn refuse_other_devices(spec: &SweepSpec, devices: &[DeviceName]) -> anyhow::Result<()> {
     let Some(wanted) = spec.terms().device.as_deref() else {
@@ -138,6 +151,7 @@ async fn run_trials(
     rounds: &Rounds,
     interrupted: &CancellationToken,
 ) -> anyhow::Result<SweepView> {
+    let is_program = spec.terms().program.is_some();
     let (sweep, created) = coordinator.driver.create_sweep(spec).await?;
     let mut sweep = ready_to_run(&coordinator.driver, sweep).await?;
     // A run that was killed could not hand them back.
@@ -149,13 +163,25 @@ async fn run_trials(
             None => return Ok(sweep),
         }
     }
+    let devices = device_of_each_worker(&args.devices.devices(), args.workers).into_iter();
+    let places: Vec<Place> = match gpus_of_each_worker(&sweep.spec, visible_gpus())? {
+        None => devices.map(|device| Place { device, gpus: None }).collect(),
+        Some(gpus) => {
+            let place = |(device, gpus)| Place {
+                device,
+                gpus: Some(gpus),
+            };
+            devices.zip(gpus).map(place).collect()
+        }
+    };
     let mut workers = Workers::start(WorkersOptions {
         coordinator: coordinator.url(),
         secret: own,
         sweep_id: sweep.sweep_id,
-        devices: device_of_each_worker(&args.devices.devices(), args.workers),
+        places,
         driver: coordinator.driver.clone(),
         checkpoint_every: args.checkpoints.every_seconds(),
+        programs: is_program.then(|| args.work_dir()),
     })?;
     let mut bar = Bar::new(&sweep.spec.terms().name);
     let ended = tokio::select! {
@@ -252,6 +278,33 @@ async fn follow(
             message = workers.supervise() => bar.note(&message?),
         }
     }
+}
+
+/// The graphics processors of every worker process, where the sweep's program asks for some: no two
+/// processes share one.
+fn gpus_of_each_worker(
+    spec: &SweepSpec,
+    visible: Vec<String>,
+) -> anyhow::Result<Option<Vec<String>>> {
+    let asked = spec
+        .terms()
+        .program
+        .as_ref()
+        .map_or(0, |program| program.gpus);
+    let Some(asked) = usize::try_from(asked).ok().filter(|asked| *asked > 0) else {
+        return Ok(None);
+    };
+    let shares: Vec<String> = visible
+        .chunks_exact(asked)
+        .map(|share| share.join(","))
+        .collect();
+    anyhow::ensure!(
+        !shares.is_empty(),
+        "the program asks for {asked} graphics processors, and {} are visible here\n\
+         hint: CUDA_VISIBLE_DEVICES says which this machine's programs may use",
+        visible.len()
+    );
+    Ok(Some(shares))
 }
 
 /// The device of every worker process: as many for each as it uses, or as many as asked for, dealt

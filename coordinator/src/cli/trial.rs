@@ -1,9 +1,10 @@
 //! `pondersweep trial show`: everything that is known about one trial; and the way to `trial replay`.
 
-use std::process::ExitCode;
+use std::{fs::File, io, path::PathBuf, process::ExitCode};
 
 use clap::{Args, Subcommand};
 use pondersweep_proto::failure::Cause;
+use pondersweep_worker::{cli::default_work_dir, program::log_of};
 use serde_json::{Value, json};
 
 use super::{
@@ -21,6 +22,7 @@ use crate::{
 pub(super) enum TrialCommand {
     Show(ShowArgs),
     Replay(ReplayArgs),
+    Logs(LogsArgs),
 }
 
 /// Show a trial: its settings, attempts, observations and events
@@ -38,7 +40,57 @@ pub(super) async fn run(command: TrialCommand) -> anyhow::Result<ExitCode> {
     match command {
         TrialCommand::Show(args) => show(args).await,
         TrialCommand::Replay(args) => replay::run(args).await,
+        TrialCommand::Logs(args) => logs(args).await,
     }
+}
+
+/// Print what a trial's program wrote, from the folder where it ran
+#[derive(Debug, Args)]
+pub(super) struct LogsArgs {
+    /// The trial: its number, or a prefix of its key
+    trial: String,
+    #[command(flatten)]
+    database: DatabaseArgs,
+    /// Of which attempt [default: the last]
+    #[arg(long, value_name = "N")]
+    attempt: Option<u32>,
+    /// Where the worker's programs have their folders [default: next to the results, as results.work; then the
+    /// folder of this user's workers]
+    #[arg(long, env = "PONDERSWEEP_WORK_DIR", value_name = "DIR")]
+    work_dir: Option<PathBuf>,
+}
+
+async fn logs(args: LogsArgs) -> anyhow::Result<ExitCode> {
+    let database = &args.database.db;
+    let trial = Reader::open(database).await?.trial(&args.trial).await?;
+    let wanted = |attempt: &&AttemptDetail| {
+        args.attempt
+            .is_none_or(|number| attempt.attempt.0 == number)
+    };
+    let Some(attempt) = trial.attempts.iter().rfind(wanted) else {
+        anyhow::bail!("trial {} has no such attempt", trial.trial_id);
+    };
+    let folders = match args.work_dir {
+        Some(folder) => vec![folder],
+        None => vec![database.with_extension("work"), default_work_dir()],
+    };
+    let name = format!("{}-{}", trial.trial_key, attempt.attempt);
+    let logs = folders
+        .iter()
+        .filter_map(|folder| log_of(folder, trial.trial_key, attempt.attempt));
+    let Some(mut log) = logs.filter_map(|path| File::open(path).ok()).next() else {
+        anyhow::bail!(
+            "attempt {} of trial {} left no log here: it ran on {}, or wrote nothing\n\
+             hint: on that machine it is {name}/output.log in the worker's --work-dir, which is {} unless said \
+             otherwise",
+            attempt.attempt,
+            trial.trial_id,
+            attempt.host,
+            default_work_dir().display()
+        );
+    };
+    io::copy(&mut log, &mut io::stdout().lock())?;
+    Ok(ExitCode::SUCCESS)
 }
 
 async fn show(args: ShowArgs) -> anyhow::Result<ExitCode> {

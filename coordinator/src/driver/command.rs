@@ -8,6 +8,7 @@ use pondersweep_proto::{
     failure::Failure,
     id::{Attempt, LeaseToken, SweepId, TrialId, WorkerId},
     metric::Observation,
+    program::ProgramFile,
     wire,
 };
 use tokio::sync::oneshot;
@@ -99,6 +100,8 @@ pub enum LeaseRequest {
         only: Option<SweepId>,
         /// Only trials that can be trained beside this one, which the worker holds.
         beside: Option<LeaseToken>,
+        /// The worker runs users' programs.
+        programs: bool,
     },
     /// A fresh term for each lease.
     Renew {
@@ -118,6 +121,8 @@ pub enum LeaseRequest {
     MaySaveCheckpoint(LeaseToken),
     /// The checkpoint of the trial that the worker holds, if it has one.
     LoadCheckpoint(LeaseToken),
+    /// The files of the program that the trial runs.
+    LoadProgramFiles(LeaseToken),
     /// A checkpoint whose bytes are durable.
     SaveCheckpoint {
         /// Of which trial.
@@ -149,6 +154,7 @@ impl LeaseRequest {
             Self::Report { .. } => "report",
             Self::MaySaveCheckpoint(_) => "may_save_checkpoint",
             Self::LoadCheckpoint(_) => "load_checkpoint",
+            Self::LoadProgramFiles(_) => "load_program_files",
             Self::SaveCheckpoint { .. } => "save_checkpoint",
             Self::StartFromCheckpoint { .. } => "start_from_checkpoint",
             Self::Finish(_) => "finish",
@@ -162,6 +168,7 @@ impl LeaseRequest {
             Self::Report { token, .. }
             | Self::MaySaveCheckpoint(token)
             | Self::LoadCheckpoint(token)
+            | Self::LoadProgramFiles(token)
             | Self::StartFromCheckpoint { token, .. } => Some(*token),
             Self::SaveCheckpoint {
                 trial_id,
@@ -219,6 +226,8 @@ pub enum Grant {
     Lost(Vec<LeaseToken>),
     /// Done.
     Done,
+    /// The files of the trial's program.
+    Files(Vec<ProgramFile>),
     /// The trial's checkpoint.
     Checkpoint(Option<Checkpoint>),
     /// Whether the checkpoint is the trial's newest now.

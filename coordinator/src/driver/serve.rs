@@ -6,6 +6,7 @@ use std::{sync::Arc, time::Instant};
 use pondersweep_proto::{
     error::{LeaseError, SweepError},
     id::{LeaseToken, WorkerId},
+    program::ProgramFile,
     wire,
 };
 
@@ -103,7 +104,9 @@ impl Driver {
                 max_lanes,
                 only,
                 beside,
+                programs,
             } => {
+                self.scheduler.note_programs(worker_id, programs);
                 let (scheduler, request) = (&mut self.scheduler, &request_id);
                 let tokens = match beside {
                     None => scheduler.acquire(worker_id, request, max_lanes, only, now),
@@ -146,6 +149,11 @@ impl Driver {
                     .map_err(superseded)?;
                 let checkpoint = self.scheduler.checkpoint(token.trial_id);
                 Ok(Grant::Checkpoint(checkpoint.cloned()))
+            }
+            LeaseRequest::LoadProgramFiles(token) => {
+                let held = self.scheduler.check(worker_id, token, "load_program_files");
+                held.map_err(superseded)?;
+                self.program_files(token).map(Grant::Files)
             }
             LeaseRequest::SaveCheckpoint {
                 trial_id,
@@ -242,6 +250,15 @@ impl Driver {
             spec: self.spec_of(token),
             checkpoint: self.scheduler.checkpoint(token.trial_id).cloned(),
         }
+    }
+
+    fn program_files(&self, token: LeaseToken) -> Result<Vec<ProgramFile>, LeaseError> {
+        let entry = self.sweeps.of_trial(token.trial_id);
+        let Some(program) = entry.and_then(|entry| entry.spec.terms().program.as_deref()) else {
+            return Ok(Vec::new());
+        };
+        let files = self.store.program_files(program);
+        files.map_err(|error| LeaseError::Unavailable(error.to_string()))
     }
 
     fn spec_of(&self, token: LeaseToken) -> wire::TrialSpec {

@@ -35,6 +35,7 @@ impl SweepEntry {
             replicates: terms.replicates,
             initial_replicates: self.spec.initial_replicates(),
             device: terms.device.clone(),
+            is_program: terms.program.is_some(),
             limits: TrialLimits {
                 max_failures: terms.max_failures,
                 max_out_of_memory: terms.max_out_of_memory,
@@ -115,6 +116,10 @@ impl SweepEntry {
     /// Updates of each trial, where they do not vary: then nothing needs to be counted.
     fn uniform_updates(&self) -> Option<u64> {
         let terms = self.spec.terms();
+        if terms.program.is_some() {
+            // A program does not say how far it is to go: a trial is one step.
+            return Some(1);
+        }
         let varies = terms
             .axes
             .iter()

@@ -211,6 +211,7 @@ async fn give(handle: &DriverHandle, call: Call) -> Result<Option<Grant>, ()> {
                 max_lanes: 1,
                 only: None,
                 beside: None,
+                programs: false,
             })
             .await
         }

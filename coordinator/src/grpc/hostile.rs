@@ -78,6 +78,7 @@ impl Scene {
         let create = wire::CreateSweepRequest {
             spec: spec.json().into(),
             accept_large: false,
+            files: Vec::new(),
         };
         self.sweeps
             .create_sweep(Request::new(create))
@@ -100,6 +101,7 @@ impl Scene {
             max_lanes: 2,
             sweep_id: String::new(),
             beside: None,
+            programs: false,
         };
         let granted = self.leases.acquire(Request::new(acquire)).await.unwrap();
         let granted = granted.into_inner().leases;
@@ -236,6 +238,7 @@ async fn claims_of_more_work_than_there_is_are_survived() {
         max_lanes: 3,
         sweep_id: String::new(),
         beside: None,
+        programs: false,
     };
     let granted = scene.leases.acquire(Request::new(acquire)).await.unwrap();
     let claim = |lease: &wire::Lease| wire::LeaseProgress {

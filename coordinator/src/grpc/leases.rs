@@ -178,6 +178,24 @@ impl Leases for LeaseService {
         Ok(Response::new(Box::pin(tokio_stream::iter(pieces))))
     }
 
+    async fn load_program_files(
+        &self,
+        request: Request<wire::LoadProgramFilesRequest>,
+    ) -> Result<Response<wire::LoadProgramFilesResponse>, Status> {
+        let speaker = speaker(&request, &request.get_ref().worker_id)?;
+        let token = token(request.into_inner().token)?;
+        let asked = LeaseRequest::LoadProgramFiles(token);
+        let Grant::Files(files) = self.ask(speaker, asked).await? else {
+            unreachable!("it is answered with files")
+        };
+        let files = files
+            .into_iter()
+            .map(|(path, content)| wire::ProgramFile { path, content });
+        Ok(Response::new(wire::LoadProgramFilesResponse {
+            files: files.collect(),
+        }))
+    }
+
     async fn start_from_checkpoint(
         &self,
         request: Request<wire::StartFromCheckpointRequest>,
@@ -221,6 +239,7 @@ fn acquisition(request: wire::AcquireRequest) -> Result<LeaseRequest, Status> {
         max_lanes,
         sweep_id,
         beside,
+        programs,
     } = request;
     if request_id.is_empty() || request_id.len() > MAX_REQUEST_ID_BYTES {
         return Err(malformed("a request id has 1 to 64 bytes"));
@@ -230,6 +249,7 @@ fn acquisition(request: wire::AcquireRequest) -> Result<LeaseRequest, Status> {
         max_lanes: max_lanes.clamp(1, MAX_LANES),
         only: parse_sweep_id(&sweep_id)?,
         beside: beside.map(Into::into),
+        programs,
     })
 }
 

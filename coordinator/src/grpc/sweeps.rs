@@ -59,9 +59,16 @@ impl Sweeps for SweepService {
         &self,
         request: Request<wire::CreateSweepRequest>,
     ) -> Result<Response<wire::CreateSweepResponse>, Status> {
-        let wire::CreateSweepRequest { spec, accept_large } = request.into_inner();
+        let wire::CreateSweepRequest {
+            spec,
+            accept_large,
+            files,
+        } = request.into_inner();
+        let files = files.into_iter().map(|file| (file.path, file.content));
+        let files: Vec<_> = files.collect();
         // Checking every configuration of a large space takes a moment; the services go on.
-        let spec = tokio::task::spawn_blocking(move || SweepSpec::from_bytes(&spec))
+        let read = move || SweepSpec::from_bytes(&spec)?.with_files(files);
+        let spec = tokio::task::spawn_blocking(read)
             .await
             .map_err(|_| SweepError::Invalid("the specification could not be checked".into()))?
             .map_err(SweepError::from)?;

@@ -5,7 +5,7 @@ use std::{ops::Range, sync::Arc};
 use pondersweep_proto::{
     experiment::TaskWords,
     id::SweepId,
-    metric::{Better, Metric, MetricName, MetricTable},
+    metric::{Better, Metric, MetricName, MetricTable, built_in},
     setting::{ParameterValue, Setting},
     spec::{EvaluationRange, TaskKind},
 };
@@ -209,17 +209,37 @@ impl ReportInput {
         })
     }
 
-    /// What the learning problem is called where its results are shown.
-    pub(super) fn task(&self) -> TaskWords {
-        self.terms
-            .template
-            .choice::<TaskKind>(Setting::TASK)
-            .words()
+    /// What the learning problem is called where its results are shown; `None` for a user's program.
+    pub(super) fn task(&self) -> Option<TaskWords> {
+        let template = &self.terms.template;
+        self.is_trained()
+            .then(|| template.choice::<TaskKind>(Setting::TASK).words())
+    }
+
+    /// Whether the built-in training trained it, so that its settings and metrics are there.
+    pub(super) const fn is_trained(&self) -> bool {
+        self.terms.program.is_none()
+    }
+
+    /// What a user's program reports besides the headline: where it stands and what it is called.
+    pub(super) fn others(&self) -> Vec<(usize, String)> {
+        let metrics = self.metrics.iter().enumerate().skip(HEADLINE + 1);
+        let others = metrics.filter(|_| !self.is_trained());
+        others
+            .map(|(place, metric)| (place, metric.quantity.to_string()))
+            .collect()
+    }
+
+    /// Where the ponder steps stand, in an experiment that counts them.
+    pub(super) fn ponder_steps(&self) -> Option<usize> {
+        self.place_of(&built_in::PONDER_STEPS_INTERPOLATION)
+            .filter(|_| self.is_trained())
     }
 
     /// The level of guessing of a metric that has one.
     pub(super) fn chance(&self, metric: &Metric) -> Option<f64> {
-        metric.has_chance.then(|| self.task().chance)
+        let task = self.task().filter(|_| metric.has_chance);
+        task.map(|task| task.chance)
     }
 
     /// A trial's headline as the statistics count it: higher is better. What a diverged trial measured

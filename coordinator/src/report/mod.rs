@@ -28,7 +28,7 @@ mod simulated;
 mod tests;
 
 use pondersweep_proto::{
-    metric::{Metric, MetricName, built_in},
+    metric::{Metric, MetricName},
     setting::{ParameterValue, Setting},
 };
 use serde::{Serialize, Serializer};
@@ -101,6 +101,9 @@ pub struct Header {
     /// Where the ponder steps stand, in an experiment that counts them.
     #[serde(skip)]
     pub ponder_steps: Option<usize>,
+    /// What a user's program reports besides the headline: where it stands and what it is called.
+    #[serde(skip)]
+    pub others: Vec<(usize, String)>,
     /// Confidence of every interval.
     pub confidence: f64,
     /// Seed of every bootstrap interval.
@@ -193,7 +196,8 @@ impl Header {
             solved_threshold: input.goal.threshold,
             solved_when: input.goal.better.name(),
             extrapolation: input.extrapolation(),
-            ponder_steps: input.place_of(&built_in::PONDER_STEPS_INTERPOLATION),
+            ponder_steps: input.ponder_steps(),
+            others: input.others(),
             confidence: CONFIDENCE,
             bootstrap_seed,
         }

@@ -102,6 +102,7 @@ impl SimulatedSweep {
             max_out_of_memory: 3,
             max_worker_losses: 10,
             device: None,
+            program: None,
         };
         let (table, goal): (&MetricTable, _) = (built_in::table(), terms.goal());
         ReportInput {

@@ -1,7 +1,8 @@
 //! What each worker computes on, and which sweeps that is good enough for: a sweep may ask for a
-//! device, so that its table is not mixed. Names are compared; none has a meaning here.
+//! device, so that its table is not mixed. Names are compared; none has a meaning here. And whether a worker
+//! runs users' programs, which it says with every acquisition.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use pondersweep_proto::id::WorkerId;
 
@@ -12,21 +13,41 @@ pub fn is_of_device(device: &str, wanted: &str) -> bool {
     rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(':'))
 }
 
-/// The devices of the workers that were heard of.
+/// What the workers that were heard of can do.
 #[derive(Debug, Default)]
-pub(super) struct Devices(HashMap<WorkerId, String>);
+pub(super) struct Devices {
+    of: HashMap<WorkerId, String>,
+    /// Those that run users' programs.
+    programs: HashSet<WorkerId>,
+}
 
 impl Devices {
     /// Notes a worker's device.
     pub(super) fn note(&mut self, worker_id: &WorkerId, device: &str) {
-        self.0.insert(worker_id.clone(), device.to_owned());
+        self.of.insert(worker_id.clone(), device.to_owned());
+    }
+
+    /// Notes whether a worker runs users' programs.
+    pub(super) fn note_programs(&mut self, worker_id: &WorkerId, programs: bool) {
+        if programs != self.programs.contains(worker_id) {
+            if programs {
+                self.programs.insert(worker_id.clone());
+            } else {
+                self.programs.remove(worker_id);
+            }
+        }
+    }
+
+    /// Whether a worker runs users' programs.
+    pub(super) fn runs_programs(&self, worker_id: &WorkerId) -> bool {
+        self.programs.contains(worker_id)
     }
 
     /// Whether a worker may train what asks for this device. One whose device is not known may train
     /// only what asks for none.
     pub(super) fn fit(&self, worker_id: &WorkerId, wanted: Option<&str>) -> bool {
         wanted.is_none_or(|wanted| {
-            let device = self.0.get(worker_id);
+            let device = self.of.get(worker_id);
             device.is_some_and(|device| is_of_device(device, wanted))
         })
     }

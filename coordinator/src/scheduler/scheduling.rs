@@ -130,6 +130,11 @@ impl Scheduler {
         self.devices.note(worker_id, device);
     }
 
+    /// Notes whether a worker runs users' programs.
+    pub fn note_programs(&mut self, worker_id: &WorkerId, programs: bool) {
+        self.devices.note_programs(worker_id, programs);
+    }
+
     /// Adds a sweep; its trials are pending, but for those that are withheld.
     pub fn enqueue(&mut self, entry: SweepEntry) {
         let states = (0..entry.trials()).map(|index| entry.first_state(index));
@@ -230,6 +235,7 @@ impl Scheduler {
             sweep.is_dispatched()
                 && only.is_none_or(|only| only == sweep.entry.sweep_id)
                 && self.devices.fit(worker_id, sweep.entry.device.as_deref())
+                && (!sweep.entry.is_program || self.devices.runs_programs(worker_id))
         };
         let sweeps = self.sweeps.values().filter(dispatched);
         sweeps

@@ -13,6 +13,7 @@ use super::{
     error::{CommitError, DatabaseError},
     metric::insert_metrics,
     open::{Cache, connect_writer},
+    program::insert_files,
     record::StoredSweep,
     statement::statements,
 };
@@ -243,6 +244,7 @@ impl PieceWriter<'_> {
         );
         self.connection.execute(INSERT_SWEEP, row)?;
         insert_metrics(self.connection, &self.sweep_id, terms)?;
+        insert_files(self.connection, self.spec.files())?;
         let creation = (at_ms, &self.sweep_id);
         self.connection.execute(INSERT_CREATION, creation).map(drop)
     }

@@ -111,7 +111,7 @@ fn upsert(
             meaning,
             ..
         } = metric;
-        let decides = goal.filter(|goal| goal.metric == *name);
+        let decides = goal.filter(|goal| goal.metric == *name && goal.is_set());
         let threshold = decides.map(|goal| goal.threshold);
         let row = (
             sweep_id,

@@ -20,6 +20,7 @@ mod metric;
 mod mount;
 mod name;
 mod open;
+mod program;
 mod read;
 mod record;
 mod restore;
@@ -53,7 +54,7 @@ pub use record::{
 };
 pub use token::{TokenAdministration, TokenError};
 
-pub(crate) use view::{ColumnType, column_type};
+pub(crate) use view::{ColumnType, ColumnTypes};
 
 use files::{Disturbance, ServedFiles};
 use lock::WriterLock;

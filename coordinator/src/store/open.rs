@@ -39,6 +39,10 @@ pub(super) static MIGRATOR: LazyLock<Migrator> = LazyLock::new(|| {
             "open results",
             include_str!("../../../migrations/0003_open_results.sql"),
         ),
+        (
+            "programs",
+            include_str!("../../../migrations/0004_programs.sql"),
+        ),
     ];
     let migrations = (1..).zip(files).map(|(version, (name, text))| {
         let kind = MigrationType::Simple;

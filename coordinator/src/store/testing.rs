@@ -160,6 +160,7 @@ pub(super) fn spec(replicates: u32) -> SweepSpec {
         max_out_of_memory: 3,
         max_worker_losses: 3,
         device: None,
+        program: None,
     })
     .unwrap()
 }

@@ -16,9 +16,10 @@ use std::fmt::Write as _;
 use pondersweep_proto::{
     experiment::Experiment,
     metric::Metric,
-    setting::{Kind, LeftOut, ParameterValue, Setting, training::TRAINING},
+    setting::{Kind, LeftOut, ParameterValue, Setting, SettingTable, training::TRAINING},
 };
 
+use crate::sweep::SweepTerms;
 use text::{CELLS, COMPUTE, DIFFICULTY, HALTING, JSON, METRICS, PARAMETERS, TRIALS};
 
 /// A column's type, in exports too.
@@ -70,23 +71,44 @@ pub(super) fn views() -> Vec<View> {
     made.into_iter().map(fill).collect()
 }
 
-/// The types of a view's columns that it does not take from a table, and of those that it does.
-pub(crate) fn column_type(name: &str) -> ColumnType {
-    let experiment = Experiment::built_in();
-    if let Ok(setting) = TRAINING.parameter(name) {
-        return match setting.kind {
-            Kind::Number(_) => ColumnType::Real,
-            Kind::Integer { .. } | Kind::Flag => ColumnType::Integer,
-            Kind::Choice(_) | Kind::Text => ColumnType::Text,
-        };
+/// The types of the columns of a sweep's tables.
+pub(crate) struct ColumnTypes {
+    settings: &'static SettingTable,
+    experiment: Experiment,
+}
+
+impl ColumnTypes {
+    /// Those of a sweep.
+    pub(crate) fn of(terms: &SweepTerms) -> Self {
+        Self {
+            settings: terms.template.table(),
+            experiment: terms.experiment(),
+        }
     }
-    let metric = name.rsplit_once('_').map_or(name, |(metric, _)| metric);
-    if [name, metric]
-        .iter()
-        .any(|name| experiment.metrics().get(name).is_some())
-    {
-        return ColumnType::Real;
+
+    /// Of columns that follow from the sweep's tables, and of all others.
+    pub(crate) fn column(&self, name: &str) -> ColumnType {
+        if let Ok(setting) = self.settings.parameter(name) {
+            return match setting.kind {
+                Kind::Number(_) => ColumnType::Real,
+                Kind::Integer { .. } | Kind::Whole | Kind::Flag => ColumnType::Integer,
+                Kind::Choice(_) | Kind::Text => ColumnType::Text,
+            };
+        }
+        let metric = name.rsplit_once('_').map_or(name, |(metric, _)| metric);
+        let metrics = self.experiment.metrics();
+        if [name, metric]
+            .iter()
+            .any(|name| metrics.get(name).is_some())
+        {
+            return ColumnType::Real;
+        }
+        of_every_sweep(name)
     }
+}
+
+/// The types of the columns that every sweep has.
+fn of_every_sweep(name: &str) -> ColumnType {
     match name {
         "trial_id" | "configuration_id" | "position" | "replicate" | "solved" | "step"
         | "attempts" | "attempt" | "n" | "succeeded" | "infeasible" | "failed" | "cancelled"
@@ -156,6 +178,7 @@ fn literal(value: &ParameterValue) -> String {
     match value {
         ParameterValue::Number(number) => format!("{number:?}"),
         ParameterValue::Integer(whole) => whole.to_string(),
+        ParameterValue::Negative(whole) => whole.to_string(),
         ParameterValue::Flag(flag) => u8::from(*flag).to_string(),
         ParameterValue::Choice(name) => format!("'{}'", name.replace('\'', "''")),
     }

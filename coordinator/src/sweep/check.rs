@@ -4,7 +4,7 @@
 use std::collections::HashSet;
 
 use pondersweep_proto::{
-    limit::{MAX_AXIS_VALUES, MAX_EXCLUSIONS, MAX_NAME_BYTES, MAX_TRIALS},
+    limit::{MAX_AXIS_VALUES, MAX_CONFIGURATION_BYTES, MAX_EXCLUSIONS, MAX_NAME_BYTES, MAX_TRIALS},
     setting::ParameterValue,
     spec::SpecError,
 };
@@ -23,9 +23,70 @@ pub(super) fn admit(terms: &mut SweepTerms) -> Result<(), SpecError> {
     admit_replicates(terms)?;
     check_numbers(terms)?;
     check_device(terms.device.as_deref())?;
+    check_program(terms)?;
+    check_parameters(terms)?;
     admit_axes(&mut terms.axes)?;
     check_grid_size(&terms.axes)?;
+    check_form(terms)?;
     admit_exclusions(terms)
+}
+
+/// Whether the template is one of the program's, if there is one.
+fn check_program(terms: &SweepTerms) -> Result<(), SpecError> {
+    match (&terms.program, terms.template.program_sha256()) {
+        (None, None) => Ok(()),
+        (Some(program), Some(named)) => {
+            program.check_is(named)?;
+            program.check(terms.template.table())
+        }
+        (_, _) => Err(SpecError::new(
+            "program",
+            "is stated without its configurations, or they without it",
+            "a program and configurations that name it, or neither",
+        )),
+    }
+}
+
+/// Whether everything that varies is a setting of the template.
+fn check_parameters(terms: &SweepTerms) -> Result<(), SpecError> {
+    let conditions = terms.exclusions.iter().flat_map(|rule| &rule.conditions);
+    let conditions = conditions.map(|condition| condition.parameter);
+    let mut named = terms
+        .axes
+        .iter()
+        .map(|axis| axis.parameter)
+        .chain(conditions);
+    let rows = terms.template.table().rows;
+    match named.find(|parameter| !rows.contains(parameter)) {
+        None => Ok(()),
+        Some(parameter) => Err(SpecError::new(
+            format!("space.{parameter}"),
+            "is no setting of the configurations, or has other values there",
+            "let the template hold the first value of every axis",
+        )),
+    }
+}
+
+/// Whether the forms of all configurations are short enough to be sent.
+fn check_form(terms: &SweepTerms) -> Result<(), SpecError> {
+    if terms.program.is_none() {
+        return Ok(());
+    }
+    let longest = |axis: &Axis| {
+        let lengths = axis
+            .values
+            .iter()
+            .map(|value| value.to_json().to_string().len());
+        lengths.max().unwrap_or(0)
+    };
+    let bytes = terms.template.json().len() + terms.axes.iter().map(longest).sum::<usize>();
+    if bytes <= MAX_CONFIGURATION_BYTES {
+        return Ok(());
+    }
+    let hint = "shorter texts: name what is long by a short word";
+    let problem =
+        format!("has configurations of {bytes} bytes, more than {MAX_CONFIGURATION_BYTES}");
+    Err(SpecError::new("space", problem, hint))
 }
 
 fn check_name(name: &str) -> Result<(), SpecError> {

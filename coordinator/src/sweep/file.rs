@@ -8,15 +8,20 @@
 mod exclude;
 mod nearest;
 mod problem;
+mod program;
 mod range;
 mod section;
 mod space;
 mod value;
 
-use std::ops::Range;
+use std::{ops::Range, sync::Arc};
 
 use pondersweep_proto::{
-    setting::{Setting, SettingTable, training::TRAINING},
+    setting::{
+        Setting, SettingTable,
+        program::{PROGRAM, SHA256},
+        training::TRAINING,
+    },
     spec::{ConfigurationSpec, Settings, SpecError},
 };
 use toml::de::DeTable;
@@ -39,6 +44,10 @@ pub use self::problem::SweepFileError;
 /// Bytes from the start of the file.
 type Span = Range<usize>;
 
+/// Says the SHA-256 of a file that a sweep file names, or why it cannot: who reads sweep files from a
+/// folder reads those, too.
+pub type ProgramFiles<'a> = dyn FnMut(&str) -> Result<String, String> + 'a;
+
 /// The language of sweep files.
 pub struct SweepFile;
 
@@ -49,11 +58,24 @@ impl SweepFile {
     /// Everything that is wrong in the first stage that finds anything wrong: syntax; then keys
     /// and types of all sections; then values; then their combinations.
     pub fn parse(source: impl AsRef<[u8]>, file_name: &str) -> Result<SweepSpec, SweepFileError> {
+        let mut none = |_: &str| Err("this is no folder".to_owned());
+        Self::parse_with(source, file_name, &mut none)
+    }
+
+    /// As [`Self::parse`], of a file that may name files of a program.
+    ///
+    /// # Errors
+    /// See there; or such a file cannot be read.
+    pub fn parse_with(
+        source: impl AsRef<[u8]>,
+        file_name: &str,
+        files: &mut ProgramFiles<'_>,
+    ) -> Result<SweepSpec, SweepFileError> {
         let source = source.as_ref();
         let refuse = |problems| SweepFileError::new(source, file_name, problems);
         let text = utf8(source).map_err(|problem| refuse(vec![problem]))?;
         let root = DeTable::parse(text).map_err(|error| refuse(vec![syntax(&error)]))?;
-        read(text, root.get_ref()).map_err(refuse)
+        read(text, root.get_ref(), files).map_err(refuse)
     }
 }
 
@@ -73,13 +95,20 @@ fn syntax(error: &toml::de::Error) -> Problem {
     }
 }
 
-fn read(text: &str, root: &DeTable<'_>) -> Result<SweepSpec, Vec<Problem>> {
-    let table = &TRAINING;
-    let mut problems = Vec::new();
+fn read(
+    text: &str,
+    root: &DeTable<'_>,
+    files: &mut ProgramFiles<'_>,
+) -> Result<SweepSpec, Vec<Problem>> {
+    let (mut problems, mut places) = (Vec::new(), Places::new());
+    let own = program::table_of(text, root, &mut places, &mut problems);
+    if !problems.is_empty() {
+        return Err(problems);
+    }
+    let table = own.unwrap_or(&TRAINING);
     let tables = section::tables(text, root, table, &mut problems);
     let space = tables.get(SPACE);
     let (axes, rules) = space::read(text, space, table, &mut problems);
-    let mut places = Places::new();
     let header = space.map(|space| ("space", space.header.span()));
     let excluded = rules.map(|rules| ("space.exclude", rules.span()));
     for (path, span) in header.into_iter().chain(excluded) {
@@ -87,7 +116,7 @@ fn read(text: &str, root: &DeTable<'_>) -> Result<SweepSpec, Vec<Problem>> {
     }
     let mut read_all = |here: &'static SettingTable| {
         let mut values = Settings::new(here);
-        for name in here.sections() {
+        for name in here.sections().into_iter().filter(|name| *name != PROGRAM) {
             let section = Section {
                 text,
                 name,
@@ -99,7 +128,15 @@ fn read(text: &str, root: &DeTable<'_>) -> Result<SweepSpec, Vec<Problem>> {
         }
         values
     };
-    let (sweep, settings) = (read_all(&SWEEP), read_all(table));
+    let (sweep, mut settings) = (read_all(&SWEEP), read_all(table));
+    let program = own.and_then(|table| {
+        refuse_threshold(&places, &mut problems);
+        program::read(text, &tables, table, files, &mut places, &mut problems)
+    });
+    if let Some(program) = &program {
+        let set = settings.set(SHA256, program.sha256().as_str());
+        set.expect("a hash is a text");
+    }
     if !problems.is_empty() {
         return Err(problems);
     }
@@ -111,9 +148,20 @@ fn read(text: &str, root: &DeTable<'_>) -> Result<SweepSpec, Vec<Problem>> {
     SweepSpec::new(SweepTerms {
         axes: axes.iter().map(SpaceAxis::to_axis).collect(),
         exclusions,
+        program: program.map(Arc::new),
         ..terms
     })
     .map_err(at)
+}
+
+/// What is solved by a program is said with its metrics.
+fn refuse_threshold(places: &Places, problems: &mut Vec<Problem>) {
+    if let Some(span) = places.get(&SOLVED_THRESHOLD.path()) {
+        let what = "solved_threshold has no meaning for a program";
+        let hint =
+            "say it with the metric: [metrics] accuracy = { better = \"higher\", solved = 0.95 }";
+        problems.push(Problem::at(span, what, hint));
+    }
 }
 
 /// The terms without the space.
@@ -137,6 +185,7 @@ fn scalar_terms(sweep: Settings, template: ConfigurationSpec) -> Result<SweepTer
         max_out_of_memory: sweep.count(MAX_OUT_OF_MEMORY),
         max_worker_losses: sweep.count(MAX_WORKER_LOSSES),
         device: text(DEVICE),
+        program: None,
     })
 }
 
@@ -172,9 +221,18 @@ fn check_axes(settings: &Settings, axes: &[SpaceAxis]) -> Result<(), Vec<Problem
 
 /// The place of an error in the file: its setting, else its section.
 fn locate(error: &SpecError, places: &Places) -> Problem {
-    let section = error.path.split('.').next().unwrap_or_default();
-    let span = places.get(&error.path).or_else(|| places.get(section));
-    explain(error, span.cloned())
+    explain(error, place_of(error, places))
+}
+
+fn place_of(error: &SpecError, places: &Places) -> Option<Span> {
+    let mut path = error.path.as_str();
+    loop {
+        match (places.get(path), path.rsplit_once('.')) {
+            (Some(span), _) => return Some(span.clone()),
+            (None, Some((outer, _))) => path = outer,
+            (None, None) => return None,
+        }
+    }
 }
 
 /// A specification's error in the words of the file.
@@ -187,7 +245,7 @@ fn explain(error: &SpecError, span: Option<Span>) -> Problem {
     let key = path.rsplit('.').next().unwrap_or_default();
     let what = if problem.ends_with("is out of range") {
         format!("{key} = {problem}")
-    } else if ["is ", "has ", "holds "]
+    } else if ["is ", "has ", "holds ", "names ", "takes "]
         .iter()
         .any(|verb| problem.starts_with(verb))
     {

@@ -10,6 +10,8 @@ use pondersweep_proto::{
     },
 };
 
+use super::program_keys;
+
 /// More attempts than this hide a fault instead of surviving it.
 const MAX_ATTEMPTS: u64 = 1_000;
 
@@ -140,13 +142,15 @@ fn settings() -> Vec<Setting> {
 #[must_use]
 pub fn schema() -> serde_json::Value {
     let parameters: Vec<_> = training::TRAINING.parameters().collect();
-    setting::schema(&settings(), &parameters)
+    let mut schema = setting::schema(&settings(), &parameters);
+    program_keys::add_to(&mut schema);
+    schema
 }
 
 /// The reference of sweep files, as Markdown.
 #[must_use]
 pub fn reference() -> String {
-    setting::reference(&settings())
+    setting::reference(&settings()) + &program_keys::reference()
 }
 
 #[cfg(test)]
@@ -174,7 +178,7 @@ mod tests {
             let key = &schema["properties"][setting.section]["properties"][setting.name];
             assert_eq!(key["description"], setting.meaning, "{setting:?}");
         }
-        let space = &schema["properties"]["space"]["properties"];
+        let space = &schema["else"]["properties"]["space"]["properties"];
         assert_eq!(
             space["lambda_p"]["anyOf"][0],
             serde_json::json!({ "type": "number", "exclusiveMinimum": 0.0, "exclusiveMaximum": 1.0 })

@@ -9,6 +9,7 @@ mod golden;
 mod grid;
 mod layout;
 mod plan;
+mod program_keys;
 mod select;
 mod shapes;
 mod spec;
@@ -17,7 +18,7 @@ mod terms;
 pub(crate) mod test_support;
 
 pub(crate) use expansion::{Expansion, Piece};
-pub use file::{SweepFile, SweepFileError};
+pub use file::{ProgramFiles, SweepFile, SweepFileError};
 pub use layout::{reference, schema};
 pub use plan::{Cost, Operations, Plan, ShapePlan};
 pub use select::select;

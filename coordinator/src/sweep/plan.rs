@@ -53,7 +53,7 @@ pub struct Plan {
 }
 
 /// The part of a plan whose trials share one shape.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct ShapePlan {
     /// The shape's identity.
     pub shape: String,
@@ -137,9 +137,20 @@ struct Group {
 
 impl Group {
     fn price(&self, replicates: u64, cost: &Cost) -> ShapePlan {
-        let operations = Operations::of(&self.example);
         let trials = self.configurations * replicates;
         let example = &self.example;
+        if example.program_sha256().is_some() {
+            // What a program costs, it does not say before it has run.
+            return ShapePlan {
+                shape: self.shape.to_string(),
+                parameters: parameters(example),
+                configurations: self.configurations,
+                trials,
+                bundles: trials,
+                ..ShapePlan::default()
+            };
+        }
+        let operations = Operations::of(example);
         let updates = example.whole(Setting::UPDATES);
         let mut plan = ShapePlan {
             shape: self.shape.to_string(),

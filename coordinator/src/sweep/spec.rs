@@ -6,6 +6,7 @@ use std::sync::Arc;
 use pondersweep_proto::{
     id::{ContentKey, SweepId, canonical_json},
     limit::shown,
+    program::{ProgramFile, ProgramSpec},
     spec::{ConfigurationSpec, SpecError, TrialSpec},
     wire,
 };
@@ -17,14 +18,25 @@ use super::{
 };
 
 /// A valid sweep.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct SweepSpec {
     terms: SweepTerms,
     /// The canonical JSON form of the terms.
     json: Arc<str>,
+    /// That of the program, as its workers are told; empty where there is none.
+    program: Arc<[u8]>,
     /// Grid index of every configuration that no exclusion matches; `None` when that is all.
     kept: Option<Vec<u32>>,
     configurations: u64,
+    /// The files of the program, where they came along: to be stored with the sweep.
+    files: Arc<Vec<ProgramFile>>,
+}
+
+/// What a sweep is follows from its form.
+impl PartialEq for SweepSpec {
+    fn eq(&self, other: &Self) -> bool {
+        self.json == other.json
+    }
 }
 
 impl SweepSpec {
@@ -45,10 +57,40 @@ impl SweepSpec {
         check::check_trials(configurations, terms.replicates)?;
         Ok(Self {
             json: canonical_json(&terms).into(),
+            program: terms
+                .program
+                .as_deref()
+                .map(ProgramSpec::to_bytes)
+                .unwrap_or_default()
+                .into(),
             terms,
             kept,
             configurations,
+            files: Arc::default(),
         })
+    }
+
+    /// The sweep with the files of its program.
+    ///
+    /// # Errors
+    /// They are not those that it names.
+    pub fn with_files(self, files: Vec<ProgramFile>) -> Result<Self, SpecError> {
+        match &self.terms.program {
+            Some(program) => program.check_contents(&files)?,
+            None if files.is_empty() => {}
+            None => {
+                let hint = "leave them out";
+                return Err(SpecError::new("program.files", "has no program", hint));
+            }
+        }
+        let files = Arc::new(files);
+        Ok(Self { files, ..self })
+    }
+
+    /// The files of its program, where they came along.
+    #[must_use]
+    pub fn files(&self) -> &[ProgramFile] {
+        &self.files
     }
 
     /// Reads a specification from JSON, as a peer sent it: a claim until it was checked.
@@ -152,6 +194,7 @@ impl SweepSpec {
             seed: self.terms.seed,
             replicate,
             common_seeds: self.terms.common_seeds,
+            program: self.terms.program.clone(),
         }
     }
 
@@ -165,6 +208,7 @@ impl SweepSpec {
             seed: self.terms.seed,
             replicate,
             common_seeds: self.terms.common_seeds,
+            program: self.program.to_vec(),
         }
     }
 

@@ -1,11 +1,14 @@
 //! The parts of a sweep as someone states them. Nothing here is checked; [`super::SweepSpec`] does
 //! that.
 
+use std::sync::Arc;
+
 use pondersweep_proto::{
     experiment::Experiment,
     metric::{Better, MetricName},
-    setting::{ParameterValue, Setting},
-    spec::ConfigurationSpec,
+    program::ProgramSpec,
+    setting::{ParameterValue, Setting, parameter_of},
+    spec::{ConfigurationSpec, SpecError},
 };
 use serde::{Deserialize, Serialize};
 
@@ -31,7 +34,7 @@ pub struct SweepTerms {
     pub seed: u64,
     /// The configurations of a replicate share its random streams, for comparisons in pairs.
     pub common_seeds: bool,
-    /// A trial is solved when `accuracy_interpolation` reaches this share.
+    /// A trial is solved when `accuracy_interpolation` reaches this share; of a program its metrics say it.
     pub solved_threshold: f64,
     /// Attempts that may fail by the trial's own doing before it counts as failed, from 1.
     pub max_failures: u32,
@@ -43,6 +46,9 @@ pub struct SweepTerms {
     /// Left out of what names the sweep while all may.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub device: Option<String>,
+    /// The program that its trials run; left out where the built-in training trains them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub program: Option<Arc<ProgramSpec>>,
 }
 
 /// When a trial is solved: its value of a metric reaches a threshold.
@@ -52,11 +58,17 @@ pub struct Goal {
     pub metric: MetricName,
     /// Which direction is better.
     pub better: Better,
-    /// The value to be reached.
+    /// The value to be reached; no number where nothing is ever solved.
     pub threshold: f64,
 }
 
 impl Goal {
+    /// Whether anything can be solved.
+    #[must_use]
+    pub const fn is_set(&self) -> bool {
+        self.threshold.is_finite()
+    }
+
     /// Whether a trial with this value is solved.
     #[must_use]
     pub fn is_reached_by(&self, value: f64) -> bool {
@@ -68,12 +80,27 @@ impl SweepTerms {
     /// What its trials are.
     #[must_use]
     pub fn experiment(&self) -> Experiment {
-        Experiment::built_in()
+        match &self.program {
+            None => Experiment::built_in(),
+            Some(program) => Experiment::of_program(program),
+        }
     }
 
-    /// When a trial of it is solved.
+    /// When a trial of it is solved; never where a program does not say.
     #[must_use]
     pub fn goal(&self) -> Goal {
+        if let Some(program) = &self.program {
+            let decides = program
+                .metrics
+                .iter()
+                .find(|metric| metric.solved.is_some());
+            let metric = decides.unwrap_or(&program.metrics[0]);
+            return Goal {
+                metric: metric.name.clone(),
+                better: metric.better,
+                threshold: metric.solved.unwrap_or(f64::NAN),
+            };
+        }
         let experiment = self.experiment();
         let headline = experiment.metrics().headline();
         Goal {
@@ -86,7 +113,7 @@ impl SweepTerms {
 
 /// One parameter and the values it takes.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(try_from = "Named")]
 pub struct Axis {
     /// What varies.
     pub parameter: Setting,
@@ -104,10 +131,36 @@ pub struct Exclusion {
 
 /// Holds when the parameter has one of the values.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(try_from = "Named")]
 pub struct Condition {
     /// An axis of the space.
     pub parameter: Setting,
     /// Values of that axis.
     pub values: Vec<ParameterValue>,
+}
+
+/// A parameter by name, with values that say what kind it is.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Named {
+    parameter: String,
+    values: Vec<ParameterValue>,
+}
+
+impl TryFrom<Named> for Axis {
+    type Error = SpecError;
+
+    fn try_from(Named { parameter, values }: Named) -> Result<Self, SpecError> {
+        let parameter = parameter_of(&parameter, &values)?;
+        Ok(Self { parameter, values })
+    }
+}
+
+impl TryFrom<Named> for Condition {
+    type Error = SpecError;
+
+    fn try_from(named: Named) -> Result<Self, SpecError> {
+        let Axis { parameter, values } = named.try_into()?;
+        Ok(Self { parameter, values })
+    }
 }

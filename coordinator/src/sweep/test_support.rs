@@ -33,6 +33,7 @@ pub(crate) fn terms() -> SweepTerms {
         max_out_of_memory: 3,
         max_worker_losses: 5,
         device: None,
+        program: None,
     }
 }
 

@@ -19,7 +19,7 @@ const KNOWN: Access = Access::Roles(&Role::ALL);
 
 /// Every call and who may make it.
 #[rustfmt::skip]
-pub const TABLE: [(&str, Access); 23] = [
+pub const TABLE: [(&str, Access); 24] = [
     ("/pondersweep.v1.Sweeps/GetSweep", READ),
     ("/pondersweep.v1.Sweeps/ListSweeps", READ),
     ("/pondersweep.v1.Sweeps/WatchSweep", READ),
@@ -39,6 +39,7 @@ pub const TABLE: [(&str, Access); 23] = [
     ("/pondersweep.v1.Leases/SaveCheckpoint", WORK),
     ("/pondersweep.v1.Leases/LoadCheckpoint", WORK),
     ("/pondersweep.v1.Leases/StartFromCheckpoint", WORK),
+    ("/pondersweep.v1.Leases/LoadProgramFiles", WORK),
     ("/pondersweep.v1.Leases/Drain", WORK),
     ("/grpc.reflection.v1.ServerReflection/ServerReflectionInfo", KNOWN),
     // Probes of a container or a load balancer have no token; the answer is one word.

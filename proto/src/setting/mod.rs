@@ -6,6 +6,7 @@
 //! table, next to its rows.
 
 mod interval;
+pub mod program;
 mod reference;
 pub mod row;
 mod schema;
@@ -21,7 +22,12 @@ use std::{
 
 use crate::spec::{Settings, SpecError};
 
-pub use self::{interval::Interval, reference::reference, schema::schema, value::ParameterValue};
+pub use self::{
+    interval::Interval,
+    reference::{reference, wrapped},
+    schema::schema,
+    value::ParameterValue,
+};
 
 /// Settings that belong together: those of the built-in training, or of a user's program.
 #[derive(Debug)]
@@ -73,6 +79,8 @@ pub enum Kind {
         /// The most.
         most: u64,
     },
+    /// Any whole number that 64 bits with a sign hold.
+    Whole,
     /// One of these names.
     Choice(&'static [&'static str]),
     /// True or false.
@@ -184,16 +192,23 @@ impl fmt::Display for Setting {
 
 impl serde::Serialize for Setting {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.name)
+        match self.section {
+            program::PARAMETERS => serializer.serialize_str(&self.path()),
+            _ => serializer.serialize_str(self.name),
+        }
     }
 }
 
-/// By name, of the built-in training.
-impl<'de> serde::Deserialize<'de> for Setting {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let name = String::deserialize(deserializer)?;
-        let found = training::TRAINING.parameter(crate::limit::shown(&name).as_str());
-        found.map_err(serde::de::Error::custom)
+/// The parameter that goes by this name where only its values are told: a program's by its place, whose
+/// values say what kind it is; all others are of the built-in training.
+///
+/// # Errors
+/// There is none.
+pub fn parameter_of(name: &str, values: &[ParameterValue]) -> Result<Setting, SpecError> {
+    let name = crate::limit::shown(name);
+    match name.split_once('.') {
+        Some((program::PARAMETERS, name)) => program::parameter(name, values),
+        _ => training::TRAINING.parameter(&name),
     }
 }
 
@@ -207,7 +222,10 @@ impl Setting {
     /// Whether its values have an order.
     #[must_use]
     pub const fn is_ordered(self) -> bool {
-        matches!(self.0.kind, Kind::Number(_) | Kind::Integer { .. })
+        matches!(
+            self.0.kind,
+            Kind::Number(_) | Kind::Integer { .. } | Kind::Whole
+        )
     }
 
     /// What stands for it where it is left out, in settings whose section has this `kind`; `None`
@@ -232,11 +250,13 @@ impl Setting {
     /// # Errors
     /// The value is of another kind, or no choice has that name.
     pub fn admit(self, value: ParameterValue) -> Result<ParameterValue, SpecError> {
-        use ParameterValue::{Choice, Flag, Integer, Number};
+        use ParameterValue::{Choice, Flag, Integer, Negative, Number};
         match (self.0.kind, value) {
             // Zero has one sign only, as it has one value.
             (Kind::Number(_), Number(number)) => Ok(Number(number + 0.0)),
             (Kind::Number(_), Integer(whole)) => Ok(Number(whole as f64)),
+            (Kind::Number(_), Negative(whole)) => Ok(Number(whole as f64)),
+            (Kind::Whole, value @ (Integer(_) | Negative(_))) => Ok(value),
             (Kind::Integer { .. }, value @ Integer(_)) | (Kind::Flag, value @ Flag(_)) => Ok(value),
             (Kind::Choice(names), Choice(name)) if names.contains(&&*name) => Ok(Choice(name)),
             (Kind::Text, Choice(text)) => Ok(Choice(text)),
@@ -258,6 +278,9 @@ impl Setting {
             (Kind::Integer { least, most }, ParameterValue::Integer(whole)) => {
                 (least..=most).contains(whole)
             }
+            (Kind::Whole, ParameterValue::Integer(whole)) => i64::try_from(*whole).is_ok(),
+            // No argument of a program, and no text of a database, holds one.
+            (Kind::Text, ParameterValue::Choice(text)) => !text.contains('\0'),
             _ => true,
         };
         if fits {
@@ -285,6 +308,7 @@ impl fmt::Display for Kind {
                 most: u64::MAX,
             } => write!(f, "a whole number from {least}"),
             Self::Integer { least, most } => write!(f, "a whole number from {least} to {most}"),
+            Self::Whole => f.write_str("a whole number"),
             Self::Choice(names) => write!(f, "one of {}", names.join(", ")),
             Self::Flag => f.write_str("true or false"),
             Self::Text => f.write_str("a text"),
@@ -371,7 +395,7 @@ mod tests {
     fn other(setting: Setting) -> ParameterValue {
         match setting.kind {
             Kind::Number(_) => 0.625.into(),
-            Kind::Integer { .. } => 17_u64.into(),
+            Kind::Integer { .. } | Kind::Whole => 17_u64.into(),
             Kind::Choice(names) => (*names.last().unwrap()).into(),
             Kind::Flag => true.into(),
             Kind::Text => "text".into(),

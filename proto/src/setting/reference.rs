@@ -56,7 +56,8 @@ fn left_out(taken: &Use) -> String {
 }
 
 /// Lines of at most 100 columns; those after the first are indented.
-fn wrapped(entry: &str) -> String {
+#[must_use]
+pub fn wrapped(entry: &str) -> String {
     let mut lines = vec![String::new()];
     for word in entry.split_whitespace() {
         let line = lines.last_mut().expect("there is one");

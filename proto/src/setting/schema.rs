@@ -127,6 +127,7 @@ fn value(kind: Kind) -> Value {
         Kind::Integer { least, most } => {
             json!({ "type": "integer", "minimum": least, "maximum": most })
         }
+        Kind::Whole => json!({ "type": "integer" }),
         Kind::Choice(names) => json!({ "enum": names }),
         Kind::Flag => json!({ "type": "boolean" }),
         Kind::Text => json!({ "type": "string" }),

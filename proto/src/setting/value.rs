@@ -8,8 +8,10 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum ParameterValue {
-    /// Of a whole number.
+    /// Of a whole number, 0 or above.
     Integer(u64),
+    /// Of a whole number below 0.
+    Negative(i64),
     /// Of a number; never a negative zero, which is zero.
     Number(f64),
     /// Of a choice or a text.
@@ -30,6 +32,7 @@ impl fmt::Display for ParameterValue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Integer(value) => value.fmt(f),
+            Self::Negative(value) => value.fmt(f),
             Self::Number(value) => value.fmt(f),
             Self::Choice(value) => value.fmt(f),
             Self::Flag(value) => value.fmt(f),
@@ -52,6 +55,12 @@ impl From<u64> for ParameterValue {
 impl From<u32> for ParameterValue {
     fn from(value: u32) -> Self {
         Self::Integer(value.into())
+    }
+}
+
+impl From<i64> for ParameterValue {
+    fn from(value: i64) -> Self {
+        u64::try_from(value).map_or(Self::Negative(value), Self::Integer)
     }
 }
 

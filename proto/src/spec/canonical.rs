@@ -12,7 +12,7 @@ use serde_json::{Map, Value};
 use super::{ConfigurationSpec, Settings, SpecError};
 use crate::{
     limit::{MAX_CONFIGURATION_BYTES, shown},
-    setting::{Kind, LeftOut, ParameterValue, Setting, SettingTable, training::TRAINING},
+    setting::{Kind, LeftOut, ParameterValue, Setting, SettingTable},
 };
 
 impl ConfigurationSpec {
@@ -78,8 +78,8 @@ impl ConfigurationSpec {
         json
     }
 
-    /// Reads a configuration of the built-in training from its canonical JSON form, or any other
-    /// JSON form of it, as a peer sent it.
+    /// Reads a configuration from its canonical JSON form, or any other JSON form of it, as a peer sent
+    /// it.
     ///
     /// # Errors
     /// It is too long, or no valid configuration.
@@ -146,6 +146,7 @@ fn read(setting: Setting, value: &Value) -> Result<ParameterValue, SpecError> {
     let read = match (setting.0.kind, value) {
         (Kind::Number(_), Value::Number(number)) => number.as_f64().map(Into::into),
         (Kind::Integer { .. }, Value::Number(number)) => number.as_u64().map(Into::into),
+        (Kind::Whole, Value::Number(number)) => number.as_i64().map(Into::into),
         (Kind::Choice(_) | Kind::Text, Value::String(text)) => Some(text.as_str().into()),
         (Kind::Flag, Value::Bool(flag)) => Some((*flag).into()),
         _ => None,
@@ -166,7 +167,6 @@ impl Serialize for ConfigurationSpec {
 impl<'de> Deserialize<'de> for ConfigurationSpec {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let json = Value::deserialize(deserializer)?;
-        let settings = Settings::from_json(&TRAINING, json).map_err(serde::de::Error::custom)?;
-        Self::try_from(settings).map_err(serde::de::Error::custom)
+        Self::from_json(json).map_err(serde::de::Error::custom)
     }
 }

@@ -20,6 +20,8 @@ pub enum Purpose {
     Halting = 2,
     /// Evaluation samples; position: range, sample.
     Evaluation = 3,
+    /// The seed that a user's program is told.
+    Program = 4,
 }
 
 /// The seeds of one trial.
@@ -35,7 +37,7 @@ impl Seeds {
     pub fn of(trial: &TrialSpec) -> Self {
         let configuration = match trial.common_seeds {
             true => 0,
-            false => trial.configuration.key().as_u64(),
+            false => trial.configuration.stream_key().as_u64(),
         };
         Self {
             key: [trial.seed, configuration],
@@ -107,6 +109,11 @@ impl Draws {
         self.drawn = 0;
     }
 
+    /// 64 random bits.
+    pub fn word(&mut self) -> u64 {
+        u64::from(self.bits()) << 32 | u64::from(self.bits())
+    }
+
     /// Uniform on [0, 1): a multiple of 2^-24, so exact in `f32`.
     pub fn uniform_f32(&mut self) -> f32 {
         (self.bits() >> 8) as f32 * (1.0 / 16_777_216.0)
@@ -159,6 +166,7 @@ mod tests {
             seed,
             replicate,
             common_seeds: false,
+            program: None,
         }
     }
 

@@ -4,17 +4,18 @@ use std::{
     collections::BTreeMap,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        atomic::{AtomicU64, Ordering},
     },
 };
 
 use pondersweep_proto::id::LeaseToken;
+use tokio_util::sync::CancellationToken;
 
 /// What a lane's compute thread and the rest of the worker tell each other.
 #[derive(Debug, Default)]
 pub(super) struct LaneControl {
     updates_done: AtomicU64,
-    lost: AtomicBool,
+    lost: CancellationToken,
 }
 
 impl LaneControl {
@@ -25,12 +26,17 @@ impl LaneControl {
 
     /// Notes that the lease is gone: the lane's work is of no use to anyone.
     pub(super) fn lose(&self) {
-        self.lost.store(true, Ordering::Relaxed);
+        self.lost.cancel();
     }
 
     /// Whether the lease is gone.
     pub(super) fn is_lost(&self) -> bool {
-        self.lost.load(Ordering::Relaxed)
+        self.lost.is_cancelled()
+    }
+
+    /// Cancelled when the lease is gone.
+    pub(super) fn lost(&self) -> CancellationToken {
+        self.lost.clone()
     }
 }
 

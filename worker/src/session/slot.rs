@@ -6,6 +6,7 @@ mod compute;
 mod memory;
 mod outbox;
 mod pace;
+mod program;
 mod start;
 mod width;
 mod widths;
@@ -155,6 +156,7 @@ impl Slot {
             max_lanes: self.lanes.at_first(),
             sweep: self.options.sweep,
             beside: None,
+            programs: self.options.programs.is_some(),
         }
     }
 
@@ -177,6 +179,10 @@ impl Slot {
         let Lanes::Measured(widths) = &self.lanes else {
             return Ok(lanes);
         };
+        // Nothing is gained by several programs that wait for one another.
+        if lanes[0].lease.spec.program.is_some() {
+            return Ok(lanes);
+        }
         if widths.is_one(&lanes[0].lease.spec) {
             return Ok(lanes);
         }
@@ -189,6 +195,7 @@ impl Slot {
                 max_lanes: more,
                 sweep: None,
                 beside: Some(lanes[0].lease.token),
+                programs: self.options.programs.is_some(),
             };
             tokio::select! {
                 acquired = self.client.acquire(wanted) => lanes.extend(self.hold(acquired?.leases)),
@@ -207,8 +214,16 @@ impl Slot {
         stop: &CancellationToken,
     ) -> Result<Option<Acquired>, LeaseError> {
         let tokens: Vec<LeaseToken> = lanes.iter().map(|lane| lane.lease.token).collect();
+        let is_program = lanes.iter().any(|lane| lane.lease.spec.program.is_some());
+        let delivery = async {
+            if is_program {
+                self.run_programs(&lanes, next, stop).await
+            } else {
+                self.deliver(lanes, next, stop).await
+            }
+        };
         let delivered = tokio::select! {
-            delivered = self.deliver(lanes, next, stop) => delivered,
+            delivered = delivery => delivered,
             // Calls under way may still be answered, but a coordinator that is away does not keep
             // a worker from leaving.
             () = grace::after(stop, self.grace().deliver) => Ok(None),

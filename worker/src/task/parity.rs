@@ -123,6 +123,7 @@ mod tests {
             seed: 5,
             replicate: 0,
             common_seeds: false,
+            program: None,
         }
     }
 

@@ -21,6 +21,7 @@ pub(crate) fn trial(replicate: u32, change: impl FnOnce(&mut Settings)) -> Trial
         seed: 5,
         replicate,
         common_seeds: false,
+        program: None,
     }
 }
 

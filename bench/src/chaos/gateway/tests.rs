@@ -89,6 +89,7 @@ fn acquire(request_id: &str) -> wire::AcquireRequest {
         max_lanes: 1,
         sweep_id: String::new(),
         beside: None,
+        programs: false,
     }
 }
 
@@ -114,6 +115,7 @@ async fn story(first: CallFate) -> Ending {
     let create = wire::CreateSweepRequest {
         spec: spec.json().into(),
         accept_large: false,
+        files: Vec::new(),
     };
     let created = given_again!(first, sweeps, create_sweep, create);
     assert_eq!(created.created, !reply_lost);

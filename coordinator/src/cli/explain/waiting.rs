@@ -131,7 +131,7 @@ fn how_busy(scene: &Scene) -> String {
     } else if scene.troubles.running == 0 {
         format!(
             "{workers} workers are connected and none takes them; those started with --sweep work for \
-             that sweep only"
+             that sweep only, and those without --allow-programs run no programs"
         )
     } else {
         format!("{taken} of {slots} slots of {workers} connected workers are taken")

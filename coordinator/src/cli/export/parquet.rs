@@ -18,7 +18,7 @@ use parquet::{
 
 use crate::{
     cli::output,
-    store::{ColumnType, Reader, Value, column_type},
+    store::{ColumnType, ColumnTypes, Reader, Value},
 };
 
 /// Rows of a group: a few megabytes, and enough for dictionaries to pay.
@@ -27,11 +27,12 @@ const ROWS_PER_GROUP: usize = 16_384;
 pub(super) async fn write(
     reader: &mut Reader,
     sql: &str,
+    types: &ColumnTypes,
     output: impl Write + Send,
 ) -> anyhow::Result<()> {
     let names = reader.query(sql, None).await?.columns().to_vec();
     let typed = |name: String| {
-        let kind = column_type(&name);
+        let kind = types.column(&name);
         (name, kind)
     };
     let columns: Vec<_> = names.into_iter().map(typed).collect();

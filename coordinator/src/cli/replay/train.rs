@@ -4,17 +4,29 @@
 use std::{
     io,
     num::NonZeroUsize,
-    sync::{Mutex, MutexGuard},
+    sync::{Arc, Mutex, MutexGuard},
+    time::Duration,
 };
 
-use pondersweep_proto::{breakdown::Breakdown, metric::Observation, spec::TrialSpec};
+use pondersweep_proto::{
+    breakdown::Breakdown,
+    id::{Attempt, LeaseToken},
+    metric::Observation,
+    program::ProgramSpec,
+    spec::TrialSpec,
+};
 use pondersweep_worker::{
+    client::Outcome,
     device::DeviceName,
     identity::identify,
+    program::{self, Host, Sent, Work},
     train::{self, Continue, LaneEnd, Observer, divergence},
 };
 
-use super::Updates;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use super::{Replayable, Updates};
 use crate::replay::{Counts, End, Measured, Origin, counts};
 
 /// What this process is when it computes on a device.
@@ -58,6 +70,53 @@ pub(super) fn train(
         counts,
     } = heard.expect("nobody panics while observing");
     Ok(Measured::new(end, observations, counts))
+}
+
+/// Runs a user's program for a trial to its end.
+pub(super) fn run_program(
+    trial: &Replayable,
+    program: &Arc<ProgramSpec>,
+    host: &Arc<Host>,
+) -> Result<Measured, String> {
+    let work = Work {
+        host: Arc::clone(host),
+        trial: trial.spec.clone(),
+        program: Arc::clone(program),
+        token: LeaseToken {
+            trial_id: trial.trial_id,
+            attempt: Attempt(1),
+        },
+        files: Arc::clone(&trial.files),
+        checkpoint: None,
+        checkpoint_every: None,
+        stop: CancellationToken::new(),
+        lost: CancellationToken::new(),
+        longest_grace: Duration::MAX,
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    let runtime = runtime.map_err(|error| error.to_string())?;
+    let (sink, mut sent) = mpsc::channel(1);
+    let listen = async move {
+        let mut heard = Vec::new();
+        while let Some(message) = sent.recv().await {
+            if let Sent::Observed(observations) = message {
+                heard.extend(observations);
+            }
+        }
+        heard
+    };
+    let (ended, mut observations) =
+        runtime.block_on(async { tokio::join!(program::run(work, sink), listen) });
+    observations.extend(ended.observations);
+    let end = match ended.outcome {
+        Some(Outcome::Succeeded) => End::Succeeded,
+        Some(Outcome::Infeasible(why)) => End::Infeasible(why),
+        Some(Outcome::Failed(failure)) => return Err(failure.message),
+        None => return Err("the program was stopped".into()),
+    };
+    Ok(Measured::new(end, observations, Counts::default()))
 }
 
 /// Keeps what is observed and shows how far training is.

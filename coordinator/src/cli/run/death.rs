@@ -1,7 +1,7 @@
 //! What a worker process died of, as its parent can know it: by its exit status, its last words and
-//! the kernel's own count of processes ended for want of memory. Reads `/proc`; decides nothing else.
+//! the kernel's own count of processes ended for want of memory. Decides nothing else.
 
-use std::{fs, os::unix::process::ExitStatusExt as _, process::ExitStatus};
+use std::{os::unix::process::ExitStatusExt as _, process::ExitStatus};
 
 use pondersweep_proto::failure::{Cause, Failure};
 use rustix::process::Signal;
@@ -46,14 +46,6 @@ pub(super) fn failure_of(status: ExitStatus, last_words: &[String], memory_kills
 /// Whether a line says what a process is dying of.
 pub(super) fn is_telling(line: &str) -> bool {
     line.contains(ALLOCATION_FAILED)
-}
-
-/// Processes that the kernel ended for want of memory since the machine started; 0 where it does not
-/// tell.
-pub(super) fn memory_kills() -> u64 {
-    let text = fs::read_to_string("/proc/vmstat").unwrap_or_default();
-    let count = text.lines().find_map(|line| line.strip_prefix("oom_kill "));
-    count.and_then(|count| count.parse().ok()).unwrap_or(0)
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! The worker processes of `run`: started as children, restarted when they crash, and never left
 //! behind. Each stops when its standard input closes, which even a SIGKILL of this process does.
 
-use std::{collections::VecDeque, process::Stdio, time::Duration};
+use std::{collections::VecDeque, path::PathBuf, process::Stdio, time::Duration};
 
 use anyhow::Context as _;
 use pondersweep_proto::{
@@ -11,6 +11,7 @@ use pondersweep_proto::{
 use pondersweep_worker::{
     device::DeviceName,
     identity,
+    program::memory_kills,
     trust::{TOKEN_VARIABLE, TRUST_VARIABLES},
 };
 use tokio::{
@@ -21,7 +22,7 @@ use tokio::{
     time::timeout,
 };
 
-use super::death::{failure_of, is_telling, memory_kills};
+use super::death::{failure_of, is_telling};
 use crate::{driver::DriverHandle, scheduler::Process, trust::Secret};
 
 /// Workers that may end one after the other without having held a trial, before `run` gives up:
@@ -37,6 +38,14 @@ const STOP_WITH_STDIN: &str = "--stop-with-stdin";
 /// Lines of a worker that are shown when it crashes.
 const LAST_LINES: usize = 5;
 
+/// Where a worker computes.
+#[derive(Clone, Debug)]
+pub(super) struct Place {
+    pub(super) device: DeviceName,
+    /// The graphics processors that it lends to programs, where they ask for some.
+    pub(super) gpus: Option<String>,
+}
+
 /// What the workers are started with.
 #[derive(Clone, Debug)]
 pub(super) struct WorkersOptions {
@@ -45,11 +54,13 @@ pub(super) struct WorkersOptions {
     pub(super) secret: Secret,
     pub(super) sweep_id: SweepId,
     /// The device of every worker.
-    pub(super) devices: Vec<DeviceName>,
+    pub(super) places: Vec<Place>,
     /// Who is told of workers that die.
     pub(super) driver: DriverHandle,
     /// The time between two checkpoints of a trial, in seconds; 0 for none.
     pub(super) checkpoint_every: u64,
+    /// Where users' programs work, if the sweep has one.
+    pub(super) programs: Option<PathBuf>,
 }
 
 /// The children.
@@ -63,7 +74,7 @@ pub(super) struct Workers {
 
 /// How a child ended.
 struct Ended {
-    device: DeviceName,
+    place: Place,
     wanted: bool,
     how: String,
     /// Leases that ended with it.
@@ -80,24 +91,35 @@ impl Workers {
             stops: Vec::new(),
             idle_deaths: 0,
         };
-        for device in workers.options.devices.clone() {
-            workers.start_one(device)?;
+        for place in workers.options.places.clone() {
+            workers.start_one(place)?;
         }
         Ok(workers)
     }
 
-    fn start_one(&mut self, device: DeviceName) -> anyhow::Result<()> {
+    fn start_one(&mut self, place: Place) -> anyhow::Result<()> {
         let checkpoint_every = self.options.checkpoint_every;
         let program = std::env::current_exe().context("cannot find this program")?;
         let mut command = Command::new(program);
         for variable in TRUST_VARIABLES {
             command.env_remove(variable);
         }
+        if let Some(work_dir) = &self.options.programs {
+            command
+                .arg("worker")
+                .arg("--allow-programs")
+                .arg("--work-dir")
+                .arg(work_dir);
+        } else {
+            command.arg("worker");
+        }
+        if let Some(gpus) = &place.gpus {
+            command.args(["--gpus", gpus]);
+        }
         let child = command
             .env(TOKEN_VARIABLE, self.options.secret.reveal())
-            .arg("worker")
             .args(["--coordinator", &self.options.coordinator])
-            .args(["--device", &device.to_string()])
+            .args(["--device", &place.device.to_string()])
             .args(["--sweep", &self.options.sweep_id.to_string()])
             .args(["--slots", "1", STOP_WITH_STDIN])
             .args(["--checkpoint-every", &checkpoint_every.to_string()])
@@ -113,7 +135,7 @@ impl Workers {
         let (stop, stopped) = mpsc::channel(1);
         self.stops.push(stop);
         let driver = self.options.driver.clone();
-        self.children.spawn(attend(device, driver, child, stopped));
+        self.children.spawn(attend(place, driver, child, stopped));
         Ok(())
     }
 
@@ -134,7 +156,7 @@ impl Workers {
             ended.how
         );
         // No waiting here: whoever calls this may drop it at any await, and the worker with it.
-        self.start_one(ended.device)?;
+        self.start_one(ended.place)?;
         let with = match ended.held {
             0 => String::new(),
             1 => " with the trial it ran".into(),
@@ -186,7 +208,7 @@ fn is_of_run_or_no_worker(arguments: &[u8]) -> bool {
 /// Reads a child's talk and waits for its end, until told to stop it. One that ends unasked is
 /// reported, so that its trials need not wait for their leases to lapse.
 async fn attend(
-    device: DeviceName,
+    place: Place,
     driver: DriverHandle,
     mut child: Child,
     mut stopped: mpsc::Receiver<()>,
@@ -207,7 +229,7 @@ async fn attend(
             _ = stopped.recv() => {
                 drop(stdin);
                 let (wanted, how) = stop(child).await;
-                return Ended { device, wanted, how, held: 0 };
+                return Ended { place, wanted, how, held: 0 };
             }
         }
     }
@@ -222,7 +244,7 @@ async fn attend(
         None => 0,
     };
     Ended {
-        device,
+        place,
         wanted: false,
         how,
         held,

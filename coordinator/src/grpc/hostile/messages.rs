@@ -234,6 +234,7 @@ fn any_acquisition() -> impl Strategy<Value = wire::AcquireRequest> {
             max_lanes,
             sweep_id: if is_sweep { text } else { String::new() },
             beside,
+            programs: false,
         }
     })
 }
@@ -347,7 +348,7 @@ pub(super) fn any_sent() -> impl Strategy<Value = Sent> {
         3 => report,
         4 => finish,
         1 => any_worker().prop_map(|worker_id| Sent::Drain(wire::DrainRequest { worker_id })),
-        1 => any_spec().prop_map(|spec| Sent::Create(Box::new(wire::CreateSweepRequest { spec, accept_large: false }))),
+        1 => any_spec().prop_map(|spec| Sent::Create(Box::new(wire::CreateSweepRequest { spec, accept_large: false, files: Vec::new() }))),
         1 => any_text().prop_map(|sweep| Sent::Get(wire::GetSweepRequest { sweep })),
         1 => cells,
         2 => allot,

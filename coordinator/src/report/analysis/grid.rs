@@ -131,6 +131,7 @@ fn is_ordered(parameter: Setting) -> bool {
 fn size(value: &ParameterValue) -> f64 {
     match value {
         ParameterValue::Integer(value) => *value as f64,
+        ParameterValue::Negative(value) => *value as f64,
         ParameterValue::Number(value) => *value,
         ParameterValue::Choice(_) | ParameterValue::Flag(_) => f64::NAN,
     }

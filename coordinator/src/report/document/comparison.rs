@@ -29,7 +29,11 @@ pub(super) struct Reported<'a> {
 impl Reported<'_> {
     /// The method that was swept, as the paper calls it.
     pub(super) fn method(&self) -> String {
-        let template = &self.input.terms.template;
+        let terms = &self.input.terms;
+        if !self.input.is_trained() {
+            return terms.name.clone();
+        }
+        let template = &terms.template;
         match template.choice(Setting::METHOD) {
             ModelKind::PonderNet => "PonderNet".to_owned(),
             ModelKind::Act => "ACT".to_owned(),
@@ -47,7 +51,8 @@ impl Reported<'_> {
     /// step is repeated, every cell, since each is a network of its own.
     pub(super) fn entrants(&self) -> Vec<Entrant<'_>> {
         let template = &self.input.terms.template;
-        let is_fixed = template.choice::<ModelKind>(Setting::METHOD) == ModelKind::Fixed;
+        let is_fixed = self.input.is_trained()
+            && template.choice::<ModelKind>(Setting::METHOD) == ModelKind::Fixed;
         let steps = self.input.axis_of(Setting::MAX_STEPS);
         let steps = steps.filter(|&axis| is_fixed && self.report.swept_axes() == [axis]);
         let Some(axis) = steps else {

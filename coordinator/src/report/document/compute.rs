@@ -1,7 +1,5 @@
 //! Total compute against accuracy: the paper's Figure 1c.
 
-use pondersweep_proto::metric::built_in;
-
 use super::{Block, Picture, Table, comparison::Reported, paper::PAPER_COMPUTE};
 use crate::{
     report::{
@@ -85,7 +83,7 @@ pub(super) fn told_apart(method: String, sweep: &Reported<'_>, methods: &[String
 
 /// At every evaluation of a trial: updates done, forward passes needed until then, accuracy.
 fn forward_passes(sweep: &Reported<'_>, trial: &TrialRow) -> Vec<(u64, f64, f64)> {
-    let steps = sweep.input.place_of(&built_in::PONDER_STEPS_INTERPOLATION);
+    let steps = sweep.input.ponder_steps();
     let Some(place) = steps.filter(|_| trial.outcome == TrialState::Succeeded) else {
         return Vec::new();
     };

@@ -13,6 +13,9 @@ use crate::report::{
 struct Columns {
     /// What the headline measures, in a word or two.
     quantity: String,
+    solved: bool,
+    /// Of a user's program: the metrics besides the headline, with their places.
+    others: Vec<(usize, String)>,
     ponder_steps: Option<usize>,
     extrapolation: Option<usize>,
     infeasible: bool,
@@ -61,10 +64,9 @@ pub(super) fn conventions(report: &Report) -> Vec<String> {
         None => format!("Wilson {percent} % interval"),
         Some(_) => format!("{percent} % confidence sequence"),
     };
-    let mut conventions = vec![
+    let solved = if sweep.solved_threshold.is_finite() {
         format!(
-            "solved: {} of at {} {}; share [{share}]. {}: median, and mean [{percent} % percentile bootstrap over \
-             the trials of the row, seed {}].{}",
+            "solved: {} of at {} {}; share [{share}]. ",
             sweep.solved_metric,
             if sweep.solved_when == "lower" {
                 "most"
@@ -72,6 +74,13 @@ pub(super) fn conventions(report: &Report) -> Vec<String> {
                 "least"
             },
             significant(sweep.solved_threshold, 6),
+        )
+    } else {
+        String::new()
+    };
+    let mut conventions = vec![
+        format!(
+            "{solved}{}: median, and mean [{percent} % percentile bootstrap over the trials of the row, seed {}].{}",
             quantity_of(report),
             sweep.bootstrap_seed,
             if sweep.ponder_steps.is_some() {
@@ -170,6 +179,8 @@ impl Columns {
         };
         Self {
             quantity: quantity_of(report).to_owned(),
+            solved: report.sweep.solved_threshold.is_finite(),
+            others: report.sweep.others.clone(),
             ponder_steps: report.sweep.ponder_steps,
             extrapolation: report.sweep.extrapolation.filter(measured),
             infeasible: rows.clone().any(|row| row.infeasible > 0),
@@ -178,8 +189,11 @@ impl Columns {
     }
 
     fn header(&self, mut names: Vec<String>) -> Vec<String> {
-        names.extend(["n", "solved", "median"].map(String::from));
+        names.push("n".to_owned());
+        names.extend(self.solved.then(|| "solved".to_owned()));
+        names.push("median".to_owned());
         names.push(format!("mean {}", self.quantity));
+        names.extend(self.others.iter().map(|(_, name)| format!("mean {name}")));
         let optional = [
             (self.ponder_steps.is_some(), "steps"),
             (self.extrapolation.is_some(), "extrapolation"),
@@ -194,12 +208,11 @@ impl Columns {
     fn fields(&self, mut fields: Vec<Field>, row: &Sensitivity) -> Vec<Field> {
         let headline = row.estimates.headline();
         let median = headline.map(|estimate| estimate.summary.median);
-        fields.extend([
-            Field::Count(row.n),
-            solved(row),
-            Field::estimate(median, None, 3),
-            mean(headline),
-        ]);
+        fields.push(Field::Count(row.n));
+        fields.extend(self.solved.then(|| solved(row)));
+        fields.extend([Field::estimate(median, None, 3), mean(headline)]);
+        let others = self.others.iter();
+        fields.extend(others.map(|(place, _)| mean(row.estimates.get(*place))));
         if let Some(place) = self.ponder_steps {
             let steps = row.estimates.get(place);
             let steps = steps.map(|estimate| estimate.summary.mean);

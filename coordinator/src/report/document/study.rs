@@ -68,7 +68,10 @@ fn document(inputs: &[ReportInput], sweeps: &[StudySweep], seed: u64) -> Documen
         })
         .collect();
     let mut sections = Vec::new();
-    if let Some(table) = figure_1(&reported, seed) {
+    // The paper has nothing beside a user's program.
+    let trained = inputs.iter().all(ReportInput::is_trained);
+    let methods = trained.then(|| figure_1(&reported, seed)).flatten();
+    if let Some(table) = methods {
         let section = Section::new(1, "The methods beside the paper").with([Block::Table(table)]);
         sections.push(section.with(figure_1c(&reported, seed)));
     }
@@ -128,20 +131,28 @@ fn summary(sweep: &Reported<'_>) -> String {
     } else {
         format!("swept {}", axes.join(" x "))
     };
+    let subject = match &terms.program {
+        Some(program) => {
+            let command = shlex::try_join(program.command.iter().map(String::as_str));
+            format!("the program {}", command.unwrap_or_default())
+        }
+        None => format!(
+            "{} on {} of {} elements; step function {} of {} units; {} updates of {} samples",
+            sweep.method(),
+            template.choice::<TaskKind>(Setting::TASK).name(),
+            template.count(Setting::ELEMENTS),
+            template
+                .choice::<StepFunction>(Setting::STEP_FUNCTION)
+                .name(),
+            template.count(Setting::HIDDEN),
+            template.whole(Setting::UPDATES),
+            template.count(Setting::BATCH),
+        ),
+    };
     format!(
-        "{} (sweep {}): {} on {} of {} elements; step function {} of {} units; {} updates of {} samples; {swept}; {} of \
-         every configuration. {}",
+        "{} (sweep {}): {subject}; {swept}; {} of every configuration. {}",
         terms.name,
         sweep.report.sweep.sweep_id,
-        sweep.method(),
-        template.choice::<TaskKind>(Setting::TASK).name(),
-        template.count(Setting::ELEMENTS),
-        template
-            .choice::<StepFunction>(Setting::STEP_FUNCTION)
-            .name(),
-        template.count(Setting::HIDDEN),
-        template.whole(Setting::UPDATES),
-        template.count(Setting::BATCH),
         replicates(terms),
         completeness_line(&sweep.input.completeness),
     )
@@ -191,19 +202,22 @@ fn unlike(sweeps: &[Reported<'_>]) -> Vec<String> {
     warn_if(
         differ_between(sweeps, |sweep| {
             let template = &sweep.input.terms.template;
+            let program = &sweep.input.terms.program;
             let task = template.table().section(Setting::TASK.section);
-            task.map(|setting| template.get(setting).cloned())
-                .collect::<Vec<_>>()
+            let task = task.map(|setting| template.get(setting).cloned());
+            (program.as_deref(), task.collect::<Vec<_>>())
         }),
         "UNLIKE TASKS: the sweeps learn different tasks, so their accuracies do not compare",
     );
     warn_if(
         differ_between(sweeps, |sweep| {
             let template = &sweep.input.terms.template;
-            (
-                template.whole(Setting::UPDATES),
-                template.count(Setting::BATCH),
-            )
+            sweep.input.is_trained().then(|| {
+                (
+                    template.whole(Setting::UPDATES),
+                    template.count(Setting::BATCH),
+                )
+            })
         }),
         "UNEQUAL BUDGETS: the sweeps train for different numbers of updates or samples",
     );

@@ -2,10 +2,7 @@
 
 mod curves;
 
-use pondersweep_proto::{
-    metric::built_in,
-    setting::{ParameterValue, Setting},
-};
+use pondersweep_proto::setting::{ParameterValue, Setting};
 
 use self::curves::{difficulty_curves, learning_curves, ponder_curve};
 use super::{
@@ -89,7 +86,7 @@ fn headline(sweep: &Reported<'_>, trials: &[PlacedTrial<'_>]) -> Vec<Block> {
     if let Some(place) = sweep.report.sweep.extrapolation.filter(measured) {
         for axis in sweep.report.swept_axes() {
             let figure = BoxPlotFigure::new(sweep.input, trials, axis, place);
-            let words = sweep.input.task().extrapolation;
+            let words = sweep.input.task().map_or("", |task| task.extrapolation);
             blocks.push(Block::Figure(Picture {
                 file: format!("extrapolation_by_{}", figure.axis.parameter),
                 figure: Figure::BoxPlot(figure),
@@ -128,7 +125,7 @@ fn figure_2c(sweep: &Reported<'_>, trials: &[PlacedTrial<'_>]) -> Vec<Block> {
     let Some((axis, position)) = position_of_a_tenth(sweep) else {
         return Vec::new();
     };
-    let Some(place) = sweep.input.place_of(&built_in::PONDER_STEPS_INTERPOLATION) else {
+    let Some(place) = sweep.input.ponder_steps() else {
         return Vec::new();
     };
     let steps = BoxPlotFigure::new(sweep.input, trials, axis, place);

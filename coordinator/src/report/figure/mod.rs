@@ -132,7 +132,11 @@ pub(super) fn threshold_name(goal: &Goal) -> String {
         Better::Lower => '≤',
         Better::Higher | Better::Neither => '≥',
     };
-    format!("solved {sign} {}", significant(goal.threshold, 6))
+    if goal.is_set() {
+        format!("solved {sign} {}", significant(goal.threshold, 6))
+    } else {
+        "solved: not said".to_owned()
+    }
 }
 
 impl Figures {
@@ -155,7 +159,10 @@ impl Figures {
             .chain(facets(input, &axes))
             .flat_map(|(pair, third)| {
                 let quantities = [HeatMapQuantity::MeanHeadline, HeatMapQuantity::ShareSolved];
-                quantities.map(|quantity| HeatMapFigure::new(input, trials, pair, quantity, third))
+                let shown = quantities
+                    .into_iter()
+                    .take(if input.goal.is_set() { 2 } else { 1 });
+                shown.map(move |quantity| HeatMapFigure::new(input, trials, pair, quantity, third))
             });
         Self {
             headline: headline.collect(),

@@ -1,7 +1,7 @@
 //! Ponder steps against one parameter, beside what the prior alone would do.
 
 use pondersweep_proto::{
-    metric::{Metric, built_in},
+    metric::Metric,
     setting::{ParameterValue, Setting},
 };
 
@@ -57,7 +57,7 @@ impl PonderStepsFigure {
         trials: &[PlacedTrial<'_>],
         axis: usize,
     ) -> Option<Self> {
-        let place = input.place_of(&built_in::PONDER_STEPS_INTERPOLATION)?;
+        let place = input.ponder_steps()?;
         let colour_key = ColourKey::choose(input, axis, Some(Setting::MAX_STEPS));
         let values = input.terms.axes[axis].values.len();
         let groups = points_by_value(trials, axis, values, colour_key.as_ref(), place);

@@ -1,9 +1,9 @@
 //! One table of a sweep's trials with the sweep's own columns: its settings and its metrics, whatever kind
-//! of trial it has. It is a view of the connections that answer queries.
+//! of trial it has; and one of its configurations. They are views of the connections that answer queries.
 
 use std::{collections::BTreeMap, fmt::Write as _};
 
-use pondersweep_proto::id::SweepId;
+use pondersweep_proto::{id::SweepId, setting::program::PROGRAM};
 use serde_json::Value as Json;
 use sqlx::Row as _;
 
@@ -17,9 +17,12 @@ statements! {
 
 /// The name of the table.
 const FLAT_TABLE: &str = "trials";
+/// The name of the table of configurations.
+const CELL_TABLE: &str = "cells";
 
 impl Reader {
-    /// Offers the trials of a sweep that have an outcome as the table `trials`, for queries.
+    /// Offers the trials of a sweep that have an outcome as the table `trials`, and its configurations as the
+    /// table `cells`, for queries.
     ///
     /// # Errors
     /// There is no such sweep, the disk failed, or what is stored is of another version.
@@ -34,8 +37,9 @@ impl Reader {
         let metrics: Vec<(i64, String)> = (metrics.iter())
             .map(|row| Ok((row.try_get(0)?, row.try_get(1)?)))
             .collect::<Result<_, sqlx::Error>>()?;
-        let text = text(sweep_id, &settings, &metrics);
-        self.offered = Some(text);
+        let is_decided = spec.terms().goal().is_set();
+        let trials = text(sweep_id, &settings, &metrics, is_decided);
+        self.offered = Some(format!("{trials};\n{}", cells(&settings, &metrics)));
         Ok(())
     }
 }
@@ -45,7 +49,8 @@ impl Reader {
 fn settings(template: &Json, swept: impl Iterator<Item = String>) -> Vec<[String; 3]> {
     let mut places: Vec<[String; 2]> = Vec::new();
     let sections = template.as_object().into_iter().flatten();
-    for (section, settings) in sections {
+    // Which program it is, is the same for all.
+    for (section, settings) in sections.filter(|(section, _)| *section != PROGRAM) {
         let names = settings.as_object().into_iter().flatten();
         places.extend(names.map(|(name, _)| [section.clone(), name.clone()]));
     }
@@ -71,11 +76,21 @@ fn settings(template: &Json, swept: impl Iterator<Item = String>) -> Vec<[String
     places.into_iter().map(column).collect()
 }
 
-fn text(sweep_id: SweepId, settings: &[[String; 3]], metrics: &[(i64, String)]) -> String {
+fn text(
+    sweep_id: SweepId,
+    settings: &[[String; 3]],
+    metrics: &[(i64, String)],
+    is_decided: bool,
+) -> String {
+    let solved = if is_decided {
+        "trial_json.solved"
+    } else {
+        "NULL"
+    };
     let mut text = format!(
         "CREATE TEMP VIEW {FLAT_TABLE} AS SELECT trial.trial_id AS trial_id, \
          trial.trial_key AS trial_key, trial.configuration_id AS configuration_id, \
-         trial.replicate AS replicate, trial.state AS outcome, trial_json.solved AS solved"
+         trial.replicate AS replicate, trial.state AS outcome, {solved} AS solved"
     );
     for [section, name, column] in settings {
         let (path, column) = (
@@ -98,6 +113,35 @@ fn text(sweep_id: SweepId, settings: &[[String; 3]], metrics: &[(i64, String)]) 
          JOIN configuration ON configuration.configuration_id = trial.configuration_id \
          JOIN trial_json ON trial_json.trial_id = trial.trial_id \
          WHERE trial.sweep_id = '{sweep_id}'"
+    );
+    text
+}
+
+/// The same over the replicates of each configuration.
+fn cells(settings: &[[String; 3]], metrics: &[(i64, String)]) -> String {
+    let mut text = format!(
+        "CREATE TEMP VIEW {CELL_TABLE} AS SELECT configuration.position AS position, \
+         configuration.configuration_key AS configuration_key"
+    );
+    for [_, _, column] in settings {
+        let _ = write!(text, ", {FLAT_TABLE}.{}", quoted(column, '"'));
+    }
+    text.push_str(", sum(outcome IN ('succeeded', 'infeasible')) AS n");
+    for outcome in ["succeeded", "infeasible", "failed"] {
+        let _ = write!(text, ", sum(outcome = '{outcome}') AS {outcome}");
+    }
+    text.push_str(", sum(solved) AS solved");
+    for (_, name) in metrics {
+        for (function, word) in [("avg", "mean"), ("min", "min"), ("max", "max")] {
+            let (value, column) = (quoted(name, '"'), quoted(&format!("{name}_{word}"), '"'));
+            let _ = write!(text, ", {function}({FLAT_TABLE}.{value}) AS {column}");
+        }
+    }
+    let _ = write!(
+        text,
+        " FROM {FLAT_TABLE} JOIN configuration \
+         ON configuration.configuration_id = {FLAT_TABLE}.configuration_id \
+         GROUP BY configuration.configuration_id"
     );
     text
 }

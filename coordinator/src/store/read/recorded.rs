@@ -7,6 +7,7 @@ use pondersweep_proto::{
     breakdown::CountName,
     id::{Attempt, ContentKey, SweepId, TrialId},
     metric::{MetricName, Observation},
+    program::ProgramFile,
     spec::TrialSpec,
 };
 use sqlx::{Connection as _, Row as _, SqliteConnection, sqlite::SqliteRow};
@@ -28,6 +29,8 @@ use crate::{
 statements! {
     TERMS = "
         SELECT spec FROM sweep WHERE sweep_id = ?1";
+    PROGRAM_FILE = "
+        SELECT content FROM program_file WHERE sha256 = ?1";
     /// The current attempt of a trial with a result is the one that gave it.
     DECIDING = "
         SELECT attempt.message, worker.*
@@ -83,6 +86,8 @@ pub struct RecordedTrial {
     pub result: Option<(Measured, Origin)>,
     /// The metrics that its program could measure.
     pub metrics: Vec<MetricName>,
+    /// The files of the user's program that it runs, if it does.
+    pub files: Vec<ProgramFile>,
 }
 
 impl Reader {
@@ -97,11 +102,13 @@ impl Reader {
         let current = sqlx::query_scalar(CURRENT_ATTEMPT).bind(trial_id);
         let attempt = Attempt(current.fetch_one(&mut *snapshot).await?);
         let state = trial_state(row.try_get("state")?)?;
+        let spec = spec(&mut snapshot, &row).await?;
         Ok(RecordedTrial {
+            files: files(&mut snapshot, &spec).await?,
             trial_id: TrialId(whole(&row, "trial_id")?),
             trial_key: parsed(&row, "trial_key")?,
             sweep_id: parsed(&row, "sweep_id")?,
-            spec: spec(&mut snapshot, &row).await?,
+            spec,
             state,
             attempt,
             result: result(&mut snapshot, trial_id, attempt, state).await?,
@@ -141,7 +148,20 @@ async fn spec(snapshot: &mut SqliteConnection, trial: &SqliteRow) -> Result<Tria
         seed: terms.seed,
         replicate: trial.try_get("replicate")?,
         common_seeds: terms.common_seeds,
+        program: terms.program,
     })
+}
+
+async fn files(
+    snapshot: &mut SqliteConnection,
+    spec: &TrialSpec,
+) -> Result<Vec<ProgramFile>, ReadError> {
+    let mut files = Vec::new();
+    for (path, sha256) in spec.program.iter().flat_map(|program| &program.files) {
+        let content = sqlx::query_scalar(PROGRAM_FILE).bind(sha256.clone());
+        files.push((path.clone(), content.fetch_one(&mut *snapshot).await?));
+    }
+    Ok(files)
 }
 
 async fn result(

@@ -7,7 +7,7 @@ use pondersweep_proto::{metric::built_in, setting::training::TRAINING};
 use sqlx::{AssertSqlSafe, Column, Executor, Row, SqlSafeStr, Statement};
 
 use super::super::{
-    Store, backup, checkpoint, commit, create, inspect, log, metric, open, read, restore,
+    Store, backup, checkpoint, commit, create, inspect, log, metric, open, program, read, restore,
     testing::Fixture, token, upgrade,
 };
 
@@ -23,6 +23,7 @@ async fn every_statement_of_the_program_fits_the_schema() {
         checkpoint::STATEMENTS,
         restore::STATEMENTS,
         metric::STATEMENTS,
+        program::STATEMENTS,
         upgrade::STATEMENTS,
         token::STATEMENTS,
     ];

@@ -173,5 +173,5 @@ async fn a_view_of_another_build_is_replaced_by_who_writes_and_shadowed_for_who_
     Store::open(&path).await.unwrap().close().await.unwrap();
     assert!(!text().contains("'old'"));
     assert_eq!(value().await, Value::Integer(0));
-    assert_eq!(open::known_version(), 3);
+    assert_eq!(open::known_version(), 4);
 }

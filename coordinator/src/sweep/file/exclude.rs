@@ -83,7 +83,7 @@ fn read_condition(
         text,
         key: name,
         value,
-        settings,
+        settings: Some(settings),
     };
     let mut condition = Condition {
         parameter,

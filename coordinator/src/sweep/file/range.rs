@@ -130,10 +130,12 @@ fn round(value: f64, scale: f64) -> f64 {
 }
 
 fn of_kind(parameter: Setting, number: f64, span: &Span) -> Result<ParameterValue, Problem> {
-    if !matches!(parameter.kind, Kind::Integer { .. }) {
-        return Ok(number.into());
-    }
-    let fits = number >= 0.0 && number <= u64::MAX as f64;
+    let (least, most) = match parameter.kind {
+        Kind::Integer { .. } => (0.0, u64::MAX as f64),
+        Kind::Whole => (i64::MIN as f64, i64::MAX as f64),
+        _ => return Ok(number.into()),
+    };
+    let fits = (least..=most).contains(&number);
     if number.fract() != 0.0 {
         let what = format!("{parameter} = {number} is not a whole number");
         let hint = "choose the count so that every value is whole, or list the values";
@@ -143,7 +145,10 @@ fn of_kind(parameter: Setting, number: f64, span: &Span) -> Result<ParameterValu
         let what = format!("{parameter} = {number} is out of range");
         return Err(Problem::at(span, what, parameter.kind.to_string()));
     }
-    Ok(ParameterValue::Integer(number as u64))
+    match parameter.kind {
+        Kind::Whole => Ok((number as i64).into()),
+        _ => Ok(ParameterValue::Integer(number as u64)),
+    }
 }
 
 #[cfg(test)]

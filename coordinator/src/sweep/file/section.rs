@@ -4,7 +4,10 @@
 use std::{borrow::Cow, collections::BTreeMap};
 
 use pondersweep_proto::{
-    setting::{Kind, Setting, SettingTable},
+    setting::{
+        Kind, Setting, SettingTable,
+        program::{self, PARAMETERS, PROGRAM},
+    },
     spec::Settings,
 };
 use toml::{
@@ -13,7 +16,10 @@ use toml::{
 };
 
 use super::{Span, nearest, problem::Problem, space::SpaceAxis, value::Typed};
-use crate::sweep::layout::{SPACE, SWEEP};
+use crate::sweep::{
+    layout::{SPACE, SWEEP},
+    program_keys::METRICS,
+};
 
 /// Where each setting stands, by `section.key`, and each table, by its name.
 pub(super) type Places = BTreeMap<String, Span>;
@@ -28,7 +34,17 @@ pub(super) struct Table<'a, 'i> {
 /// Every table's name, in the order of the documentation.
 fn table_names(table: &SettingTable) -> Vec<&'static str> {
     let sections = SWEEP.sections().into_iter().chain(table.sections());
-    sections.chain([SPACE]).collect()
+    let of_program = [PARAMETERS, METRICS]
+        .into_iter()
+        .filter(|_| is_program(table));
+    let mut names: Vec<&str> = sections.chain(of_program).chain([SPACE]).collect();
+    names.dedup();
+    names
+}
+
+/// Whether the table is that of a user's program.
+fn is_program(table: &SettingTable) -> bool {
+    table.at(PROGRAM, program::SHA256.name).is_some()
 }
 
 /// The table that has this key, if one has.
@@ -127,7 +143,7 @@ impl<'a> Section<'a, '_> {
             text: self.text,
             key: name,
             value,
-            settings: self.settings,
+            settings: Some(self.settings),
         };
         let value = typed.read(setting.kind)?;
         values

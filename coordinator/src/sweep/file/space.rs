@@ -10,7 +10,7 @@ use crate::sweep::{
 };
 
 /// The key of the exclusion rules.
-const EXCLUDE: &str = "exclude";
+pub(super) const EXCLUDE: &str = "exclude";
 
 /// An axis and where it stands.
 pub(super) struct SpaceAxis {
@@ -51,7 +51,7 @@ pub(super) fn read<'a, 'i>(
             text,
             key: name,
             value,
-            settings,
+            settings: Some(settings),
         };
         let values = read_values(parameter, &typed, &key.span());
         axes.push(SpaceAxis {

@@ -4,6 +4,8 @@ use pondersweep_proto::setting::{ParameterValue, Setting};
 
 use super::*;
 
+mod program;
+
 const GOOD: &str = r#"
 [sweep]
 name = "good"

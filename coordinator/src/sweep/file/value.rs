@@ -10,8 +10,20 @@ pub(super) struct Typed<'a, 'i> {
     pub(super) text: &'a str,
     pub(super) key: &'a str,
     pub(super) value: &'a Spanned<DeValue<'i>>,
-    /// The settings of a configuration.
-    pub(super) settings: &'static SettingTable,
+    /// The settings of a configuration, if it is one of them that is read.
+    pub(super) settings: Option<&'static SettingTable>,
+}
+
+impl<'a, 'i> Typed<'a, 'i> {
+    /// The value of a key that is no setting.
+    pub(super) const fn of(text: &'a str, key: &'a str, value: &'a Spanned<DeValue<'i>>) -> Self {
+        Self {
+            text,
+            key,
+            value,
+            settings: None,
+        }
+    }
 }
 
 impl Typed<'_, '_> {
@@ -28,6 +40,7 @@ impl Typed<'_, '_> {
         match kind {
             Kind::Number(_) => self.number().map(Into::into),
             Kind::Integer { .. } => self.whole().map(Into::into),
+            Kind::Whole => self.signed().map(Into::into),
             Kind::Flag => self.flag().map(Into::into),
             Kind::Choice(names) => self.choice(names).map(|name| name.as_str().into()),
             Kind::Text => self.words().map(|text| text.as_str().into()),
@@ -46,7 +59,13 @@ impl Typed<'_, '_> {
             .ok_or_else(|| self.wrong("is out of range", "a finite number"))
     }
 
-    /// A whole number.
+    /// A whole number that may lie below 0.
+    fn signed(&self) -> Result<i64, Problem> {
+        let whole = self.integer().and_then(|whole| i64::try_from(whole).ok());
+        whole.ok_or_else(|| self.wrong("is out of range", "a whole number of at most 64 bits"))
+    }
+
+    /// A whole number, 0 or above.
     pub(super) fn whole(&self) -> Result<u64, Problem> {
         match self.value.get_ref() {
             DeValue::Integer(_) => {}
@@ -88,7 +107,7 @@ impl Typed<'_, '_> {
         Err(self.wrong("is unknown", nearest::hint(name, names)))
     }
 
-    fn words(&self) -> Result<String, Problem> {
+    pub(super) fn words(&self) -> Result<String, Problem> {
         let words = self.value.get_ref().as_str().map(str::to_owned);
         words.ok_or_else(|| self.wrong("is not a text", "put it in quotes"))
     }
@@ -97,7 +116,11 @@ impl Typed<'_, '_> {
     /// habit from elsewhere.
     fn kind_hint(&self, wanted: &str) -> String {
         let listed = self.value.get_ref().is_array() || self.value.get_ref().is_table();
-        if listed && self.settings.parameter(self.key).is_ok() {
+        if listed
+            && self
+                .settings
+                .is_some_and(|table| table.parameter(self.key).is_ok())
+        {
             return format!("{wanted}; several values belong in [space]");
         }
         let quoted = self.value.get_ref().as_str();

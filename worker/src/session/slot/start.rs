@@ -60,7 +60,7 @@ impl Slot {
     }
 
     /// No checkpoint is no reason not to train; but a lost lease is, and a coordinator that refuses.
-    fn anew(&self, lane: &Lane, error: LeaseError) -> Result<Option<LaneState>, LeaseError> {
+    pub(super) fn anew<T>(&self, lane: &Lane, error: LeaseError) -> Result<Option<T>, LeaseError> {
         match error {
             LeaseError::CheckpointLost(why) => {
                 tracing::warn!(token = %lane.lease.token, %why, "starting at update 0");

@@ -103,6 +103,9 @@ fn prior_mean(sweep: &Reported<'_>) -> Option<(f64, String)> {
 
 /// Accuracy and steps against the number of non-zero elements.
 pub(super) fn difficulty_curves(sweep: &Reported<'_>) -> Vec<Picture> {
+    let Some(task) = sweep.input.task() else {
+        return Vec::new();
+    };
     type Measure = fn(&DifficultyPoint) -> f64;
     let quantities: [(&str, _, &str, Measure); 2] = [
         (
@@ -125,7 +128,7 @@ pub(super) fn difficulty_curves(sweep: &Reported<'_>) -> Vec<Picture> {
             let place = sweep.input.place_of(&name)?;
             let frame = Frame {
                 title: title.to_owned(),
-                horizontal: sweep.input.task().difficulty,
+                horizontal: task.difficulty,
                 // Its places, not its name, say on what it was measured.
                 metric: Metric {
                     range: None,
