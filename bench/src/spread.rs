@@ -1,6 +1,6 @@
 //! A figure over several rounds: its median and its range, as numbers and as text. Pure.
 
-use pondersweep::statistics::quantile;
+use pondersweep::quantile;
 use serde_json::{Value, json};
 
 /// A figure over all rounds.

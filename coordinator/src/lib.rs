@@ -2,21 +2,23 @@
 //!
 //! Pure rooms decide, edge rooms act; ARCHITECTURE.md has the map.
 
-pub mod allotment;
-pub mod checkpoint;
+mod allotment;
+mod checkpoint;
 pub mod cli;
 pub mod clock;
 pub mod coordinator;
-pub mod driver;
+mod driver;
 mod grpc;
-pub mod launch;
-pub mod metrics;
-pub mod protection;
-pub mod replay;
-pub mod report;
+mod launch;
+mod metrics;
+mod protection;
+mod replay;
+mod report;
 pub mod scheduler;
-pub mod statistics;
+mod statistics;
 pub mod store;
 pub mod sweep;
 pub mod trust;
 mod whole_file;
+
+pub use statistics::{SplitMix64, quantile};

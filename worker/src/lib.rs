@@ -2,7 +2,7 @@
 //! `client`), one that runs users' programs (`program`), pure rooms that compute (`model`, `task`,
 //! `operation`, `train`, `kernel`) and the one file that opens a burn device (`device`).
 
-pub mod backoff;
+mod backoff;
 pub mod cli;
 pub mod client;
 pub mod device;
@@ -13,7 +13,7 @@ pub mod model;
 pub mod operation;
 pub mod program;
 pub mod seed;
-pub mod session;
+mod session;
 pub mod task;
 pub mod train;
 pub mod trust;

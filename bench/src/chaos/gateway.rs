@@ -12,7 +12,7 @@ use std::{
     task::{Context, Poll},
 };
 
-use pondersweep::statistics::SplitMix64;
+use pondersweep::SplitMix64;
 use pondersweep_proto::wire::{leases_server::LeasesServer, sweeps_server::SweepsServer};
 use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_stream::wrappers::TcpListenerStream;

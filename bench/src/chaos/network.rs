@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use pondersweep::statistics::SplitMix64;
+use pondersweep::SplitMix64;
 use tokio::{
     io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _},
     net::{TcpListener, TcpStream},

@@ -8,7 +8,7 @@ use std::{
 };
 
 use clap::ValueEnum;
-use pondersweep::statistics::SplitMix64;
+use pondersweep::SplitMix64;
 
 /// A random moment lies within this time: as long as a trial takes or longer, so that faults meet
 /// every part of it.

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use pondersweep::statistics::quantile;
+use pondersweep::quantile;
 
 use super::measure::{Effort, Round};
 use crate::spread::Spread;

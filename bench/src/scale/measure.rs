@@ -2,7 +2,7 @@
 
 use std::{path::Path, time::Duration};
 
-use pondersweep::{clock, statistics::quantile, sweep::SweepSpec};
+use pondersweep::{clock, quantile, sweep::SweepSpec};
 
 use crate::{load::Load, serve::Serve, spread::Spread, sweep::null_sweep, usage::Usage};
 

@@ -19,7 +19,7 @@ use pondersweep_proto::id::LeaseToken;
 use tokio::sync::OnceCell;
 
 pub use garbage::{Collector, Garbage};
-pub use location::{CheckpointLocation, UnknownLocation};
+pub use location::CheckpointLocation;
 use name::Names;
 
 /// Why a blob was not written or read.

@@ -12,4 +12,3 @@ pub mod slurm;
 pub mod ssh;
 
 pub use ledger::{Ledger, LedgerError};
-pub use process::ProcessError;

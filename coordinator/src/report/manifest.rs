@@ -60,7 +60,6 @@ pub struct ManifestSweep {
 
 /// Trials by state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[expect(missing_docs, reason = "the names of the states say it")]
 pub struct ManifestCounts {
     pub expected: u64,
     pub succeeded: u64,

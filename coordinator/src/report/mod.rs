@@ -35,15 +35,13 @@ use serde::{Serialize, Serializer};
 
 pub use self::{
     document::{Document, Study},
-    estimate::{Estimate, Estimates, Sensitivity},
-    field::{Field, ShownEstimate, ShownShare},
     input::{
-        Completeness, CurvePoint, DifficultyPoint, HEADLINE, MetricValues, ReportInput, TrialRow,
+        Completeness, CurvePoint, DifficultyPoint, MetricValues, ReportInput, TrialRow,
         shown_metrics,
     },
-    table::{CellRow, ParameterRow, ParameterTable},
+    table::{CellRow, ParameterTable},
     warning::Warning,
-    write::{Pictures, WriteError, files_of_others, write_all},
+    write::{Pictures, files_of_others, write_all},
 };
 use self::{figure::Figures, input::swept_axes, placement::PlacedTrial};
 use crate::{statistics::CONFIDENCE, sweep::Axis};

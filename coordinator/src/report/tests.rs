@@ -7,6 +7,7 @@ use pondersweep_proto::setting::Setting;
 mod formats;
 
 use super::{
+    input::HEADLINE,
     simulated::{EXTRAPOLATION, SimulatedSweep, robustness},
     *,
 };

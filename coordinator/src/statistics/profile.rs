@@ -3,7 +3,6 @@
 use super::{
     Interval,
     bootstrap::{IntervalMethod, Strata, bootstrap_interval},
-    summary::mean,
 };
 
 /// A performance profile at one threshold.
@@ -37,15 +36,6 @@ pub fn performance_profile(scores: &Strata, thresholds: &[f64], seed: u64) -> Ve
 #[must_use]
 pub fn share_above(scores: &Strata, threshold: f64) -> f64 {
     share(scores.scores(), threshold)
-}
-
-/// The share of strata whose mean is strictly above the threshold: rliable's
-/// `mean_score_deviation`. It hides the runs that failed within a stratum, so the profile is not
-/// made of it.
-#[must_use]
-pub fn share_of_means_above(scores: &Strata, threshold: f64) -> f64 {
-    let strata = scores.as_slice().iter();
-    share(strata.map(|stratum| mean(stratum)), threshold)
 }
 
 fn share(values: impl Iterator<Item = f64>, threshold: f64) -> f64 {

@@ -25,8 +25,6 @@ use crate::sweep::{Expansion, Piece, SweepSpec, SweepTerms};
 pub(crate) const ROWS_OF_A_PIECE: u64 = 32_768;
 
 statements! {
-    FIND_SWEEP = "
-        SELECT first_trial_id, created_at_ms FROM sweep WHERE sweep_id = ?1";
     NEXT_TRIAL_ID = "
         SELECT coalesce(max(first_trial_id + configurations * replicates), 1) FROM sweep";
     NEXT_CONFIGURATION_ID = "
@@ -77,45 +75,25 @@ impl Creation {
             sweep_id: self.sweep_id,
             first_trial_id: TrialId(self.first_trial_id.unsigned_abs()),
             created_at_ms: self.created_at_ms,
-            created: true,
         }
     }
 }
 
 impl Store {
-    /// Stores a sweep with its trials, pending or withheld, or finds the one with this specification.
+    /// Stores a sweep that is not there yet in one go; the driver does it piece by piece.
     ///
     /// # Errors
-    /// The disk failed, or the sweep contradicts what is stored. There is no such sweep; what was
-    /// written of it goes when the database is opened again.
+    /// As [`Self::write_piece`].
     pub fn create_sweep(
         &mut self,
         spec: &SweepSpec,
         at_ms: i64,
     ) -> Result<StoredSweep, CommitError> {
-        if let Some(stored) = self.find_sweep(spec)? {
-            return Ok(stored);
-        }
         let mut creation = self.begin_creation(spec, at_ms)?;
         for piece in Expansion::of(spec, ROWS_OF_A_PIECE) {
             self.write_piece(spec, &mut creation, &piece)?;
         }
         Ok(creation.stored())
-    }
-
-    fn find_sweep(&self, spec: &SweepSpec) -> Result<Option<StoredSweep>, DatabaseError> {
-        let sweep_id = spec.id();
-        let found = self
-            .writer
-            .query_row(FIND_SWEEP, [sweep_id.to_string()], |row| {
-                Ok(StoredSweep {
-                    sweep_id,
-                    first_trial_id: TrialId(row.get::<_, i64>(0)?.unsigned_abs()),
-                    created_at_ms: row.get(1)?,
-                    created: false,
-                })
-            });
-        Ok(found.optional()?)
     }
 
     /// Numbers the trials of a sweep that is not there yet. Until its last piece is written, no other

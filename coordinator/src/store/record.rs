@@ -157,8 +157,6 @@ pub struct StoredSweep {
     pub first_trial_id: TrialId,
     /// When it was created, in milliseconds since 1970-01-01 UTC.
     pub created_at_ms: i64,
-    /// Whether this call created it; otherwise it was there already.
-    pub created: bool,
 }
 
 /// Everything a restart needs.

@@ -17,11 +17,11 @@ mod time_limit;
 mod worker;
 
 pub use answer::{Answer, Said};
-pub use batch::{Batch, BatchError};
-pub use credentials::{Credential, Credentials, CredentialsError};
-pub use host::{Host, HostError, HostName, parse_hosts};
-pub use name::{LaunchName, NameError};
-pub use queue::{QUEUE_COLUMNS, Task, TaskState, parse_queue};
+pub use batch::Batch;
+pub use credentials::{Credential, Credentials};
+pub use host::{Host, HostName, parse_hosts};
+pub use name::LaunchName;
+pub use queue::{QUEUE_COLUMNS, Task, parse_queue};
 pub use record::{HostRecord, JobRecord, Launch, Launched, Tunnel};
 pub use refusal::{is_of_tunnel, slurm_hint, ssh_hint};
 pub use remote::{Remote, Stop, run_from_stdin};

@@ -4,8 +4,8 @@ use super::{ALPHA, Analysis, AnalysisError, Field, columns, grid::ScoredGrid};
 use crate::{
     report::{input::ReportInput, number::significant, placement::place},
     statistics::{
-        Counting, Design, MAX_SEEDS_FOR_MEAN, MAX_SEEDS_FOR_SHARE, PowerTarget, Summary,
-        mean_power, seeds_for_mean, seeds_for_share, share_power,
+        Counting, MAX_SEEDS_FOR_MEAN, MAX_SEEDS_FOR_SHARE, PowerTarget, Summary, mean_power,
+        seeds_for_mean, seeds_for_share, share_power,
     },
 };
 
@@ -58,13 +58,13 @@ fn mean_row(difference: f64, spread: f64, seeds: u64, target: PowerTarget) -> Ve
     } else {
         f64::MAX
     };
-    let needed = seeds_for_mean(Design::Independent, effect, target);
+    let needed = seeds_for_mean(effect, target);
     vec![
         Field::text("mean accuracy"),
         Field::number(difference),
         count_or_more(needed, MAX_SEEDS_FOR_MEAN),
         Field::Count(seeds),
-        Field::number(mean_power(Design::Independent, effect, seeds, target.alpha)),
+        Field::number(mean_power(effect, seeds, target.alpha)),
     ]
 }
 

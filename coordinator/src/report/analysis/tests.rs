@@ -4,7 +4,7 @@ use pondersweep_proto::setting::Setting;
 
 use super::*;
 use crate::{
-    report::{HEADLINE, markdown, simulated::SimulatedSweep, terminal},
+    report::{input::HEADLINE, markdown, simulated::SimulatedSweep, terminal},
     scheduler::TrialState::{self, Failed, Infeasible, Pending, Succeeded},
 };
 

@@ -158,7 +158,7 @@ mod tests {
     use pondersweep_proto::setting::Setting;
 
     use super::*;
-    use crate::report::{HEADLINE, Report, ReportInput, simulated::SimulatedSweep};
+    use crate::report::{Report, ReportInput, input::HEADLINE, simulated::SimulatedSweep};
 
     fn input(accuracy: f64) -> ReportInput {
         let sweep = SimulatedSweep::new(4).numbers(Setting::LAMBDA_P, &[0.1, 0.9]);

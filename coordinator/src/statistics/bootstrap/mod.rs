@@ -2,14 +2,10 @@
 
 mod mean;
 mod replicates;
-mod statistic;
 mod strata;
 
-pub use mean::{MAX_RESAMPLED, bootstrap_mean_interval, bootstrap_mean_intervals};
+pub use mean::{bootstrap_mean_interval, bootstrap_mean_intervals};
 pub(super) use replicates::Replicates;
-#[cfg(test)]
-pub(super) use replicates::acceleration;
-pub use statistic::Statistic;
 pub use strata::Strata;
 
 use super::{Interval, SplitMix64};
@@ -23,8 +19,6 @@ pub(super) const RESAMPLES: usize = 2_000;
 pub enum IntervalMethod {
     /// Its quantiles, as rliable does by default.
     Percentile,
-    /// Its quantiles with levels corrected for bias and skewness (Efron 1987).
-    Bca,
     /// Its quantiles at levels widened for few scores (Hesterberg 2015).
     Expanded,
 }
@@ -32,8 +26,6 @@ pub enum IntervalMethod {
 /// The interval of a statistic at [`CONFIDENCE`](super::CONFIDENCE) by the stratified bootstrap: a
 /// pure function of the scores, whatever their order within a stratum, and the seed. `None` where a
 /// stratum has a single score, which says nothing about its spread.
-///
-/// The statistic is also asked for the scores without any one of them.
 #[must_use]
 pub fn bootstrap_interval(
     scores: &Strata,
@@ -49,10 +41,6 @@ pub fn bootstrap_interval(
     let replicates = Replicates::draw(&scores, &statistic, RESAMPLES, &mut generator);
     Some(match method {
         IntervalMethod::Percentile => replicates.percentile(),
-        IntervalMethod::Bca => {
-            let without = replicates::jackknife(&scores, &statistic);
-            replicates.bca(replicates::acceleration(&without))
-        }
         IntervalMethod::Expanded => replicates.expanded(&scores),
     })
 }

@@ -45,21 +45,6 @@ impl Strata {
         self.strata.iter().flatten().copied()
     }
 
-    /// The resample with these indices into each stratum.
-    ///
-    /// # Panics
-    /// If there are not as many lists as strata, or an index is too large.
-    #[must_use]
-    pub fn picked(&self, indices: &[Vec<usize>]) -> Self {
-        assert_eq!(indices.len(), self.strata.len(), "a list for every stratum");
-        let pick = |(stratum, picked): (&Vec<f64>, &Vec<usize>)| {
-            picked.iter().map(|&index| stratum[index]).collect()
-        };
-        Self {
-            strata: self.strata.iter().zip(indices).map(pick).collect(),
-        }
-    }
-
     /// Overwrites `resample`, which has the same shape, with a resample of these strata.
     pub(super) fn resample_into(&self, resample: &mut Self, generator: &mut SplitMix64) {
         for (source, target) in self.strata.iter().zip(&mut resample.strata) {
@@ -78,13 +63,6 @@ impl Strata {
                 .map(|stratum| ascending(stratum))
                 .collect(),
         }
-    }
-
-    /// These strata without one score.
-    pub(super) fn without(&self, stratum: usize, index: usize) -> Self {
-        let mut rest = self.clone();
-        rest.strata[stratum].remove(index);
-        rest
     }
 
     /// The size of the smallest stratum.

@@ -5,7 +5,7 @@
 mod mean;
 mod share;
 
-pub use mean::{Design, MAX_SEEDS_FOR_MEAN, detectable_effect, mean_power, seeds_for_mean};
+pub use mean::{MAX_SEEDS_FOR_MEAN, mean_power, seeds_for_mean};
 pub use share::{MAX_SEEDS_FOR_SHARE, seeds_for_share, share_power};
 
 /// What a test is asked to achieve.

@@ -5,8 +5,10 @@ use serde::Deserialize;
 
 use super::{close, fixture};
 use crate::statistics::{
-    BestSet, Pairing, SplitMix64, Verdict, holm, rank_sum_p, signed_rank_p, smallest_rank_sum_p,
-    smallest_signed_rank_p,
+    BestSet, Pairing, SplitMix64, Verdict,
+    holm::holm,
+    rank_sum::{rank_sum_p, smallest_rank_sum_p},
+    signed_rank::{signed_rank_p, smallest_signed_rank_p},
 };
 
 #[derive(Deserialize)]

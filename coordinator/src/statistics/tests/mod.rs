@@ -7,6 +7,7 @@ mod comparison;
 mod coverage;
 mod power;
 mod robustness;
+mod statistic;
 
 use serde::de::DeserializeOwned;
 

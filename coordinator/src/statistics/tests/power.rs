@@ -4,14 +4,13 @@ use serde::Deserialize;
 
 use super::{close, fixture};
 use crate::statistics::{
-    Design, MAX_SEEDS_FOR_MEAN, MAX_SEEDS_FOR_SHARE, PowerTarget, detectable_effect, mean_power,
-    seeds_for_mean, seeds_for_share, share_power,
+    MAX_SEEDS_FOR_MEAN, MAX_SEEDS_FOR_SHARE, PowerTarget, mean_power, seeds_for_mean,
+    seeds_for_share, share_power,
 };
 
 #[derive(Deserialize)]
 struct Cases {
     independent: Vec<MeanCase>,
-    paired: Vec<MeanCase>,
     fisher: Vec<ShareCase>,
 }
 
@@ -35,13 +34,8 @@ struct ShareCase {
 #[test]
 fn the_power_of_a_t_test_is_that_of_statsmodels() {
     let cases: Cases = fixture!("power.json");
-    let independent = cases
-        .independent
-        .iter()
-        .map(|case| (Design::Independent, case));
-    let paired = cases.paired.iter().map(|case| (Design::Paired, case));
-    for (design, case) in independent.chain(paired) {
-        let power = mean_power(design, case.effect, case.n, case.alpha);
+    for case in &cases.independent {
+        let power = mean_power(case.effect, case.n, case.alpha);
         assert!(close(power, case.power, 1e-9), "{power} {}", case.power);
     }
 }
@@ -57,10 +51,10 @@ fn the_power_of_fishers_test_is_every_outcome_judged_by_scipy() {
 
 #[test]
 fn without_a_difference_power_is_the_false_alarm_rate() {
-    let certain = mean_power(Design::Paired, -f64::MAX, 5, 0.05);
+    let certain = mean_power(-f64::MAX, 5, 0.05);
     assert!(close(certain, 1.0, 1e-12), "{certain}");
     for seeds in [2, 5, 100] {
-        let rate = mean_power(Design::Independent, 0.0, seeds, 0.05);
+        let rate = mean_power(0.0, seeds, 0.05);
         assert!(close(rate, 0.05, 1e-9), "{rate}");
         // Fisher's test never exceeds its level.
         assert!(share_power(0.8, 0.8, seeds, 0.05) <= 0.05);
@@ -71,8 +65,8 @@ fn without_a_difference_power_is_the_false_alarm_rate() {
 fn the_answer_is_the_fewest_seeds_that_reach_the_target() {
     let target = PowerTarget::default();
     // Cohen 1988, table 2.4.1: 64 in each group for a medium, 26 for a large effect.
-    assert_eq!(seeds_for_mean(Design::Independent, 0.5, target), Some(64));
-    assert_eq!(seeds_for_mean(Design::Independent, 0.8, target), Some(26));
+    assert_eq!(seeds_for_mean(0.5, target), Some(64));
+    assert_eq!(seeds_for_mean(0.8, target), Some(26));
     for (first, second) in [(0.5, 0.95), (0.1, 0.9), (1.0, 0.7)] {
         let seeds = seeds_for_share(first, second, target).unwrap();
         assert!(share_power(first, second, seeds, target.alpha) >= target.power);
@@ -83,19 +77,7 @@ fn the_answer_is_the_fewest_seeds_that_reach_the_target() {
 #[test]
 fn a_difference_too_small_for_any_number_of_seeds_has_no_answer() {
     let target = PowerTarget::default();
-    assert_eq!(seeds_for_mean(Design::Independent, 0.01, target), None);
-    assert!(mean_power(Design::Paired, 0.01, MAX_SEEDS_FOR_MEAN, 0.05) < 0.8);
+    assert_eq!(seeds_for_mean(0.01, target), None);
+    assert!(mean_power(0.01, MAX_SEEDS_FOR_MEAN, 0.05) < 0.8);
     assert!(share_power(0.9, 0.91, MAX_SEEDS_FOR_SHARE, 0.05) < 0.8);
-    assert_eq!(detectable_effect(Design::Paired, 1, target), None);
-}
-
-#[test]
-fn what_so_many_seeds_detect_needs_so_many_seeds() {
-    let target = PowerTarget::default();
-    for design in [Design::Independent, Design::Paired] {
-        for seeds in [3, 5, 10, 30] {
-            let effect = detectable_effect(design, seeds, target).unwrap();
-            assert_eq!(seeds_for_mean(design, effect, target), Some(seeds));
-        }
-    }
 }

@@ -1,6 +1,6 @@
 //! Distributions whose mean, median and interquartile mean are known.
 
-use crate::statistics::{SplitMix64, Statistic, distribution::normal_quantile};
+use crate::statistics::{SplitMix64, distribution::normal_quantile, tests::statistic::Statistic};
 
 /// A distribution to sample from.
 pub(super) struct Population {

@@ -1,7 +1,7 @@
 //! What strata of scores are summed up as, by the definitions of rliable.
 
-use super::strata::Strata;
 use crate::statistics::{
+    Strata,
     quantile::{ascending, quantile},
     summary::mean,
 };
