@@ -158,6 +158,7 @@ impl Reader {
         let status = child.wait().unwrap();
         let printed = fs::read_to_string(output).unwrap();
         assert!(status.success(), "{place}: {status}\n{printed}");
+        assert!(!printed.contains(" WARN"), "{place}: {printed}");
         if serves(block) {
             let address = format!("127.0.0.1:{}", self.ports[0].1);
             wait_until(place, || TcpStream::connect(&address).is_ok());

@@ -77,7 +77,9 @@ impl Canvas {
     }
 
     fn fill(&mut self, path: Option<Path>, colour: Colour) {
-        if let Some(path) = path {
+        // The painter warns of what it cannot paint: an area without a width or a height.
+        let has_area = |path: &Path| path.bounds().width() > 0.0 && path.bounds().height() > 0.0;
+        if let Some(path) = path.filter(has_area) {
             let (paint, rule) = (paint(colour), FillRule::Winding);
             self.pixmap
                 .fill_path(&path, &paint, rule, self.placed, None);
@@ -93,7 +95,9 @@ impl Canvas {
                 .and_then(|dash| StrokeDash::new(dash.map(narrowed).to_vec(), 0.0)),
             ..Pen::default()
         };
-        if let Some(path) = path(points, false) {
+        // Of a line it warns whose points are all one.
+        let has_length = |path: &Path| path.bounds().width() > 0.0 || path.bounds().height() > 0.0;
+        if let Some(path) = path(points, false).filter(has_length) {
             let paint = paint(stroke.colour);
             self.pixmap
                 .stroke_path(&path, &paint, &pen, self.placed, None);
