@@ -81,10 +81,14 @@ impl Reader {
             let name = path.file_name().unwrap();
             fs::write(sandbox.path("sweeps").join(name), text).unwrap();
         }
-        if blocks.iter().any(|block| block.text.contains("results/")) {
+        let named = |folder: &&str| {
+            let path = format!("{folder}/");
+            blocks.iter().any(|block| block.text.contains(&path))
+        };
+        for folder in ["results", "examples"].into_iter().filter(named) {
             let copied = Command::new("cp")
                 .arg("-r")
-                .arg(repository().join("results"))
+                .arg(repository().join(folder))
                 .arg(sandbox.path(""))
                 .status();
             assert!(copied.unwrap().success());
@@ -126,6 +130,11 @@ impl Reader {
     fn run(&mut self, block: &Block<'_>, place: &str) -> Option<String> {
         let mut command = match block.language {
             "sh" => {
+                let mut programs = block.marks.iter().filter(|mark| **mark != "run");
+                if let Some(missing) = programs.find(|name| program(name).is_none()) {
+                    skip(missing, &format!("{missing} is not installed"));
+                    return None;
+                }
                 let mut command = Command::new("sh");
                 command.args(["-eu", "-c"]);
                 command
@@ -186,6 +195,8 @@ impl Reader {
             .env("PATH", path)
             .env("HOME", self.sandbox.path("home"))
             .env("XDG_STATE_HOME", self.sandbox.path("state"))
+            // As if the package were installed.
+            .env("PYTHONPATH", repository().join("python"))
             .env(
                 "PONDERSWEEP_LISTEN",
                 format!("127.0.0.1:{}", self.ports[0].1),
