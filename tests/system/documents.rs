@@ -57,6 +57,23 @@ fn no_document_or_sweep_file_has_a_word_that_puzzles() {
 }
 
 #[test]
+fn no_help_text_has_a_word_that_puzzles() {
+    let mut commands = vec![pondersweep::cli::command(), pondersweep_bench::command()];
+    let mut found = Vec::new();
+    let mut count = 0;
+    while let Some(mut command) = commands.pop() {
+        count += 1;
+        let help = command.render_long_help().to_string();
+        for word in puzzling(&help) {
+            found.push(format!("{}: {word}", command.get_name()));
+        }
+        commands.extend(command.get_subcommands().cloned());
+    }
+    assert!(count > 40, "only {count} commands");
+    assert!(found.is_empty(), "{}", found.join("\n"));
+}
+
+#[test]
 fn how_often_intervals_hold_is_told_as_it_was_measured() {
     let measured = repository().join("coordinator/src/statistics/coverage.md");
     let measured = std::fs::read_to_string(measured).unwrap();
