@@ -16,6 +16,8 @@ mod blame;
 mod chaos;
 #[path = "system/checkpoint_services.rs"]
 mod checkpoint_services;
+#[path = "system/checkpoint_uploads.rs"]
+mod checkpoint_uploads;
 #[path = "system/checkpoints.rs"]
 mod checkpoints;
 #[path = "system/claims.rs"]

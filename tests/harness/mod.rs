@@ -7,6 +7,7 @@ mod required;
 mod serve;
 mod slurm;
 mod sshd;
+mod stand_in;
 
 use std::{
     ffi::OsStr,
@@ -29,6 +30,7 @@ pub(crate) use required::{free_port, program, skip};
 pub(crate) use serve::Serve;
 pub(crate) use slurm::Slurm;
 pub(crate) use sshd::Sshd;
+pub(crate) use stand_in::StandIn;
 
 /// Nothing a test waits for takes longer on a machine that works.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(120);

@@ -4,17 +4,35 @@
 use pondersweep_proto::wire::{self, save_checkpoint_request::Part};
 use tonic::{Code, Status};
 
-use crate::{checkpoints::blobs, harness::wait_until, services::Scene};
+use crate::{
+    checkpoints::blobs,
+    harness::{TINY, wait_until},
+    services::Scene,
+};
 
 const MEBIBYTE: usize = 1_024 * 1_024;
 
-fn header(worker_id: &str, token: wire::LeaseToken, updates_done: u64, bytes: usize) -> Part {
+pub(crate) fn header(
+    worker_id: &str,
+    token: wire::LeaseToken,
+    updates_done: u64,
+    bytes: usize,
+) -> Part {
     Part::Header(wire::CheckpointHeader {
         worker_id: worker_id.into(),
         token: Some(token),
         updates_done,
         bytes: bytes as u64,
     })
+}
+
+pub(crate) fn piece(bytes: usize) -> Part {
+    Part::Piece(vec![7; bytes])
+}
+
+/// A sweep whose trials have checkpoints of two mebibytes and more.
+fn wide() -> String {
+    TINY.replace("hidden = 8", "hidden = 256")
 }
 
 impl Scene {
@@ -80,7 +98,7 @@ impl Scene {
 
 #[tokio::test]
 async fn a_checkpoint_of_several_pieces_comes_back_to_the_next_holder_as_it_was() {
-    let mut scene = Scene::new().await;
+    let mut scene = Scene::of(&wide()).await;
     scene.register("a").await;
     scene.register("b").await;
     let token = scene.acquire("a", "1").await[0];
@@ -143,10 +161,9 @@ async fn whoever_does_not_hold_the_lease_can_neither_write_nor_read_nor_use_a_ch
 
 #[tokio::test]
 async fn malformed_checkpoints_are_refused_and_leave_nothing() {
-    let mut scene = Scene::new().await;
+    let mut scene = Scene::of(&wide()).await;
     scene.register("a").await;
     let token = scene.acquire("a", "1").await[0];
-    let piece = |bytes: usize| Part::Piece(vec![7; bytes]);
     let anonymous = Part::Header(wire::CheckpointHeader {
         worker_id: "a".into(),
         token: None,
@@ -159,6 +176,9 @@ async fn malformed_checkpoints_are_refused_and_leave_nothing() {
         vec![anonymous, piece(1)],
         vec![header("a", token, 0, 1), piece(1)],
         vec![header("a", token, u64::MAX, 1), piece(1)],
+        // The trial has 40 updates, and parameters for two mebibytes.
+        vec![header("a", token, 40, 1), piece(1)],
+        vec![header("a", token, 1, 6 * MEBIBYTE), piece(1)],
         vec![header("a", token, 1, 0)],
         vec![header("a", token, 1, usize::MAX), piece(1)],
         vec![header("a", token, 1, 2), piece(1)],

@@ -24,8 +24,13 @@ async fn connect(url: &str) -> Channel {
 
 impl Scene {
     pub(crate) async fn new() -> Self {
+        Self::of(TINY).await
+    }
+
+    /// With another sweep.
+    pub(crate) async fn of(sweep: &str) -> Self {
         let sandbox = Sandbox::new();
-        sandbox.write("tiny.toml", TINY);
+        sandbox.write("tiny.toml", sweep);
         let serve = Serve::start(&sandbox);
         serve.submit(&sandbox, "tiny.toml");
         let leases = LeasesClient::new(connect(&serve.url).await);

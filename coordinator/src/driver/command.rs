@@ -117,8 +117,15 @@ pub enum LeaseRequest {
         /// What was measured.
         observations: Vec<Observation>,
     },
-    /// Whether the worker may save a checkpoint of the trial: asked before it sends one.
-    MaySaveCheckpoint(LeaseToken),
+    /// Whether the worker may save such a checkpoint: asked before it sends one.
+    MaySaveCheckpoint {
+        /// Whose.
+        token: LeaseToken,
+        /// Parameter updates done by then.
+        updates_done: u64,
+        /// Its size.
+        bytes: u64,
+    },
     /// The checkpoint of the trial that the worker holds, if it has one.
     LoadCheckpoint(LeaseToken),
     /// The files of the program that the trial runs.
@@ -152,7 +159,7 @@ impl LeaseRequest {
             Self::Acquire { .. } => "acquire",
             Self::Renew { .. } => "renew",
             Self::Report { .. } => "report",
-            Self::MaySaveCheckpoint(_) => "may_save_checkpoint",
+            Self::MaySaveCheckpoint { .. } => "may_save_checkpoint",
             Self::LoadCheckpoint(_) => "load_checkpoint",
             Self::LoadProgramFiles(_) => "load_program_files",
             Self::SaveCheckpoint { .. } => "save_checkpoint",
@@ -166,7 +173,7 @@ impl LeaseRequest {
     pub(super) fn token(&self) -> Option<LeaseToken> {
         match self {
             Self::Report { token, .. }
-            | Self::MaySaveCheckpoint(token)
+            | Self::MaySaveCheckpoint { token, .. }
             | Self::LoadCheckpoint(token)
             | Self::LoadProgramFiles(token)
             | Self::StartFromCheckpoint { token, .. } => Some(*token),

@@ -7,6 +7,7 @@ use pondersweep_proto::{
     experiment::Experiment,
     id::LeaseToken,
     metric::Observation,
+    setting::Setting,
     spec::{ConfigurationSpec, SpecError},
 };
 
@@ -14,7 +15,13 @@ use super::{Driver, command::FinishReport};
 use crate::{
     scheduler::{Finish, TrialState},
     store::Batch,
+    sweep::Operations,
 };
+
+/// Bytes of a checkpoint for each parameter: itself and two moments.
+const BYTES_OF_A_PARAMETER: f64 = 12.0;
+/// Bytes of a checkpoint besides its parameters, at most: who computed it, sums, a checksum.
+const OTHER_BYTES: f64 = 65_536.0;
 
 impl Driver {
     /// # Errors
@@ -55,6 +62,38 @@ impl Driver {
             if report.finish == Finish::Succeeded {
                 self.check_headline(report, &experiment, batch)?;
             }
+        }
+        Ok(())
+    }
+
+    /// # Errors
+    /// The trial has no checkpoint like this.
+    pub(super) fn check_checkpoint(
+        &self,
+        token: LeaseToken,
+        updates_done: u64,
+        bytes: u64,
+    ) -> Result<(), LeaseError> {
+        let Some((_, spec)) = self.experiment_of(token) else {
+            return Ok(());
+        };
+        // What a program keeps, and after how many steps, is its own affair.
+        if spec.program_sha256().is_some() {
+            return Ok(());
+        }
+        let updates = spec.whole(Setting::UPDATES);
+        // After the last update there is nothing to go on with.
+        if updates_done >= updates {
+            return Err(LeaseError::Malformed(format!(
+                "{token} has {updates} updates, and no checkpoint after {updates_done}"
+            )));
+        }
+        let parameters = Operations::of(&spec).parameters_at_most();
+        let most = OTHER_BYTES + BYTES_OF_A_PARAMETER * parameters;
+        if bytes as f64 > most {
+            return Err(LeaseError::Malformed(format!(
+                "{token} has no checkpoint of {bytes} bytes: its parameters take at most {most:.0}"
+            )));
         }
         Ok(())
     }

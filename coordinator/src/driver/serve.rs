@@ -138,9 +138,14 @@ impl Driver {
                 });
                 Ok(Grant::Done)
             }
-            LeaseRequest::MaySaveCheckpoint(token) => {
+            LeaseRequest::MaySaveCheckpoint {
+                token,
+                updates_done,
+                bytes,
+            } => {
                 let held = self.scheduler.check(worker_id, token, "save_checkpoint");
                 held.map_err(superseded)?;
+                self.check_checkpoint(token, updates_done, bytes)?;
                 Ok(Grant::Done)
             }
             LeaseRequest::LoadCheckpoint(token) => {

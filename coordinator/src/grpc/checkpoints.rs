@@ -1,5 +1,9 @@
 //! Checkpoints over the network: pieces to a blob and back. A blob is written outside of the driver,
 //! which never waits for it, and recorded by it; who may write one is asked before and after.
+//!
+//! Memory is taken for what has arrived, never for what was announced, and a peer that falls silent is
+//! given up. When the memory is taken, an upload is refused at once instead of waiting with what it
+//! has: a checkpoint that is not saved costs time, and the next one comes soon.
 
 use std::{sync::Arc, time::Duration};
 
@@ -26,7 +30,9 @@ use crate::{
 
 /// How long receiving and storing one checkpoint may take.
 const MAX_SAVE_DURATION: Duration = Duration::from_secs(120);
-/// Memory that checkpoints under way may take; others wait for their turn.
+/// How long its next piece may take: seven kilobytes a second with the pieces that workers send.
+const MAX_SILENCE: Duration = Duration::from_secs(10);
+/// Memory that checkpoints under way may take together.
 const MAX_BYTES_UNDER_WAY: u64 = 4 * MAX_CHECKPOINT_BYTES;
 /// What the memory is counted in.
 const UNIT_BYTES: u64 = 1_024;
@@ -71,12 +77,15 @@ impl Checkpoints {
         token_id: Option<TokenId>,
         mut pieces: Streaming<wire::SaveCheckpointRequest>,
     ) -> Result<(), Status> {
-        let header = header(token_id, pieces.message().await?)?;
+        let header = header(token_id, next(&mut pieces).await?)?;
         // A worker that lost its lease is told so before it sends, and fills no disk.
-        let may = LeaseRequest::MaySaveCheckpoint(header.token);
+        let may = LeaseRequest::MaySaveCheckpoint {
+            token: header.token,
+            updates_done: header.updates_done,
+            bytes: header.bytes,
+        };
         self.driver.lease(header.speaker.clone(), may).await?;
-        let _memory = self.reserve(header.bytes).await;
-        let bytes = receive(&mut pieces, header.bytes).await?;
+        let (bytes, _memory) = self.receive(&mut pieces, header.bytes).await?;
         let Header {
             token,
             updates_done,
@@ -111,9 +120,36 @@ impl Checkpoints {
         refused
     }
 
-    async fn reserve(&self, bytes: u64) -> OwnedSemaphorePermit {
-        let permits = Arc::clone(&self.memory).acquire_many_owned(units(bytes));
-        permits.await.expect("the semaphore is never closed")
+    /// All pieces, which together have as many bytes as announced, and the memory they take.
+    async fn receive(
+        &self,
+        pieces: &mut Streaming<wire::SaveCheckpointRequest>,
+        announced: u64,
+    ) -> Result<(Bytes, OwnedSemaphorePermit), Status> {
+        let mut bytes = BytesMut::new();
+        let mut memory = self.reserve(0)?;
+        while let Some(message) = next(pieces).await? {
+            let Some(Part::Piece(piece)) = message.part else {
+                return Err(malformed("after the header come pieces"));
+            };
+            let arrived = (bytes.len() + piece.len()) as u64;
+            if piece.len() > MAX_CHECKPOINT_PIECE_BYTES || arrived > announced {
+                return Err(malformed("a piece is too long"));
+            }
+            let held = memory.num_permits() as u32;
+            memory.merge(self.reserve(units(arrived) - held)?);
+            bytes.extend_from_slice(&piece);
+        }
+        if bytes.len() as u64 != announced {
+            return Err(malformed("the checkpoint is shorter than announced"));
+        }
+        Ok((bytes.freeze(), memory))
+    }
+
+    fn reserve(&self, units: u32) -> Result<OwnedSemaphorePermit, LeaseError> {
+        let permits = Arc::clone(&self.memory).try_acquire_many_owned(units);
+        let full = |_| LeaseError::Unavailable("too many checkpoints are under way".into());
+        permits.map_err(full)
     }
 
     /// The bytes of the trial's checkpoint, in pieces.
@@ -175,27 +211,14 @@ fn header(
     })
 }
 
-/// All pieces, which together have as many bytes as announced.
-async fn receive(
+/// The next message of an upload that makes progress.
+async fn next(
     pieces: &mut Streaming<wire::SaveCheckpointRequest>,
-    announced: u64,
-) -> Result<Bytes, Status> {
-    let mut bytes = BytesMut::new();
-    while let Some(message) = pieces.message().await? {
-        let Some(Part::Piece(piece)) = message.part else {
-            return Err(malformed("after the header come pieces"));
-        };
-        if piece.len() > MAX_CHECKPOINT_PIECE_BYTES
-            || (bytes.len() + piece.len()) as u64 > announced
-        {
-            return Err(malformed("a piece is too long"));
-        }
-        bytes.extend_from_slice(&piece);
-    }
-    if bytes.len() as u64 != announced {
-        return Err(malformed("the checkpoint is shorter than announced"));
-    }
-    Ok(bytes.freeze())
+) -> Result<Option<wire::SaveCheckpointRequest>, Status> {
+    let silent = |_| LeaseError::Unavailable(format!("nothing arrived for {MAX_SILENCE:?}"));
+    timeout(MAX_SILENCE, pieces.message())
+        .await
+        .map_err(silent)?
 }
 
 fn pieces(bytes: &Bytes) -> Vec<Bytes> {

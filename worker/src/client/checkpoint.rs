@@ -3,13 +3,16 @@
 use pondersweep_proto::{
     error::LeaseError,
     id::LeaseToken,
-    limit::{MAX_CHECKPOINT_BYTES, MAX_CHECKPOINT_PIECE_BYTES},
+    limit::MAX_CHECKPOINT_BYTES,
     wire::{self, save_checkpoint_request::Part},
 };
 use tonic::Status;
 
 use super::{CheckpointRef, Client};
 use crate::{kernel::InstructionSet, train::checkpoint::Origin};
+
+/// Bytes of a checkpoint in one message: few, so that a slow line shows that it moves.
+const PIECE_BYTES: usize = 64 * 1_024;
 
 impl Client {
     /// Who computes on this worker's device.
@@ -63,7 +66,7 @@ impl Client {
             updates_done,
             bytes: bytes.len() as u64,
         };
-        let pieces = bytes.chunks(MAX_CHECKPOINT_PIECE_BYTES);
+        let pieces = bytes.chunks(PIECE_BYTES);
         let pieces = pieces.map(|piece| Part::Piece(piece.to_vec()));
         let parts: Vec<_> = std::iter::once(Part::Header(header))
             .chain(pieces)

@@ -14,10 +14,15 @@ mod widths;
 use std::{sync::Arc, time::Duration};
 
 use pondersweep_proto::{error::LeaseError, failure::Failure, id::LeaseToken, metric::Observation};
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument as _, Span};
 
-use self::{compute::Trained, widths::Widths};
+use self::{
+    compute::Trained,
+    outbox::{Messages, Newest},
+    widths::Widths,
+};
 use crate::{
     client::{Acquired, AttemptEnd, Client, Lease, Outcome, Wanted},
     device::DeviceName,
@@ -242,8 +247,37 @@ impl Slot {
     ) -> Result<Option<Acquired>, LeaseError> {
         let starts = self.starts(&lanes).await?;
         let cadence = checkpoint::Cadence::new(self.options.checkpoint_every);
-        let (outbox, mut messages) = outbox::outbox(&starts, self.origin(), cadence);
+        let (outbox, messages) = outbox::outbox(&starts, self.origin(), cadence);
         let training = compute::spawn(&lanes, starts, self.device, outbox, stop.clone());
+        let (announce, announced) = mpsc::unbounded_channel();
+        // Beside the results, which never wait for a checkpoint.
+        let over = CancellationToken::new();
+        let saving = self.save_announced(&lanes, messages.newest(), announced, stop);
+        let saving = over.run_until_cancelled(saving);
+        let delivering = async {
+            let over = over.clone().drop_guard();
+            self.report_all(&lanes, messages, announce).await?;
+            let trained = training.await.expect("the compute thread always answers");
+            let next = (!stop.is_cancelled()).then_some(next);
+            let finished = self.finish(&lanes, trained, next).await?;
+            // What is stopped goes on elsewhere from what is saved now; of all else the end is known.
+            if stop.is_cancelled() {
+                over.disarm();
+            }
+            Ok(finished)
+        };
+        tokio::join!(delivering, saving).0
+    }
+
+    /// Reports what the lanes of a bundle observe until their training ends, and says which
+    /// checkpoints may be saved: those before which everything observed is reported, so that whoever
+    /// goes on from one has that.
+    async fn report_all(
+        &self,
+        lanes: &[Lane],
+        mut messages: Messages,
+        announce: mpsc::UnboundedSender<(usize, u64)>,
+    ) -> Result<(), LeaseError> {
         let mut waiting = Vec::new();
         // The outbox closes when the compute thread ends, whichever way it ends.
         while messages.receive(&mut waiting, MESSAGES_AT_ONCE).await {
@@ -251,17 +285,31 @@ impl Slot {
                 let mine = outbox::of_lane(&waiting, index);
                 let reported = self.report(lane, &mine).instrument(lane.span.clone());
                 reported.await?;
-                // After everything that was observed before it: whoever goes on from it has that.
-                if let Some(checkpoint) = messages.checkpoint(&waiting, index) {
-                    let saved = self.save(lane, checkpoint, stop);
-                    saved.instrument(lane.span.clone()).await;
+                if let Some(updates_done) = outbox::announced(&waiting, index) {
+                    // Without a receiver there is nothing more to save.
+                    let _ = announce.send((index, updates_done));
                 }
             }
             waiting.clear();
         }
-        let trained = training.await.expect("the compute thread always answers");
-        let next = (!stop.is_cancelled()).then_some(next);
-        self.finish(&lanes, trained, next).await
+        Ok(())
+    }
+
+    /// Saves the checkpoints that are announced, of each lane the newest.
+    async fn save_announced(
+        &self,
+        lanes: &[Lane],
+        newest: Newest,
+        mut announced: mpsc::UnboundedReceiver<(usize, u64)>,
+        stop: &CancellationToken,
+    ) {
+        while let Some((index, updates_done)) = announced.recv().await {
+            if let Some(checkpoint) = newest.take(index, updates_done) {
+                let lane = &lanes[index];
+                let saved = self.save(lane, checkpoint, stop);
+                saved.instrument(lane.span.clone()).await;
+            }
+        }
     }
 
     /// Delivers the outcomes of a bundle, all at once, and says what is wanted next.

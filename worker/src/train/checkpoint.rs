@@ -10,7 +10,7 @@
 
 mod bytes;
 
-use pondersweep_proto::spec::TrialSpec;
+use pondersweep_proto::{setting::Setting, spec::TrialSpec};
 use sha2::{Digest as _, Sha256};
 
 use super::{LaneState, lane::Sums};
@@ -126,6 +126,9 @@ pub fn decode(
         return Err(RefusedCheckpoint::OtherTrial);
     }
     let updates = reader.u64()?;
+    if updates >= trial.configuration.whole(Setting::UPDATES) {
+        return Err(RefusedCheckpoint::Damaged("it is of the end of the trial"));
+    }
     let mut sums = Sums {
         updates: reader.u64()?,
         ..Sums::default()
@@ -172,8 +175,6 @@ fn checked(bytes: &[u8]) -> Result<&[u8], RefusedCheckpoint> {
 
 #[cfg(test)]
 mod tests {
-    use pondersweep_proto::setting::Setting;
-
     use super::*;
     use crate::test_support;
 
@@ -191,6 +192,7 @@ mod tests {
         test_support::trial(|settings| {
             settings.set(Setting::ELEMENTS, 1_u32).unwrap();
             settings.set(Setting::HIDDEN, 1_u32).unwrap();
+            settings.set(Setting::UPDATES, 20_000_u32).unwrap();
         })
     }
 
@@ -280,6 +282,13 @@ mod tests {
             refused.to_string(),
             "the checkpoint has format 2, this program reads 1"
         );
+    }
+
+    #[test]
+    fn a_state_after_the_last_update_is_refused_since_nothing_could_be_measured_from_it() {
+        let mut state = state();
+        state.optimizer.updates = trial().configuration.whole(Setting::UPDATES);
+        refusal(&encode(&state, &trial(), &origin()));
     }
 
     #[test]

@@ -78,6 +78,13 @@ impl Operations {
         self.examples * (self.input() + self.recurrence() + self.heads())
     }
 
+    /// Numbers that training changes, at most: every unit of every gate reads the input, the state, a
+    /// flag of the first step and two biases; the heads read the state.
+    pub(crate) fn parameters_at_most(&self) -> f64 {
+        let gates = self.gates * self.hidden * (self.elements + self.hidden + 3.0);
+        gates + 2.0 * (self.hidden + 1.0)
+    }
+
     /// `x W` of one sample: x is the same at every step, so it is computed once.
     fn input(&self) -> f64 {
         2.0 * self.elements * self.gates * self.hidden

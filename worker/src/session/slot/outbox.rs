@@ -39,7 +39,8 @@ pub(super) enum Message {
 }
 
 /// The newest checkpoint of every lane.
-type Newest = Arc<[Mutex<Option<Checkpoint>>]>;
+#[derive(Clone)]
+pub(super) struct Newest(Arc<[Mutex<Option<Checkpoint>>]>);
 
 /// Training's side.
 pub(super) struct Outbox {
@@ -68,10 +69,10 @@ fn with_room(
     cadence: Cadence,
 ) -> (Outbox, Messages) {
     let (sender, receiver) = mpsc::channel(room);
-    let newest: Newest = starts.iter().map(|_| Mutex::default()).collect();
+    let newest = Newest(starts.iter().map(|_| Mutex::default()).collect());
     let outbox = Outbox {
         messages: sender,
-        newest: Arc::clone(&newest),
+        newest: newest.clone(),
         trials: starts.iter().map(|start| start.trial.clone()).collect(),
         origin,
         cadence: Mutex::new(cadence),
@@ -104,7 +105,7 @@ impl Outbox {
             updates_done,
             bytes,
         };
-        *lock(&self.newest[lane]) = Some(checkpoint);
+        *lock(&self.newest.0[lane]) = Some(checkpoint);
         let message = Message::Checkpointed(lane, updates_done);
         let _ = self.messages.blocking_send(message);
     }
@@ -116,15 +117,26 @@ impl Messages {
         self.messages.recv_many(to, most).await > 0
     }
 
-    /// The lane's newest checkpoint, if one of the messages announces it. A newer one is announced
-    /// by a message that is still to come, after the observations before it.
-    pub(super) fn checkpoint(&self, received: &[Message], lane: usize) -> Option<Checkpoint> {
-        let announced = received.iter().rev().find_map(|message| match message {
-            Message::Checkpointed(of, updates_done) if *of == lane => Some(*updates_done),
-            _ => None,
-        })?;
-        lock(&self.newest[lane]).take_if(|newest| newest.updates_done <= announced)
+    /// Where the checkpoints wait that messages announce.
+    pub(super) fn newest(&self) -> Newest {
+        self.newest.clone()
     }
+}
+
+impl Newest {
+    /// The lane's newest checkpoint, if it is of so many updates or fewer. A newer one is announced by
+    /// a message that is still to come, after the observations before it.
+    pub(super) fn take(&self, lane: usize, announced: u64) -> Option<Checkpoint> {
+        lock(&self.0[lane]).take_if(|newest| newest.updates_done <= announced)
+    }
+}
+
+/// The updates after which a lane was checkpointed last, as one of the messages says.
+pub(super) fn announced(messages: &[Message], lane: usize) -> Option<u64> {
+    messages.iter().rev().find_map(|message| match message {
+        Message::Checkpointed(of, updates_done) if *of == lane => Some(*updates_done),
+        _ => None,
+    })
 }
 
 /// The observations of a lane among the messages.
@@ -238,14 +250,16 @@ mod tests {
         let mut received = Vec::new();
         messages.receive(&mut received, 1).await;
         // Announced is the first, but the second has taken its place and must wait for step 2.
-        assert!(messages.checkpoint(&received, 0).is_none());
+        let newest = messages.newest();
+        let take = |received: &[Message]| newest.take(0, announced(received, 0).unwrap());
+        assert!(take(&received).is_none());
         received.clear();
         messages.receive(&mut received, 10).await;
         assert_eq!(of_lane(&received, 0).len(), 1);
-        let checkpoint = messages.checkpoint(&received, 0).unwrap();
+        let checkpoint = take(&received).unwrap();
         assert_eq!(checkpoint.updates_done, 2);
         let state = decode(&checkpoint.bytes, &start().trial, &origin()).unwrap();
         assert_eq!(state.updates_done(), 2);
-        assert!(messages.checkpoint(&received, 0).is_none());
+        assert!(take(&received).is_none());
     }
 }
