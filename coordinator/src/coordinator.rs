@@ -18,7 +18,7 @@ use crate::{
     driver::{Driver, DriverHandle},
     grpc::{self, Keys, Served},
     metrics,
-    protection::Protection,
+    protection::{PeerLimits, Protection},
     scheduler::SchedulerLimits,
     store::Store,
     trust::Secret,
@@ -133,7 +133,12 @@ impl Coordinator {
             let _ends_the_services = guard;
             Ok(running.await.context("the driver panicked")??)
         });
-        let scraped = serve_metrics(metrics_listener, driver.metrics(), stop.clone());
+        let scraped = serve_metrics(
+            metrics_listener,
+            driver.metrics(),
+            protection.limits,
+            stop.clone(),
+        );
         let served = Served {
             driver: driver.clone(),
             blobs,
@@ -215,10 +220,11 @@ impl Coordinator {
 async fn serve_metrics(
     listener: Option<TcpListener>,
     metrics: metrics::Metrics,
+    limits: PeerLimits,
     stop: CancellationToken,
 ) -> anyhow::Result<()> {
     match listener {
-        Some(listener) => metrics::serve(listener, metrics, stop).await,
+        Some(listener) => metrics::serve(listener, metrics, limits, stop).await,
         None => Ok(()),
     }
 }

@@ -7,6 +7,7 @@ mod checkpoint;
 pub mod cli;
 pub mod clock;
 pub mod coordinator;
+mod descriptors;
 mod driver;
 mod grpc;
 mod launch;

@@ -39,20 +39,36 @@ impl std::fmt::Debug for ServerTls {
 pub struct PeerLimits {
     /// Connections from one address at a time; every device of a worker has up to two.
     pub connections: usize,
+    /// Connections from all addresses together.
+    pub in_all: usize,
     /// Calls a second on one connection, twice as many at once; 0 for as many as it likes.
     pub calls_per_second: u32,
 }
 
 /// Connections of one address: a thousand workers behind one forwarded port.
 pub const DEFAULT_PEER_CONNECTIONS: usize = 2_048;
+/// Connections beyond a peer's limit that are kept, so that their calls can be answered with the
+/// reason; those beyond are closed.
+pub const TOLD_WHY: usize = 64;
+/// Peers at their limit that fill the coordinator; then whoever comes is closed.
+const FULL_PEERS: usize = 4;
 /// Calls a second on one connection: a worker makes a few, and a stress test some hundreds.
 pub const DEFAULT_CALLS_PER_SECOND: u32 = 2_000;
 
+impl PeerLimits {
+    /// These for each peer, and room for a few that take all of it.
+    #[must_use]
+    pub const fn of(connections: usize, calls_per_second: u32) -> Self {
+        Self {
+            connections,
+            in_all: connections.saturating_mul(FULL_PEERS) + TOLD_WHY,
+            calls_per_second,
+        }
+    }
+}
+
 impl Default for PeerLimits {
     fn default() -> Self {
-        Self {
-            connections: DEFAULT_PEER_CONNECTIONS,
-            calls_per_second: DEFAULT_CALLS_PER_SECOND,
-        }
+        Self::of(DEFAULT_PEER_CONNECTIONS, DEFAULT_CALLS_PER_SECOND)
     }
 }

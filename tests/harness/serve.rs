@@ -40,10 +40,20 @@ impl Serve {
     /// Starts one that can write no file beyond so many blocks of 512 bytes (of 1,024 with some
     /// shells): to the program, writing more fails as on a disk that does.
     pub(crate) fn start_on_small_disk(sandbox: &Sandbox, blocks: u32) -> Self {
+        // Without the trap the kernel would end the program before it can say why.
+        Self::start_after(sandbox, &format!("trap '' XFSZ; ulimit -f {blocks}"))
+    }
+
+    /// Starts one that may have so many files and connections open.
+    pub(crate) fn start_with_few_files(sandbox: &Sandbox, files: u32) -> Self {
+        Self::start_after(sandbox, &format!("ulimit -n {files}"))
+    }
+
+    /// Starts one in a shell that has run these commands.
+    fn start_after(sandbox: &Sandbox, commands: &str) -> Self {
         let program = sandbox.command(&["serve", "--listen", "127.0.0.1:0", "--lease", "60"]);
         let mut command = Command::new("sh");
-        // Without the trap the kernel would end the program before it can say why.
-        let script = format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$@\"");
+        let script = format!("{commands}; exec \"$@\"");
         command.args(["-c", &script, "sh"]);
         command.arg(program.get_program()).args(program.get_args());
         if let Some(folder) = program.get_current_dir() {

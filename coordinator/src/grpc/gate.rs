@@ -62,13 +62,20 @@ impl Gate {
             .caller(access, &request.headers)
             .await
             .map_err(refused)?;
-        match caller.role {
-            Some(role) if !access.allows(role) => Err(forbidden(path, access, role)),
-            _ => Ok(Pass {
-                caller,
-                keys: self.keys.clone(),
-            }),
+        if let Some(role) = caller.role
+            && !access.allows(role)
+        {
+            return Err(forbidden(path, access, role));
         }
+        if let Some(peer) = request.extensions.get::<Peer>()
+            && access != Access::Anyone
+        {
+            peer.is_known_now();
+        }
+        Ok(Pass {
+            caller,
+            keys: self.keys.clone(),
+        })
     }
 
     async fn caller(&self, access: Access, headers: &HeaderMap) -> Result<Caller, Refusal> {

@@ -34,6 +34,7 @@ use crate::{
 use gate::{Gate, guard};
 pub(crate) use keys::Keys;
 use leases::LeaseService;
+pub(crate) use peer::{Peer, connections};
 use sweeps::SweepService;
 pub(crate) use view::worker as worker_status;
 
@@ -44,8 +45,6 @@ const KEEPALIVE: Duration = Duration::from_secs(20);
 const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(10);
 /// Calls one connection may have under way.
 const MAX_CONCURRENT_CALLS: usize = 256;
-/// How long a peer may take to agree on a cipher.
-const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// What is served.
 pub(crate) struct Served {
@@ -65,7 +64,6 @@ pub(crate) fn server(tls: Option<&ServerTls>) -> anyhow::Result<Server> {
         return Ok(server);
     };
     let config = ServerTlsConfig::new()
-        .timeout(HANDSHAKE_TIMEOUT)
         .identity(Identity::from_pem(&tls.certificate, &tls.key));
     let config = match &tls.client_authority {
         Some(authority) => config.client_ca_root(Certificate::from_pem(authority)),
@@ -111,6 +109,7 @@ pub(crate) async fn serve(
         database,
         keys,
     } = served;
+    let connections = connections(listener, protection.limits, stop.clone());
     let sweeps = SweepService::new(driver.clone(), Arc::new(database), stop);
     let leases = LeaseService::new(driver, blobs);
     let routes = Routes::new(health)
@@ -122,7 +121,6 @@ pub(crate) async fn serve(
     let guarded = routes
         .into_axum_router()
         .layer(from_fn_with_state(gate, guard));
-    let connections = peer::connections(listener, protection.limits);
     server
         .add_routes(Routes::from(guarded))
         .serve_with_incoming_shutdown(connections, not_serving)

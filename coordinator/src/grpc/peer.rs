@@ -1,37 +1,38 @@
-//! Connections: accepted up to a limit for each address and for all, each with the calls it may make.
-//! It knows no tokens.
+//! Connections: accepted up to a limit for each address and for all, each with the calls it may make,
+//! and ended when none is made. It knows no tokens.
+
+mod seldom;
+mod stream;
 
 use std::{
     collections::HashMap,
     io,
-    net::{IpAddr, Ipv6Addr},
-    pin::Pin,
+    net::{IpAddr, Ipv6Addr, SocketAddr},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    task::{Context, Poll},
     time::{Duration, Instant},
 };
 
 use tokio::{
-    io::{AsyncRead, AsyncWrite, ReadBuf},
     net::{TcpListener, TcpStream},
     sync::mpsc,
 };
 use tokio_stream::{Stream, wrappers::ReceiverStream};
-use tonic::{Status, transport::server::Connected};
+use tokio_util::sync::CancellationToken;
+use tonic::Status;
 
-use crate::{clock, protection::PeerLimits, trust::Bucket};
+use self::{seldom::Seldom, stream::PeerStream};
+use crate::{
+    clock,
+    protection::{PeerLimits, TOLD_WHY},
+    trust::Bucket,
+};
 
-/// Connections beyond a peer's limit that are kept, so that their calls can be answered with the
-/// reason; those beyond are closed.
-const TOLD_WHY: usize = 64;
-/// Peers at their limit that fill the coordinator; then whoever comes is closed.
-const FULL_PEERS: usize = 4;
 /// How long to wait when the system gives no more connections, most often for lack of files.
 const RECOVERY: Duration = Duration::from_millis(100);
 
 /// One connection's other side, found among the extensions of its calls.
 #[derive(Clone, Debug)]
-pub(super) struct Peer(Arc<Connection>);
+pub(crate) struct Peer(Arc<Connection>);
 
 #[derive(Debug)]
 struct Connection {
@@ -40,15 +41,26 @@ struct Connection {
     is_crowded: bool,
     calls: Mutex<Bucket>,
     limits: PeerLimits,
-    open: Arc<Mutex<HashMap<IpAddr, usize>>>,
+    open: Open,
+    /// Cancelled once it has made a call that it was let in with.
+    known: CancellationToken,
 }
 
+/// Connections that are open, by address.
+type Open = Arc<Mutex<HashMap<IpAddr, usize>>>;
+
 impl Peer {
+    /// Notes that a call of it was let in: it is no longer ended for saying nothing.
+    pub(crate) fn is_known_now(&self) {
+        self.0.known.cancel();
+    }
+
     /// Takes one of the calls that the peer may make.
     pub(super) fn take_call(&self, now: Instant) -> Result<(), Status> {
         let PeerLimits {
             connections,
             calls_per_second,
+            ..
         } = self.0.limits;
         if self.0.is_crowded {
             return Err(Status::resource_exhausted(format!(
@@ -76,75 +88,89 @@ impl Drop for Connection {
     }
 }
 
-/// The connections of a listener, within the limits; ends when it is forgotten.
-pub(super) fn connections(
+/// The connections of a listener, within the limits; ends when it is forgotten. Once told to stop, they
+/// end soon, whatever their peers do.
+pub(crate) fn connections(
     listener: TcpListener,
     limits: PeerLimits,
+    stop: CancellationToken,
 ) -> impl Stream<Item = io::Result<PeerStream>> {
     let (sender, receiver) = mpsc::channel(1);
-    tokio::spawn(accept(listener, limits, sender));
+    let door = Door {
+        limits,
+        stop,
+        open: Open::default(),
+        refused: Seldom::default(),
+        failed: Seldom::default(),
+    };
+    tokio::spawn(door.accept(listener, sender));
     ReceiverStream::new(receiver)
 }
 
-async fn accept(
-    listener: TcpListener,
+/// Where connections come in.
+struct Door {
     limits: PeerLimits,
-    sender: mpsc::Sender<io::Result<PeerStream>>,
-) {
-    let open = Arc::default();
-    loop {
-        let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
-            () = sender.closed() => return,
-        };
-        let stream = match accepted {
-            Ok((stream, address)) => admit(stream, address.ip(), limits, &open),
-            Err(error) => {
-                tracing::warn!(%error, "cannot accept a connection");
-                tokio::time::sleep(RECOVERY).await;
-                continue;
-            }
-        };
-        if let Some(stream) = stream
-            && sender.send(Ok(stream)).await.is_err()
-        {
-            return;
-        }
-    }
+    stop: CancellationToken,
+    open: Open,
+    refused: Seldom,
+    failed: Seldom,
 }
 
-/// A connection as a peer's, unless there are too many.
-fn admit(
-    stream: TcpStream,
-    address: IpAddr,
-    limits: PeerLimits,
-    open: &Arc<Mutex<HashMap<IpAddr, usize>>>,
-) -> Option<PeerStream> {
-    let address = network(address);
-    let mut counts = locked(open);
-    let all: usize = counts.values().sum();
-    let count = counts.entry(address).or_default();
-    if *count >= limits.connections + TOLD_WHY || all >= FULL_PEERS * limits.connections + TOLD_WHY
-    {
-        tracing::warn!(%address, connections = *count, "too many connections, closing another");
-        return None;
+impl Door {
+    async fn accept(mut self, listener: TcpListener, sender: mpsc::Sender<io::Result<PeerStream>>) {
+        loop {
+            let accepted = tokio::select! {
+                accepted = listener.accept() => accepted,
+                () = sender.closed() => return,
+            };
+            match accepted {
+                Ok((stream, address)) => {
+                    if let Some(stream) = self.admit(stream, address)
+                        && sender.send(Ok(stream)).await.is_err()
+                    {
+                        return;
+                    }
+                }
+                Err(error) => {
+                    if let Some(times) = self.failed.happened(clock::now()) {
+                        tracing::warn!(%error, times, "cannot accept connections");
+                    }
+                    tokio::time::sleep(RECOVERY).await;
+                }
+            }
+        }
     }
-    let is_crowded = *count >= limits.connections;
-    *count += 1;
-    drop(counts);
-    // An answer is small and must not wait until the worker's system acknowledges the one before:
-    // that takes 40 ms.
-    if let Err(error) = stream.set_nodelay(true) {
-        tracing::debug!(%error, "a connection ended at once");
+
+    /// A connection as a peer's, unless there are too many.
+    fn admit(&mut self, stream: TcpStream, address: SocketAddr) -> Option<PeerStream> {
+        let (address, limits) = (network(address.ip()), self.limits);
+        let mut counts = locked(&self.open);
+        let all: usize = counts.values().sum();
+        let of_peer = counts.get(&address).copied().unwrap_or_default();
+        if of_peer >= limits.connections + TOLD_WHY || all >= limits.in_all {
+            if let Some(times) = self.refused.happened(clock::now()) {
+                tracing::warn!(%address, of_peer, all, times, "too many connections, closing others");
+            }
+            return None;
+        }
+        counts.insert(address, of_peer + 1);
+        drop(counts);
+        // An answer is small and must not wait until the worker's system acknowledges the one before:
+        // that takes 40 ms.
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::debug!(%error, "a connection ended at once");
+        }
+        let known = CancellationToken::new();
+        let peer = Peer(Arc::new(Connection {
+            address,
+            is_crowded: of_peer >= limits.connections,
+            calls: Mutex::new(Bucket::new(limits.calls_per_second, clock::now())),
+            limits,
+            open: Arc::clone(&self.open),
+            known: known.clone(),
+        }));
+        Some(PeerStream::new(stream, peer, known, self.stop.clone()))
     }
-    let peer = Peer(Arc::new(Connection {
-        address,
-        is_crowded,
-        calls: Mutex::new(Bucket::new(limits.calls_per_second, clock::now())),
-        limits,
-        open: Arc::clone(open),
-    }));
-    Some(PeerStream { stream, peer })
 }
 
 /// Who counts as one peer: an address, or in version 6 the network that one machine is given.
@@ -161,61 +187,6 @@ fn network(address: IpAddr) -> IpAddr {
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     // Counts change in one step, so they are whole even if a holder panicked.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// A connection that says whose it is.
-#[derive(Debug)]
-pub(super) struct PeerStream {
-    stream: TcpStream,
-    peer: Peer,
-}
-
-impl Connected for PeerStream {
-    type ConnectInfo = Peer;
-
-    fn connect_info(&self) -> Peer {
-        self.peer.clone()
-    }
-}
-
-impl AsyncRead for PeerStream {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(context, buffer)
-    }
-}
-
-impl AsyncWrite for PeerStream {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(context, bytes)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(context)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(context)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        slices: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(context, slices)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
-    }
 }
 
 #[cfg(test)]

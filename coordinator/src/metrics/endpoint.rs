@@ -1,20 +1,22 @@
 //! EDGE: answers `GET /metrics` over HTTP. It holds no state but the counters it reads.
 
-use axum::{Router, extract::State, response::IntoResponse, routing::get};
+use axum::{Extension, Router, extract::State, response::IntoResponse, routing::get};
 use prometheus_client::encoding::prometheus_text::CONTENT_TYPE;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
-use tonic::{
-    service::Routes,
-    transport::{Server, server::TcpIncoming},
-};
+use tonic::{service::Routes, transport::Server};
 
 use super::Metrics;
+use crate::{
+    grpc::{Peer, connections},
+    protection::PeerLimits,
+};
 
 /// Serves the metrics on a listener until told to stop.
 pub(crate) async fn serve(
     listener: TcpListener,
     metrics: Metrics,
+    limits: PeerLimits,
     stop: CancellationToken,
 ) -> anyhow::Result<()> {
     let routes = Router::new()
@@ -24,11 +26,18 @@ pub(crate) async fn serve(
     Server::builder()
         .accept_http1(true)
         .add_routes(Routes::from(routes))
-        .serve_with_incoming_shutdown(TcpIncoming::from(listener), stop.cancelled_owned())
+        .serve_with_incoming_shutdown(
+            connections(listener, limits, stop.clone()),
+            stop.cancelled_owned(),
+        )
         .await?;
     Ok(())
 }
 
-async fn scrape(State(metrics): State<Metrics>) -> impl IntoResponse {
+async fn scrape(
+    State(metrics): State<Metrics>,
+    Extension(peer): Extension<Peer>,
+) -> impl IntoResponse {
+    peer.is_known_now();
     ([("content-type", CONTENT_TYPE)], metrics.text())
 }

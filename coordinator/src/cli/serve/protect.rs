@@ -7,6 +7,7 @@ use clap::Args;
 
 use crate::{
     cli::tls::{SERVER, SERVER_KEY},
+    descriptors::make_room,
     protection::{DEFAULT_CALLS_PER_SECOND, DEFAULT_PEER_CONNECTIONS, PeerLimits, ServerTls},
 };
 
@@ -92,10 +93,18 @@ pub(super) struct LimitArgs {
 }
 
 impl LimitArgs {
-    pub(super) const fn limits(self) -> PeerLimits {
-        PeerLimits {
-            connections: self.max_connections,
-            calls_per_second: self.max_call_rate,
+    /// The limits, as far as the system has room for them; says where it has not.
+    pub(super) fn limits(self) -> PeerLimits {
+        let limits = PeerLimits::of(self.max_connections, self.max_call_rate);
+        let in_all = make_room(limits.in_all);
+        if in_all < self.max_connections {
+            tracing::warn!(
+                "there is room for {in_all} connections only, not for {} from one address\n\
+                 hint: let this program open more files (`ulimit -n`, LimitNOFILE= of a service), or \
+                 serve with a lower --max-connections",
+                self.max_connections
+            );
         }
+        PeerLimits { in_all, ..limits }
     }
 }
