@@ -14,6 +14,11 @@ pub const MAX_TRIALS: u64 = 50_000_000;
 pub const MAX_AXIS_VALUES: usize = 100_000;
 /// Exclusion rules, each tried on every configuration.
 pub const MAX_EXCLUSIONS: usize = 1_000;
+/// Conditions of exclusion rules tried on points of the grid, of one sweep: some seconds.
+pub const MAX_RULE_CHECKS: u64 = 1 << 31;
+/// Bytes of a specification: with what is said of it beside, an answer stays below
+/// [`MAX_WIRE_MESSAGE_BYTES`].
+pub const MAX_SPECIFICATION_BYTES: usize = 3 * 1_024 * 1_024;
 /// Replicates of one configuration.
 pub const MAX_REPLICATES: u32 = 1_000_000;
 /// Length of a sweep's name.
@@ -28,6 +33,10 @@ pub const MAX_MESSAGE_BYTES: usize = 4_096;
 pub const MAX_WORKER_FIELD_BYTES: usize = 256;
 /// Observations of one call.
 pub const MAX_OBSERVATIONS: usize = 4_096;
+/// Workers that are known and never ran anything: more than any fleet that was tried.
+pub const MAX_IDLE_WORKERS: usize = 16_384;
+/// Bundles one worker trains side by side; what it holds at most follows with [`MAX_LANES`].
+pub const MAX_SLOTS: u32 = 1_024;
 /// Length of a metric's name.
 pub const MAX_METRIC_BYTES: usize = 64;
 /// Metrics of an experiment: every one is a row of each trial's result.
@@ -69,6 +78,10 @@ pub const MAX_PROGRAM_FILES: usize = 128;
 pub const MAX_PROGRAM_FILE_BYTES: usize = 3 * 1_024 * 1_024;
 /// Configurations of one page.
 pub const MAX_CELLS_OF_PAGE: u32 = 10_000;
+/// Workers or sweeps of one page...
+pub const MAX_ROWS_OF_PAGE: usize = 1_000;
+/// ...and their bytes, unless a single one has more.
+pub const MAX_BYTES_OF_PAGE: usize = 1_024 * 1_024;
 /// Bytes of one gRPC message in either direction.
 pub const MAX_WIRE_MESSAGE_BYTES: usize = 4 * 1_024 * 1_024;
 /// Bytes of one checkpoint: twelve for each parameter, so five million parameters. Trials of larger

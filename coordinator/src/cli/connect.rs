@@ -191,11 +191,34 @@ impl Sweeps {
     }
 
     pub(super) async fn list(&mut self) -> Result<Vec<wire::Sweep>, SweepError> {
-        Ok(unwrap(self.0.list_sweeps(wire::ListSweepsRequest {}).await)?.sweeps)
+        let (mut sweeps, mut page_token) = (Vec::new(), String::new());
+        loop {
+            let request = wire::ListSweepsRequest { page_token };
+            let page = unwrap(self.0.list_sweeps(request).await)?;
+            let more = !page.sweeps.is_empty() && !page.next_page_token.is_empty();
+            sweeps.extend(page.sweeps);
+            if !more {
+                return Ok(sweeps);
+            }
+            page_token = page.next_page_token;
+        }
     }
 
+    /// Every worker, the one heard of last first.
     pub(super) async fn workers(&mut self) -> Result<Vec<wire::WorkerStatus>, SweepError> {
-        Ok(unwrap(self.0.list_workers(wire::ListWorkersRequest {}).await)?.workers)
+        let (mut workers, mut page_token) = (Vec::new(), String::new());
+        loop {
+            let request = wire::ListWorkersRequest { page_token };
+            let page = unwrap(self.0.list_workers(request).await)?;
+            let more = !page.workers.is_empty() && !page.next_page_token.is_empty();
+            workers.extend(page.workers);
+            if !more {
+                break;
+            }
+            page_token = page.next_page_token;
+        }
+        workers.sort_by_key(|worker| std::cmp::Reverse(worker.last_heard_at_ms));
+        Ok(workers)
     }
 
     pub(super) async fn pause(&mut self, sweep: &str) -> Result<wire::Sweep, SweepError> {

@@ -55,6 +55,10 @@ const LATE_PART_OF_A_TERM: u32 = 4;
 /// How often the database's files are looked after while there is nothing to commit.
 const LOOK_AFTER_EVERY: Duration = Duration::from_secs(1);
 
+/// How long a worker that never ran anything is known after it was heard of last: a day, so that people
+/// see who came for nothing.
+const IDLE_WORKERS_STAY_MS: i64 = 24 * 60 * 60 * 1_000;
+
 /// Why the driver had to stop. The database holds everything that was acknowledged.
 #[derive(Debug, thiserror::Error)]
 pub enum DriverError {
@@ -105,6 +109,9 @@ impl Driver {
         mut store: Store,
         limits: SchedulerLimits,
     ) -> Result<(Self, DriverHandle), DriverError> {
+        let long_ago = clock::now_ms().saturating_sub(IDLE_WORKERS_STAY_MS);
+        let idle = store.forget_idle_workers(long_ago);
+        let idle = idle.map_err(RestoreError::from)?.left;
         let restored = store.restore().await?;
         let now = clock::now();
         let (sweeps, scheduler_sweeps) = Sweeps::restore(restored.sweeps);
@@ -114,7 +121,7 @@ impl Driver {
             scheduler.note_device(&worker.worker_id, &worker.device);
         }
         scheduler.restore_checkpoints(restored.checkpoints);
-        let roster = Roster::restore(restored.workers, limits.lease_duration);
+        let roster = Roster::restore(restored.workers, idle, limits.lease_duration);
         let (sender, commands) = mpsc::channel(MAX_WAITING_COMMANDS);
         let (version, watcher) = watch::channel(0);
         let metrics = Metrics::default();
@@ -181,6 +188,7 @@ impl Driver {
                 () = self.creations.ready() => None,
                 _ = look_after.tick() => {
                     self.store.look_after().map_err(CommitError::from)?;
+                    self.forget_idle_workers().map_err(CommitError::from)?;
                     continue;
                 }
                 () = stop.cancelled() => break,
@@ -240,6 +248,22 @@ impl Driver {
         self.write_piece().await
     }
 
+    /// Forgets workers that never ran anything and are silent, when there are many.
+    fn forget_idle_workers(&mut self) -> Result<(), DatabaseError> {
+        let now = clock::now();
+        if !self.roster.is_crowded(now) {
+            return Ok(());
+        }
+        let silence = i64::try_from(self.roster.longest_silence().as_millis());
+        let before_ms = clock::now_ms().saturating_sub(silence.unwrap_or(i64::MAX));
+        let idle = self.store.forget_idle_workers(before_ms)?;
+        for worker_id in &idle.forgotten {
+            self.scheduler.forget(worker_id);
+        }
+        self.roster.forget(&idle, now);
+        Ok(())
+    }
+
     /// Whether leases lapsed while nobody could have renewed them.
     fn is_late(&self, now: Instant) -> bool {
         let late = self.lease_duration / LATE_PART_OF_A_TERM;
@@ -267,13 +291,13 @@ impl Driver {
             }
             Command::Register { worker, reply } => {
                 let known = self.roster.register(&worker, now);
-                if known.is_ok() {
+                if known == Ok(true) {
                     self.scheduler.register(&worker.worker_id, worker.process());
                     self.scheduler
                         .note_device(&worker.worker_id, &worker.device);
                     round.batch.workers.push(worker);
                 }
-                round.replies.add(reply, known);
+                round.replies.add(reply, known.map(drop));
             }
             Command::Bury {
                 process,

@@ -1,6 +1,6 @@
 //! Which workers are known, whose token each belongs to, when each was last heard of, and how far
 //! their leases are. Kept in memory: who a worker is goes to the database, and every few seconds who
-//! was heard of.
+//! was heard of. Workers cost nothing to invent, so those that never ran anything are bounded.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -10,14 +10,18 @@ use std::{
 use pondersweep_proto::{
     error::LeaseError,
     id::{LeaseToken, TrialId, WorkerId},
+    limit::{MAX_IDLE_WORKERS, MAX_LANES, MAX_SLOTS},
 };
 
 use super::command::{LeaseRequest, Speaker};
 use crate::{
     scheduler::Change,
-    store::{RECORD_SIGHTINGS_EVERY, Sighting, WorkerRecord, WorkerState},
+    store::{IdleWorkers, RECORD_SIGHTINGS_EVERY, Sighting, WorkerRecord, WorkerState},
     trust::TokenId,
 };
+
+/// How often idle workers are counted while there are many: it looks through all attempts.
+const RECOUNT_EVERY: Duration = Duration::from_secs(60);
 
 /// The workers and the progress of what they hold.
 pub(super) struct Roster {
@@ -29,6 +33,10 @@ pub(super) struct Roster {
     /// Updates done by the live attempt of a trial, as last reported.
     updates_done: HashMap<TrialId, u64>,
     lease_duration: Duration,
+    /// Workers that never ran anything, at most: those that were counted, and those that came since.
+    idle: usize,
+    /// When the idle ones were last counted.
+    counted_at: Option<Instant>,
 }
 
 /// A worker.
@@ -36,22 +44,22 @@ struct Known {
     /// Never, for one known only from before a restart.
     last_heard: Option<Instant>,
     state: WorkerState,
-    /// The token that registered it.
-    token_id: Option<TokenId>,
+    /// What it said of itself, the token that registered it among it.
+    record: WorkerRecord,
 }
 
 impl Known {
-    const fn new(token_id: Option<TokenId>) -> Self {
+    const fn new(record: WorkerRecord) -> Self {
         Self {
             last_heard: None,
             state: WorkerState::Working,
-            token_id,
+            record,
         }
     }
 
     /// Refuses whoever shows another token than the one that registered the worker.
     fn check(&self, worker_id: &WorkerId, token_id: Option<&TokenId>) -> Result<(), LeaseError> {
-        if self.token_id.as_ref() == token_id {
+        if self.record.token_id.as_ref() == token_id {
             return Ok(());
         }
         Err(LeaseError::Denied(format!(
@@ -62,10 +70,16 @@ impl Known {
 }
 
 impl Roster {
-    /// The workers a database knows.
-    pub(super) fn restore(workers: Vec<WorkerRecord>, lease_duration: Duration) -> Self {
-        let known = |worker: WorkerRecord| (worker.worker_id, Known::new(worker.token_id));
+    /// The workers a database knows, so many of which never ran anything.
+    pub(super) fn restore(
+        workers: Vec<WorkerRecord>,
+        idle: usize,
+        lease_duration: Duration,
+    ) -> Self {
+        let known = |worker: WorkerRecord| (worker.worker_id.clone(), Known::new(worker));
         Self {
+            idle,
+            counted_at: None,
             known: workers.into_iter().map(known).collect(),
             heard: HashSet::new(),
             record_at: None,
@@ -74,19 +88,62 @@ impl Roster {
         }
     }
 
-    /// Makes a worker known, unless its name belongs to another token. That it was heard of is recorded
-    /// with what it says of itself.
+    /// Makes a worker known, unless its name belongs to another token. Whether that is news: only then
+    /// it is recorded, with what it says of itself.
     pub(super) fn register(
         &mut self,
         worker: &WorkerRecord,
         now: Instant,
-    ) -> Result<(), LeaseError> {
-        let known = self.known.entry(worker.worker_id.clone());
-        let known = known.or_insert_with(|| Known::new(worker.token_id.clone()));
-        known.check(&worker.worker_id, worker.token_id.as_ref())?;
+    ) -> Result<bool, LeaseError> {
+        let worker_id = &worker.worker_id;
+        if !self.known.contains_key(worker_id) {
+            if self.idle >= MAX_IDLE_WORKERS {
+                return Err(LeaseError::Unavailable(format!(
+                    "more than {MAX_IDLE_WORKERS} workers that never ran anything"
+                )));
+            }
+            self.idle += 1;
+        }
+        let known = self.known.entry(worker_id.clone());
+        let known = known.or_insert_with(|| Known::new(worker.clone()));
+        known.check(worker_id, worker.token_id.as_ref())?;
+        let is_news = known.last_heard.is_none() || known.record != *worker;
+        if is_news {
+            known.record = worker.clone();
+        } else {
+            self.heard.insert(worker_id.clone());
+        }
         known.last_heard = Some(now);
         known.state = WorkerState::Working;
-        Ok(())
+        Ok(is_news)
+    }
+
+    /// Whether it is time to forget workers that never ran anything: when there are many.
+    pub(super) fn is_crowded(&self, now: Instant) -> bool {
+        let recently = |at| now.saturating_duration_since(at) < RECOUNT_EVERY;
+        self.idle >= MAX_IDLE_WORKERS / 2 && !self.counted_at.is_some_and(recently)
+    }
+
+    /// How long a worker may be silent before it may be forgotten.
+    pub(super) fn longest_silence(&self) -> Duration {
+        2 * (self.lease_duration + RECORD_SIGHTINGS_EVERY)
+    }
+
+    /// Forgets workers as the database did.
+    pub(super) fn forget(&mut self, idle: &IdleWorkers, now: Instant) {
+        for worker_id in &idle.forgotten {
+            self.known.remove(worker_id);
+            self.heard.remove(worker_id);
+        }
+        self.idle = idle.left;
+        self.counted_at = Some(now);
+    }
+
+    /// The most leases a worker may hold: bundles as wide as any in all of its slots.
+    pub(super) fn most_leases(&self, worker_id: &WorkerId) -> u32 {
+        let known = self.known.get(worker_id);
+        let slots = known.map_or(1, |known| known.record.slots.clamp(1, MAX_SLOTS));
+        slots.saturating_mul(MAX_LANES)
     }
 
     /// Notes a sign of life, and what it tells of the worker's plans.
@@ -185,10 +242,9 @@ mod tests {
 
     const TERM: Duration = Duration::from_secs(30);
 
-    fn roster(now: Instant) -> (Roster, Speaker) {
-        let worker_id: WorkerId = "w".parse().unwrap();
-        let worker = WorkerRecord {
-            worker_id: worker_id.clone(),
+    fn worker(name: &str) -> WorkerRecord {
+        WorkerRecord {
+            worker_id: name.parse().unwrap(),
             host: "host".into(),
             process_id: 1,
             device: "cpu".into(),
@@ -198,10 +254,51 @@ mod tests {
             slots: 1,
             machine: MachineRecord::default(),
             token_id: None,
+        }
+    }
+
+    fn roster(now: Instant) -> (Roster, Speaker) {
+        let mut roster = Roster::restore(Vec::new(), 0, TERM);
+        assert!(roster.register(&worker("w"), now).unwrap());
+        (roster, worker("w").worker_id.into())
+    }
+
+    #[test]
+    fn invented_workers_are_refused_beyond_a_number_until_silent_ones_are_forgotten() {
+        let now = clock::now();
+        let (mut roster, _) = roster(now);
+        let name = |number: usize| format!("invented-{number}");
+        for number in 1..MAX_IDLE_WORKERS {
+            assert!(roster.register(&worker(&name(number)), now).unwrap());
+        }
+        let refused = roster.register(&worker("honest"), now).unwrap_err();
+        assert!(matches!(refused, LeaseError::Unavailable(_)), "{refused}");
+        // One that is known is known, and its call repeated is no news.
+        assert!(!roster.register(&worker(&name(1)), now).unwrap());
+        assert!(roster.is_crowded(now));
+        let forgotten = (1..MAX_IDLE_WORKERS).map(|number| worker(&name(number)).worker_id);
+        let idle = IdleWorkers {
+            forgotten: forgotten.collect(),
+            left: 1,
         };
-        let mut roster = Roster::restore(Vec::new(), TERM);
-        roster.register(&worker, now).unwrap();
-        (roster, worker_id.into())
+        roster.forget(&idle, now);
+        assert!(!roster.is_crowded(now));
+        assert!(roster.register(&worker("honest"), now).unwrap());
+        // And one that was forgotten is new again.
+        assert!(roster.register(&worker(&name(1)), now).unwrap());
+    }
+
+    #[test]
+    fn a_worker_that_says_something_else_of_itself_is_news() {
+        let now = clock::now();
+        let (mut roster, _) = roster(now);
+        assert!(!roster.register(&worker("w"), now).unwrap());
+        let other = WorkerRecord {
+            slots: 2,
+            ..worker("w")
+        };
+        assert!(roster.register(&other, now).unwrap());
+        assert_eq!(roster.most_leases(&other.worker_id), 2 * MAX_LANES);
     }
 
     const fn beat(draining: bool) -> LeaseRequest {

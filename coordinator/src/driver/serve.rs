@@ -107,6 +107,9 @@ impl Driver {
                 programs,
             } => {
                 self.scheduler.note_programs(worker_id, programs);
+                let room = self.roster.most_leases(worker_id);
+                let room = room.saturating_sub(self.scheduler.held_by(worker_id));
+                let max_lanes = max_lanes.min(room);
                 let (scheduler, request) = (&mut self.scheduler, &request_id);
                 let tokens = match beside {
                     None => scheduler.acquire(worker_id, request, max_lanes, only, now),

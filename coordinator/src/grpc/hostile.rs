@@ -2,6 +2,7 @@
 //! say, the coordinator goes on, and an honest worker's trials are its own. A hostile peer speaks
 //! under its own name here: who may claim which name is a question of authentication.
 
+mod bounds;
 mod messages;
 
 use std::{path::PathBuf, sync::Arc};
@@ -158,7 +159,7 @@ impl Scene {
         let progress = progress.next().await.unwrap().unwrap();
         assert!(progress.updates_done <= progress.updates_total);
         self.sweeps
-            .list_sweeps(Request::new(wire::ListSweepsRequest {}))
+            .list_sweeps(Request::new(wire::ListSweepsRequest::default()))
             .await
             .unwrap();
         let end = |&token: &wire::LeaseToken| wire::AttemptEnd {

@@ -7,6 +7,7 @@ mod gate;
 mod hostile;
 mod keys;
 mod leases;
+mod page;
 mod peer;
 mod sweeps;
 mod view;
@@ -63,8 +64,7 @@ pub(crate) fn server(tls: Option<&ServerTls>) -> anyhow::Result<Server> {
     let Some(tls) = tls else {
         return Ok(server);
     };
-    let config = ServerTlsConfig::new()
-        .identity(Identity::from_pem(&tls.certificate, &tls.key));
+    let config = ServerTlsConfig::new().identity(Identity::from_pem(&tls.certificate, &tls.key));
     let config = match &tls.client_authority {
         Some(authority) => config.client_ca_root(Certificate::from_pem(authority)),
         None => config,

@@ -5,15 +5,17 @@ use std::{path::PathBuf, pin::Pin, sync::Arc, time::Duration};
 
 use pondersweep_proto::{
     error::SweepError,
-    limit::{MAX_ALLOTMENTS, MAX_CELLS_OF_PAGE, MAX_TRIALS_UNCONFIRMED},
+    id::WorkerId,
+    limit::{MAX_ALLOTMENTS, MAX_CELLS_OF_PAGE, MAX_ROWS_OF_PAGE, MAX_TRIALS_UNCONFIRMED},
+    program::ProgramFile,
     wire::{self, sweeps_server::Sweeps},
 };
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, mpsc};
 use tokio_stream::{Stream, wrappers::ReceiverStream};
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status};
 
-use super::{gate::Pass, view};
+use super::{gate::Pass, page::Page, view};
 use crate::{
     allotment::Allotment,
     clock,
@@ -27,16 +29,21 @@ use crate::{
 const PROGRESS_INTERVAL: Duration = Duration::from_millis(200);
 /// Cells of a page when the caller does not say.
 const DEFAULT_CELLS_OF_PAGE: u32 = 1_000;
+/// Specifications that are checked at the same time: each takes a core for up to a minute.
+const CHECKS_AT_ONCE: usize = 1;
+/// How long one waits for its turn.
+const MAX_WAIT_FOR_CHECK: Duration = Duration::from_secs(30);
 
 /// Serves people by asking the driver.
 pub(super) struct SweepService {
     driver: DriverHandle,
     database: Arc<PathBuf>,
     stop: CancellationToken,
+    checks: Arc<Semaphore>,
 }
 
 impl SweepService {
-    pub(super) const fn new(
+    pub(super) fn new(
         driver: DriverHandle,
         database: Arc<PathBuf>,
         stop: CancellationToken,
@@ -45,7 +52,29 @@ impl SweepService {
             driver,
             database,
             stop,
+            checks: Arc::new(Semaphore::new(CHECKS_AT_ONCE)),
         }
+    }
+
+    /// The specification that a peer sent, once it is its turn to be checked.
+    async fn check(
+        &self,
+        json: Vec<u8>,
+        files: Vec<ProgramFile>,
+        most: u64,
+    ) -> Result<SweepSpec, SweepError> {
+        let turn = Arc::clone(&self.checks).acquire_owned();
+        let turn = tokio::time::timeout(MAX_WAIT_FOR_CHECK, turn).await;
+        let busy = |_| SweepError::Unavailable("it is checking other specifications".into());
+        let turn = turn.map_err(busy)?;
+        // Every configuration of a large space is looked at, which takes a moment; the services go on,
+        // and the turn lasts as long, whether the caller waits or not.
+        let checking = tokio::task::spawn_blocking(move || {
+            let _turn = turn;
+            SweepSpec::from_peer(&json, most)?.with_files(files)
+        });
+        let lost = |_| SweepError::Invalid("the specification could not be checked".into());
+        Ok(checking.await.map_err(lost)??)
     }
 }
 
@@ -65,16 +94,12 @@ impl Sweeps for SweepService {
             files,
         } = request.into_inner();
         let files = files.into_iter().map(|file| (file.path, file.content));
-        let files: Vec<_> = files.collect();
-        // Checking every configuration of a large space takes a moment; the services go on.
-        let read = move || SweepSpec::from_bytes(&spec)?.with_files(files);
-        let spec = tokio::task::spawn_blocking(read)
-            .await
-            .map_err(|_| SweepError::Invalid("the specification could not be checked".into()))?
-            .map_err(SweepError::from)?;
-        if spec.trials() > MAX_TRIALS_UNCONFIRMED && !accept_large {
-            return Err(too_large(&spec).into());
-        }
+        let most = if accept_large {
+            u64::MAX
+        } else {
+            MAX_TRIALS_UNCONFIRMED
+        };
+        let spec = self.check(spec, files.collect(), most).await?;
         let (sweep, created) = self.driver.create_sweep(spec).await?;
         let sweep = Some(view::sweep(&sweep));
         Ok(Response::new(wire::CreateSweepResponse { sweep, created }))
@@ -89,16 +114,19 @@ impl Sweeps for SweepService {
 
     async fn list_sweeps(
         &self,
-        _: Request<wire::ListSweepsRequest>,
+        request: Request<wire::ListSweepsRequest>,
     ) -> Result<Response<wire::ListSweepsResponse>, Status> {
-        let sweeps = self
-            .driver
-            .sweeps()
-            .await?
-            .iter()
-            .map(view::sweep)
-            .collect();
-        Ok(Response::new(wire::ListSweepsResponse { sweeps }))
+        // How many came before: they are never fewer, and in the order of their submission.
+        let first = parse_page_token(&request.into_inner().page_token)?;
+        let sweeps = self.driver.sweeps().await?;
+        let first = usize::try_from(first).unwrap_or(usize::MAX);
+        let page = Page::of(sweeps.iter().skip(first).map(view::sweep));
+        let end = first.saturating_add(page.rows.len());
+        let next = (end < sweeps.len()).then(|| end.to_string());
+        Ok(Response::new(wire::ListSweepsResponse {
+            sweeps: page.rows,
+            next_page_token: next.unwrap_or_default(),
+        }))
     }
 
     async fn pause_sweep(
@@ -198,14 +226,20 @@ impl Sweeps for SweepService {
 
     async fn list_workers(
         &self,
-        _: Request<wire::ListWorkersRequest>,
+        request: Request<wire::ListWorkersRequest>,
     ) -> Result<Response<wire::ListWorkersResponse>, Status> {
+        let after = parse_last_worker(&request.into_inner().page_token)?;
         let mut reader = Reader::open(&self.database).await.map_err(unreadable)?;
-        let workers = reader.workers().await.map_err(unreadable)?;
+        // One more than a page has, to know whether there is another.
+        let workers = reader.workers_after(after.as_ref(), MAX_ROWS_OF_PAGE + 1);
+        let workers = workers.await.map_err(unreadable)?;
         let now_ms = clock::now_ms();
-        let workers = workers.iter().map(|worker| view::worker(worker, now_ms));
+        let page = Page::of(workers.iter().map(|worker| view::worker(worker, now_ms)));
+        let last = page.is_cut.then(|| &workers[page.rows.len() - 1].worker);
+        let next = last.map(|last| last.worker_id.to_string());
         Ok(Response::new(wire::ListWorkersResponse {
-            workers: workers.collect(),
+            workers: page.rows,
+            next_page_token: next.unwrap_or_default(),
         }))
     }
 }
@@ -216,14 +250,6 @@ fn unreadable(error: impl std::fmt::Display) -> SweepError {
 
 fn answer(sweep: Result<SweepView, SweepError>) -> Result<Response<wire::Sweep>, Status> {
     Ok(Response::new(view::sweep(&sweep?)))
-}
-
-fn too_large(spec: &SweepSpec) -> SweepError {
-    SweepError::Invalid(format!(
-        "{} trials are more than {MAX_TRIALS_UNCONFIRMED}\n\
-         hint: if that is what you want, submit again with --yes",
-        spec.trials()
-    ))
 }
 
 fn states_to_retry(
@@ -261,7 +287,13 @@ fn allotments(messages: &[wire::Allotment]) -> Result<Vec<Allotment>, SweepError
     Ok(messages.iter().map(allotment).collect())
 }
 
-/// The cell that a page begins with.
+/// The worker that a page begins after.
+fn parse_last_worker(token: &str) -> Result<Option<WorkerId>, SweepError> {
+    let last = (!token.is_empty()).then(|| token.parse()).transpose();
+    last.map_err(|_| SweepError::Invalid("not a page token".into()))
+}
+
+/// The cell or sweep that a page begins with.
 fn parse_page_token(token: &str) -> Result<u64, SweepError> {
     if token.is_empty() {
         return Ok(0);

@@ -43,6 +43,12 @@ impl Devices {
         self.programs.contains(worker_id)
     }
 
+    /// Forgets a worker.
+    pub(super) fn forget(&mut self, worker_id: &WorkerId) {
+        self.of.remove(worker_id);
+        self.programs.remove(worker_id);
+    }
+
     /// Whether a worker may train what asks for this device. One whose device is not known may train
     /// only what asks for none.
     pub(super) fn fit(&self, worker_id: &WorkerId, wanted: Option<&str>) -> bool {

@@ -35,6 +35,19 @@ impl Processes {
         workers.push(worker_id.clone());
     }
 
+    /// Forgets a worker.
+    pub(super) fn forget(&mut self, worker_id: &WorkerId) {
+        let Some(process) = self.of_worker.remove(worker_id) else {
+            return;
+        };
+        if let Some(workers) = self.workers.get_mut(&process) {
+            workers.retain(|other| other != worker_id);
+            if workers.is_empty() {
+                self.workers.remove(&process);
+            }
+        }
+    }
+
     /// The process of a worker, where it is known.
     pub(super) fn of(&self, worker_id: &WorkerId) -> Option<&Process> {
         self.of_worker.get(worker_id)
@@ -74,6 +87,9 @@ mod tests {
         assert_eq!(processes.companions(&a), [a.clone(), b.clone()]);
         processes.register(&a, process(2));
         assert_eq!(processes.companions(&b), std::slice::from_ref(&b));
-        assert_eq!(processes.workers(&process(2)), [a]);
+        assert_eq!(processes.workers(&process(2)), [a.clone()]);
+        processes.forget(&a);
+        assert_eq!(processes.of(&a), None);
+        assert_eq!(processes.workers(&process(2)), []);
     }
 }

@@ -135,6 +135,18 @@ impl Scheduler {
         self.devices.note_programs(worker_id, programs);
     }
 
+    /// Forgets a worker that holds nothing.
+    pub fn forget(&mut self, worker_id: &WorkerId) {
+        self.processes.forget(worker_id);
+        self.devices.forget(worker_id);
+    }
+
+    /// How many trials a worker holds.
+    #[must_use]
+    pub fn held_by(&self, worker_id: &WorkerId) -> u32 {
+        u32::try_from(self.leases.of_worker(worker_id).count()).unwrap_or(u32::MAX)
+    }
+
     /// Adds a sweep; its trials are pending, but for those that are withheld.
     pub fn enqueue(&mut self, entry: SweepEntry) {
         let states = (0..entry.trials()).map(|index| entry.first_state(index));
@@ -181,7 +193,7 @@ impl Scheduler {
             return granted;
         }
         let sweep = self.sweep_of(held.trial_id);
-        if !sweep.is_dispatched() || self.is_suspect(held.trial_id) {
+        if max_lanes == 0 || !sweep.is_dispatched() || self.is_suspect(held.trial_id) {
             return Vec::new();
         }
         let bundle = sweep.next_beside(held.trial_id, max_lanes as usize);
@@ -237,6 +249,9 @@ impl Scheduler {
                 && self.devices.fit(worker_id, sweep.entry.device.as_deref())
                 && (!sweep.entry.is_program || self.devices.runs_programs(worker_id))
         };
+        if most == 0 {
+            return Vec::new();
+        }
         let sweeps = self.sweeps.values().filter(dispatched);
         sweeps
             .map(|sweep| sweep.next_bundle(most, held.is_none()))

@@ -28,6 +28,7 @@ mod statement;
 mod token;
 mod upgrade;
 mod view;
+mod worker;
 
 use std::{
     path::{Path, PathBuf},
@@ -53,6 +54,7 @@ pub use record::{
     StoredSweep, WorkerRecord, WorkerState,
 };
 pub use token::{TokenAdministration, TokenError};
+pub use worker::IdleWorkers;
 
 pub(crate) use view::{ColumnType, ColumnTypes};
 

@@ -4,12 +4,16 @@
 use std::collections::HashSet;
 
 use pondersweep_proto::{
-    limit::{MAX_AXIS_VALUES, MAX_CONFIGURATION_BYTES, MAX_EXCLUSIONS, MAX_NAME_BYTES, MAX_TRIALS},
+    limit::{
+        MAX_AXIS_VALUES, MAX_CONFIGURATION_BYTES, MAX_EXCLUSIONS, MAX_NAME_BYTES, MAX_RULE_CHECKS,
+        MAX_TRIALS,
+    },
     setting::ParameterValue,
     spec::SpecError,
 };
 
 use super::{
+    grid::{self, Places},
     layout::{COUNT, MAX_FAILURES, MAX_OUT_OF_MEMORY, MAX_WORKER_LOSSES, MOST, SOLVED_THRESHOLD},
     terms::{Axis, Condition, Exclusion, SweepTerms},
 };
@@ -186,10 +190,7 @@ pub(super) fn first_repeated(values: &[ParameterValue]) -> Option<usize> {
 }
 
 fn check_grid_size(axes: &[Axis]) -> Result<(), SpecError> {
-    let size = axes.iter().try_fold(1_u64, |size, axis| {
-        size.checked_mul(axis.values.len() as u64)
-    });
-    if size.is_some_and(|size| size <= MAX_TRIALS) {
+    if grid::points(axes).is_some_and(|points| points <= MAX_TRIALS) {
         return Ok(());
     }
     let problem = format!("the grid has more than {MAX_TRIALS} configurations");
@@ -216,13 +217,27 @@ fn admit_exclusions(terms: &mut SweepTerms) -> Result<(), SpecError> {
         let problem = format!("{} rules", exclusions.len());
         return Err(SpecError::new("space.exclude", problem, "up to 1000 rules"));
     }
+    let places = Places::of(axes);
     exclusions
         .iter_mut()
-        .try_for_each(|rule| admit_exclusion(axes, rule))
+        .try_for_each(|rule| admit_exclusion(&places, rule))?;
+    check_rule_work(axes, exclusions)
+}
+
+/// Refuses rules that would take minutes to be tried on every point of the grid.
+fn check_rule_work(axes: &[Axis], exclusions: &[Exclusion]) -> Result<(), SpecError> {
+    let conditions: usize = exclusions.iter().map(|rule| rule.conditions.len()).sum();
+    let points = grid::points(axes).unwrap_or(u64::MAX);
+    if points.saturating_mul(conditions as u64) <= MAX_RULE_CHECKS {
+        return Ok(());
+    }
+    let problem = format!("{conditions} conditions for each of {points} points of the grid");
+    let hint = "fewer rules, or several sweeps with a part of the space each";
+    Err(SpecError::new("space.exclude", problem, hint))
 }
 
 /// Checks one rule against the axes.
-pub(super) fn admit_exclusion(axes: &[Axis], rule: &mut Exclusion) -> Result<(), SpecError> {
+pub(super) fn admit_exclusion(places: &Places, rule: &mut Exclusion) -> Result<(), SpecError> {
     if rule.conditions.is_empty() {
         let hint = "name at least one parameter and its value";
         let problem = "an empty rule excludes everything";
@@ -238,24 +253,24 @@ pub(super) fn admit_exclusion(axes: &[Axis], rule: &mut Exclusion) -> Result<(),
     }
     rule.conditions
         .iter_mut()
-        .try_for_each(|condition| admit_condition(axes, condition))
+        .try_for_each(|condition| admit_condition(places, condition))
 }
 
 /// Checks one condition against the axes.
-pub(super) fn admit_condition(axes: &[Axis], condition: &mut Condition) -> Result<(), SpecError> {
+pub(super) fn admit_condition(places: &Places, condition: &mut Condition) -> Result<(), SpecError> {
     const NOTHING: &str = "a rule that matches nothing is most often a typing mistake";
     let Condition { parameter, values } = condition;
     let refuse = |problem: String, hint: &str| Err(SpecError::new("space.exclude", problem, hint));
-    let Some(axis) = axes.iter().find(|axis| axis.parameter == *parameter) else {
+    if !places.has_axis(*parameter) {
         let hint = "rules name parameters of [space]";
         return refuse(format!("{parameter} is not swept"), hint);
-    };
+    }
     if values.is_empty() {
         return refuse(format!("{parameter} has no values"), NOTHING);
     }
     for value in values {
         *value = parameter.admit(value.clone())?;
-        if !axis.values.contains(value) {
+        if places.find(*parameter, value).is_none() {
             return refuse(format!("{parameter} never is {value}"), NOTHING);
         }
     }

@@ -1,11 +1,52 @@
 //! The product of the axes: which point has which number, and which points no rule excludes.
 
+use std::collections::HashMap;
+
 use pondersweep_proto::{
     setting::{ParameterValue, Setting},
     spec::{ConfigurationSpec, Settings, SpecError},
 };
 
 use super::terms::{Axis, Exclusion, SweepTerms};
+
+/// Where the values of the axes stand, to be looked up: a space may have a hundred thousand values, and
+/// its rules as many.
+pub(super) struct Places(HashMap<Setting, (usize, HashMap<String, usize>)>);
+
+impl Places {
+    /// Of these axes.
+    pub(super) fn of(axes: &[Axis]) -> Self {
+        let place = |(index, axis): (usize, &Axis)| {
+            let values = axis.values.iter().map(ToString::to_string).zip(0..);
+            (axis.parameter, (index, values.collect()))
+        };
+        Self(axes.iter().enumerate().map(place).collect())
+    }
+
+    /// Whether there is an axis of this parameter.
+    pub(super) fn has_axis(&self, parameter: Setting) -> bool {
+        self.0.contains_key(&parameter)
+    }
+
+    /// The axis of a parameter and the position of a value on it.
+    pub(super) fn find(
+        &self,
+        parameter: Setting,
+        value: &ParameterValue,
+    ) -> Option<(usize, usize)> {
+        let (axis, values) = self.0.get(&parameter)?;
+        values
+            .get(&value.to_string())
+            .map(|&position| (*axis, position))
+    }
+}
+
+/// Points of the full grid; `None` for more than can be counted.
+pub(super) fn points(axes: &[Axis]) -> Option<u64> {
+    axes.iter().try_fold(1_u64, |points, axis| {
+        points.checked_mul(axis.values.len() as u64)
+    })
+}
 
 /// The first configuration of the full grid.
 ///
@@ -66,7 +107,8 @@ struct Walk {
 
 impl Walk {
     fn new(terms: &SweepTerms) -> Self {
-        let compile = |rule| Rule::new(rule, &terms.axes);
+        let places = Places::of(&terms.axes);
+        let compile = |rule| Rule::new(rule, &places);
         Self {
             rules: terms.exclusions.iter().map(compile).collect(),
             next: 0,
@@ -111,19 +153,20 @@ impl Walk {
 
 /// An exclusion in terms of positions, so that matching compares no values.
 struct Rule {
-    /// For each condition its axis and which positions on it match.
-    conditions: Vec<(usize, Vec<bool>)>,
+    /// For each condition its axis and the positions on it that match, in order.
+    conditions: Vec<(usize, Vec<usize>)>,
 }
 
 impl Rule {
-    fn new(rule: &Exclusion, axes: &[Axis]) -> Self {
+    fn new(rule: &Exclusion, places: &Places) -> Self {
         let compile = |condition: &super::Condition| {
-            let index = axes
-                .iter()
-                .position(|axis| axis.parameter == condition.parameter)
-                .expect("admitted rules name axes only");
-            let matches = |value| condition.values.contains(value);
-            (index, axes[index].values.iter().map(matches).collect())
+            let find = |value| {
+                let found = places.find(condition.parameter, value);
+                found.expect("admitted rules name values of axes only")
+            };
+            let (axes, mut positions): (Vec<_>, Vec<_>) = condition.values.iter().map(find).unzip();
+            positions.sort_unstable();
+            (axes[0], positions)
         };
         Self {
             conditions: rule.conditions.iter().map(compile).collect(),
@@ -133,7 +176,7 @@ impl Rule {
     fn matches(&self, positions: &[usize]) -> bool {
         self.conditions
             .iter()
-            .all(|(axis, matching)| matching[positions[*axis]])
+            .all(|(axis, matching)| matching.binary_search(&positions[*axis]).is_ok())
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use pondersweep_proto::{
     id::{ContentKey, SweepId, canonical_json},
-    limit::shown,
+    limit::{MAX_SPECIFICATION_BYTES, MAX_TRIALS_UNCONFIRMED, shown},
     program::{ProgramFile, ProgramSpec},
     spec::{ConfigurationSpec, SpecError, TrialSpec},
     wire,
@@ -49,11 +49,13 @@ impl SweepSpec {
         // The template's value of a swept setting is never used: the first value of its axis
         // stands there, so that one search space has one identity.
         terms.template = grid::first(&terms)?;
+        if terms.exclusions.is_empty() {
+            let points = grid::points(&terms.axes).unwrap_or(u64::MAX);
+            check::check_trials(points, terms.replicates)?;
+        }
         let kept = grid::kept(&terms)?;
-        let grid = || terms.axes.iter().map(|axis| axis.values.len() as u64);
-        let configurations = kept
-            .as_ref()
-            .map_or_else(|| grid().product(), |kept| kept.len() as u64);
+        let points = || grid::points(&terms.axes).expect("admitted spaces can be counted");
+        let configurations = kept.as_ref().map_or_else(points, |kept| kept.len() as u64);
         check::check_trials(configurations, terms.replicates)?;
         Ok(Self {
             json: canonical_json(&terms).into(),
@@ -93,20 +95,44 @@ impl SweepSpec {
         &self.files
     }
 
-    /// Reads a specification from JSON, as a peer sent it: a claim until it was checked.
+    /// Reads a specification from JSON, as a peer sent it: a claim until it was checked. It may have so
+    /// many trials at most, which are counted before any is looked at where no rule leaves any out.
+    ///
+    /// # Errors
+    /// It is no specification, one that cannot be, or too large.
+    pub fn from_peer(json: &[u8], most: u64) -> Result<Self, SpecError> {
+        if json.len() > MAX_SPECIFICATION_BYTES {
+            let problem = format!("has more than {MAX_SPECIFICATION_BYTES} bytes");
+            let hint = "split the space into several sweeps";
+            return Err(SpecError::new("specification", problem, hint));
+        }
+        let terms = Self::terms_of(json)?;
+        if terms.exclusions.is_empty() {
+            let points = grid::points(&terms.axes).unwrap_or(u64::MAX);
+            check_wanted(points.saturating_mul(terms.replicates.into()), most)?;
+        }
+        let spec = Self::new(terms)?;
+        check_wanted(spec.trials(), most)?;
+        Ok(spec)
+    }
+
+    /// Reads a specification from JSON.
     ///
     /// # Errors
     /// It is no specification, or one that cannot be.
     pub fn from_bytes(json: &[u8]) -> Result<Self, SpecError> {
-        let terms = serde_json::from_slice(json).map_err(|error| {
+        Self::new(Self::terms_of(json)?)
+    }
+
+    fn terms_of(json: &[u8]) -> Result<SweepTerms, SpecError> {
+        serde_json::from_slice(json).map_err(|error| {
             problem_of_template(json).unwrap_or_else(|| {
                 let problem = format!("cannot be read: {}", shown(&error.to_string()));
                 let hint =
                     "a specification as JSON; a command of another version may send another form";
                 SpecError::new("specification", problem, hint)
             })
-        })?;
-        Self::new(terms)
+        })
     }
 
     /// The canonical JSON form: what is hashed, stored and sent.
@@ -225,6 +251,16 @@ impl SweepSpec {
 fn problem_of_template(json: &[u8]) -> Option<SpecError> {
     let mut json: serde_json::Value = serde_json::from_slice(json).ok()?;
     ConfigurationSpec::from_json(json.get_mut("template")?.take()).err()
+}
+
+/// Refuses more trials than are wanted.
+fn check_wanted(trials: u64, most: u64) -> Result<(), SpecError> {
+    if trials <= most {
+        return Ok(());
+    }
+    let problem = format!("{trials} trials are more than {MAX_TRIALS_UNCONFIRMED}");
+    let hint = "if that is what you want, submit again with --yes";
+    Err(SpecError::new("space", problem, hint))
 }
 
 #[cfg(test)]

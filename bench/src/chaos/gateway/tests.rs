@@ -123,7 +123,12 @@ async fn story(first: CallFate) -> Ending {
         sweep: name("last"),
     };
     let sweep = given_again!(first, sweeps, get_sweep, get);
-    let listed = given_again!(first, sweeps, list_sweeps, wire::ListSweepsRequest {});
+    let listed = given_again!(
+        first,
+        sweeps,
+        list_sweeps,
+        wire::ListSweepsRequest::default()
+    );
     assert_eq!(listed.sweeps, [sweep]);
     let pause = wire::PauseSweepRequest {
         sweep: name("last"),

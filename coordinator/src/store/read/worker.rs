@@ -1,8 +1,9 @@
-//! Who trains: every worker ever heard of, what it did and how it stands. Whether one is missing
+//! Who trains: every worker that is known, what it did and how it stands. Whether one is missing
 //! depends on the reader's clock, which is an argument.
 
-use std::time::Duration;
+use std::{cmp::Reverse, time::Duration};
 
+use pondersweep_proto::id::WorkerId;
 use sqlx::{Row, sqlite::SqliteRow};
 
 use super::{Reader, column::whole};
@@ -15,23 +16,27 @@ use crate::store::{
 };
 
 statements! {
+    /// Those with an id beyond ?1, ?2 of them at most.
     WORKERS = "
-        WITH tally AS (
+        WITH page AS (
+            SELECT * FROM worker WHERE worker_id > ?1 ORDER BY worker_id LIMIT ?2
+        ),
+        tally AS (
             SELECT
                 worker_id,
                 sum(ended_at_ms IS NULL) AS holds,
                 sum(coalesce(ending IN ('succeeded', 'infeasible'), 0)) AS done,
                 sum(coalesce(ending = 'failed', 0)) AS failed,
                 sum(coalesce(ending = 'lapsed', 0)) AS lapsed
-            FROM attempt GROUP BY worker_id
+            FROM attempt WHERE worker_id IN (SELECT worker_id FROM page) GROUP BY worker_id
         )
         SELECT
-            worker.worker_id, host, process_id, device, backend, version, binary_sha256, slots, cpu,
+            page.worker_id, host, process_id, device, backend, version, binary_sha256, slots, cpu,
             cpu_features, instructions, gpu, token_id, registered_at_ms, last_heard_at_ms,
             lease_duration_ms, state, coalesce(holds, 0) AS holds, coalesce(done, 0) AS done,
             coalesce(failed, 0) AS failed, coalesce(lapsed, 0) AS lapsed
-        FROM worker LEFT JOIN tally USING (worker_id)
-        ORDER BY last_heard_at_ms DESC, worker_id";
+        FROM page LEFT JOIN tally USING (worker_id)
+        ORDER BY page.worker_id";
 }
 
 /// How a worker stands, as far as can be known from afar.
@@ -106,12 +111,30 @@ impl WorkerStatus {
 }
 
 impl Reader {
-    /// Every worker ever heard of, the one heard of last first.
+    /// Every worker, the one heard of last first.
     ///
     /// # Errors
     /// The disk failed, or what is stored is of another version.
     pub async fn workers(&mut self) -> Result<Vec<WorkerStatus>, ReadError> {
-        let rows = sqlx::query(WORKERS).fetch_all(&mut self.connection).await?;
+        let mut workers = self.workers_after(None, usize::MAX).await?;
+        workers.sort_by_key(|worker| Reverse(worker.last_heard_at_ms));
+        Ok(workers)
+    }
+
+    /// So many workers in the order of their ids, from the one after this.
+    ///
+    /// # Errors
+    /// The disk failed, or what is stored is of another version.
+    pub async fn workers_after(
+        &mut self,
+        last: Option<&WorkerId>,
+        most: usize,
+    ) -> Result<Vec<WorkerStatus>, ReadError> {
+        let rows = sqlx::query(WORKERS)
+            .bind(last.map_or("", WorkerId::as_str))
+            .bind(i64::try_from(most).unwrap_or(i64::MAX))
+            .fetch_all(&mut self.connection)
+            .await?;
         rows.iter().map(status).collect()
     }
 }

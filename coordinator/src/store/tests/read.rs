@@ -668,6 +668,37 @@ async fn a_worker_is_listed_with_what_it_did_and_when_it_was_last_heard_of() {
 }
 
 #[tokio::test]
+async fn workers_that_never_ran_anything_are_forgotten_and_those_that_did_stay() {
+    let mut fixture = Fixture::new().await;
+    fixture.succeed(1, 0.95, 2.0).await;
+    let idle = ["idle-1", "idle-2"].map(worker);
+    let came = Batch {
+        at_ms: NOW_MS + 9_000,
+        workers: idle.to_vec(),
+        ..Batch::default()
+    };
+    fixture.store.commit(&came).unwrap();
+    let known = async |fixture: &Fixture| {
+        let workers = fixture.reader().await.workers().await.unwrap();
+        workers.len()
+    };
+    let before = known(&fixture).await;
+
+    let too_early = fixture.store.forget_idle_workers(NOW_MS + 9_000).unwrap();
+    let forgotten = fixture.store.forget_idle_workers(NOW_MS + 9_001).unwrap();
+
+    assert!(!too_early.forgotten.contains(&idle[0].worker_id));
+    assert_eq!(forgotten.forgotten, idle.map(|worker| worker.worker_id));
+    assert_eq!(forgotten.left, 0);
+    let left = fixture.reader().await.workers().await.unwrap();
+    assert!(left.iter().any(|status| status.worker == worker("w1")));
+    assert!(left.len() + 2 <= before);
+    assert_eq!(fixture.number("PRAGMA foreign_keys").await, 1);
+    let mut reader = fixture.reader().await;
+    assert_eq!(reader.damage().await.unwrap(), Vec::<String>::new());
+}
+
+#[tokio::test]
 async fn the_replicates_of_every_configuration_are_counted_by_what_became_of_them() {
     let mut terms = spec(3).terms().clone();
     terms.initial_replicates = Some(2);

@@ -8,7 +8,7 @@ use sqlx::{AssertSqlSafe, Column, Executor, Row, SqlSafeStr, Statement};
 
 use super::super::{
     Store, backup, checkpoint, commit, create, inspect, log, metric, open, program, read, restore,
-    testing::Fixture, token, upgrade,
+    testing::Fixture, token, upgrade, worker,
 };
 
 #[tokio::test]
@@ -26,6 +26,7 @@ async fn every_statement_of_the_program_fits_the_schema() {
         program::STATEMENTS,
         upgrade::STATEMENTS,
         token::STATEMENTS,
+        worker::STATEMENTS,
     ];
     let statements: Vec<&str> = written
         .into_iter()

@@ -17,6 +17,7 @@ use super::{
 use crate::sweep::{
     Axis, Condition, Exclusion,
     check::{admit_condition, admit_exclusion},
+    grid::Places,
 };
 
 /// The rules, checked against the axes.
@@ -30,6 +31,7 @@ pub(super) fn read(
         return Ok(Vec::new());
     };
     let axes: Vec<Axis> = axes.iter().map(SpaceAxis::to_axis).collect();
+    let places = Places::of(&axes);
     let not_rules = || {
         let what = "exclude is not a list of rules";
         let hint = "write [[space.exclude]] on a line of its own, the rule's keys below";
@@ -39,7 +41,7 @@ pub(super) fn read(
     let (mut exclusions, mut problems) = (Vec::new(), Vec::new());
     for rule in rules {
         let keys = rule.get_ref().as_table().ok_or_else(not_rules)?;
-        match read_rule(text, rule, keys, settings, &axes) {
+        match read_rule(text, rule, keys, settings, &places) {
             Ok(exclusion) => exclusions.push(exclusion),
             Err(found) => problems.extend(found),
         }
@@ -56,14 +58,14 @@ fn read_rule(
     rule: &Spanned<DeValue<'_>>,
     keys: &DeTable<'_>,
     settings: &'static SettingTable,
-    axes: &[Axis],
+    places: &Places,
 ) -> Result<Exclusion, Vec<Problem>> {
     let mut conditions = Vec::new();
     for (key, value) in keys {
-        conditions.push(read_condition(text, key, value, settings, axes)?);
+        conditions.push(read_condition(text, key, value, settings, places)?);
     }
     let mut exclusion = Exclusion { conditions };
-    admit_exclusion(axes, &mut exclusion)
+    admit_exclusion(places, &mut exclusion)
         .map_err(|error| vec![explain(&error, Some(rule.span()))])?;
     Ok(exclusion)
 }
@@ -73,7 +75,7 @@ fn read_condition(
     key: &Spanned<Cow<'_, str>>,
     value: &Spanned<DeValue<'_>>,
     settings: &'static SettingTable,
-    axes: &[Axis],
+    places: &Places,
 ) -> Result<Condition, Vec<Problem>> {
     let name = key.get_ref().as_ref();
     let parameter = settings
@@ -89,7 +91,7 @@ fn read_condition(
         parameter,
         values: Vec::new(),
     };
-    let is_swept = axes.iter().any(|axis| axis.parameter == parameter);
+    let is_swept = places.has_axis(parameter);
     // One value at a time, to point at the one that the axis does not have.
     for (value, span) in space::read_list(parameter, &typed)? {
         let mut one = Condition {
@@ -97,10 +99,10 @@ fn read_condition(
             values: vec![value],
         };
         let span = if is_swept { span } else { key.span() };
-        admit_condition(axes, &mut one).map_err(|error| vec![explain(&error, Some(span))])?;
+        admit_condition(places, &mut one).map_err(|error| vec![explain(&error, Some(span))])?;
         condition.values.append(&mut one.values);
     }
-    admit_condition(axes, &mut condition)
+    admit_condition(places, &mut condition)
         .map_err(|error| vec![explain(&error, Some(key.span()))])?;
     Ok(condition)
 }
