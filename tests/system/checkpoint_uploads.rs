@@ -12,7 +12,7 @@ use tonic::{Code, Status};
 
 use crate::{
     checkpoint_services::{header, piece},
-    harness::{Peer, Sandbox, Serve, StandIn, TINY, wait_until},
+    harness::{Peer, Sandbox, Serve, StandIn, TINY},
 };
 
 /// Uploads at once: what their memory would be is all there is.
@@ -112,8 +112,8 @@ async fn results_flow_while_honest_uploads_are_slow_and_these_arrive_in_the_end(
     assert_eq!(sandbox.count(saved), UPLOADS);
 }
 
-#[tokio::test]
-async fn a_worker_reports_and_ends_while_its_checkpoint_is_not_taken() {
+/// A trial of a second or more, as a worker is told of it.
+pub(crate) fn trial() -> wire::TrialSpec {
     let settings = json!({
         "task": { "kind": "parity", "elements": 8 },
         "model": {
@@ -123,13 +123,18 @@ async fn a_worker_reports_and_ends_while_its_checkpoint_is_not_taken() {
         "training": { "updates": 3_000, "batch": 64 },
         "evaluation": { "every": 100, "examples": 100 },
     });
-    let trial = wire::TrialSpec {
+    wire::TrialSpec {
         configuration: settings.to_string().into_bytes(),
         seed: 7,
         replicate: 0,
         common_seeds: false,
-    };
-    let stand_in = StandIn::start(30_000, trial).await;
+        program: Vec::new(),
+    }
+}
+
+#[tokio::test]
+async fn a_worker_reports_and_ends_while_its_checkpoint_is_not_taken() {
+    let stand_in = StandIn::start(30_000, trial()).await;
     let sandbox = Sandbox::new();
     let worker = sandbox.start(&[
         "worker",

@@ -7,7 +7,8 @@ use rustix::process::Signal;
 use tonic::Code;
 
 use crate::{
-    harness::{Sandbox, Serve, TINY, wait_until},
+    checkpoint_uploads::trial,
+    harness::{Sandbox, Serve, StandIn, TINY, wait_until},
     trust::{Scene, call, connect, token},
 };
 
@@ -184,4 +185,55 @@ async fn too_many_calls_and_connections_are_refused_and_workers_back_off() {
     wait_until("connections are counted while they are open only", || {
         scene.run(&["ls", "--token-file", "submitter.token"]).code == 0
     });
+}
+
+#[tokio::test]
+async fn a_worker_whose_coordinator_leases_for_no_time_says_so_and_ends() {
+    let sandbox = Sandbox::new();
+    for lease_duration_ms in [0, 2] {
+        let stand_in = StandIn::start(lease_duration_ms, trial()).await;
+        let worker = sandbox.start(&["worker", "--coordinator", &stand_in.url]);
+        let worked = tokio::task::spawn_blocking(|| worker.finish()).await;
+        let worked = worked.expect("it ends");
+        worked.assert_code(1).assert_told("hint: ");
+        assert!(!worked.stderr.contains("panicked"), "{}", worked.stderr);
+        assert_eq!(stand_in.heard("acquire"), 0);
+    }
+}
+
+#[test]
+fn secrets_that_everybody_can_read_are_told_of_at_the_start() {
+    let sandbox = Sandbox::new();
+    sandbox.run(&["tls", "init", "keys"]).assert_code(0);
+    let everybody = std::os::unix::fs::PermissionsExt::from_mode(0o644);
+    fs::set_permissions(sandbox.path("keys/server-key.pem"), everybody).unwrap();
+    let serve = Serve::start_with(&sandbox, "127.0.0.1:0", &["--tls", "keys"]);
+    serve.signal(Signal::TERM);
+    let served = serve.ended();
+    served
+        .assert_code(0)
+        .assert_told("can read keys/server-key.pem");
+    sandbox.write("open.token", "pondersweep_ab");
+    let listed = sandbox.run(&[
+        "ls",
+        "--coordinator",
+        "http://127.0.0.1:1",
+        "--token-file",
+        "open.token",
+    ]);
+    listed.assert_code(69).assert_told("can read open.token");
+}
+
+#[test]
+fn a_certificate_that_expires_is_told_of_at_the_start() {
+    let sandbox = Sandbox::new();
+    sandbox
+        .run(&["tls", "init", "keys", "--days", "3"])
+        .assert_code(0);
+    let serve = Serve::start_with(&sandbox, "127.0.0.1:0", &["--tls", "keys"]);
+    serve.signal(Signal::TERM);
+    serve
+        .ended()
+        .assert_code(0)
+        .assert_told("server.pem expires on");
 }

@@ -263,7 +263,10 @@ fn exit_code(error: &SessionError) -> ExitCode {
         SessionError::Unreachable { .. } => EXIT_UNREACHABLE.into(),
         SessionError::Address(error) => trust_exit_code(error).into(),
         SessionError::Denied(_) => EXIT_PERMISSION.into(),
-        SessionError::Refused(_) | SessionError::Programs(_) | SessionError::Identity(_) => {
+        SessionError::Refused(_)
+        | SessionError::Senseless { .. }
+        | SessionError::Programs(_)
+        | SessionError::Identity(_) => {
             ExitCode::FAILURE
         }
     }

@@ -37,6 +37,11 @@ const KEEPALIVE: Duration = Duration::from_secs(10);
 /// how long a half-open connection can deceive a worker: 15 seconds, whatever TCP believes.
 const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// Whatever a coordinator says, a worker that got nothing asks again after this at the earliest...
+const SHORTEST_PAUSE: Duration = Duration::from_millis(10);
+/// ...and after this at the latest.
+const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+
 /// A lease as granted: the right to run one attempt, and what to run.
 #[derive(Clone, Debug)]
 pub struct Lease {
@@ -326,7 +331,8 @@ fn acquired(answer: wire::AcquireResponse) -> Result<Acquired, LeaseError> {
     let leases: Result<Vec<Lease>, LeaseError> = answer.leases.into_iter().map(lease).collect();
     Ok(Acquired {
         leases: leases?,
-        retry_after: Duration::from_millis(answer.retry_after_ms),
+        retry_after: Duration::from_millis(answer.retry_after_ms)
+            .clamp(SHORTEST_PAUSE, LONGEST_PAUSE),
         idle: answer.idle,
     })
 }

@@ -27,6 +27,9 @@ use crate::{
     trust::{Trust, TrustError},
 };
 
+/// The shortest lease that can be renewed several times over a network.
+const SHORTEST_LEASE: Duration = Duration::from_millis(100);
+
 /// What a worker was asked to do.
 #[derive(Clone, Debug)]
 pub struct SessionOptions {
@@ -90,6 +93,17 @@ pub enum SessionError {
     /// Programs cannot be run here.
     #[error(transparent)]
     Programs(#[from] HostError),
+    /// What answers is no coordinator that can be worked for.
+    #[error(
+        "{url} answers with leases of {lease_duration:?}, which no worker can renew\n\
+         hint: another program may listen there, or a coordinator of another version"
+    )]
+    Senseless {
+        /// The address.
+        url: String,
+        /// The term it gives.
+        lease_duration: Duration,
+    },
     /// The machine would not say who this is.
     #[error("cannot identify this worker: {0}")]
     Identity(#[from] std::io::Error),
@@ -157,6 +171,13 @@ async fn register(
     let give_up_at = tokio::time::Instant::now() + options.connect_timeout;
     loop {
         let reason = match client.register_once().await {
+            Ok(lease_duration) if lease_duration < SHORTEST_LEASE => {
+                let url = options.coordinator.clone();
+                return Err(SessionError::Senseless {
+                    url,
+                    lease_duration,
+                });
+            }
             Ok(lease_duration) => return Ok(Some(lease_duration)),
             Err(LeaseError::Unavailable(reason)) => reason,
             Err(error) => return Err(error.into()),

@@ -1,9 +1,12 @@
 //! A client's side of trust: which authority it believes, what it shows of itself, and that a token
 //! never leaves the machine unencrypted unless that is said. It opens no connection.
 
+mod validity;
+
 use std::{
     fmt, fs,
     net::IpAddr,
+    os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
 };
 
@@ -14,6 +17,8 @@ use tonic::{
     service::Interceptor,
     transport::{Certificate, ClientTlsConfig, Endpoint, Identity},
 };
+
+pub use validity::{Unusable, unusable};
 
 /// A token for programs that cannot have a file, such as containers: not a flag, since everybody on a
 /// machine sees the arguments of its processes.
@@ -153,6 +158,9 @@ impl TrustArgs {
     /// # Errors
     /// A file cannot be read, or holds no token.
     pub fn load(&self) -> Result<Trust, TrustError> {
+        for secret in [&self.token_file, &self.tls_key].into_iter().flatten() {
+            warn_if_anyone_reads(secret);
+        }
         let pem = |path: &Option<PathBuf>| path.as_ref().map(read).transpose();
         let (certificate, key) = (pem(&self.tls_cert)?, pem(&self.tls_key)?);
         Ok(Trust {
@@ -330,6 +338,15 @@ pub fn chain(error: &dyn std::error::Error) -> String {
         cause = inner.source();
     }
     text
+}
+
+/// Whoever may read a secret may use it: says so of a file that is open to everybody on its machine.
+pub fn warn_if_anyone_reads(secret: &Path) {
+    let mode = fs::metadata(secret).map(|found| found.permissions().mode());
+    if mode.is_ok_and(|mode| mode & 0o004 != 0) {
+        let path = secret.display();
+        tracing::warn!("everybody on this machine can read {path}\nhint: chmod 600 {path}");
+    }
 }
 
 fn read(path: &PathBuf) -> Result<String, TrustError> {

@@ -1,15 +1,20 @@
 //! The arguments of `serve` that protect its port: keys, and what one peer may take.
 
-use std::{fs, path::PathBuf};
+use std::{fs, path::PathBuf, time::Duration};
 
 use anyhow::Context as _;
 use clap::Args;
+use pondersweep_worker::trust::{Unusable, unusable, warn_if_anyone_reads};
 
 use crate::{
     cli::tls::{SERVER, SERVER_KEY},
+    clock,
     descriptors::make_room,
     protection::{DEFAULT_CALLS_PER_SECOND, DEFAULT_PEER_CONNECTIONS, PeerLimits, ServerTls},
 };
+
+/// How long before its end a certificate is said to expire.
+const EXPIRES_SOON: Duration = Duration::from_secs(14 * 24 * 60 * 60);
 
 /// The keys for encrypted calls.
 #[derive(Clone, Debug, Args)]
@@ -54,11 +59,42 @@ impl KeyArgs {
             );
             return Ok(None);
         };
+        warn_if_anyone_reads(&key);
+        let pem = read(&certificate)?;
+        warn_of_time(&certificate.display().to_string(), &pem);
         Ok(Some(ServerTls {
-            certificate: read(&certificate)?,
+            certificate: pem,
             key: read(&key)?,
             client_authority: self.tls_client_ca.as_ref().map(read).transpose()?,
         }))
+    }
+}
+
+/// Says of a certificate that cannot be used now, or soon.
+fn warn_of_time(path: &str, pem: &str) {
+    const HINT: &str =
+        "hint: `pondersweep tls init --force` makes others; copy its ca.pem to the workers";
+    let now = Duration::from_millis(u64::try_from(clock::now_ms()).unwrap_or_default());
+    let date = |seconds: u64| {
+        let seconds = i64::try_from(seconds).unwrap_or(i64::MAX);
+        jiff::Timestamp::from_second(seconds)
+            .map_or_else(|_| "an unknown date".into(), |at| at.to_string())
+    };
+    match unusable(pem, now).or_else(|| unusable(pem, now + EXPIRES_SOON)) {
+        Some(Unusable::Expired { at }) if at < now.as_secs() => {
+            tracing::warn!(
+                "{path} expired on {}: no client will trust it\n{HINT}",
+                date(at)
+            );
+        }
+        Some(Unusable::Expired { at }) => tracing::warn!("{path} expires on {}\n{HINT}", date(at)),
+        Some(Unusable::NotYetValid { from }) => {
+            tracing::warn!(
+                "{path} is valid from {} only: until then no client will trust it\n{HINT}",
+                date(from)
+            );
+        }
+        None => {}
     }
 }
 
