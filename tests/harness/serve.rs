@@ -15,7 +15,7 @@ pub(crate) struct Serve {
     child: Child,
     /// Where it listens.
     pub(crate) url: String,
-    /// What it says after its first line; the pipe must not fill up.
+    /// What it says but where it listens; the pipe must not fill up.
     rest: Option<JoinHandle<String>>,
     /// Where it answers scrapes, if it was asked to.
     pub(crate) metrics_url: Option<String>,
@@ -50,7 +50,7 @@ impl Serve {
     }
 
     /// Starts one in a shell that has run these commands.
-    fn start_after(sandbox: &Sandbox, commands: &str) -> Self {
+    pub(crate) fn start_after(sandbox: &Sandbox, commands: &str) -> Self {
         let program = sandbox.command(&["serve", "--listen", "127.0.0.1:0", "--lease", "60"]);
         let mut command = Command::new("sh");
         let script = format!("{commands}; exec \"$@\"");
@@ -83,11 +83,17 @@ impl Serve {
             .spawn()
             .expect("the program starts");
         let mut lines = BufReader::new(child.stderr.take().expect("piped")).lines();
+        let mut said: Vec<String> = Vec::new();
         let mut address = || {
             // What is logged may come before.
             let told = |line: &String| line.starts_with("serving ") || line.starts_with("metrics ");
-            let mut lines = lines.by_ref().map(|line| line.expect("UTF-8"));
-            let line = lines.find(told).expect("it says where");
+            let line = loop {
+                let line = lines.next().expect("it says where").expect("UTF-8");
+                if told(&line) {
+                    break line;
+                }
+                said.push(line);
+            };
             let address = line.split(" on ").nth(1);
             address
                 .unwrap_or_else(|| panic!("no address in {line:?}"))
@@ -96,8 +102,8 @@ impl Serve {
         let url = address();
         let metrics_url = with_metrics.then(address);
         let rest = std::thread::spawn(move || {
-            let lines: Vec<String> = lines.map_while(Result::ok).collect();
-            lines.join("\n")
+            said.extend(lines.map_while(Result::ok));
+            said.join("\n")
         });
         Self {
             child,

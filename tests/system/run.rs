@@ -3,7 +3,7 @@
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
-use crate::harness::{Sandbox, TINY, wait_until};
+use crate::harness::{Sandbox, Serve, TINY, wait_until};
 
 /// [`TINY`] with trials that take long enough to be interrupted.
 fn slower() -> String {
@@ -62,6 +62,90 @@ fn a_run_killed_halfway_and_given_again_equals_an_undisturbed_one() {
     );
     assert_eq!(disturbed.results(), undisturbed.results());
     assert_eq!(disturbed.trials_that_succeeded_twice(), 0);
+}
+
+#[test]
+fn a_run_killed_every_few_seconds_comes_to_its_end_and_equals_an_undisturbed_one() {
+    // One trial that takes longer than the program is ever left alone.
+    let long = TINY
+        .replace("hidden = 8", "hidden = 96")
+        .replace("updates = 40", "updates = 4000")
+        .replace("every = 20", "every = 500")
+        .replace("lambda_p = [0.2, 0.5]", "lambda_p = [0.2]")
+        .replace("max_steps = [2, 3]", "max_steps = [3]")
+        .replace("count = 2", "count = 1");
+    let undisturbed = Sandbox::new();
+    undisturbed.write("long.toml", &long);
+    let ran = undisturbed.run(&["run", "long.toml", "--checkpoint-every", "0"]);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+
+    let disturbed = Sandbox::new();
+    disturbed.write("long.toml", &long);
+    let kept = "select coalesce(max(updates_done), 0) from checkpoint";
+    let run = ["run", "long.toml", "--checkpoint-every", "1"];
+    let mut before = 0;
+    for _ in 0..3 {
+        let running = disturbed.start(&run);
+        wait_until("it is further than before", || {
+            disturbed.count(kept) > before || disturbed.count(SUCCEEDED) == 1
+        });
+        running.signal(Signal::KILL);
+        drop(running);
+        before = disturbed.count(kept);
+    }
+    assert_eq!(disturbed.run(&run).code, 0);
+
+    let went_on = "select count(*) from attempt where started_from_updates > 0";
+    assert!(disturbed.count(went_on) > 0, "each began at update 0");
+    assert_eq!(disturbed.results(), undisturbed.results());
+    // The documented learning curve has each step once, whatever lost attempts measured.
+    let documented = include_str!("../../docs/sql-and-python.md");
+    let mut texts = documented.split('"');
+    let sql = texts.find(|text| text.starts_with("select step, value")).unwrap();
+    assert_eq!(disturbed.query(sql), undisturbed.query(sql));
+}
+
+#[test]
+fn a_terminal_that_is_closed_stops_in_order_unless_the_program_is_to_outlive_it() {
+    let sandbox = Sandbox::new();
+    sandbox.write("tiny.toml", slower());
+    let running = sandbox.start(&["run", "tiny.toml"]);
+    wait_until("a trial has ended", || sandbox.count(SUCCEEDED) >= 1);
+    running.signal_group(Signal::HUP);
+    running.finish().assert_code(130);
+    let leased = "select count(*) from trial where state = 'leased'";
+    assert_eq!(sandbox.count(leased), 0);
+
+    let serve = Serve::start(&sandbox);
+    serve.signal(Signal::HUP);
+    serve.ended().assert_code(0);
+    let nohup = Serve::start_after(&sandbox, "trap '' HUP");
+    let worker = sandbox.start(&["worker", "--coordinator", &nohup.url, "--exit-when-idle"]);
+    wait_until("it works", || sandbox.count(leased) > 0);
+    nohup.signal(Signal::HUP);
+    worker.signal(Signal::HUP);
+    worker.finish().assert_code(0);
+    // It still answers: the signal was for others.
+    sandbox.run(&["ls", "--coordinator", &nohup.url]).assert_code(0);
+    assert_eq!(nohup.stop(), 0);
+}
+
+#[test]
+fn those_who_wait_for_a_database_that_nobody_serves_are_told() {
+    let sandbox = Sandbox::new();
+    sandbox.write("tiny.toml", TINY);
+    sandbox.submit("tiny.toml");
+    let why = "no coordinator serves this database";
+    sandbox.run(&["status"]).assert_code(0).assert_told(why);
+    sandbox.run(&["wait", "--timeout", "1"]).assert_code(124).assert_told(why);
+    let watching = sandbox.start(&["watch"]);
+    let waiting = sandbox.start(&["wait"]);
+    let ran = sandbox.run(&["run", "tiny.toml"]);
+    ran.assert_code(0);
+    watching.finish().assert_code(0).assert_told(why);
+    waiting.finish().assert_code(0).assert_told(why);
+    let status = sandbox.run(&["status"]);
+    assert!(!status.assert_code(0).stderr.contains(why), "{}", status.stderr);
 }
 
 #[test]

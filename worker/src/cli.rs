@@ -56,27 +56,30 @@ impl DeviceArgs {
 #[derive(Clone, Copy, Debug, Args)]
 pub struct CheckpointArgs {
     /// Seconds between two checkpoints of a trial, from which another worker goes on if this one is
-    /// lost or leaves; 0 makes none
+    /// lost or leaves; 0 makes none [default: 60; of `run`, whose workers are few and near, 5]
     #[arg(
         long = "checkpoint-every",
         env = "PONDERSWEEP_CHECKPOINT_EVERY",
-        default_value = "60",
         value_name = "SECONDS"
     )]
-    every_seconds: u64,
+    every_seconds: Option<u64>,
 }
 
+/// The time between two checkpoints of a worker, in seconds: a thousand of them have one disk.
+const CHECKPOINT_EVERY_SECONDS: u64 = 60;
+
 impl CheckpointArgs {
-    /// The time between two checkpoints, in seconds, 0 for none: as it was said.
+    /// The time between two checkpoints, in seconds, 0 for none: as it was said, or this.
     #[must_use]
-    pub const fn every_seconds(&self) -> u64 {
-        self.every_seconds
+    pub fn every_seconds_or(&self, otherwise: u64) -> u64 {
+        self.every_seconds.unwrap_or(otherwise)
     }
 
-    /// The time between two checkpoints; `None` for none.
+    /// The time between two checkpoints of a worker; `None` for none.
     #[must_use]
     pub fn every(&self) -> Option<Duration> {
-        (self.every_seconds > 0).then(|| Duration::from_secs(self.every_seconds))
+        let seconds = self.every_seconds_or(CHECKPOINT_EVERY_SECONDS);
+        (seconds > 0).then(|| Duration::from_secs(seconds))
     }
 }
 
@@ -266,9 +269,7 @@ fn exit_code(error: &SessionError) -> ExitCode {
         SessionError::Refused(_)
         | SessionError::Senseless { .. }
         | SessionError::Programs(_)
-        | SessionError::Identity(_) => {
-            ExitCode::FAILURE
-        }
+        | SessionError::Identity(_) => ExitCode::FAILURE,
     }
 }
 

@@ -1,19 +1,22 @@
-//! EDGE: Ctrl-C, SIGTERM and the end of standard input, for every command that runs until told to
-//! stop. The first signal asks it to stop in order, the second ends the process at once. For workers
+//! EDGE: Ctrl-C, SIGTERM, SIGHUP and the end of standard input, for every command that runs until told
+//! to stop. The first signal asks it to stop in order, the second ends the process at once. For workers
 //! also SIGUSR1, with which batch systems announce the end of a job.
 
-use std::io;
+use std::{fs, io};
 
 use tokio::{
     io::AsyncReadExt as _,
-    signal::unix::{SignalKind, signal},
+    signal::unix::{Signal, SignalKind, signal},
 };
 use tokio_util::sync::CancellationToken;
 
 /// Exit code of a process that a second signal ended at once: 128 and the number of SIGINT.
 pub const EXIT_INTERRUPTED: u8 = 130;
 
-/// A token that is cancelled by the first SIGINT or SIGTERM. Others may cancel it as well: signals
+/// Says which signals a process ignores, as bits: those of a child of `nohup` have the first.
+const PROCESS_STATUS: &str = "/proc/self/status";
+
+/// A token that is cancelled by the first SIGINT, SIGTERM or, unless it is ignored, SIGHUP. Others may cancel it as well: signals
 /// are counted by themselves, since Ctrl-C reaches a child also as the end of its standard input,
 /// and is still the first.
 ///
@@ -22,6 +25,9 @@ pub const EXIT_INTERRUPTED: u8 = 130;
 pub fn on_interrupt() -> io::Result<CancellationToken> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
+    let mut hang_up = (!ignores_hang_up())
+        .then(|| signal(SignalKind::hangup()))
+        .transpose()?;
     let stop = CancellationToken::new();
     let stopping = stop.clone();
     tokio::spawn(async move {
@@ -30,6 +36,7 @@ pub fn on_interrupt() -> io::Result<CancellationToken> {
             tokio::select! {
                 _ = interrupt.recv() => {}
                 _ = terminate.recv() => {}
+                () = received(&mut hang_up) => {}
             }
             if asked {
                 std::process::exit(EXIT_INTERRUPTED.into());
@@ -39,6 +46,27 @@ pub fn on_interrupt() -> io::Result<CancellationToken> {
         }
     });
     Ok(stop)
+}
+
+async fn received(signal: &mut Option<Signal>) {
+    match signal {
+        Some(signal) => {
+            signal.recv().await;
+        }
+        None => std::future::pending().await,
+    }
+}
+
+/// Whether whoever started this process made it go on when its terminal is gone.
+fn ignores_hang_up() -> bool {
+    let status = fs::read_to_string(PROCESS_STATUS).unwrap_or_default();
+    ignores_first_signal(&status)
+}
+
+fn ignores_first_signal(status: &str) -> bool {
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let ignored = ignored.and_then(|bits| u64::from_str_radix(bits.trim(), 16).ok());
+    ignored.is_some_and(|bits| bits & 1 == 1)
 }
 
 /// Cancels the token when standard input closes: the kernel closes it when whoever holds its other
@@ -64,4 +92,17 @@ pub fn stop_on_announcement(stop: CancellationToken) -> io::Result<()> {
         }
     });
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_process_started_by_nohup_is_known_by_its_status() {
+        let status = |bits| format!("Name:\tx\nSigBlk:\t0000000000000001\nSigIgn:\t{bits}\n");
+        assert!(ignores_first_signal(&status("0000000000001001")));
+        assert!(!ignores_first_signal(&status("0000000000001000")));
+        assert!(!ignores_first_signal("Name:\tx\n"));
+    }
 }

@@ -14,6 +14,7 @@ use serde_json::json;
 use super::{
     connect::DatabaseArgs,
     output::{Format, OutputArgs, print_json, print_text},
+    results::is_served,
 };
 use crate::{
     clock,
@@ -107,17 +108,16 @@ impl Database<'_> {
         let place = sweeps.iter().position(|sweep| sweep.sweep_id == sweep_id);
         let place = place.expect("a sweep is never deleted");
         let workers = self.reader.workers().await?;
+        let is_served = is_served(self.path, &workers, now_ms);
         let workers: Vec<_> = workers
             .into_iter()
             .map(|worker| (worker.standing(now_ms), worker))
             .collect();
-        // A worker that was heard of a moment ago tells that there is a coordinator.
-        let heard = workers.iter().any(|(standing, _)| standing.is_connected());
         let recent_ms = i64::try_from(RECENTLY.as_millis()).unwrap_or(i64::MAX);
         let recent = self.reader.recent_results(sweep_id, now_ms - recent_ms);
         let recent = recent.await?;
         Ok(Scene {
-            is_served: heard || Reader::is_served(self.path),
+            is_served,
             troubles: self.reader.troubles(sweep_id).await?,
             pace: Pace::of(recent, now_ms, RECENTLY),
             sweep: sweeps[place].clone(),

@@ -6,7 +6,7 @@ use clap::Args;
 
 use super::{
     output::OutputArgs,
-    results::{SourceArgs, rows},
+    results::{Lookout, SourceArgs, rows},
     workers,
 };
 
@@ -52,6 +52,9 @@ pub(super) async fn status(args: StatusArgs) -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     let sweep = source.sweep(&args.sweep).await?;
-    rows(&[sweep]).print(args.output.output)?;
+    rows(std::slice::from_ref(&sweep)).print(args.output.output)?;
+    if let Some(why) = Lookout::default().look(&mut source, &sweep).await? {
+        eprintln!("{why}");
+    }
     Ok(ExitCode::SUCCESS)
 }

@@ -15,7 +15,7 @@ use crate::{
     clock,
     grpc::worker_status,
     scheduler::{SweepState, TrialCounts},
-    store::{Reader, SweepSummary},
+    store::{Reader, SweepSummary, WorkerStanding, WorkerStatus},
 };
 
 /// Names where a command looks at sweeps: the database, which is always there, unless a coordinator
@@ -34,16 +34,20 @@ pub(super) struct SourceArgs {
 
 /// An open source of sweeps.
 pub(super) enum Source {
-    Database(Reader),
+    Database(Reader, PathBuf),
     Coordinator(Sweeps),
 }
+
+/// What is said of work that waits in a database without a coordinator.
+pub(super) const NOT_SERVED: &str = "no coordinator serves this database; start one with \
+    `pondersweep serve`, or go on with `pondersweep run FILE`";
 
 impl SourceArgs {
     /// Opens the source.
     pub(super) async fn open(&self) -> anyhow::Result<Source> {
         Ok(match &self.coordinator {
             Some(url) => Source::Coordinator(Sweeps::connect(url, &self.trust.load()?).await?),
-            None => Source::Database(Reader::open(Path::new(&self.db)).await?),
+            None => Source::Database(Reader::open(&self.db).await?, self.db.clone()),
         })
     }
 }
@@ -52,7 +56,7 @@ impl Source {
     /// Every sweep, oldest first.
     pub(super) async fn sweeps(&mut self) -> anyhow::Result<Vec<SweepStatus>> {
         Ok(match self {
-            Self::Database(reader) => reader
+            Self::Database(reader, _) => reader
                 .sweeps()
                 .await?
                 .into_iter()
@@ -70,7 +74,7 @@ impl Source {
     /// Every worker ever heard of, the one heard of last first.
     pub(super) async fn workers(&mut self) -> anyhow::Result<Vec<wire::WorkerStatus>> {
         Ok(match self {
-            Self::Database(reader) => {
+            Self::Database(reader, _) => {
                 let (workers, now_ms) = (reader.workers().await?, clock::now_ms());
                 let status = |worker| worker_status(worker, now_ms);
                 workers.iter().map(status).collect()
@@ -79,10 +83,21 @@ impl Source {
         })
     }
 
+    /// Whether what waits there may go on.
+    pub(super) async fn is_served(&mut self) -> anyhow::Result<bool> {
+        match self {
+            Self::Database(reader, path) => {
+                let now_ms = clock::now_ms();
+                Ok(is_served(path, &reader.workers().await?, now_ms))
+            }
+            Self::Coordinator(_) => Ok(true),
+        }
+    }
+
     /// One sweep.
     pub(super) async fn sweep(&mut self, name: &str) -> anyhow::Result<SweepStatus> {
         Ok(match self {
-            Self::Database(reader) => {
+            Self::Database(reader, _) => {
                 let sweep_id = reader.find_sweep(name).await?;
                 let sweeps = reader.sweeps().await?;
                 let found = sweeps.into_iter().find(|sweep| sweep.sweep_id == sweep_id);
@@ -90,6 +105,45 @@ impl Source {
             }
             Self::Coordinator(sweeps) => sweeps.get(name).await?.into(),
         })
+    }
+}
+
+/// Whether a coordinator serves a database: a worker that was heard of a moment ago tells so, and only
+/// when none does its lock is asked.
+pub(super) fn is_served(path: &Path, workers: &[WorkerStatus], now_ms: i64) -> bool {
+    let mut standings = workers.iter().map(|worker| worker.standing(now_ms));
+    standings.any(WorkerStanding::is_connected) || Reader::is_served(path)
+}
+
+/// Tells those who wait for a sweep that nothing goes on: at once, and when that becomes so.
+#[derive(Debug, Default)]
+pub(super) struct Lookout {
+    seen: Option<TrialCounts>,
+    /// How often nothing had changed since.
+    still: u32,
+    told: bool,
+}
+
+impl Lookout {
+    /// Looks that find nothing changed before it is asked again whether there is a coordinator.
+    const PATIENCE: u32 = 20;
+
+    /// Looks at a sweep as it stands now; what there is to say, once until something changes.
+    pub(super) async fn look(
+        &mut self,
+        source: &mut Source,
+        sweep: &SweepStatus,
+    ) -> anyhow::Result<Option<&'static str>> {
+        if self.seen.replace(sweep.counts) != Some(sweep.counts) {
+            (self.still, self.told) = (0, false);
+        }
+        let is_due = self.still.is_multiple_of(Self::PATIENCE);
+        self.still += 1;
+        if self.told || sweep.has_ended() || !is_due || source.is_served().await? {
+            return Ok(None);
+        }
+        self.told = true;
+        Ok(Some(NOT_SERVED))
     }
 }
 

@@ -43,6 +43,10 @@ use crate::{
 /// How often progress is looked at.
 const PROGRESS_INTERVAL: Duration = Duration::from_millis(500);
 
+/// The time between two checkpoints of a trial, in seconds: so short that a run that is killed every few
+/// seconds comes to its end.
+const CHECKPOINT_EVERY_SECONDS: u64 = 5;
+
 /// Run a sweep file on this machine, or go on with it
 #[derive(Debug, Args)]
 pub(super) struct RunArgs {

@@ -4,7 +4,10 @@ use std::{process::ExitCode, time::Duration};
 
 use clap::Args;
 
-use super::{exit, results::SourceArgs};
+use super::{
+    exit,
+    results::{Lookout, SourceArgs},
+};
 
 /// How often the source is asked.
 const INTERVAL: Duration = Duration::from_millis(500);
@@ -38,8 +41,12 @@ async fn ended(args: &WaitArgs) -> anyhow::Result<ExitCode> {
     let mut source = args.source.open().await?;
     // `last` may become another sweep while this one is waited for.
     let sweep_id = source.sweep(&args.sweep).await?.sweep_id;
+    let mut lookout = Lookout::default();
     loop {
         let sweep = source.sweep(&sweep_id).await?;
+        if let Some(why) = lookout.look(&mut source, &sweep).await? {
+            eprintln!("{why}");
+        }
         if sweep.has_ended() {
             eprintln!("{}", sweep.line());
             return Ok(exit::of_ended(&sweep.counts));

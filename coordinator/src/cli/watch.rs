@@ -8,7 +8,7 @@ use tokio_stream::StreamExt as _;
 
 use super::{
     exit,
-    results::{Source, SourceArgs, SweepStatus},
+    results::{Lookout, Source, SourceArgs, SweepStatus},
     run::progress::{Bar, Snapshot},
 };
 
@@ -34,7 +34,7 @@ pub(super) async fn run(args: WatchArgs) -> anyhow::Result<ExitCode> {
             let stream = sweeps.watch(&sweep.sweep_id).await?;
             follow(stream, &mut bar, sweep).await?
         }
-        Source::Database(_) => poll(source, &mut bar, sweep).await?,
+        Source::Database(..) => poll(source, &mut bar, sweep).await?,
     };
     bar.finish();
     eprintln!("{}", ended.line());
@@ -65,7 +65,11 @@ async fn poll(
     bar: &mut Bar,
     mut latest: SweepStatus,
 ) -> anyhow::Result<SweepStatus> {
+    let mut lookout = Lookout::default();
     while !latest.has_ended() {
+        if let Some(why) = lookout.look(&mut source, &latest).await? {
+            bar.note(why);
+        }
         bar.show(&Snapshot {
             counts: latest.counts,
             workers: None,

@@ -6,6 +6,7 @@ use std::{collections::BTreeSet, time::Duration};
 
 use super::sweep::{Scene, lasting};
 use crate::{
+    cli::results::NOT_SERVED,
     scheduler::{SweepState, is_of_device},
     store::{SweepSummary, WorkerStanding, WorkerStatus},
 };
@@ -26,9 +27,7 @@ pub(super) fn waiting(scene: &Scene) -> Option<String> {
 
 fn obstacle(scene: &Scene) -> String {
     if !scene.is_served {
-        return "no coordinator serves this database; start one with `pondersweep serve`, or go on \
-                with `pondersweep run FILE`"
-            .into();
+        return NOT_SERVED.into();
     }
     nobody(scene)
         .or_else(|| all_draining(scene))
