@@ -43,7 +43,7 @@ pub use self::{
     warning::Warning,
     write::{Pictures, files_of_others, write_all},
 };
-use self::{figure::Figures, input::swept_axes, placement::PlacedTrial};
+use self::{figure::Figures, input::swept_axes, number::label_among, placement::PlacedTrial};
 use crate::{statistics::CONFIDENCE, sweep::Axis};
 
 /// Everything a reader is told about a sweep.
@@ -160,6 +160,11 @@ impl Report {
     #[must_use]
     pub fn document(&self) -> Document {
         document::sensitivity(self)
+    }
+
+    /// What a cell's value of an axis is called.
+    fn label(&self, axis: usize, cell: &CellRow) -> String {
+        label_among(&cell.values[axis], &self.sweep.axes[axis].values)
     }
 
     /// The positions of the axes the report compares along.

@@ -44,6 +44,14 @@ pub(super) fn labels_that_fit(
     fitting.next().unwrap_or_else(|| labels(values))
 }
 
+/// The label of a value of an axis that has these: different from that of any other.
+pub(super) fn label_among(value: &ParameterValue, values: &[ParameterValue]) -> String {
+    match values.iter().position(|other| other == value) {
+        Some(position) => labels(values).swap_remove(position),
+        None => label(value),
+    }
+}
+
 /// A value's label on its own.
 pub(super) fn label(value: &ParameterValue) -> String {
     rounded_label(value, LABEL_DIGITS)
@@ -123,7 +131,9 @@ mod tests {
             labels(&closest),
             ["0.29999999999999999", "0.30000000000000004", "0.5"]
         );
+        assert_eq!(label_among(&closest[1], &closest), "0.30000000000000004");
         let even = [0.1, 0.1 + 0.2].map(ParameterValue::Number);
         assert_eq!(labels(&even), ["0.1", "0.3"]);
+        assert_eq!(label_among(&even[1], &even), "0.3");
     }
 }

@@ -4,7 +4,7 @@ use pondersweep_proto::setting::{ParameterValue, Setting};
 
 use super::AnalysisError;
 use crate::{
-    report::{input::ReportInput, number::label, placement::place},
+    report::{input::ReportInput, number::labels, placement::place},
     statistics::{Counting, GridAxis, Replicate},
 };
 
@@ -20,6 +20,8 @@ pub(super) struct ScoredGrid<'a> {
 pub(super) struct ScoredAxis<'a> {
     pub(super) parameter: Setting,
     pub(super) values: Vec<&'a ParameterValue>,
+    /// What they are called.
+    labels: Vec<String>,
     /// Where each value of the sweep file stands among them.
     ranks: Vec<usize>,
 }
@@ -85,7 +87,7 @@ impl<'a> ScoredGrid<'a> {
         let mut rest = cell;
         let mut labels: Vec<String> = Vec::new();
         for axis in self.axes.iter().rev() {
-            labels.push(label(axis.values[rest % axis.values.len()]));
+            labels.push(axis.labels[rest % axis.values.len()].clone());
             rest /= axis.values.len();
         }
         labels.reverse();
@@ -113,8 +115,13 @@ impl<'a> ScoredAxis<'a> {
         for (rank, &position) in order.iter().enumerate() {
             ranks[position] = rank;
         }
+        let labels = labels(&axis.values);
         Self {
             parameter: axis.parameter,
+            labels: order
+                .iter()
+                .map(|&position| labels[position].clone())
+                .collect(),
             values: order
                 .iter()
                 .map(|&position| &axis.values[position])

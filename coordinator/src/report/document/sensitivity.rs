@@ -153,7 +153,7 @@ pub(super) fn cell_table(report: &Report) -> Option<Table> {
     let rows = report.cells.iter().map(|cell| {
         let values = swept
             .iter()
-            .map(|&axis| Field::Text(label(&cell.values[axis])));
+            .map(|&axis| Field::Text(report.label(axis, cell)));
         columns.fields(values.collect(), &cell.sensitivity)
     });
     let table = Table {

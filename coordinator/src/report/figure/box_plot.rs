@@ -5,7 +5,11 @@ use pondersweep_proto::metric::Metric;
 
 use super::{Caption, ColourKey, SeedPoint, ValueAxis, colour_key::points_by_value, heading};
 use crate::{
-    report::{input::ReportInput, number::label, placement::PlacedTrial},
+    report::{
+        input::ReportInput,
+        number::{label, labels},
+        placement::PlacedTrial,
+    },
     scheduler::TrialState,
     statistics::BoxPlot,
 };
@@ -19,6 +23,8 @@ pub struct BoxPlotFigure {
     pub caption: Caption,
     /// The parameter along the horizontal axis.
     pub axis: ValueAxis,
+    /// The one value that it is of, as it is called among those of the sweep; `None` for all of them.
+    pub only: Option<String>,
     /// What the colour of a point tells, if the sweep has another parameter with few values.
     pub colour_key: Option<ColourKey>,
     /// The accuracy of guessing; `None` where the metric is not an accuracy.
@@ -62,6 +68,7 @@ impl BoxPlotFigure {
             metric,
             caption: Caption::new(input, &[axis]),
             axis: ValueAxis::new(input, axis),
+            only: None,
             colour_key,
             groups,
         }
@@ -69,6 +76,7 @@ impl BoxPlotFigure {
 
     /// The figure of one value of its axis alone.
     pub(in crate::report) fn at(mut self, position: usize) -> Self {
+        self.only = Some(labels(&self.axis.values).swap_remove(position));
         self.axis.values = vec![self.axis.values[position].clone()];
         self.groups = vec![self.groups[position].clone()];
         self
@@ -78,13 +86,11 @@ impl BoxPlotFigure {
     #[must_use]
     pub fn title(&self) -> String {
         let metric = heading(&self.metric);
-        match &self.axis.values[..] {
-            [value] => format!(
-                "{metric} over seeds at {} = {}",
-                self.axis.parameter,
-                label(value)
-            ),
-            _ => format!("{metric} over seeds against {}", self.axis.parameter),
+        let parameter = &self.axis.parameter;
+        match (&self.only, &self.axis.values[..]) {
+            (Some(only), _) => format!("{metric} over seeds at {parameter} = {only}"),
+            (None, [value]) => format!("{metric} over seeds at {parameter} = {}", label(value)),
+            (None, _) => format!("{metric} over seeds against {parameter}"),
         }
     }
 

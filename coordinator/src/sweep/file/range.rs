@@ -8,6 +8,7 @@ use pondersweep_proto::{
 use toml::de::{DeTable, DeValue};
 
 use super::{Span, problem::Problem, value::Typed};
+use crate::sweep::check::first_repeated;
 
 const FORMS: &str = "{ linspace = [first, last, count] } or { logspace = [first, last, count] }";
 
@@ -56,7 +57,14 @@ pub(super) fn read(
         };
         Ok((of_kind(parameter, number, span)?, span.clone()))
     };
-    (0..range.count).map(value).collect()
+    let values: Vec<_> = (0..range.count).map(value).collect::<Result<_, _>>()?;
+    let plain: Vec<_> = values.iter().map(|(value, _)| value.clone()).collect();
+    if let Some(index) = first_repeated(&plain) {
+        let what = format!("has the value {} twice", plain[index]);
+        let hint = "its ends are too close for so many values, of twelve digits each";
+        return Err(ends.wrong(&what, hint));
+    }
+    Ok(values)
 }
 
 struct Ends {

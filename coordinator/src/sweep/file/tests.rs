@@ -108,6 +108,16 @@ const BAD: &[(&str, &str, &str)] = &[
         "elements = 8",
         "elements = [\n  8,\n  9,\n]",
     ),
+    (
+        "zero_of_either_sign_is_one_value",
+        "max_steps = 5",
+        "beta = [0, -0.0]",
+    ),
+    (
+        "range_too_narrow_for_its_count",
+        "lambda_p = [0.1, 0.5]",
+        "lambda_p = { linspace = [0.1, 0.1000000000001, 9] }",
+    ),
     ("missing_key", "elements = 8", ""),
     ("missing_kind", "kind = \"ponder_net\"", ""),
     (
@@ -505,4 +515,15 @@ fn replicates_are_withheld_only_where_more_are_allowed_than_are_run_at_first() {
     assert_eq!(adaptive.terms().initial_replicates, Some(4));
     assert_ne!(adaptive.id(), read("count = 40").id());
     assert_eq!(read("most = 3").initial_replicates(), 1);
+}
+
+#[test]
+fn zero_of_either_sign_makes_one_sweep() {
+    let of = |zero: &str| {
+        let text = edited("[training]", &format!("[training]\nweight_decay = {zero}"));
+        let text = text.replace("max_steps = 5", &format!("beta = [{zero}, 0.5]"));
+        SweepFile::parse(text, "good.toml").unwrap().id()
+    };
+    assert_eq!(of("0"), of("-0.0"));
+    assert_eq!(of("0.0"), of("-0"));
 }

@@ -56,6 +56,8 @@ impl Typed<'_, '_> {
         };
         number
             .filter(|number: &f64| number.is_finite())
+            // Zero has one sign only, as it has one value.
+            .map(|number| number + 0.0)
             .ok_or_else(|| self.wrong("is out of range", "a finite number"))
     }
 
