@@ -101,7 +101,9 @@ fn a_run_killed_every_few_seconds_comes_to_its_end_and_equals_an_undisturbed_one
     // The documented learning curve has each step once, whatever lost attempts measured.
     let documented = include_str!("../../docs/sql-and-python.md");
     let mut texts = documented.split('"');
-    let sql = texts.find(|text| text.starts_with("select step, value")).unwrap();
+    let sql = texts
+        .find(|text| text.starts_with("select step, value"))
+        .unwrap();
     assert_eq!(disturbed.query(sql), undisturbed.query(sql));
 }
 
@@ -126,7 +128,9 @@ fn a_terminal_that_is_closed_stops_in_order_unless_the_program_is_to_outlive_it(
     worker.signal(Signal::HUP);
     worker.finish().assert_code(0);
     // It still answers: the signal was for others.
-    sandbox.run(&["ls", "--coordinator", &nohup.url]).assert_code(0);
+    sandbox
+        .run(&["ls", "--coordinator", &nohup.url])
+        .assert_code(0);
     assert_eq!(nohup.stop(), 0);
 }
 
@@ -137,7 +141,10 @@ fn those_who_wait_for_a_database_that_nobody_serves_are_told() {
     sandbox.submit("tiny.toml");
     let why = "no coordinator serves this database";
     sandbox.run(&["status"]).assert_code(0).assert_told(why);
-    sandbox.run(&["wait", "--timeout", "1"]).assert_code(124).assert_told(why);
+    sandbox
+        .run(&["wait", "--timeout", "1"])
+        .assert_code(124)
+        .assert_told(why);
     let watching = sandbox.start(&["watch"]);
     let waiting = sandbox.start(&["wait"]);
     let ran = sandbox.run(&["run", "tiny.toml"]);
@@ -145,7 +152,11 @@ fn those_who_wait_for_a_database_that_nobody_serves_are_told() {
     watching.finish().assert_code(0).assert_told(why);
     waiting.finish().assert_code(0).assert_told(why);
     let status = sandbox.run(&["status"]);
-    assert!(!status.assert_code(0).stderr.contains(why), "{}", status.stderr);
+    assert!(
+        !status.assert_code(0).stderr.contains(why),
+        "{}",
+        status.stderr
+    );
 }
 
 #[test]
@@ -170,6 +181,17 @@ fn ctrl_c_stops_in_order_and_the_same_command_goes_on() {
     );
     assert_eq!(sandbox.run(&["run", "tiny.toml"]).code, 0);
     assert_eq!(sandbox.count(SUCCEEDED), 8);
+}
+
+#[test]
+fn a_sweep_named_twice_is_reported_once() {
+    let sandbox = Sandbox::new();
+    sandbox.write("tiny.toml", TINY);
+    assert_eq!(sandbox.run(&["run", "tiny.toml"]).code, 0);
+    let once = sandbox.run(&["report", "tiny"]);
+    let twice = sandbox.run(&["report", "tiny", "last"]);
+    once.assert_code(0);
+    assert_eq!(twice.assert_code(0).stdout, once.stdout);
 }
 
 #[test]

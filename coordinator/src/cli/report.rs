@@ -154,7 +154,7 @@ impl ReportOptions {
     }
 }
 
-/// The sweeps of a report.
+/// The sweeps of a report, each once, however often it is named.
 async fn read_all(
     database: &Path,
     sweeps: &[String],
@@ -163,7 +163,13 @@ async fn read_all(
 ) -> anyhow::Result<Vec<ReportInput>> {
     let mut inputs = Vec::new();
     for sweep in sweeps {
-        inputs.push(read(database, sweep, judgement, depth).await?);
+        let input = read(database, sweep, judgement, depth).await?;
+        if !inputs
+            .iter()
+            .any(|other: &ReportInput| other.sweep_id == input.sweep_id)
+        {
+            inputs.push(input);
+        }
     }
     Ok(inputs)
 }

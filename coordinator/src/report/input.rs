@@ -13,7 +13,7 @@ use serde::Serialize;
 
 use crate::{
     scheduler::TrialState,
-    statistics::Replicate,
+    statistics::{Counted, Counting, Replicate},
     sweep::{Axis, Goal, SweepTerms},
 };
 
@@ -256,6 +256,30 @@ impl ReportInput {
                 Replicate::Measured(sign * value)
             }),
             _ => Replicate::Missing,
+        }
+    }
+
+    /// What a trial without a score counts as in the statistics: a diverged one as guessing, or just below
+    /// the worst that was measured where that is lower, so that no setting that diverges ever beats one
+    /// that was measured; a missing one as nothing.
+    #[must_use]
+    pub fn counting(&self) -> Counting {
+        let scores = self.trials.iter().map(|trial| self.score(trial));
+        let measured = scores.filter_map(|score| match score {
+            Replicate::Measured(score) => Some(score),
+            Replicate::Infeasible | Replicate::Missing => None,
+        });
+        let worst = measured.min_by(f64::total_cmp);
+        let guessing = self.chance(self.headline());
+        let counted = match (guessing, worst) {
+            (Some(guessing), Some(worst)) if guessing < worst => Some(guessing),
+            // By more than means of equal scores are rounded by.
+            (_, Some(worst)) => Some(worst - 1e-12 * worst.abs().max(1.0)),
+            (guessing, None) => guessing,
+        };
+        Counting {
+            infeasible: counted.map_or(Counted::LeftOut, Counted::As),
+            missing: Counted::LeftOut,
         }
     }
 

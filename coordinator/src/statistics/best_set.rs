@@ -11,6 +11,9 @@ use super::{
     summary::mean,
 };
 
+/// Replicates that are looked at: they are enough for millions of comparisons.
+const MAX_SEEDS_TO_DECIDE: usize = 64;
+
 /// Whether the replicates of two cells belong together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -122,6 +125,17 @@ fn verdict(adjusted_p: f64, first_step: f64, alpha: f64) -> Verdict {
     } else {
         Verdict::Indistinguishable
     }
+}
+
+/// The fewest replicates of each cell with which so many comparisons can be decided at a level, if the
+/// scores are far enough apart; `None` if there are none that few.
+#[must_use]
+pub fn seeds_to_decide(pairing: Pairing, comparisons: usize, alpha: f64) -> Option<usize> {
+    let smallest = |seeds: usize| match pairing {
+        Pairing::CommonSeeds => smallest_signed_rank_p(seeds),
+        Pairing::Independent => smallest_rank_sum_p(seeds, seeds),
+    };
+    (2..=MAX_SEEDS_TO_DECIDE).find(|&seeds| smallest(seeds) * comparisons as f64 <= alpha)
 }
 
 fn best(cells: &[Vec<Option<f64>>]) -> Option<usize> {

@@ -80,7 +80,8 @@ impl fmt::Display for Counted {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::LeftOut => write!(f, "is left out"),
-            Self::As(score) => write!(f, "counts as {score}"),
+            // What lies just below a score is told by it.
+            Self::As(score) => write!(f, "counts as {}", (score * 1e9).round() / 1e9),
         }
     }
 }

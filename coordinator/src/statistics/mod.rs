@@ -53,7 +53,7 @@ mod tests;
 mod wilson;
 
 pub use anova::{Anova, AnovaError, Effect};
-pub use best_set::{BestSet, Comparison, Pairing, Verdict};
+pub use best_set::{BestSet, Comparison, Pairing, Verdict, seeds_to_decide};
 pub use bootstrap::{Strata, bootstrap_mean_interval, bootstrap_mean_intervals};
 pub use box_plot::BoxPlot;
 pub use confidence_sequence::confidence_sequence;

@@ -37,15 +37,15 @@ pub(super) struct AnalysisArgs {
         value_parser = accuracy
     )]
     epsilon: Vec<f64>,
-    /// The accuracy that a diverged (infeasible) trial counts as in an analysis; guessing a parity has 0.5
+    /// The accuracy that a diverged (infeasible) trial counts as in an analysis [default: that of
+    /// guessing, or just below the worst that was measured where that is lower]
     #[arg(
         long,
         requires = "analysis",
         value_name = "ACCURACY",
-        default_value_t = 0.5,
         value_parser = accuracy
     )]
-    infeasible_as: f64,
+    infeasible_as: Option<f64>,
     /// Leave diverged (infeasible) trials out of an analysis, which flatters what diverges
     #[arg(long, requires = "analysis", conflicts_with = "infeasible_as")]
     without_infeasible: bool,
@@ -79,7 +79,7 @@ impl AnalysisArgs {
         wanted: Wanted,
         input: &ReportInput,
     ) -> Result<Analysis, AnalysisError> {
-        let counting = self.counting();
+        let counting = self.counting(input);
         match wanted {
             Wanted::Anova => analysis::anova(input, &counting),
             Wanted::Best => analysis::best(input, &counting, BOOTSTRAP_SEED),
@@ -90,8 +90,11 @@ impl AnalysisArgs {
         }
     }
 
-    const fn counting(&self) -> Counting {
-        let mut counting = Counting::infeasible_as(self.infeasible_as);
+    fn counting(&self, input: &ReportInput) -> Counting {
+        let mut counting = match self.infeasible_as {
+            Some(score) => Counting::infeasible_as(score),
+            None => input.counting(),
+        };
         if self.without_infeasible {
             counting.infeasible = Counted::LeftOut;
         }

@@ -2,8 +2,8 @@
 
 use super::{ALPHA, Analysis, AnalysisError, Field, columns, grid::ScoredGrid};
 use crate::{
-    report::input::ReportInput,
-    statistics::{BestSet, Comparison, Counting, Pairing, Summary, Verdict},
+    report::{document::counted, input::ReportInput},
+    statistics::{BestSet, Comparison, Counting, Pairing, Summary, Verdict, seeds_to_decide},
 };
 
 /// Every cell against the one with the best mean.
@@ -27,24 +27,42 @@ pub fn best(
         .comparisons
         .iter()
         .map(|other| row(&grid, other.cell, Some(other)));
-    let in_set = set
-        .comparisons
-        .iter()
-        .filter(|other| other.verdict.is_in_set());
-    let in_set = in_set.count() + 1;
-    let cells = set.comparisons.len() + 1;
+    let verdicts = conclusion(&set, pairing);
     Ok(Analysis::new(input, "Comparison with the best", header(&grid), counting)
         .with_rows([row(&grid, set.best, None)])
         .with_rows(others)
-        .with_note(format!(
-            "{in_set} of {cells} cells are indistinguishable from the best, or have too few replicates to tell."
-        ))
+        .with_note(verdicts)
         .with_note(format!(
             "difference: best mean less this one, [lower, upper] by a bootstrap with widened levels, not \
-             corrected; p: {}; adjusted by Holm, worse at {ALPHA}. Too few replicates: even scores that do not \
-             overlap would not be significant.",
+             corrected; p: {}; adjusted by Holm, worse at {ALPHA}. Undecidable: with so few replicates even scores \
+             that do not overlap would not be significant.",
             test(pairing)
         )))
+}
+
+/// How many cells were told apart from the best, how many were not, and how many could not be.
+fn conclusion(set: &BestSet, pairing: Pairing) -> String {
+    let count = |verdict| {
+        let others = set.comparisons.iter();
+        others.filter(|other| other.verdict == verdict).count()
+    };
+    let others = set.comparisons.iter();
+    let worse = others.filter(|other| !other.verdict.is_in_set()).count();
+    let alike = count(Verdict::Indistinguishable);
+    let undecidable = count(Verdict::TooFewReplicates);
+    let cells = counted(set.comparisons.len() as u64, "cell", "cells");
+    let mut text = format!(
+        "{cells} besides the best: {worse} worse, {alike} indistinguishable from it, {undecidable} undecidable."
+    );
+    let seeds = (undecidable > 0)
+        .then(|| seeds_to_decide(pairing, set.comparisons.len(), ALPHA))
+        .flatten();
+    if let Some(seeds) = seeds {
+        text += &format!(
+            " With {seeds} replicates of each, cells whose scores do not overlap could be told apart."
+        );
+    }
+    text
 }
 
 fn header(grid: &ScoredGrid<'_>) -> Vec<String> {
@@ -102,7 +120,7 @@ const fn verdict(other: Option<&Comparison>) -> &'static str {
         Some(other) => match other.verdict {
             Verdict::Worse => "worse",
             Verdict::Indistinguishable => "indistinguishable",
-            Verdict::TooFewReplicates => "too few replicates",
+            Verdict::TooFewReplicates => "undecidable",
         },
     }
 }

@@ -13,6 +13,8 @@ pub(super) struct ScoredGrid<'a> {
     pub(super) axes: Vec<ScoredAxis<'a>>,
     /// By cell, then by replicate; `None` where there is no score to count.
     pub(super) cells: Vec<Vec<Option<f64>>>,
+    /// By cell, whether any replicate was measured.
+    measured: Vec<bool>,
 }
 
 /// A swept axis. The values of a numeric one ascend, whatever the order of the sweep file, so that
@@ -38,18 +40,38 @@ impl<'a> ScoredGrid<'a> {
         let replicates = input.fixed_replicates() as usize;
         let missing = counting.score(Replicate::Missing);
         let mut cells = vec![vec![missing; replicates]; size];
+        let (mut measured, mut any_diverged) = (vec![false; size], false);
         let trials = place(input).into_iter();
         for trial in trials.filter(|trial| (trial.row.replicate as usize) < replicates) {
             let ranks = axes.iter().zip(&swept);
             let cell = ranks.fold(0, |cell, (axis, &position)| {
                 cell * axis.values.len() + axis.ranks[trial.positions[position]]
             });
-            cells[cell][trial.row.replicate as usize] = counting.score(input.score(trial.row));
+            let score = input.score(trial.row);
+            measured[cell] |= matches!(score, Replicate::Measured(_));
+            any_diverged |= score == Replicate::Infeasible;
+            cells[cell][trial.row.replicate as usize] = counting.score(score);
         }
-        if cells.iter().flatten().all(Option::is_none) {
-            return Err(AnalysisError::NoScore);
+        if !measured.contains(&true) {
+            return Err(if any_diverged {
+                AnalysisError::AllDiverged
+            } else {
+                AnalysisError::NoScore
+            });
         }
-        Ok(Self { axes, cells })
+        Ok(Self {
+            axes,
+            cells,
+            measured,
+        })
+    }
+
+    /// The scores of each cell of which any was measured: what diverged everywhere does not vary.
+    pub(super) fn measured_scores(&self) -> Vec<Vec<f64>> {
+        let scores = self.scores().into_iter().zip(&self.measured);
+        scores
+            .filter_map(|(scores, measured)| measured.then_some(scores))
+            .collect()
     }
 
     /// The scores of each cell, without those that are missing.

@@ -56,6 +56,12 @@ pub enum AnalysisError {
         "no trial of this sweep has an accuracy yet\nhint: `pondersweep watch` shows its progress"
     )]
     NoScore,
+    /// Every trial that ended with a result diverged.
+    #[error(
+        "every trial that has ended diverged: there is nothing to compare\n\
+         hint: `pondersweep trial show` tells at which update; a smaller learning_rate or a gradient_clip may help"
+    )]
+    AllDiverged,
     /// The spread over seeds is unknown.
     #[error(
         "no configuration has two replicates with an accuracy, so the spread over seeds is unknown"

@@ -20,7 +20,7 @@ const SHARE_DIFFERENCES: [f64; 5] = [0.1, 0.2, 0.3, 0.5, 0.8];
 /// No trial has a score, or no cell has two.
 pub fn power(input: &ReportInput, counting: &Counting) -> Result<Analysis, AnalysisError> {
     let grid = ScoredGrid::new(input, counting)?;
-    let spread = pooled_deviation(&grid.scores()).ok_or(AnalysisError::NoSpread)?;
+    let spread = pooled_deviation(&grid.measured_scores()).ok_or(AnalysisError::NoSpread)?;
     let share = best_share(input);
     let target = PowerTarget {
         alpha: ALPHA,

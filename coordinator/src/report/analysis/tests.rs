@@ -95,6 +95,76 @@ fn a_sweep_without_a_score_is_refused_by_all() {
 }
 
 #[test]
+fn a_sweep_that_diverged_everywhere_has_nothing_to_compare() {
+    let input = sweep().outcomes(|_| Infeasible).input();
+    let counting = input.counting();
+    for analysis in [
+        anova(&input, &counting),
+        best(&input, &counting, 0),
+        robustness(&input, &[0.1], &counting, 0),
+        power(&input, &counting),
+    ] {
+        let error = analysis.unwrap_err();
+        assert_eq!(error, AnalysisError::AllDiverged);
+        assert!(error.to_string().contains("nothing to compare"));
+    }
+}
+
+#[test]
+fn a_setting_that_diverged_never_beats_one_that_was_measured() {
+    let outcome = |trial| if trial < 3 { Infeasible } else { Succeeded };
+    for accuracy in [0.495, 0.5, 0.505] {
+        let mut input = SimulatedSweep::new(3)
+            .numbers(Setting::LAMBDA_P, &[0.1, 0.9])
+            .outcomes(outcome)
+            .input();
+        for trial in &mut input.trials {
+            trial.set(HEADLINE, accuracy);
+        }
+        let analysis = best(&input, &input.counting(), 0).unwrap();
+        assert_eq!(field(&analysis, 0, "lambda_p"), &Field::text("0.9"));
+        assert_eq!(field(&analysis, 0, "verdict"), &Field::text("best"));
+        let told = input.counting().to_string();
+        let counted = if accuracy < 0.5 { accuracy } else { 0.5 };
+        assert!(told.contains(&format!("counts as {counted},")), "{told}");
+    }
+}
+
+#[test]
+fn settings_that_diverged_do_not_make_seeds_look_alike() {
+    let grid = || SimulatedSweep::new(4).numbers(Setting::LAMBDA_P, &[0.1, 0.5, 0.9]);
+    let needed = |input: ReportInput| {
+        let analysis = power(&input, &input.counting()).unwrap();
+        field(&analysis, 2, "seeds_needed").clone()
+    };
+    let alone = grid().outcomes(|trial| if trial < 4 { Succeeded } else { Pending });
+    let beside = grid().outcomes(|trial| if trial < 4 { Succeeded } else { Infeasible });
+    assert_eq!(needed(beside.input()), needed(alone.input()));
+}
+
+#[test]
+fn undecidable_is_told_apart_from_indistinguishable_with_the_seeds_that_decide() {
+    let of = |replicates| {
+        let input = SimulatedSweep::new(replicates)
+            .numbers(Setting::LAMBDA_P, &[0.1, 0.5, 0.9])
+            .input();
+        best(&input, &COUNTING, 0).unwrap().notes[1].clone()
+    };
+    let few = of(3);
+    assert!(
+        few.contains("0 indistinguishable") && few.contains("2 undecidable"),
+        "{few}"
+    );
+    let seeds = few
+        .split("With ")
+        .nth(1)
+        .and_then(|rest| rest.split(' ').next());
+    let seeds: u32 = seeds.unwrap().parse().unwrap();
+    assert!(!of(seeds - 1).contains(" 0 undecidable"));
+    assert!(of(seeds).contains(" 0 undecidable"), "{}", of(seeds));
+}
+
+#[test]
 fn a_sweep_of_one_cell_has_no_factor() {
     let input = SimulatedSweep::new(3)
         .numbers(Setting::LAMBDA_P, &[0.2])
@@ -115,7 +185,7 @@ fn common_seeds_are_compared_in_pairs() {
         paired.notes
     );
     // Six pairs can reach 2 / 2^6, which Holm multiplies by the five comparisons.
-    let few = |row: usize| field(&paired, row, "verdict") == &Field::text("too few replicates");
+    let few = |row: usize| field(&paired, row, "verdict") == &Field::text("undecidable");
     assert!((1..6).all(few), "{:?}", paired.rows);
     for analysis in [anova(&input, &COUNTING), power(&input, &COUNTING)] {
         assert!(analysis.unwrap().notes[1].contains("share their seeds"));

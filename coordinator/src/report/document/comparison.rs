@@ -8,6 +8,7 @@ use pondersweep_proto::{
 
 use super::{
     Table,
+    compute::told_apart,
     paper::{PAPER_ROWS, PAPER_RULE},
     sensitivity::{mean, mean_of, solved},
 };
@@ -135,7 +136,7 @@ fn fixed_steps(steps: u64) -> String {
 pub(super) fn figure_1(sweeps: &[Reported<'_>], bootstrap_seed: u64) -> Option<Table> {
     let measured = sweeps
         .iter()
-        .flat_map(|sweep| measured_rows(sweep, bootstrap_seed));
+        .flat_map(|sweep| measured_rows(sweep, sweeps, bootstrap_seed));
     let mut rows: Vec<Vec<Field>> = measured.collect();
     if rows.is_empty() {
         return None;
@@ -202,7 +203,14 @@ fn rules(sweeps: &[Reported<'_>]) -> Vec<String> {
     rules
 }
 
-fn measured_rows(sweep: &Reported<'_>, bootstrap_seed: u64) -> Vec<Vec<Field>> {
+fn measured_rows(
+    sweep: &Reported<'_>,
+    sweeps: &[Reported<'_>],
+    bootstrap_seed: u64,
+) -> Vec<Vec<Field>> {
+    let all = sweeps.iter().flat_map(Reported::entrants);
+    let methods: Vec<String> = all.map(|entrant| entrant.method).collect();
+    let apart = |method: String| told_apart(method, sweep, &methods, sweeps);
     let entrants = sweep.entrants();
     let rows = entrants.iter().map(|entrant| {
         let Entrant {
@@ -210,7 +218,12 @@ fn measured_rows(sweep: &Reported<'_>, bootstrap_seed: u64) -> Vec<Vec<Field>> {
             setting,
             cell,
         } = entrant;
-        row(sweep, method.clone(), setting.clone(), &cell.sensitivity)
+        row(
+            sweep,
+            apart(method.clone()),
+            setting.clone(),
+            &cell.sensitivity,
+        )
     });
     let mut rows: Vec<Vec<Field>> = rows.collect();
     let cells = sweep.report.cells.len();
@@ -222,7 +235,12 @@ fn measured_rows(sweep: &Reported<'_>, bootstrap_seed: u64) -> Vec<Vec<Field>> {
             .collect();
         let seed = Some(bootstrap_seed);
         let pooled = Sensitivity::of(&all, sweep.input, seed, ShareInterval::Wilson);
-        rows.push(row(sweep, sweep.method(), format!("all {cells}"), &pooled));
+        rows.push(row(
+            sweep,
+            apart(sweep.method()),
+            format!("all {cells}"),
+            &pooled,
+        ));
     }
     rows
 }
@@ -278,6 +296,34 @@ mod tests {
         assert_eq!((&*three.0, &*three.1), ("3 fixed steps", "max_steps = 3"));
         let (method, named) = entrants(fixed());
         assert_eq!((&*method, named.len()), ("RNN", 1));
+    }
+
+    #[test]
+    fn rows_of_two_sweeps_of_one_method_are_told_apart_by_name_or_id() {
+        let sweep = |name| {
+            SimulatedSweep::new(2)
+                .numbers(Setting::LAMBDA_P, &[0.1, 0.5])
+                .named(name)
+        };
+        let methods = |mut inputs: Vec<ReportInput>| {
+            inputs.last_mut().unwrap().sweep_id = "0123456789abcdef".parse().unwrap();
+            let reports: Vec<Report> = inputs.iter().map(|input| Report::new(input, 0)).collect();
+            let pairs = inputs.iter().zip(&reports);
+            let reported: Vec<_> = pairs
+                .map(|(input, report)| Reported { input, report })
+                .collect();
+            let rows = figure_1(&reported, 0).unwrap().rows.into_iter();
+            let methods = rows.filter(|row| row[0] == Field::text("measured"));
+            methods.map(|row| row[1].clone()).collect::<Vec<_>>()
+        };
+        let alone = methods(vec![sweep("a").input()]);
+        assert_eq!(alone, [Field::text("PonderNet"), Field::text("PonderNet")]);
+        let named = methods(vec![sweep("a").input(), sweep("b").input()]);
+        assert_eq!(named[0], Field::text("PonderNet of a"));
+        assert_eq!(named[2], Field::text("PonderNet of b"));
+        let alike = methods(vec![sweep("a").input(), sweep("a").input()]);
+        assert_ne!(alike[0], alike[2]);
+        assert_eq!(alike[3], Field::text("PonderNet of a (0123456789abcdef)"));
     }
 
     #[test]

@@ -42,7 +42,7 @@ fn figure(sweeps: &[Reported<'_>]) -> Option<BandFigure> {
     };
     let methods: Vec<String> = entrants().map(|(_, entrant)| entrant.method).collect();
     let series = entrants().map(|(sweep, entrant)| {
-        let name = told_apart(entrant.method, sweep, &methods);
+        let name = told_apart(entrant.method, sweep, &methods, sweeps);
         let samples = sweep.trials_of(entrant.cell).flat_map(|trial| {
             let passes = forward_passes(sweep, trial);
             passes.into_iter().map(|(step, passes, accuracy)| Sample {
@@ -72,12 +72,25 @@ fn figure(sweeps: &[Reported<'_>]) -> Option<BandFigure> {
     figure.if_any()
 }
 
-/// The method of a sweep, and the sweep's name where one of another has the same.
-pub(super) fn told_apart(method: String, sweep: &Reported<'_>, methods: &[String]) -> String {
-    if methods.iter().filter(|other| **other == method).count() > 1 {
-        format!("{method} of {}", sweep.input.terms.name)
+/// The method of a sweep, and the sweep's name where one of another has the same; where two of the sweeps
+/// have that, too, its id.
+pub(super) fn told_apart(
+    method: String,
+    sweep: &Reported<'_>,
+    methods: &[String],
+    sweeps: &[Reported<'_>],
+) -> String {
+    if methods.iter().filter(|other| **other == method).count() < 2 {
+        return method;
+    }
+    let name = &sweep.input.terms.name;
+    let of_name = sweeps
+        .iter()
+        .filter(|other| other.input.terms.name == *name);
+    if of_name.count() < 2 {
+        format!("{method} of {name}")
     } else {
-        method
+        format!("{method} of {name} ({})", sweep.input.sweep_id)
     }
 }
 
@@ -114,6 +127,8 @@ fn batch(sweep: &Reported<'_>, trial: &TrialRow) -> u32 {
 
 fn end_points(sweeps: &[Reported<'_>], bootstrap_seed: u64) -> Table {
     let mut rows: Vec<Vec<Field>> = Vec::new();
+    let all = sweeps.iter().flat_map(Reported::entrants);
+    let methods: Vec<String> = all.map(|entrant| entrant.method).collect();
     for sweep in sweeps {
         for entrant in sweep.entrants() {
             let ends = sweep.trials_of(entrant.cell);
@@ -124,7 +139,7 @@ fn end_points(sweeps: &[Reported<'_>], bootstrap_seed: u64) -> Table {
             let interval = bootstrap_mean_interval(&ends, bootstrap_seed);
             rows.push(vec![
                 Field::text("measured"),
-                Field::Text(entrant.method),
+                Field::Text(told_apart(entrant.method, sweep, &methods, sweeps)),
                 Field::Text(entrant.setting),
                 Field::Count(ends.len() as u64),
                 Field::estimate(mean, interval, 1),

@@ -10,7 +10,7 @@ use crate::{
         field::Field,
         figure::{BandFigure, BandPoint, BandSeries, Caption, Figure, Height, quantity},
     },
-    statistics::{Counting, Strata, performance_profile, probability_of_improvement},
+    statistics::{Counting, Replicate, Strata, performance_profile, probability_of_improvement},
 };
 
 /// Steps between guessing and no mistake.
@@ -34,7 +34,7 @@ pub(super) fn profiles(sweeps: &[Reported<'_>], bootstrap_seed: u64) -> Vec<Bloc
     else {
         return Vec::new();
     };
-    let counting = Counting::infeasible_as(chance);
+    let counting = counting(sweeps, chance);
     let methods: Vec<String> = sweeps.iter().map(Reported::method).collect();
     let scored = sweeps.iter().filter_map(|sweep| {
         // More trials of one configuration, added for what it showed, would be no more of the others.
@@ -44,7 +44,7 @@ pub(super) fn profiles(sweeps: &[Reported<'_>], bootstrap_seed: u64) -> Vec<Bloc
             .filter_map(|trial| counting.score(sweep.input.score(trial)))
             .collect();
         Some(Scored {
-            name: told_apart(sweep.method(), sweep, &methods),
+            name: told_apart(sweep.method(), sweep, &methods, sweeps),
             scores: Strata::single(&scores)?,
         })
     });
@@ -61,6 +61,13 @@ pub(super) fn profiles(sweeps: &[Reported<'_>], bootstrap_seed: u64) -> Vec<Bloc
         }),
         Block::Table(table(&scored, &score(headline), &counting, bootstrap_seed)),
     ]
+}
+
+/// As each of the sweeps counts by itself, and the same for all: as the lowest.
+fn counting(sweeps: &[Reported<'_>], chance: f64) -> Counting {
+    let own = sweeps.iter().map(|sweep| sweep.input.counting());
+    let counted = own.filter_map(|own| own.score(Replicate::Infeasible));
+    Counting::infeasible_as(counted.fold(chance, f64::min))
 }
 
 /// `accuracy in interpolation`.

@@ -10,14 +10,11 @@ use super::{
     comparison::Reported,
     sensitivity::{cell_table, conventions, parameter_tables},
 };
-use crate::{
-    report::{
-        analysis::{self, Analysis, AnalysisError},
-        figure::{BoxPlotFigure, Figure, heading, quantity, sentence},
-        input::ReportInput,
-        placement::{PlacedTrial, place},
-    },
-    statistics::{Counted, Counting},
+use crate::report::{
+    analysis::{self, Analysis, AnalysisError},
+    figure::{BoxPlotFigure, Figure, heading, quantity, sentence},
+    input::ReportInput,
+    placement::{PlacedTrial, place},
 };
 
 /// What "nearly as good" means, in accuracy.
@@ -28,6 +25,8 @@ const MAX_ANALYSED: usize = 2_000;
 
 const BOX_RULE: &str = "Box: quartiles and median; whiskers: the farthest trial within 1.5 interquartile ranges; \
      every trial that succeeded is a point, moved sideways only so that none hides another.";
+
+const NO_POINTS: &str = "No trial has a result that could be drawn.";
 
 const SOLVED_RULE: &str =
     " Above: trials solved of trials with a result; the tables give the share with its interval.";
@@ -59,6 +58,12 @@ pub(super) fn chapter(sweep: &Reported<'_>, prefix: &str, seed: u64) -> Vec<Sect
     sections
 }
 
+/// What stands under a box plot: only what is drawn in it.
+fn box_rule(figure: &BoxPlotFigure) -> &'static str {
+    let is_drawn = figure.groups.iter().any(|group| group.box_plot.is_some());
+    if is_drawn { BOX_RULE } else { NO_POINTS }
+}
+
 /// Figures 2a and 2b where tau or `lambda_p` was swept, with the tables behind them.
 fn headline(sweep: &Reported<'_>, trials: &[PlacedTrial<'_>]) -> Vec<Block> {
     let mut blocks = Vec::new();
@@ -73,7 +78,7 @@ fn headline(sweep: &Reported<'_>, trials: &[PlacedTrial<'_>]) -> Vec<Block> {
         blocks.push(Block::Figure(Picture {
             file: format!("{}_by_{parameter}", file_word(quantity(&figure.metric))),
             figure: Figure::BoxPlot(figure.clone()),
-            rule: format!("{paper}{BOX_RULE}{SOLVED_RULE}"),
+            rule: format!("{paper}{}{SOLVED_RULE}", box_rule(figure)),
         }));
     }
     let cells = &sweep.report.cells;
@@ -89,8 +94,8 @@ fn headline(sweep: &Reported<'_>, trials: &[PlacedTrial<'_>]) -> Vec<Block> {
             let words = sweep.input.task().map_or("", |task| task.extrapolation);
             blocks.push(Block::Figure(Picture {
                 file: format!("extrapolation_by_{}", figure.axis.parameter),
+                rule: format!("{}. {}", sentence(words), box_rule(&figure)),
                 figure: Figure::BoxPlot(figure),
-                rule: format!("{}. {BOX_RULE}", sentence(words)),
             }));
         }
     }
@@ -109,10 +114,15 @@ fn ponder_steps(sweep: &Reported<'_>, trials: &[PlacedTrial<'_>]) -> Vec<Block> 
             } else {
                 " The prior's mean is that of the geometric prior truncated at max_steps and renormalised."
             };
+            let points = if figure.means.is_empty() {
+                NO_POINTS
+            } else {
+                "Every trial that succeeded is a point."
+            };
             Block::Figure(Picture {
                 file: format!("ponder_steps_by_{}", figure.axis.parameter),
                 figure: Figure::PonderSteps(figure.clone()),
-                rule: format!("Every trial that succeeded is a point.{prior}"),
+                rule: format!("{points}{prior}"),
             })
         })
         .collect();
@@ -128,11 +138,14 @@ fn figure_2c(sweep: &Reported<'_>, trials: &[PlacedTrial<'_>]) -> Vec<Block> {
     let Some(place) = sweep.input.ponder_steps() else {
         return Vec::new();
     };
-    let steps = BoxPlotFigure::new(sweep.input, trials, axis, place);
+    let steps = BoxPlotFigure::new(sweep.input, trials, axis, place).at(position);
     let mut blocks = vec![Block::Figure(Picture {
         file: "ponder_steps_at_lambda_p_0.1".to_owned(),
-        figure: Figure::BoxPlot(steps.at(position)),
-        rule: format!("The paper's Figure 2c at the end of training. {BOX_RULE}"),
+        rule: format!(
+            "The paper's Figure 2c at the end of training. {}",
+            box_rule(&steps)
+        ),
+        figure: Figure::BoxPlot(steps),
     })];
     blocks.extend(pictures(ponder_curve(sweep, (axis, position), place)));
     blocks
@@ -163,25 +176,25 @@ fn heat_maps(sweep: &Reported<'_>) -> Vec<Block> {
 
 fn explained(sweep: &Reported<'_>) -> Vec<Block> {
     analysed(sweep, "anova", |input| {
-        analysis::anova(input, &counting(input))
+        analysis::anova(input, &input.counting())
     })
 }
 
 fn best(sweep: &Reported<'_>, seed: u64) -> Vec<Block> {
     analysed(sweep, "best", |input| {
-        analysis::best(input, &counting(input), seed)
+        analysis::best(input, &input.counting(), seed)
     })
 }
 
 fn robustness(sweep: &Reported<'_>, seed: u64) -> Vec<Block> {
     analysed(sweep, "robustness", |input| {
-        analysis::robustness(input, &EPSILONS, &counting(input), seed)
+        analysis::robustness(input, &EPSILONS, &input.counting(), seed)
     })
 }
 
 fn power(sweep: &Reported<'_>) -> Vec<Block> {
     analysed(sweep, "power", |input| {
-        analysis::power(input, &counting(input))
+        analysis::power(input, &input.counting())
     })
 }
 
@@ -217,17 +230,6 @@ fn cells(sweep: &Reported<'_>) -> Vec<Block> {
         .map(Block::Table)
         .into_iter()
         .collect()
-}
-
-/// A diverged trial counts as the level of guessing in an analysis, and is left out where there is none.
-fn counting(input: &ReportInput) -> Counting {
-    match input.chance(input.headline()) {
-        Some(chance) => Counting::infeasible_as(chance),
-        None => Counting {
-            infeasible: Counted::LeftOut,
-            missing: Counted::LeftOut,
-        },
-    }
 }
 
 /// Words as part of a file's name.
