@@ -237,7 +237,11 @@ fn plan_prices_a_sweep_without_touching_anything() {
     assert_eq!(planned.code, 0, "{}", planned.stderr);
     let plan: serde_json::Value = serde_json::from_str(&planned.stdout).unwrap();
     assert_eq!(plan["trials"], 8);
+    assert!(plan["minutes"].as_f64() > Some(0.0), "{plan}");
     assert!(!sandbox.has("results.db"));
+    let text = sandbox.run(&["plan", "tiny.toml", "--workers", "2"]);
+    text.assert_code(0)
+        .assert_printed("on this machine with 2 workers");
 }
 
 #[test]

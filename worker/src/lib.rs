@@ -11,6 +11,7 @@ pub mod interrupt;
 pub mod kernel;
 pub mod model;
 pub mod operation;
+pub mod pace;
 pub mod program;
 pub mod seed;
 mod session;

@@ -5,7 +5,7 @@ mod sweep;
 mod trial;
 mod waiting;
 
-use std::{path::Path, process::ExitCode, time::Duration};
+use std::{path::Path, process::ExitCode};
 
 use clap::Args;
 use pondersweep_proto::{error::SweepError, id::SweepId};
@@ -13,6 +13,7 @@ use serde_json::json;
 
 use super::{
     connect::DatabaseArgs,
+    eta::RECENTLY,
     output::{Format, OutputArgs, print_json, print_text},
     results::is_served,
 };
@@ -21,10 +22,8 @@ use crate::{
     scheduler::TrialState,
     store::{ReadError, Reader},
 };
-use sweep::{Pace, Scene};
-
-/// How far back the pace of a sweep is looked at.
-const RECENTLY: Duration = Duration::from_secs(600);
+use sweep::Scene;
+pub(super) use sweep::pace_of;
 
 /// Explain how a trial or a sweep stands: attempts, causes and what it waits for
 #[derive(Debug, Args)]
@@ -119,7 +118,7 @@ impl Database<'_> {
         Ok(Scene {
             is_served,
             troubles: self.reader.troubles(sweep_id).await?,
-            pace: Pace::of(recent, now_ms, RECENTLY),
+            pace: pace_of(recent, now_ms),
             sweep: sweeps[place].clone(),
             others: sweeps[..place].to_vec(),
             workers,

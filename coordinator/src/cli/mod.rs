@@ -5,6 +5,7 @@ mod allocate;
 mod audit;
 mod backup;
 mod connect;
+mod eta;
 mod exit;
 mod explain;
 mod export;

@@ -1,24 +1,38 @@
-//! `pondersweep plan`: what a sweep file would run, and what that costs. It runs nothing.
+//! `pondersweep plan`: what a sweep file would run, and what that costs: each shape is trained for a
+//! moment to see. It runs nothing else.
 
-use std::{num::NonZeroU32, path::PathBuf, process::ExitCode};
+use std::{
+    num::NonZeroU32,
+    path::PathBuf,
+    process::ExitCode,
+    thread,
+    time::{Duration, Instant},
+};
 
 use clap::Args;
+use pondersweep_proto::spec::TrialSpec;
+use pondersweep_worker::{device::DeviceName, pace};
 use serde_json::json;
 
 use super::{
+    eta::lasting,
     output::{Format, OutputArgs, Rows, print_json, print_text},
+    run::cores,
     sweep_file,
 };
-use crate::sweep::{Cost, Plan, ShapePlan, SweepSpec};
+use crate::{
+    clock,
+    sweep::{Plan, ShapePlan, Speed, SweepSpec},
+};
 
 /// Show what a sweep file would run, and its estimated cost
 #[derive(Debug, Args)]
 pub(super) struct PlanArgs {
     /// The sweep file
     file: PathBuf,
-    /// What one core achieves in training, in 10^9 floating-point operations a second
-    #[arg(long, default_value_t = DEFAULT_GIGAFLOPS, value_name = "GFLOPS")]
-    gigaflops_per_core: f64,
+    /// Workers on this machine's processor, as of `run` [default: one per core]
+    #[arg(long, env = "PONDERSWEEP_WORKERS", value_name = "N")]
+    workers: Option<NonZeroU32>,
     /// The most trials of one shape that are trained together
     #[arg(long, env = "PONDERSWEEP_LANES", default_value = "1", value_name = "N")]
     lanes: NonZeroU32,
@@ -26,21 +40,23 @@ pub(super) struct PlanArgs {
     output: OutputArgs,
 }
 
-/// What the fused kernels achieve on one server core of 2023 with AVX-512, rounded down.
-const DEFAULT_GIGAFLOPS: f64 = 80.0;
+/// How long the updates of a shape are timed.
+const WINDOW: Duration = Duration::from_millis(200);
+/// How long all timing may take; shapes that it does not reach are told by their operations.
+const ALL_TIMING: Duration = Duration::from_secs(8);
 
 pub(super) fn run(args: &PlanArgs) -> anyhow::Result<ExitCode> {
-    anyhow::ensure!(
-        args.gigaflops_per_core > 0.0 && args.gigaflops_per_core.is_finite(),
-        "--gigaflops-per-core is a finite number above 0"
-    );
     let spec = sweep_file::read(&args.file)?;
     let is_program = spec.terms().program.is_some();
-    let cost = Cost {
-        gigaflops_per_core: args.gigaflops_per_core,
-        lanes: args.lanes.get(),
+    let workers = args.workers.map_or_else(cores, NonZeroU32::get);
+    let plan = Plan::of(&spec, args.lanes.get());
+    let plan = if is_program {
+        // What it takes, it does not say before it has run.
+        plan
+    } else {
+        let speeds = speeds(&spec, &plan, workers);
+        plan.timed(&speeds, workers)
     };
-    let plan = Plan::of(&spec, &cost);
     match args.output.output {
         Format::Json => print_json(&serde_json::to_value(&plan)?)?,
         Format::Csv => shapes(&spec, &plan).print(Format::Csv)?,
@@ -49,7 +65,7 @@ pub(super) fn run(args: &PlanArgs) -> anyhow::Result<ExitCode> {
             shapes(&spec, &plan).print(Format::Table)?;
         }
         Format::Table => {
-            print_text(&summary(&spec, &plan, &cost))?;
+            print_text(&summary(&spec, &plan))?;
             shapes(&spec, &plan).print(Format::Table)?;
         }
     }
@@ -72,7 +88,58 @@ fn of_program(spec: &SweepSpec, plan: &Plan) -> String {
     )
 }
 
-fn summary(spec: &SweepSpec, plan: &Plan, cost: &Cost) -> String {
+/// Trains each shape for a moment, as many at once as there will be, the largest and the smallest first.
+fn speeds(spec: &SweepSpec, plan: &Plan, workers: u32) -> Vec<Option<Speed>> {
+    let until: Instant = clock::now() + ALL_TIMING;
+    let mut speeds = vec![None; plan.shapes.len()];
+    for index in from_both_ends(plan) {
+        if clock::now() >= until {
+            break;
+        }
+        let trial = TrialSpec {
+            configuration: plan.shapes[index].example.clone(),
+            seed: spec.terms().seed,
+            replicate: 0,
+            common_seeds: spec.terms().common_seeds,
+            program: None,
+        };
+        speeds[index] = speed(&trial, workers.min(cores()));
+    }
+    speeds
+}
+
+/// The shapes by their operations, the largest, the smallest, the largest of the rest and so on.
+fn from_both_ends(plan: &Plan) -> Vec<usize> {
+    let operations = |index: &usize| plan.shapes[*index].operations_per_update;
+    let mut sorted: Vec<usize> = (0..plan.shapes.len()).collect();
+    sorted.sort_by(|a, b| operations(b).total_cmp(&operations(a)));
+    let half = sorted.len().div_ceil(2);
+    let (largest, smallest) = sorted.split_at(half);
+    let mut order = Vec::with_capacity(sorted.len());
+    for (place, &large) in largest.iter().enumerate() {
+        order.push(large);
+        order.extend(smallest.len().checked_sub(place + 1).map(|at| smallest[at]));
+    }
+    order
+}
+
+/// The speed of a core while so many train; `None` for what cannot be trained.
+fn speed(trial: &TrialSpec, cores: u32) -> Option<Speed> {
+    let time = || pace::of_trial(DeviceName::CPU, trial, WINDOW);
+    let paces: Vec<pace::Pace> = thread::scope(|scope| {
+        let timing: Vec<_> = (0..cores).map(|_| scope.spawn(time)).collect();
+        let timed = timing.into_iter().filter_map(|timing| timing.join().ok());
+        timed.flatten().collect()
+    });
+    let mean =
+        |part: fn(&pace::Pace) -> f64| paces.iter().map(part).sum::<f64>() / paces.len() as f64;
+    (!paces.is_empty()).then(|| Speed {
+        seconds_per_update: mean(|pace| pace.seconds_per_update),
+        seconds_per_evaluation: mean(|pace| pace.seconds_per_evaluation),
+    })
+}
+
+fn summary(spec: &SweepSpec, plan: &Plan) -> String {
     let (first, most) = (spec.initial_replicates(), spec.terms().replicates);
     let replicates = if first == most {
         format!("{most} replicates")
@@ -88,20 +155,35 @@ fn summary(spec: &SweepSpec, plan: &Plan, cost: &Cost) -> String {
     };
     format!(
         "{} ({}): {} configurations x {replicates} = {} trials in {} bundles\n\
-         {first_of_them}{} updates, {} {:.2} core-hours at {} GFLOP/s a core",
+         {first_of_them}{} updates, {}",
         spec.terms().name,
         spec.id(),
         plan.configurations,
         plan.trials,
         plan.bundles,
         plan.updates,
-        if plan.is_upper_bound {
-            "at most"
-        } else {
-            "about"
-        },
-        plan.core_hours,
-        cost.gigaflops_per_core
+        time(plan)
+    )
+}
+
+/// What it takes, for people.
+fn time(plan: &Plan) -> String {
+    let (Some(core_hours), Some(minutes)) = (plan.core_hours, plan.minutes) else {
+        return "whose time is not known: nothing of it could be trained for a moment".into();
+    };
+    let bound = if plan.is_upper_bound {
+        "at most"
+    } else {
+        "about"
+    };
+    let lasts = Duration::try_from_secs_f64(60.0 * minutes).unwrap_or(Duration::MAX);
+    let workers = match plan.workers {
+        1 => "1 worker".to_owned(),
+        workers => format!("{workers} workers"),
+    };
+    format!(
+        "{bound} {} on this machine with {workers}, {core_hours:.2} core-hours",
+        lasting(lasts)
     )
 }
 
@@ -131,7 +213,7 @@ fn shapes(spec: &SweepSpec, plan: &Plan) -> Rows {
             json!(shape.bundles),
             json!(shape.updates_per_trial),
             json!((shape.operations_per_update / 1e5).round() / 10.0),
-            json!((shape.core_hours * 1e3).round() / 1e3),
+            json!(shape.core_hours.map(|hours| (hours * 1e3).round() / 1e3)),
         ];
         values.chain(counts).take(columns.len()).collect()
     };

@@ -9,6 +9,8 @@ use serde_json::{Value, json};
 
 use super::{
     connect::{DEFAULT_DATABASE, Sweeps},
+    eta::{Pace, RECENTLY},
+    explain::pace_of,
     output::{Rows, iso_time},
 };
 use crate::{
@@ -81,6 +83,18 @@ impl Source {
             }
             Self::Coordinator(sweeps) => sweeps.workers().await?,
         })
+    }
+
+    /// How fast trials of a sweep ended of late, as a database tells it.
+    pub(super) async fn pace(&mut self, name: &str) -> anyhow::Result<Option<Pace>> {
+        let Self::Database(reader, _) = self else {
+            return Ok(None);
+        };
+        let sweep_id = reader.find_sweep(name).await?;
+        let now_ms = clock::now_ms();
+        let recent_ms = i64::try_from(RECENTLY.as_millis()).unwrap_or(i64::MAX);
+        let recent = reader.recent_results(sweep_id, now_ms - recent_ms).await?;
+        Ok(pace_of(recent, now_ms))
     }
 
     /// Whether what waits there may go on.

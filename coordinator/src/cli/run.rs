@@ -184,7 +184,7 @@ async fn run_trials(
         sweep_id: sweep.sweep_id,
         places,
         driver: coordinator.driver.clone(),
-        checkpoint_every: args.checkpoints.every_seconds(),
+        checkpoint_every: args.checkpoints.every_seconds_or(CHECKPOINT_EVERY_SECONDS),
         programs: is_program.then(|| args.work_dir()),
     })?;
     let mut bar = Bar::new(&sweep.spec.terms().name);
@@ -268,6 +268,7 @@ async fn follow(
             counts,
             workers: Some(progress.workers),
             updates: Some((progress.updates_done, progress.updates_total)),
+            pace: None,
         });
         let over = match progress.sweep.state {
             SweepState::Finished | SweepState::Cancelled => true,
@@ -326,7 +327,8 @@ fn device_of_each_worker(devices: &[DeviceName], workers: Option<NonZeroU32>) ->
     }
 }
 
-fn cores() -> u32 {
+/// The cores of this machine.
+pub(super) fn cores() -> u32 {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     u32::try_from(cores).unwrap_or(1)
 }

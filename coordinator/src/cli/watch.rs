@@ -54,6 +54,7 @@ async fn follow(
             counts: latest.counts,
             workers: Some(progress.workers),
             updates: Some((progress.updates_done, progress.updates_total)),
+            pace: None,
         });
     }
     Ok(latest)
@@ -74,6 +75,7 @@ async fn poll(
             counts: latest.counts,
             workers: None,
             updates: None,
+            pace: source.pace(&latest.sweep_id).await?,
         });
         tokio::time::sleep(INTERVAL).await;
         latest = source.sweep(&latest.sweep_id).await?;

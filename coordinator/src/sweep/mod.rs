@@ -20,7 +20,7 @@ pub(crate) mod test_support;
 pub(crate) use expansion::{Expansion, Piece};
 pub use file::{ProgramFiles, SweepFile, SweepFileError};
 pub use layout::{reference, schema};
-pub use plan::{Cost, Operations, Plan, ShapePlan};
+pub use plan::{Operations, Plan, ShapePlan, Speed};
 pub use select::select;
 pub(crate) use shapes::Shapes;
 pub use spec::SweepSpec;
@@ -71,16 +71,15 @@ mod tests {
         )
         .unwrap();
         assert_eq!((spec.configurations(), spec.trials()), (9, 90));
-        let cost = Cost {
-            gigaflops_per_core: 50.0,
-            lanes: 32,
+        let plan = Plan::of(&spec, 32);
+        // At 50 GFLOP/s.
+        let speed = Speed {
+            seconds_per_update: plan.shapes[0].operations_per_update / 50e9,
+            seconds_per_evaluation: plan.shapes[0].operations_per_evaluation / 50e9,
         };
-        let plan = Plan::of(&spec, &cost);
+        let plan = plan.timed(&[Some(speed)], 1);
         assert_eq!((plan.shapes.len(), plan.bundles), (1, 3));
-        assert!(
-            (100.0..200.0).contains(&plan.core_hours),
-            "{}",
-            plan.core_hours
-        );
+        let core_hours = plan.core_hours.unwrap();
+        assert!((100.0..200.0).contains(&core_hours), "{core_hours}");
     }
 }

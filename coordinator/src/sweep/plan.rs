@@ -1,6 +1,6 @@
-//! What a sweep will cost before it runs: its trials, the shapes they can be bundled by, and the
-//! floating-point operations of each, counted from the equations. It measures nothing; how fast a
-//! core is comes in as an argument.
+//! What a sweep will cost before it runs: its trials, the shapes they can be bundled by, the
+//! floating-point operations of each, counted from the equations, and their time. It measures nothing;
+//! how fast shapes are trained comes in as an argument.
 
 mod operations;
 
@@ -16,13 +16,13 @@ use serde::Serialize;
 pub use self::operations::Operations;
 use super::{SweepSpec, shapes::Shapes};
 
-/// How the trials are run.
+/// How fast one core trains a trial of a shape.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Cost {
-    /// What one core achieves on this work, in 10^9 floating-point operations a second.
-    pub gigaflops_per_core: f64,
-    /// The most trials of one shape that are trained together, from 1.
-    pub lanes: u32,
+pub struct Speed {
+    /// Seconds of a parameter update.
+    pub seconds_per_update: f64,
+    /// Seconds of an evaluation.
+    pub seconds_per_evaluation: f64,
 }
 
 /// A sweep's size and cost.
@@ -42,8 +42,12 @@ pub struct Plan {
     pub training_operations: f64,
     /// Operations of all evaluations.
     pub evaluation_operations: f64,
-    /// Time of one core for all of it, in hours.
-    pub core_hours: f64,
+    /// Time of one core for all of it, in hours; `None` where no shape was timed.
+    pub core_hours: Option<f64>,
+    /// Workers that train it, each on a core of its own; 0 where that was not asked.
+    pub workers: u32,
+    /// Their time for all of it, in minutes.
+    pub minutes: Option<f64>,
     /// True when samples of some trials may stop pondering early in training (`unroll =
     /// "cumulative"`, or `act`), or some trials may never be run: then all operations and hours are
     /// upper bounds.
@@ -53,7 +57,7 @@ pub struct Plan {
 }
 
 /// The part of a plan whose trials share one shape.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct ShapePlan {
     /// The shape's identity.
     pub shape: String,
@@ -76,22 +80,28 @@ pub struct ShapePlan {
     pub evaluations_per_trial: u64,
     /// Operations of one evaluation.
     pub operations_per_evaluation: f64,
-    /// Time of one core for all of its trials, in hours.
-    pub core_hours: f64,
+    /// Time of one core for all of its trials, in hours; `None` where no shape was timed.
+    pub core_hours: Option<f64>,
+    /// Its first configuration.
+    #[serde(skip)]
+    pub example: ConfigurationSpec,
+    /// The most of its trials that are trained together.
+    #[serde(skip)]
+    lanes: u64,
 }
 
 impl Plan {
-    /// Prices a sweep.
+    /// Counts a sweep, so many trials of one shape at most trained together. Its time is not known yet.
     ///
     /// # Panics
-    /// The cost has no lanes, or no speed above 0.
+    /// Without lanes.
     #[must_use]
-    pub fn of(spec: &SweepSpec, cost: &Cost) -> Self {
-        assert!(cost.lanes > 0 && cost.gigaflops_per_core > 0.0, "{cost:?}");
+    pub fn of(spec: &SweepSpec, lanes: u32) -> Self {
+        assert!(lanes > 0, "no lanes");
         let replicates = u64::from(spec.terms().replicates);
         let shapes: Vec<_> = group(spec)
             .iter()
-            .map(|group| group.price(replicates, cost))
+            .map(|group| group.count(replicates, lanes))
             .collect();
         let total = |part: fn(&ShapePlan) -> f64| shapes.iter().map(part).sum();
         Self {
@@ -105,7 +115,9 @@ impl Plan {
                 .fold(0, u64::saturating_add),
             training_operations: total(ShapePlan::training_operations),
             evaluation_operations: total(ShapePlan::evaluation_operations),
-            core_hours: total(|shape| shape.core_hours),
+            core_hours: None,
+            workers: 0,
+            minutes: None,
             is_upper_bound: spec.initial_trials() < spec.trials()
                 || shapes.iter().any(|shape| shape.stops_early),
             shapes,
@@ -113,7 +125,60 @@ impl Plan {
     }
 }
 
+impl Plan {
+    /// The plan with its time, for so many workers and the speed of each shape. One that was not timed is
+    /// as fast for its operations as the timed one with the number nearest to its own.
+    ///
+    /// # Panics
+    /// There are more or fewer speeds than shapes, or no workers.
+    #[must_use]
+    pub fn timed(mut self, speeds: &[Option<Speed>], workers: u32) -> Self {
+        assert_eq!(speeds.len(), self.shapes.len(), "a speed for each shape");
+        assert!(workers > 0, "no workers");
+        let seconds: Vec<Option<f64>> = (0..speeds.len())
+            .map(|index| {
+                let speed = speeds[index].or_else(|| self.nearest(index, speeds))?;
+                Some(self.shapes[index].seconds_per_trial(speed))
+            })
+            .collect();
+        let (mut core_seconds, mut longest) = (Some(0.0), 0.0_f64);
+        for (shape, seconds) in self.shapes.iter_mut().zip(seconds) {
+            let all = seconds.map(|seconds| seconds * shape.trials as f64);
+            shape.core_hours = all.map(|seconds| seconds / 3600.0);
+            core_seconds = core_seconds.zip(all).map(|(sum, all)| sum + all);
+            let together = shape.lanes.min(shape.trials) as f64;
+            longest = longest.max(seconds.unwrap_or_default() * together);
+        }
+        self.core_hours = core_seconds.map(|seconds| seconds / 3600.0);
+        self.workers = workers;
+        // A bundle is not shared out.
+        self.minutes =
+            core_seconds.map(|seconds| (seconds / f64::from(workers)).max(longest) / 60.0);
+        self
+    }
+
+    /// The speed of a shape by that of the timed one that is most like it.
+    fn nearest(&self, index: usize, speeds: &[Option<Speed>]) -> Option<Speed> {
+        let shape = &self.shapes[index];
+        let factor = |other: &ShapePlan| shape.operations_per_update / other.operations_per_update;
+        let timed = self.shapes.iter().zip(speeds);
+        let timed = timed.filter_map(|(other, speed)| Some((other, (*speed)?)));
+        let distance = |other: &ShapePlan| factor(other).ln().abs();
+        let (other, speed) = timed.min_by(|a, b| distance(a.0).total_cmp(&distance(b.0)))?;
+        let of_evaluation = shape.operations_per_evaluation / other.operations_per_evaluation;
+        Some(Speed {
+            seconds_per_update: speed.seconds_per_update * factor(other),
+            seconds_per_evaluation: speed.seconds_per_evaluation * of_evaluation,
+        })
+    }
+}
+
 impl ShapePlan {
+    fn seconds_per_trial(&self, speed: Speed) -> f64 {
+        self.updates_per_trial as f64 * speed.seconds_per_update
+            + self.evaluations_per_trial as f64 * speed.seconds_per_evaluation
+    }
+
     fn updates(&self) -> u64 {
         self.updates_per_trial.saturating_mul(self.trials)
     }
@@ -136,7 +201,7 @@ struct Group {
 }
 
 impl Group {
-    fn price(&self, replicates: u64, cost: &Cost) -> ShapePlan {
+    fn count(&self, replicates: u64, lanes: u32) -> ShapePlan {
         let trials = self.configurations * replicates;
         let example = &self.example;
         if example.program_sha256().is_some() {
@@ -144,30 +209,36 @@ impl Group {
             return ShapePlan {
                 shape: self.shape.to_string(),
                 parameters: parameters(example),
+                stops_early: false,
                 configurations: self.configurations,
                 trials,
                 bundles: trials,
-                ..ShapePlan::default()
+                updates_per_trial: 0,
+                operations_per_update: 0.0,
+                evaluations_per_trial: 0,
+                operations_per_evaluation: 0.0,
+                core_hours: None,
+                example: example.clone(),
+                lanes: 1,
             };
         }
         let operations = Operations::of(example);
         let updates = example.whole(Setting::UPDATES);
-        let mut plan = ShapePlan {
+        ShapePlan {
             shape: self.shape.to_string(),
             parameters: parameters(example),
             stops_early: operations::stops_early(example),
             configurations: self.configurations,
             trials,
-            bundles: trials.div_ceil(cost.lanes.into()),
+            bundles: trials.div_ceil(lanes.into()),
             updates_per_trial: updates,
             operations_per_update: operations.per_update(),
             evaluations_per_trial: updates.div_ceil(example.whole(Setting::EVERY)),
             operations_per_evaluation: operations.per_evaluation(),
-            core_hours: 0.0,
-        };
-        let operations = plan.training_operations() + plan.evaluation_operations();
-        plan.core_hours = operations / (cost.gigaflops_per_core * 1e9) / 3600.0;
-        plan
+            core_hours: None,
+            example: example.clone(),
+            lanes: lanes.into(),
+        }
     }
 }
 
@@ -219,10 +290,15 @@ mod tests {
         ConfigurationSpec::from_json(settings).unwrap()
     }
 
-    const COST: Cost = Cost {
-        gigaflops_per_core: 50.0,
-        lanes: 4,
-    };
+    const LANES: u32 = 4;
+
+    /// As fast as its operations at 50 GFLOP/s.
+    fn speed(shape: &ShapePlan) -> Speed {
+        Speed {
+            seconds_per_update: shape.operations_per_update / 50e9,
+            seconds_per_evaluation: shape.operations_per_evaluation / 50e9,
+        }
+    }
 
     proptest! {
         #[test]
@@ -230,7 +306,7 @@ mod tests {
             let Ok(spec) = SweepSpec::new(terms) else {
                 return Err(TestCaseError::reject("the rules exclude everything"));
             };
-            let plan = Plan::of(&spec, &COST);
+            let plan = Plan::of(&spec, LANES);
             let keys: Vec<_> = (0..spec.configurations())
                 .map(|index| ShapeKey::of(&spec.configuration(index)).to_string())
                 .collect();
@@ -253,7 +329,7 @@ mod tests {
             values: [5, 20].map(ParameterValue::Integer).into(),
         });
         terms.template = terms.template.with(Setting::EVERY, 300_u32).unwrap();
-        let plan = Plan::of(&SweepSpec::new(terms).unwrap(), &COST);
+        let plan = Plan::of(&SweepSpec::new(terms).unwrap(), LANES);
         assert_eq!((plan.configurations, plan.trials), (4, 12));
         // Two shapes of six trials each, four at a time.
         assert_eq!((plan.shapes.len(), plan.bundles), (2, 4));
@@ -261,14 +337,39 @@ mod tests {
         // After 300, 600 and 900 updates, and after the last.
         assert_eq!(plan.shapes[0].evaluations_per_trial, 4);
         let operations = plan.training_operations + plan.evaluation_operations;
-        assert!((plan.core_hours * 50e9 * 3600.0 / operations - 1.0).abs() < 1e-9);
+        let speeds: Vec<_> = plan.shapes.iter().map(|shape| Some(speed(shape))).collect();
+        // One shape of the two tells of the other.
+        for speeds in [vec![speeds[0], None], vec![None, speeds[1]], speeds] {
+            let timed = plan.clone().timed(&speeds, 3);
+            let core_hours = timed.core_hours.unwrap();
+            assert!((core_hours * 50e9 * 3600.0 / operations - 1.0).abs() < 1e-9);
+        }
+        assert_eq!(plan.clone().timed(&[None, None], 3).minutes, None);
+    }
+
+    #[test]
+    fn workers_share_bundles_and_no_more_of_them_make_a_bundle_faster() {
+        let plan = Plan::of(&SweepSpec::new(terms()).unwrap(), LANES);
+        let second = Speed {
+            seconds_per_update: 1e-3,
+            seconds_per_evaluation: 0.0,
+        };
+        // Six trials of a second each, four at a time.
+        let minutes = |workers| {
+            plan.clone()
+                .timed(&[Some(second)], workers)
+                .minutes
+                .unwrap()
+        };
+        assert!((minutes(1) - 6.0 / 60.0).abs() < 1e-9);
+        assert!((minutes(2) - 4.0 / 60.0).abs() < 1e-9 && minutes(9) == minutes(2));
     }
 
     #[test]
     fn a_plan_tells_what_is_run_anyway_from_what_may_be_run() {
         let mut terms = terms();
         terms.initial_replicates = Some(1);
-        let plan = Plan::of(&SweepSpec::new(terms).unwrap(), &COST);
+        let plan = Plan::of(&SweepSpec::new(terms).unwrap(), LANES);
         assert_eq!((plan.initial_trials, plan.trials), (2, 6));
         assert!(plan.is_upper_bound);
     }
@@ -276,7 +377,7 @@ mod tests {
     #[test]
     fn an_early_stop_in_training_makes_the_plan_an_upper_bound() {
         let mut terms = terms();
-        let is_bound = |terms| Plan::of(&SweepSpec::new(terms).unwrap(), &COST).is_upper_bound;
+        let is_bound = |terms| Plan::of(&SweepSpec::new(terms).unwrap(), LANES).is_upper_bound;
         assert!(!is_bound(terms.clone()));
         terms.template = terms.template.with(Setting::UNROLL, "cumulative").unwrap();
         assert!(is_bound(terms.clone()));

@@ -5,7 +5,6 @@ mod checkpoint;
 mod compute;
 mod memory;
 mod outbox;
-mod pace;
 mod program;
 mod start;
 mod width;

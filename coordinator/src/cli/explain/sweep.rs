@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::waiting::waiting;
 use crate::{
+    cli::eta::{Pace, RECENTLY, lasting},
     scheduler::SweepState,
     store::{Deaths, RecentResults, SweepSummary, Troubles, WorkerStanding, WorkerStatus},
 };
@@ -44,28 +45,13 @@ impl Scene {
     }
 }
 
-/// Results within a time.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Pace {
-    results: u64,
-    within: Duration,
-}
-
-impl Pace {
-    /// The pace of the results of the last while: over all of it, or since their first attempt began.
-    pub(super) fn of(recent: RecentResults, now_ms: i64, longest: Duration) -> Option<Self> {
-        let since = u64::try_from(now_ms.saturating_sub(recent.started_at_ms)).unwrap_or(0);
-        let within = Duration::from_millis(since.max(1)).min(longest);
-        let results = recent.results;
-        (results > 0).then_some(Self { results, within })
-    }
-
-    /// How long so many trials take at this pace.
-    fn time_for(self, trials: u64) -> Duration {
-        let share = trials as f64 / self.results as f64;
-        // Centuries say as much as more of them.
-        Duration::try_from_secs_f64(self.within.as_secs_f64() * share).unwrap_or(Duration::MAX)
-    }
+/// The pace of the results of the last while: over all of it, or since their first attempt began.
+pub(in crate::cli) fn pace_of(recent: RecentResults, now_ms: i64) -> Option<Pace> {
+    let since = u64::try_from(now_ms.saturating_sub(recent.started_at_ms)).unwrap_or(0);
+    Pace::of(
+        recent.results,
+        Duration::from_millis(since.max(1)).min(RECENTLY),
+    )
 }
 
 pub(super) fn subject(scene: &Scene) -> String {
@@ -115,8 +101,8 @@ fn pace(scene: &Scene) -> Option<String> {
     }
     Some(format!(
         "{} results in the last {}: at this pace the {left} trials left take about {}",
-        pace.results,
-        lasting(pace.within),
+        pace.done(),
+        lasting(pace.within()),
         lasting(pace.time_for(left))
     ))
 }
@@ -180,17 +166,6 @@ fn fails_everything(status: &WorkerStatus) -> Option<String> {
     })
 }
 
-/// A length of time for people: in the largest unit that leaves two digits.
-pub(super) fn lasting(time: Duration) -> String {
-    let seconds = time.as_secs();
-    match seconds {
-        0..120 => format!("{seconds} s"),
-        120..7_200 => format!("{} min", seconds / 60),
-        7_200..172_800 => format!("{} h", seconds / 3_600),
-        _ => format!("{} days", seconds / 86_400),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::{
@@ -209,7 +184,7 @@ mod tests {
             results: 6,
             started_at_ms: scene.now_ms - 3 * MINUTE_MS,
         };
-        scene.pace = Pace::of(recent, scene.now_ms, Duration::from_secs(600));
+        scene.pace = pace_of(recent, scene.now_ms);
         let told = pace(&scene).unwrap();
         assert_eq!(
             told,
@@ -219,7 +194,7 @@ mod tests {
         scene.sweep.state = SweepState::Paused;
         assert_eq!(pace(&scene), None);
         let none = RecentResults::default();
-        assert_eq!(Pace::of(none, scene.now_ms, Duration::from_secs(600)), None);
+        assert_eq!(pace_of(none, scene.now_ms), None);
     }
 
     #[test]

@@ -3,10 +3,11 @@
 
 use super::{
     super::output::{iso_time, text},
-    sweep::{Scene, lasting, verdict},
+    sweep::{Scene, verdict},
     waiting::{silence, waiting},
 };
 use crate::{
+    cli::eta::lasting,
     scheduler::{Suspicion, SweepState, TrialState},
     store::{AttemptDetail, Event, TrialDetail, WorkerStanding},
     sweep::SweepTerms,

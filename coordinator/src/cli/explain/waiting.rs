@@ -4,9 +4,9 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use super::sweep::{Scene, lasting};
+use super::sweep::Scene;
 use crate::{
-    cli::results::NOT_SERVED,
+    cli::{eta::lasting, results::NOT_SERVED},
     scheduler::{SweepState, is_of_device},
     store::{SweepSummary, WorkerStanding, WorkerStatus},
 };

@@ -6,14 +6,16 @@ use std::{
     time::{Duration, Instant},
 };
 
-use indicatif::{HumanDuration, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use crate::{clock, scheduler::TrialCounts};
+use crate::{
+    cli::eta::{Pace, RECENTLY, lasting},
+    clock,
+    scheduler::TrialCounts,
+};
 
 /// Between two lines where there is no terminal.
 const LINE_INTERVAL: Duration = Duration::from_secs(15);
-/// The rate is that of so much recent time: long enough to be steady, short enough to be true.
-const RATE_WINDOW: Duration = Duration::from_secs(60);
 
 /// How far a sweep is.
 #[derive(Clone, Copy, Debug)]
@@ -22,6 +24,8 @@ pub(in crate::cli) struct Snapshot {
     pub(in crate::cli) workers: Option<u32>,
     /// Parameter updates done, and those of the whole sweep, where known.
     pub(in crate::cli) updates: Option<(u64, u64)>,
+    /// How fast trials end, where that is known and updates are not.
+    pub(in crate::cli) pace: Option<Pace>,
 }
 
 /// Shows snapshots.
@@ -79,11 +83,16 @@ impl Bar {
         if let Some(workers) = snapshot.workers {
             text += &format!(", {workers} workers");
         }
-        if let (Some(per_second), Some(_)) = (self.rate.per_second(), snapshot.updates) {
-            text += &format!(", {per_second:.0} updates/s");
+        let pace = match snapshot.updates {
+            Some(_) => self.rate.pace(),
+            None => snapshot.pace,
+        };
+        if let (Some(pace), Some(_)) = (pace, snapshot.updates) {
+            text += &format!(", {:.0} updates/s", pace.per_second());
         }
-        if let Some(left) = self.rate.time_for(total.saturating_sub(done)) {
-            text += &format!(", about {} left", HumanDuration(left));
+        if let Some(pace) = pace {
+            let left = pace.time_for(total.saturating_sub(done));
+            text += &format!(", about {} left", lasting(left));
         }
         text
     }
@@ -106,21 +115,14 @@ struct Rate(VecDeque<(Instant, u64)>);
 impl Rate {
     fn note(&mut self, now: Instant, done: u64) {
         self.0.push_back((now, done));
-        while self.0.len() > 2 && now - self.0[0].0 > RATE_WINDOW {
+        while self.0.len() > 2 && now - self.0[0].0 > RECENTLY {
             self.0.pop_front();
         }
     }
 
-    fn per_second(&self) -> Option<f64> {
+    fn pace(&self) -> Option<Pace> {
         let (first, last) = (self.0.front()?, self.0.back()?);
-        let seconds = (last.0 - first.0).as_secs_f64();
-        let done = last.1.saturating_sub(first.1) as f64;
-        (seconds > 0.0 && done > 0.0).then(|| done / seconds)
-    }
-
-    fn time_for(&self, left: u64) -> Option<Duration> {
-        let seconds = left as f64 / self.per_second()?;
-        Duration::try_from_secs_f64(seconds.round()).ok()
+        Pace::of(last.1.saturating_sub(first.1), last.0 - first.0)
     }
 }
 
@@ -132,12 +134,17 @@ mod tests {
     fn the_rate_is_that_of_recent_time() {
         let start = clock::now();
         let mut rate = Rate::default();
-        assert_eq!(rate.per_second(), None);
-        for second in 0..200 {
-            let done = if second < 100 { 0 } else { (second - 100) * 10 };
+        assert_eq!(rate.pace(), None);
+        for second in 0..2_000 {
+            let done = if second < 1_000 {
+                0
+            } else {
+                (second - 1_000) * 10
+            };
             rate.note(start + Duration::from_secs(second), done);
         }
-        assert_eq!(rate.per_second(), Some(10.0));
-        assert_eq!(rate.time_for(100), Some(Duration::from_secs(10)));
+        let pace = rate.pace().unwrap();
+        assert_eq!(pace.per_second(), 10.0);
+        assert_eq!(pace.time_for(100), Duration::from_secs(10));
     }
 }

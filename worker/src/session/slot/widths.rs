@@ -9,20 +9,21 @@ use std::{
     time::Duration,
 };
 
-use pondersweep_proto::{limit::MAX_UPDATES, setting::Setting, shape::ShapeKey, spec::TrialSpec};
+use pondersweep_proto::{shape::ShapeKey, spec::TrialSpec};
 
 use super::{
     memory::{available_bytes, peak_resident_bytes},
-    pace::updates_per_second,
     width::{Curve, Point},
 };
-use crate::{device::DeviceName, model::Layout, operation::Body};
+use crate::{
+    device::DeviceName,
+    model::Layout,
+    operation::Body,
+    pace::{endless, updates_per_second},
+};
 
 /// How long updates of one width are timed.
 const WINDOW: Duration = Duration::from_millis(300);
-/// At which no copy diverges, whatever the trial itself will do: a rate is a number per lane, and what
-/// is measured holds for every trial of the shape.
-const LEARNING_RATE: f64 = 1e-9;
 
 /// The widths of a device, shared by its slots.
 #[derive(Debug)]
@@ -99,16 +100,7 @@ impl Widths {
 
 /// So many replicates of the trial, to be trained for as long as anyone times, and never measured.
 fn copies(trial: &TrialSpec, lanes: u32) -> Vec<TrialSpec> {
-    let mut settings = trial.configuration.to_settings();
-    settings.set(Setting::LEARNING_RATE, LEARNING_RATE).unwrap();
-    settings.set(Setting::UPDATES, MAX_UPDATES).unwrap();
-    settings.set(Setting::EVERY, MAX_UPDATES).unwrap();
-    let endless = TrialSpec {
-        configuration: settings
-            .try_into()
-            .expect("its length and rate are in range"),
-        ..trial.clone()
-    };
+    let endless = endless(trial);
     let replicate = |replicate| TrialSpec {
         replicate,
         ..endless.clone()
@@ -119,6 +111,8 @@ fn copies(trial: &TrialSpec, lanes: u32) -> Vec<TrialSpec> {
 #[cfg(test)]
 mod tests {
     use std::sync::atomic::{AtomicU32, Ordering};
+
+    use pondersweep_proto::setting::Setting;
 
     use super::*;
     use crate::test_support::trial;
