@@ -53,6 +53,9 @@ pub(crate) struct ChaosArgs {
     /// Keep the databases and the journal in this folder, which must not exist
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
+    /// Torment a sweep whose trials run a program, instead of training
+    #[arg(long)]
+    programs: bool,
     /// Implies --output json
     #[arg(long)]
     json: bool,
@@ -77,7 +80,12 @@ async fn attack(args: &ChaosArgs) -> anyhow::Result<ExitCode> {
     let folder = Folder::create(args.out.as_deref())?;
     let attack = args.attack(folder.path());
     eprintln!("seed {}; repeat these faults with --seed {0}", attack.seed);
-    match compare(&attack, args.format()).await {
+    let text = if args.programs {
+        program_file(trials_for(attack.kills))
+    } else {
+        sweep_file(trials_for(attack.kills))
+    };
+    match compare(&attack, &text, args.format()).await {
         Ok(problems) if problems.is_empty() => Ok(ExitCode::SUCCESS),
         Ok(problems) => {
             for problem in problems {
@@ -101,8 +109,7 @@ async fn attack(args: &ChaosArgs) -> anyhow::Result<ExitCode> {
 }
 
 /// Runs the sweep twice, prints what happened and returns the promises that were broken.
-async fn compare(attack: &Attack, format: Format) -> anyhow::Result<Vec<String>> {
-    let text = sweep_file(trials_for(attack.kills));
+async fn compare(attack: &Attack, text: &str, format: Format) -> anyhow::Result<Vec<String>> {
     let spec: SweepSpec = SweepFile::parse(text.as_bytes(), FILE)?;
     let file = attack.folder.join(&attack.file);
     std::fs::write(&file, text).with_context(|| format!("cannot write {}", file.display()))?;
@@ -186,6 +193,36 @@ examples = 200
     )
 }
 
+/// The same of trials that run a program: numbers that follow from the trial's seed, a step every twentieth
+/// of a second, and a third that says it has no result.
+fn program_file(trials: u64) -> String {
+    let replicates = trials.div_ceil(CONFIGURATIONS);
+    format!(
+        r#"[sweep]
+name = "chaos"
+[program]
+command = ["sh", "-c", '''
+for step in 1 2 3 4 5 6; do
+    sleep 0.05
+    echo "{{\"step\": $step, \"accuracy_interpolation\": 0.$step$PONDERSWEEP_SEED}}" >> "$PONDERSWEEP_REPORT"
+    if [ {{rate}} = 1 ] && [ $step = 3 ]; then exit 3; fi
+done''']
+infeasible_exit_code = 3
+[metrics]
+accuracy_interpolation = {{ better = "higher", solved = 0.65 }}
+[space]
+rate = [1, 2, 3]
+depth = [3, 5]
+[replicates]
+count = {replicates}
+seed = 17
+[limits]
+max_failures = 1000
+max_worker_losses = 1000
+"#
+    )
+}
+
 /// Where the runs write: a temporary folder, or one that the user named.
 enum Folder {
     Temporary(tempfile::TempDir),
@@ -225,10 +262,12 @@ mod tests {
     #[test]
     fn the_sweep_is_as_long_as_its_kills_need() {
         for kills in [0, 7, 50, 1_000] {
-            let spec = SweepFile::parse(sweep_file(trials_for(kills)).as_bytes(), FILE).unwrap();
-            assert_eq!(spec.configurations(), CONFIGURATIONS);
-            assert!(spec.trials() >= trials_for(kills));
-            assert!(spec.trials() >= u64::from(kills));
+            for text in [sweep_file, program_file] {
+                let spec = SweepFile::parse(text(trials_for(kills)).as_bytes(), FILE).unwrap();
+                assert_eq!(spec.configurations(), CONFIGURATIONS);
+                assert!(spec.trials() >= trials_for(kills));
+                assert!(spec.trials() >= u64::from(kills));
+            }
         }
     }
 }

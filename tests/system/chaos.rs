@@ -39,6 +39,14 @@ fn fifty_kills_and_every_other_fault_change_no_result() {
 }
 
 #[test]
+fn programs_end_as_undisturbed_whatever_is_killed_and_none_is_left_behind() {
+    let report = chaos(&["--programs", "--kills", "30"]);
+    assert_eq!(number(&report, "/faults/kills"), 30);
+    assert!(number(&report, "/disturbed/lapsed") > 0);
+    assert!(number(&report, "/disturbed/acknowledged") > 0);
+}
+
+#[test]
 fn late_results_are_refused_counted_and_change_nothing() {
     let faults = "stop-worker,late-results";
     let report = chaos(&["--kills", "30", "--faults", faults]);

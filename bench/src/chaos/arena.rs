@@ -260,6 +260,9 @@ impl Arena {
             "--slots",
             "1",
             "--stop-with-stdin",
+            "--allow-programs",
+            "--work-dir",
+            "work",
         ];
         let (process, lines) = Process::start(name, &self.folder, &arguments, &self.journal)?;
         tokio::spawn(note_acknowledged(lines, Arc::clone(&self.acknowledged)));

@@ -369,15 +369,28 @@ impl Running {
     }
 
     /// Sends what is in the checkpoint folder, if it changed since it was last sent.
-    fn checkpoint(&self, saved: &mut CheckpointState, sink: &mpsc::Sender<Sent>) {
+    /// What was reported before it goes before it: who goes on from it has that. The next one comes soon, so
+    /// nothing waits for this one.
+    fn checkpoint(&mut self, saved: &mut CheckpointState, sink: &mpsc::Sender<Sent>) {
         let now = self.folder.checkpoint_state();
         if now == *saved {
             return;
         }
-        match self.folder.pack() {
+        let packed = self.folder.pack();
+        // What the program reported before it wrote its checkpoint may still be in the pipes.
+        let (output, report) = (rest(&self.output.pipe), rest(&self.report.pipe));
+        self.hear_output(&output);
+        self.hear_report(&report);
+        while !self.pending.is_empty() {
+            let Ok(permit) = sink.try_reserve() else {
+                return;
+            };
+            let first = self.pending.drain(..AT_ONCE.min(self.pending.len()));
+            permit.send(Sent::Observed(first.collect()));
+        }
+        match packed {
             Ok(Some(bytes)) => {
                 let steps = self.reports.last_step().max(1);
-                // The next one comes soon: the program does not wait for this one.
                 if sink.try_send(Sent::Checkpoint(steps, bytes)).is_ok() {
                     *saved = now;
                 }
@@ -407,11 +420,6 @@ impl Running {
         self.report
             .lines
             .finish(|line, _| reports.report(line, pending));
-        let notes: Vec<String> = self.reports.notes().collect();
-        for note in &notes {
-            self.log.add(format!("pondersweep: {note}\n").as_bytes());
-        }
-        self.log.write();
         while self.pending.len() > MAX_OBSERVATIONS / 2 {
             let first: Vec<_> = self.pending.drain(..AT_ONCE).collect();
             if sink.send(Sent::Observed(first)).await.is_err() {
@@ -434,6 +442,12 @@ impl Running {
                 Some(Outcome::Failed(Failure::new(Cause::Other, message)))
             }
         };
+        // After the tail was taken: it goes with a message that has them already.
+        let notes: Vec<String> = self.reports.notes().collect();
+        for note in &notes {
+            self.log.add(format!("pondersweep: {note}\n").as_bytes());
+        }
+        self.log.write();
         let leaves =
             outcome.is_none() && !work.lost.is_cancelled() && work.checkpoint_every.is_some();
         let packed = if leaves { self.folder.pack() } else { Ok(None) };

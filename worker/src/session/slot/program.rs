@@ -85,8 +85,11 @@ impl Slot {
             breakdown: None,
         };
         let finished = self.client.finish(vec![end], next).await?;
-        if finished.lost.contains(&lane.lease.token) {
+        let token = lane.lease.token;
+        if finished.lost.contains(&token) {
             lane.drop_work();
+        } else {
+            tracing::info!(%token, "acknowledged");
         }
         Ok(finished.next)
     }
