@@ -2,6 +2,8 @@
 //! their results, the program that made it, and every file. Pure: who writes it hands in the hashes,
 //! and who checks it compares.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 /// The version of the shape below; a change that would break a reader makes a new one.
@@ -56,6 +58,9 @@ pub struct ManifestSweep {
     pub results: ManifestResults,
     /// What computed the results.
     pub producers: Vec<ManifestProducer>,
+    /// The files of the program that its trials ran, by their path, each with its hash.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub program_files: BTreeMap<String, String>,
 }
 
 /// Trials by state.
@@ -208,6 +213,7 @@ mod tests {
                 blocks: vec!["a".into(), "b".into(), "c".into()],
             },
             producers: Vec::new(),
+            program_files: BTreeMap::new(),
         }
     }
 

@@ -44,6 +44,10 @@ pub(super) struct WorkerArgs {
     /// Leave when nothing is pending and nothing is leased
     #[arg(long)]
     exit_when_idle: bool,
+    /// Let the workers run the programs of sweeps whose files have a [program]: whoever may submit a sweep to
+    /// the coordinator then runs commands on these machines, as the user that the workers run as
+    #[arg(long)]
+    allow_programs: bool,
     /// Leave in order after this many seconds
     #[arg(long, value_name = "SECONDS")]
     lifetime: Option<u64>,
@@ -72,6 +76,7 @@ impl WorkerArgs {
             sweep: self.sweep.map(|sweep| sweep.to_string()),
             checkpoint_every_seconds: self.checkpoint_every,
             exit_when_idle: self.exit_when_idle,
+            allow_programs: self.allow_programs,
             lifetime_seconds: self.lifetime,
             grace_seconds: self.grace,
             insecure,

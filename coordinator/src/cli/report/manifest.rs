@@ -59,6 +59,7 @@ pub(super) async fn describe(
     let found = reader.fingerprint(sweep_id).await?;
     let first_trial_id = found.first_trial_id;
     let sweep = ManifestSweep {
+        program_files: reader.program_files(sweep_id).await?,
         sweep_id: sweep_id.to_string(),
         trials: counts(&found),
         name: found.name,

@@ -29,6 +29,9 @@ pub struct WorkerPlan {
     /// Send the token unencrypted, over a network that is trusted.
     #[serde(default)]
     pub insecure: bool,
+    /// Run users' programs.
+    #[serde(default)]
+    pub allow_programs: bool,
 }
 
 impl WorkerPlan {
@@ -46,6 +49,7 @@ impl WorkerPlan {
             lifetime_seconds: None,
             grace_seconds: None,
             insecure: false,
+            allow_programs: false,
         }
     }
 
@@ -89,6 +93,9 @@ impl WorkerPlan {
         if self.insecure {
             arguments.push("--insecure".into());
         }
+        if self.allow_programs {
+            arguments.push("--allow-programs".into());
+        }
         arguments
     }
 }
@@ -107,11 +114,13 @@ mod tests {
         worker.checkpoint_every_seconds = Some(0);
         worker.exit_when_idle = true;
         worker.insecure = true;
+        worker.allow_programs = true;
         assert!(!worker.is_on_processors());
         let said = worker.arguments().join(" ");
         assert_eq!(
             said,
-            "--coordinator http://c:7878 --device cuda:0,cpu --slots 2 --checkpoint-every 0 --exit-when-idle --insecure"
+            "--coordinator http://c:7878 --device cuda:0,cpu --slots 2 --checkpoint-every 0 --exit-when-idle --insecure \
+             --allow-programs"
         );
     }
 }

@@ -1,5 +1,7 @@
 //! Which sweeps there are, how far they are, and which one a person means.
 
+use std::collections::BTreeMap;
+
 use pondersweep_proto::{
     error::SweepError,
     id::{SweepId, TrialId},
@@ -37,6 +39,8 @@ statements! {
         FROM trial WHERE trial_id >= ?1 AND trial_id < ?2";
     SWEEP_NAMES = "
         SELECT sweep_id, name FROM sweep ORDER BY first_trial_id";
+    PROGRAM_FILES = "
+        SELECT coalesce(spec -> '$.program.files', '{}') FROM sweep WHERE sweep_id = ?1";
     SPEC = "
         SELECT spec FROM sweep WHERE sweep_id = ?1";
     TRIAL_RANGE = "
@@ -107,6 +111,22 @@ impl Reader {
             sweeps.push((parsed(&row, "sweep_id")?, row.try_get("name")?));
         }
         Ok(select(text, &sweeps)?)
+    }
+
+    /// The files of the program that a sweep's trials run, by their path, each with its hash; of the built-in
+    /// training none.
+    ///
+    /// # Errors
+    /// There is no such sweep, the disk failed, or what is stored is of another version.
+    pub async fn program_files(
+        &mut self,
+        sweep_id: SweepId,
+    ) -> Result<BTreeMap<String, String>, ReadError> {
+        let found = sqlx::query_scalar(PROGRAM_FILES).bind(sweep_id.to_string());
+        let text: String = found.fetch_one(&mut self.connection).await?;
+        serde_json::from_str(&text).map_err(|error| ReadError::Unreadable {
+            problem: format!("the files of sweep {sweep_id}: {error}"),
+        })
     }
 
     /// What a sweep runs. Checking it again takes about a second for a million configurations.
