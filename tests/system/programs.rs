@@ -431,6 +431,40 @@ fn a_program_goes_on_elsewhere_from_what_it_left_and_learns_nothing_of_its_worke
 }
 
 #[test]
+fn a_program_whose_worker_is_killed_goes_on_and_every_step_is_there_once() {
+    let sandbox = Sandbox::new();
+    let script = r#"
+        at=$(cat "$PONDERSWEEP_CHECKPOINT_DIR/at" 2>/dev/null || echo 0)
+        while [ $at -lt 100 ]; do
+            sleep 0.03; at=$((at + 1))
+            echo "{\"step\": $at, \"accuracy\": $at}" >> "$PONDERSWEEP_REPORT"
+            echo $at > "$PONDERSWEEP_CHECKPOINT_DIR/at.tmp"
+            mv "$PONDERSWEEP_CHECKPOINT_DIR/at.tmp" "$PONDERSWEEP_CHECKPOINT_DIR/at"
+        done"#;
+    sandbox.write(
+        "sweep.toml",
+        of_script(script, "", "accuracy = 'higher'", "['x']"),
+    );
+    let serve = Serve::start(&sandbox);
+    serve.submit(&sandbox, "sweep.toml");
+    let often = ["--allow-programs", "--checkpoint-every", "1"];
+    let killed = worker(&sandbox, &serve, &often);
+    wait_until("there is a checkpoint", || {
+        sandbox.count("select count(*) from checkpoint") == 1
+    });
+    killed.signal(Signal::KILL);
+    worker(&sandbox, &serve, &often).finish().assert_code(0);
+
+    let from = sandbox.count("select max(started_from_updates) from attempt");
+    assert!(from > 0);
+    let steps = sandbox.query(
+        "select count(*) n, sum(value = step) same from observation
+         where attempt = (select attempt from trial)",
+    );
+    assert_eq!(steps, json!([{ "n": 100, "same": 100 }]), "from {from}");
+}
+
+#[test]
 fn a_hundred_thousand_lines_are_all_stored() {
     let sandbox = Sandbox::new();
     let script = r#"awk 'BEGIN { for (i = 1; i <= 100000; i++) printf "{\"step\":%d,\"accuracy\":%d}\n", i, i }' >> "$PONDERSWEEP_REPORT""#;
@@ -463,6 +497,43 @@ fn a_file_outside_of_the_folder_or_behind_a_link_is_refused_with_its_place() {
             .assert_told("bad.toml:6:")
             .assert_told("hint: ");
     }
+}
+
+#[test]
+fn the_examples_run_as_they_stand() {
+    let (Some(_), Some(rustc)) = (program("python3"), program("rustc")) else {
+        return skip("python", "there is no python3, or no rustc");
+    };
+    let sandbox = Sandbox::new();
+    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+    let copy = std::process::Command::new("cp")
+        .args(["-r", &format!("{root}/examples")])
+        .arg(sandbox.path("examples"))
+        .status();
+    assert!(copy.unwrap().success());
+    let built = std::process::Command::new(rustc)
+        .args(["-C", "strip=symbols", "-o", "train", "train.rs"])
+        .current_dir(sandbox.path("examples/rust"))
+        .status();
+    assert!(built.unwrap().success());
+    for (example, trials) in [("python", 30), ("shell", 20), ("rust", 60)] {
+        let file = format!("examples/{example}/sweep.toml");
+        let database = format!("{example}.db");
+        let mut command = sandbox.command(&["run", &file, "--db", &database]);
+        let ran = Finished::from(
+            command
+                .env("PYTHONPATH", format!("{root}/python"))
+                .output()
+                .unwrap(),
+        );
+        ran.assert_code(0)
+            .assert_printed(&format!("{trials} trials expected: {trials} accepted"));
+    }
+    let file = "examples/scikit-learn/sweep.toml";
+    sandbox
+        .run(&["plan", file])
+        .assert_code(0)
+        .assert_printed("60 trials");
 }
 
 #[test]
