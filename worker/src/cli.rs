@@ -86,8 +86,8 @@ impl CheckpointArgs {
 /// Whether to run users' programs, for every command that starts workers.
 #[derive(Clone, Debug, Args)]
 pub struct ProgramArgs {
-    /// Run the programs of sweeps whose files have a [program]: whoever may submit a sweep to the coordinator
-    /// then runs commands here, as the user that this worker runs as
+    /// Run the programs of sweeps whose files have a [program]: anyone who may submit a sweep to
+    /// the coordinator can then run commands here, as the user that this worker runs as
     #[arg(long, env = "PONDERSWEEP_ALLOW_PROGRAMS")]
     pub allow_programs: bool,
     /// Where programs have their folders, and leave their logs and output [default: a folder of this user in
@@ -166,7 +166,8 @@ pub struct WorkerArgs {
     /// Leave when nothing is pending and nothing is leased
     #[arg(long)]
     exit_when_idle: bool,
-    /// Leave in order after so many seconds, as on SIGTERM: a little less than a batch system allows
+    /// Leave in order after this many seconds, as on SIGTERM; choose a little less than a batch
+    /// system allows
     #[arg(long, env = "PONDERSWEEP_LIFETIME", value_name = "SECONDS")]
     lifetime: Option<u64>,
     /// How long leaving in order may take, in seconds: deliver what is finished, checkpoint what is
@@ -178,8 +179,8 @@ pub struct WorkerArgs {
         value_name = "SECONDS"
     )]
     grace: u64,
-    /// Exit with this code when told to leave before there was nothing left to do: for clusters that start
-    /// anew only what has failed
+    /// Exit with this code when told to leave while work is left, for clusters that restart only
+    /// what has failed
     #[arg(
         long,
         env = "PONDERSWEEP_STOPPED_CODE",
@@ -195,12 +196,13 @@ pub struct WorkerArgs {
         value_name = "SECONDS"
     )]
     connect_timeout: u64,
-    /// Write this file with every heartbeat, for whoever watches over the worker
+    /// Write this file with every heartbeat, so that others can see that the worker lives
     #[arg(long, env = "PONDERSWEEP_ALIVE_FILE", value_name = "PATH")]
     alive_file: Option<PathBuf>,
     #[command(flatten)]
     programs: ProgramArgs,
-    /// Stop when standard input closes, so that the worker never outlives whoever started it
+    /// Stop when standard input closes, so that the worker never outlives the program that started
+    /// it
     #[arg(long, hide = true)]
     stop_with_stdin: bool,
 }

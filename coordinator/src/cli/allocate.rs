@@ -18,19 +18,19 @@ use crate::{
     sweep::SweepSpec,
 };
 
-/// Give more replicates to the configurations whose share solved is known too little of
+/// Add replicates where the success rate is still uncertain
 #[derive(Debug, Args)]
 pub(super) struct AllocateArgs {
     /// The sweep: its id, a prefix of it, or `last`
     #[arg(default_value = "last")]
     sweep: String,
-    /// Until the share solved of each configuration is known to within this much either way, at 95 %
+    /// Add until each configuration's success rate is known to within this much either way, at 95 %
     #[arg(long, value_name = "HALF_WIDTH", value_parser = half_width)]
     until_ci: f64,
-    /// Or until it is known on which side of this share it lies; those nearest to it come first
+    /// Or until it is known on which side of this success rate it lies; the nearest come first
     #[arg(long, value_name = "SHARE", value_parser = threshold)]
     threshold: Option<f64>,
-    /// Add so many trials at most
+    /// Add at most this many trials
     #[arg(long, value_name = "TRIALS")]
     budget: Option<u64>,
     /// Only show what would be added

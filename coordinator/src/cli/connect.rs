@@ -49,8 +49,8 @@ pub(super) struct DatabaseArgs {
 /// When a sweep that fails too often is paused.
 #[derive(Clone, Debug, Args)]
 pub(super) struct FailureRateArgs {
-    /// Pause a sweep when more than this share of its ended trials has failed, of ten at least;
-    /// `resume` goes on and counts anew. 0 pauses at the first failure, 1 never
+    /// Pause a sweep when more than this share of its ended trials has failed, once ten have ended;
+    /// `resume` goes on and starts counting again. 0 pauses at the first failure, 1 never
     #[arg(
         long,
         env = "PONDERSWEEP_MAX_FAILURE_RATE",

@@ -25,7 +25,7 @@ use crate::{
 use sweep::Scene;
 pub(super) use sweep::pace_of;
 
-/// Explain how a trial or a sweep stands: attempts, causes and what it waits for
+/// Explain the state of a trial or a sweep: attempts, causes, and what it waits for
 #[derive(Debug, Args)]
 pub(super) struct ExplainArgs {
     /// A trial, by its number or a prefix of its key; or a sweep, by its id, a prefix of it, its name

@@ -30,7 +30,7 @@ pub(super) struct ExportArgs {
     sweep: String,
     #[command(flatten)]
     database: DatabaseArgs,
-    /// Form of the rows
+    /// Format of the rows
     #[arg(long, value_enum, default_value = "csv")]
     format: ExportFormat,
     /// What a row is

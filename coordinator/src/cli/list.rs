@@ -19,13 +19,13 @@ pub(super) struct LsArgs {
     output: OutputArgs,
 }
 
-/// Show how a sweep stands, or who works
+/// Show the state of a sweep, or its workers
 #[derive(Debug, Args)]
 pub(super) struct StatusArgs {
     /// The sweep: its id, a prefix of it, or `last`
     #[arg(default_value = "last", conflicts_with = "workers")]
     sweep: String,
-    /// Show the workers instead: who, where, on which device, what each holds and has done
+    /// Show the workers instead: where each is, on which device, what it holds and has done
     #[arg(long)]
     workers: bool,
     /// Show workers that have left, too

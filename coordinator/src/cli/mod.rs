@@ -53,7 +53,7 @@ struct Cli {
 /// What every command takes: the form of the log, and which file systems are trusted.
 #[derive(Debug, Args)]
 pub struct LogArgs {
-    /// Form of the log on standard error; PONDERSWEEP_LOG says how much, such as info
+    /// Format of the log on standard error; PONDERSWEEP_LOG sets how much is logged, such as info
     #[arg(
         long,
         global = true,
@@ -63,8 +63,8 @@ pub struct LogArgs {
         hide_default_value = true
     )]
     log_format: LogFormat,
-    /// Take the database's file system for one that only this machine writes, although it is not known to
-    /// be local
+    /// Use a database on a file system that is not known to be local: you say that only this
+    /// machine writes there
     #[arg(
         long,
         global = true,
@@ -97,9 +97,9 @@ enum Command {
     Ls(list::LsArgs),
     Status(list::StatusArgs),
     Watch(watch::WatchArgs),
-    /// Stop dispatching a sweep; leased trials go on
+    /// Hand out no more trials of a sweep; those that run go on
     Pause(steer::SteerArgs),
-    /// Dispatch a paused sweep again
+    /// Hand out trials of a paused sweep again
     Resume(steer::SteerArgs),
     Cancel(steer::CancelArgs),
     Retry(steer::RetryArgs),

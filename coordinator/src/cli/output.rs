@@ -24,7 +24,7 @@ pub enum Format {
 /// Chooses the form of a command's data.
 #[derive(Clone, Debug, Args)]
 pub struct OutputArgs {
-    /// Form of the data on standard output
+    /// Format of the data on standard output
     #[arg(
         long,
         short,

@@ -26,11 +26,11 @@ pub(super) struct QueryArgs {
     sql: String,
     #[command(flatten)]
     database: DatabaseArgs,
-    /// Offer the trials of this sweep that have ended as one table, `trials`, with the sweep's own settings and
-    /// metrics as columns: its id, a prefix of it, its name, or `last`
+    /// Make one table, `trials`, of this sweep's ended trials, with its own settings and metrics as
+    /// columns; name it by its id, a prefix of it, its name, or `last`
     #[arg(long)]
     sweep: Option<String>,
-    /// Print at most so many rows [default: 1000 in a table, else all]
+    /// Print at most this many rows [default: 1000 in a table, else all]
     #[arg(long, value_name = "N")]
     limit: Option<u64>,
     #[command(flatten)]

@@ -30,8 +30,8 @@ const WIDTH_WITHOUT_TERMINAL: u16 = 120;
 /// Print the sensitivity tables of sweeps and draw their figures, or print one analysis of a sweep
 #[derive(Debug, Args)]
 pub(super) struct ReportArgs {
-    /// The sweeps, each by its id, a prefix of it, its name, or `last`; several make one report, the
-    /// methods beside each other
+    /// The sweeps, each by its id, a prefix of it, its name, or `last`; several make one report
+    /// that compares them
     #[arg(default_value = "last", value_name = "SWEEP")]
     sweeps: Vec<String>,
     #[command(flatten)]
@@ -50,7 +50,7 @@ pub(super) struct ReportArgs {
 pub(super) struct ReportOptions {
     #[command(flatten)]
     judgement: Judgement,
-    /// Form of the tables on standard output
+    /// Format of the tables on standard output
     #[arg(long, value_enum, default_value = "table")]
     format: ReportFormat,
     /// Also write the whole report into this folder: a page (report.html) that needs no network, the

@@ -54,8 +54,8 @@ pub(super) struct RunArgs {
     file: PathBuf,
     #[command(flatten)]
     database: DatabaseArgs,
-    /// Worker processes, each training on one device, in turn [default: one per core on cpu, one
-    /// on every other device]
+    /// Number of worker processes; devices are dealt out to them in turn [default: one per core on
+    /// cpu, one on every other device]
     #[arg(long, env = "PONDERSWEEP_WORKERS", value_name = "N")]
     workers: Option<NonZeroU32>,
     #[command(flatten)]
@@ -216,7 +216,7 @@ async fn follow_rounds(
     }
 }
 
-/// A paused sweep is resumed: whoever runs it wants it to run.
+/// A paused sweep is resumed: `run` means that it shall run.
 async fn ready_to_run(driver: &DriverHandle, sweep: SweepView) -> anyhow::Result<SweepView> {
     let sweep_id = sweep.sweep_id.to_string();
     match sweep.state {

@@ -51,7 +51,7 @@ pub(super) struct ServeArgs {
     /// Where Prometheus may scrape: http://ADDRESS/metrics
     #[arg(long, env = "PONDERSWEEP_METRICS_LISTEN", value_name = "ADDRESS")]
     metrics_listen: Option<SocketAddr>,
-    /// Stop when standard input closes, so that it never outlives whoever started it
+    /// Stop when standard input closes, so that it never outlives the program that started it
     #[arg(long, hide = true)]
     stop_with_stdin: bool,
     /// Where checkpoints are kept: a folder, or s3://BUCKET/PREFIX in a build with S3

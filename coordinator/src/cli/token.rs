@@ -21,7 +21,7 @@ use crate::{
     whole_file,
 };
 
-/// Say who may call the coordinator of a database
+/// Manage who may call the coordinator of a database
 #[derive(Debug, Subcommand)]
 pub(super) enum TokenCommand {
     New(NewArgs),
@@ -38,7 +38,7 @@ pub(super) struct NewArgs {
     /// How long it is valid: a number and a unit (s, m, h, d, w), or never
     #[arg(long, default_value = "30d", value_name = "PERIOD")]
     expires: Period,
-    /// For people: who or what has it
+    /// A note for people: who or what has it
     #[arg(long, default_value = "", hide_default_value = true)]
     name: String,
     /// Write it to a new file that only its owner may read, instead of standard output

@@ -17,7 +17,7 @@ use crate::{
     store::{AttemptDetail, Event, Reader, TrialDetail},
 };
 
-/// Look at single trials
+/// Show, replay or read the logs of single trials
 #[derive(Debug, Subcommand)]
 pub(super) enum TrialCommand {
     Show(ShowArgs),

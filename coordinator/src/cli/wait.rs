@@ -18,7 +18,7 @@ pub(super) struct WaitArgs {
     /// The sweep: its id, a prefix of it, or `last`
     #[arg(default_value = "last")]
     sweep: String,
-    /// Give up after so many seconds, with exit code 124
+    /// Give up after this many seconds, with exit code 124
     #[arg(long, value_name = "SECONDS")]
     timeout: Option<u64>,
     #[command(flatten)]

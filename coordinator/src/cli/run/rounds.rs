@@ -18,11 +18,11 @@ use crate::{
 /// When a run has enough replicates.
 #[derive(Clone, Copy, Debug, Args)]
 pub(super) struct UntilArgs {
-    /// Go on with replicates that the file withholds (`most` under [replicates]) until the share solved of
-    /// each configuration is known to within this much either way, at 95 %
+    /// Add replicates, up to `most` in the file, until each configuration's success rate is known
+    /// to within this much either way, at 95 %
     #[arg(long, value_name = "HALF_WIDTH", value_parser = half_width)]
     until_ci: Option<f64>,
-    /// Or until it is known on which side of this share it lies
+    /// Or until it is known on which side of this success rate it lies
     #[arg(long, value_name = "SHARE", requires = "until_ci", value_parser = threshold)]
     threshold: Option<f64>,
 }

@@ -39,7 +39,7 @@ pub(super) struct KeyArgs {
         requires = "tls_cert"
     )]
     tls_key: Option<PathBuf>,
-    /// Let only those connect who show a certificate of this authority (PEM), beside their token
+    /// Ask clients for a certificate of this authority (PEM), in addition to their token
     #[arg(long, env = "PONDERSWEEP_TLS_CLIENT_CA", value_name = "PATH")]
     tls_client_ca: Option<PathBuf>,
 }
