@@ -104,7 +104,7 @@ pub(super) async fn run(args: ServeArgs) -> anyhow::Result<ExitCode> {
     }
     if coordinator.is_barred() {
         eprintln!(
-            "nobody has a valid token yet\nhint: `pondersweep token new --role ROLE --db {database}`, also while this runs"
+            "no one has a valid token yet\nhint: `pondersweep token new --role ROLE --db {database}`, also while this runs"
         );
     }
     tokio::select! {

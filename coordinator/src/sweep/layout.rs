@@ -168,7 +168,7 @@ mod tests {
         if std::env::var_os("UPDATE_DOCS").is_some() {
             std::fs::write(PAGE, &expected).unwrap();
         }
-        assert_eq!(page, expected, "UPDATE_DOCS=1 makes it anew");
+        assert_eq!(page, expected, "UPDATE_DOCS=1 makes it again");
     }
 
     #[test]

@@ -60,7 +60,7 @@ pub(super) async fn run(
     if stored.clone().all(|check| check.problem.is_none()) {
         checks.extend(tables::check(&manifest, database, folder).await?);
     } else {
-        let problem = "not made anew: the database is another".to_owned();
+        let problem = "not made again: the database is another".to_owned();
         checks.push(Check::new("tables", "all".into(), Some(problem)));
     }
     print(&manifest, &checks, format)?;

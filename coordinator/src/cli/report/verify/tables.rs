@@ -62,7 +62,7 @@ fn is_table(name: &str) -> bool {
     extension.is_some_and(|extension| DETERMINISTIC.contains(&extension))
 }
 
-/// The first line in which a published file and the one made anew differ.
+/// The first line in which a published file and the one made again differ.
 fn compare(published: &Path, again: &Path) -> Option<String> {
     let (published, again) = match (fs::read(published), fs::read(again)) {
         (Ok(published), Ok(again)) => (published, again),
@@ -77,10 +77,10 @@ fn compare(published: &Path, again: &Path) -> Option<String> {
     let mut lines = (1..).zip(lines(&published).zip(lines(&again)));
     let differing = lines.find(|(_, (published, again))| published != again);
     let Some((line, (published, again))) = differing else {
-        return Some("is longer or shorter than made anew".into());
+        return Some("is longer or shorter than made again".into());
     };
     Some(format!(
-        "line {line} is {:?}, made anew {:?}",
+        "line {line} is {:?}, made again {:?}",
         shown(published),
         shown(again)
     ))
@@ -111,10 +111,10 @@ mod tests {
         assert_eq!(compare(&published, &published), None);
         let changed = file("b", "n,mean\n1,0.5\n2,0.75\n");
         let told = compare(&published, &changed).unwrap();
-        assert_eq!(told, "line 3 is \"2,0.25\", made anew \"2,0.75\"");
+        assert_eq!(told, "line 3 is \"2,0.25\", made again \"2,0.75\"");
         let longer = file("c", "n,mean\n1,0.5\n2,0.25\n3,1\n");
         let told = compare(&published, &longer).unwrap();
-        assert_eq!(told, "line 4 is \"\", made anew \"3,1\"");
+        assert_eq!(told, "line 4 is \"\", made again \"3,1\"");
     }
 
     #[test]
