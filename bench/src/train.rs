@@ -28,7 +28,7 @@ use crate::machine::Machine;
 
 /// Time training on this machine, as a fraction of its matrix multiplications in the same run
 ///
-/// A case is one bundle: so many lanes (trials of one shape), spread over so many threads. A lane
+/// A case is one bundle: a number of lanes (trials of one shape), spread over threads. A lane
 /// is not split, so combinations with more threads than lanes are left out.
 #[derive(Debug, Args)]
 pub(crate) struct TrainArgs {
@@ -73,7 +73,7 @@ pub(crate) struct TrainArgs {
     /// Only train the first case a little and print the most memory it took, in bytes
     #[arg(long, hide = true)]
     footprint: bool,
-    /// Only print so many updates of the first shape in full, for other programs to repeat
+    /// Only print this many updates of the first shape in full, for other programs to repeat
     #[arg(long, hide = true, value_name = "UPDATES", value_parser = value_parser!(u64).range(1..=100))]
     dump: Option<u64>,
 }
