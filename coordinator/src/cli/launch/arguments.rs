@@ -44,8 +44,9 @@ pub(super) struct WorkerArgs {
     /// Leave when nothing is pending and nothing is leased
     #[arg(long)]
     exit_when_idle: bool,
-    /// Let the workers run the programs of sweeps whose files have a [program]: whoever may submit a sweep to
-    /// the coordinator then runs commands on these machines, as the user that the workers run as
+    /// Let the workers run the programs of sweeps whose files have a [program]: anyone who may submit
+    /// a sweep to the coordinator can then run commands on these machines, as the user that the
+    /// workers run as
     #[arg(long)]
     allow_programs: bool,
     /// Leave in order after this many seconds
