@@ -30,6 +30,8 @@ mod documents;
 mod drain;
 #[path = "system/faults.rs"]
 mod faults;
+#[path = "system/foreign_text.rs"]
+mod foreign_text;
 #[path = "system/hostile.rs"]
 mod hostile;
 #[path = "system/launch_kubernetes.rs"]
@@ -48,6 +50,8 @@ mod metrics;
 mod network;
 #[path = "system/older.rs"]
 mod older;
+#[path = "system/place.rs"]
+mod place;
 #[path = "system/programs.rs"]
 mod programs;
 #[path = "system/promises.rs"]
@@ -64,6 +68,8 @@ mod run;
 mod services;
 #[path = "system/storage.rs"]
 mod storage;
+#[path = "system/streams.rs"]
+mod streams;
 #[path = "system/tidy.rs"]
 mod tidy;
 #[path = "system/trust.rs"]
@@ -72,3 +78,5 @@ mod trust;
 mod trust_peers;
 #[path = "system/trust_tls.rs"]
 mod trust_tls;
+#[path = "system/words.rs"]
+mod words;

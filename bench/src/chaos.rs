@@ -24,6 +24,7 @@ use pondersweep::{
     sweep::{SweepFile, SweepSpec},
 };
 use pondersweep_worker::interrupt::{EXIT_INTERRUPTED, on_interrupt};
+use pondersweep_worker::say;
 
 use self::{
     disturb::Attack,
@@ -79,7 +80,7 @@ pub(super) async fn run(args: ChaosArgs) -> anyhow::Result<ExitCode> {
 async fn attack(args: &ChaosArgs) -> anyhow::Result<ExitCode> {
     let folder = Folder::create(args.out.as_deref())?;
     let attack = args.attack(folder.path());
-    eprintln!("seed {}; repeat these faults with --seed {0}", attack.seed);
+    say!("seed {}; repeat these faults with --seed {0}", attack.seed);
     let text = if args.programs {
         program_file(trials_for(attack.kills))
     } else {
@@ -89,9 +90,9 @@ async fn attack(args: &ChaosArgs) -> anyhow::Result<ExitCode> {
         Ok(problems) if problems.is_empty() => Ok(ExitCode::SUCCESS),
         Ok(problems) => {
             for problem in problems {
-                eprintln!("error: {problem}");
+                say!("error: {problem}");
             }
-            eprintln!(
+            say!(
                 "hint: databases and journal are in {}",
                 folder.keep().display()
             );
@@ -114,7 +115,7 @@ async fn compare(attack: &Attack, text: &str, format: Format) -> anyhow::Result<
     let file = attack.folder.join(&attack.file);
     std::fs::write(&file, text).with_context(|| format!("cannot write {}", file.display()))?;
     let journal = Journal::create(&attack.folder.join("journal.txt"))?;
-    eprintln!("{} trials undisturbed, then with faults", spec.trials());
+    say!("{} trials undisturbed, then with faults", spec.trials());
     let seconds = disturb::undisturbed(attack, &journal).await?;
     let disturbance = disturb::disturbed(attack, &spec, &journal).await?;
     let verdict = Verdict::of(attack, &spec, &disturbance).await?;

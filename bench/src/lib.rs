@@ -19,6 +19,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory as _, Parser, Subcommand};
 use pondersweep::cli::LogArgs;
+use pondersweep_worker::streams;
 
 /// Measure what this machine achieves with pondersweep, and torment it
 #[derive(Debug, Parser)]
@@ -44,8 +45,10 @@ pub fn main() -> ExitCode {
     if product::is_meant() {
         return pondersweep::cli::main();
     }
-    let cli = Cli::parse();
-    pondersweep::cli::run_to_end(&cli.log, dispatch(cli.command))
+    match streams::parse::<Cli>() {
+        Ok(cli) => pondersweep::cli::run_to_end(&cli.log, dispatch(cli.command)),
+        Err(code) => code,
+    }
 }
 
 /// All commands and what they take.

@@ -2,7 +2,7 @@
 
 use std::{fs, thread};
 
-use pondersweep_worker::{identity, kernel::InstructionSet};
+use pondersweep_worker::{identity, kernel::InstructionSet, say};
 use serde_json::{Value, json};
 
 /// Runnable threads of others, over the last minute, that disturb a measurement.
@@ -32,7 +32,7 @@ impl Machine {
             load_average: load.and_then(|text| text.split_whitespace().next()?.parse().ok()),
         };
         if let Some(note) = machine.load_note() {
-            eprintln!("note: {note}");
+            say!("note: {note}");
         }
         machine
     }

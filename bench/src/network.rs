@@ -6,6 +6,7 @@ use std::{net::SocketAddr, process::ExitCode};
 use clap::Args;
 use pondersweep::cli::output::print_text;
 use pondersweep_worker::interrupt::on_interrupt;
+use pondersweep_worker::say;
 
 use crate::chaos::network::Network;
 
@@ -35,7 +36,7 @@ pub(super) async fn run(args: NetworkArgs) -> anyhow::Result<ExitCode> {
     );
     let stop = on_interrupt()?;
     let network = Network::start_at(args.listen, args.to, Some(args.seed)).await?;
-    eprintln!("carrying to {} on {}", args.to, network.url());
+    say!("carrying to {} on {}", args.to, network.url());
     stop.cancelled().await;
     print_text(&network.summary())?;
     Ok(ExitCode::SUCCESS)

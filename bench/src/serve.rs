@@ -6,6 +6,7 @@ use std::{path::Path, process::Stdio};
 use anyhow::Context as _;
 use pondersweep::sweep::SweepSpec;
 use pondersweep_proto::wire::{self, sweeps_client::SweepsClient};
+use pondersweep_worker::say;
 use tokio::{
     io::{AsyncBufReadExt as _, BufReader, Lines},
     process::{Child, ChildStderr},
@@ -89,7 +90,7 @@ async fn first_url(lines: &mut Lines<BufReader<ChildStderr>>) -> anyhow::Result<
     while let Some(line) = lines.next_line().await? {
         match line.rsplit_once(" on ") {
             Some((start, url)) if start.starts_with("serving ") => return Ok(url.to_owned()),
-            _ => eprintln!("{line}"),
+            _ => say!("{line}"),
         }
     }
     anyhow::bail!("the coordinator ended before it served")
@@ -98,7 +99,7 @@ async fn first_url(lines: &mut Lines<BufReader<ChildStderr>>) -> anyhow::Result<
 async fn pass_on(mut lines: Lines<BufReader<ChildStderr>>) {
     while let Ok(Some(line)) = lines.next_line().await {
         if line != "stopping" {
-            eprintln!("{line}");
+            say!("{line}");
         }
     }
 }

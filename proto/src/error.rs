@@ -68,7 +68,7 @@ impl From<Status> for LeaseError {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SweepError {
     /// No sweep has this id or prefix.
-    #[error("no sweep {0:?}\nhint: `pondersweep ls` lists the sweeps")]
+    #[error("{}", not_found(.0))]
     NotFound(String),
     /// The name fits several sweeps: give more of the id.
     #[error("{0}\nhint: give more digits of the id")]
@@ -117,6 +117,15 @@ impl From<Status> for SweepError {
             Code::PermissionDenied | Code::Unauthenticated => Self::Denied(message),
             _ => Self::Unavailable(message),
         }
+    }
+}
+
+fn not_found(name: &str) -> String {
+    match name {
+        "last" => "there is no sweep yet\nhint: `pondersweep run FILE` makes one; --db and --coordinator say where to look".into(),
+        _ => format!(
+            "no sweep {name:?} there\nhint: `pondersweep ls` lists the sweeps, with the same --db or --coordinator"
+        ),
     }
 }
 

@@ -9,6 +9,7 @@ pub mod breakdown;
 pub mod error;
 pub mod experiment;
 pub mod failure;
+pub mod foreign;
 pub mod id;
 pub mod limit;
 pub mod metric;

@@ -17,7 +17,12 @@ pub(crate) fn skip(what: &str, reason: &str) {
     let test = std::thread::current();
     let test = test.name().unwrap_or("a test").to_owned();
     // Not by a macro, whose output is shown only when a test fails.
-    let _ = writeln!(std::io::stderr(), "skipped {test}: {reason}");
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the test says it, not the program"
+    )]
+    let mut stderr = std::io::stderr();
+    let _ = writeln!(stderr, "skipped {test}: {reason}");
 }
 
 /// Where a program is, if it is installed. Daemons are not on everybody's path.

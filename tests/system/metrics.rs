@@ -9,7 +9,7 @@ use std::{
 
 use serde_json::Value;
 
-use crate::harness::{Sandbox, Serve, TINY};
+use crate::harness::{Sandbox, Serve, TINY, skip};
 
 /// The answer to `GET /metrics`, head and body.
 fn scrape(url: &str) -> (String, String) {
@@ -72,7 +72,10 @@ fn check_with_promtool(body: &str) {
         .stderr(Stdio::piped())
         .spawn();
     let Ok(mut promtool) = started else {
-        eprintln!("SKIPPED: promtool is not installed (Debian: apt-get install prometheus)");
+        skip(
+            "promtool",
+            "not installed (Debian: apt-get install prometheus)",
+        );
         return;
     };
     let mut stdin = promtool.stdin.take().expect("piped");

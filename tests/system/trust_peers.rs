@@ -136,7 +136,10 @@ fn a_worker_whose_token_is_not_accepted_says_so_and_ends() {
     scene.sandbox.write("viewer.token", &viewer);
     for (more, why) in [
         (&[][..], "asks for a token"),
-        (&["--token-file", "viewer.token"], "not for the role viewer"),
+        (
+            &["--token-file", "viewer.token"],
+            "a token of role viewer does not allow to train",
+        ),
     ] {
         let refused = scene.run(&[&["worker"], more].concat());
         assert_eq!(refused.code, 77, "{}", refused.stderr);

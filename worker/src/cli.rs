@@ -1,6 +1,8 @@
 //! The worker's command line, shared by `pondersweep worker` and the lean `pondersweep-worker`.
 
-use std::{num::NonZeroU32, path::PathBuf, process::ExitCode, sync::Arc, time::Duration};
+use std::{
+    num::NonZeroU32, path::PathBuf, process::ExitCode, str::FromStr, sync::Arc, time::Duration,
+};
 
 use clap::Args;
 use pondersweep_proto::id::SweepId;
@@ -10,6 +12,7 @@ use crate::{
     device::DeviceName,
     interrupt::{cancel_on_end_of_stdin, on_interrupt, stop_on_announcement},
     program::{Host, HostError, visible_gpus},
+    say,
     session::{self, DeviceSlots, SessionError, SessionOptions},
     trust::{TrustArgs, TrustError},
 };
@@ -152,11 +155,11 @@ pub struct WorkerArgs {
     #[command(flatten)]
     devices: DeviceArgs,
     /// Bundles trained side by side on each device [default: one per core on cpu, else one]
-    #[arg(long, env = "PONDERSWEEP_SLOTS", value_name = "N")]
+    #[arg(long, env = "PONDERSWEEP_SLOTS", value_name = "N", value_parser = at_least_one::<NonZeroU32>)]
     slots: Option<NonZeroU32>,
     /// Most trials of one shape trained as one program [default: 1 on cpu; elsewhere measured
     /// for each shape, and logged]
-    #[arg(long, env = "PONDERSWEEP_LANES", value_name = "N")]
+    #[arg(long, env = "PONDERSWEEP_LANES", value_name = "N", value_parser = at_least_one::<NonZeroU32>)]
     lanes: Option<NonZeroU32>,
     /// Work for this sweep only, named by its whole id
     #[arg(long, env = "PONDERSWEEP_SWEEP", value_name = "ID")]
@@ -256,7 +259,7 @@ impl WorkerArgs {
             Ok(()) if stop.is_cancelled() => self.stopped_code.into(),
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => {
-                eprintln!("error: {error}");
+                say!("error: {error}");
                 exit_code(&error)
             }
         }
@@ -282,6 +285,15 @@ pub const fn trust_exit_code(error: &TrustError) -> u8 {
         TrustError::Exposed(_) => EXIT_PERMISSION,
         _ => EXIT_USAGE,
     }
+}
+
+/// A count of what there must be some of.
+///
+/// # Errors
+/// It is none, with what it may be.
+pub fn at_least_one<Count: FromStr>(text: &str) -> Result<Count, String> {
+    let count = text.parse();
+    count.map_err(|_| "a whole number of at least 1; leave the flag out for the default".into())
 }
 
 fn cores() -> u32 {

@@ -316,14 +316,18 @@ impl Client {
     }
 }
 
-/// A refusal; that nobody could be reached is told with its causes.
+/// A refusal; what the transport says is told with its causes.
 fn with_cause(status: Status) -> LeaseError {
-    match status.code() {
-        Code::Unavailable => LeaseError::Unavailable(match status.source() {
-            Some(cause) => format!("{}: {}", status.message(), chain(cause)),
-            None => status.message().to_owned(),
-        }),
-        _ => status.into(),
+    let cause = status.source().map(chain);
+    match (LeaseError::from(status), cause) {
+        (LeaseError::Unavailable(what), Some(cause)) => {
+            LeaseError::Unavailable(if cause.contains(&what) {
+                cause
+            } else {
+                format!("{what}: {cause}")
+            })
+        }
+        (error, _) => error,
     }
 }
 

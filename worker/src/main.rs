@@ -3,7 +3,12 @@
 use std::process::ExitCode;
 
 use clap::Parser;
-use pondersweep_worker::{cli::WorkerArgs, program::keep_guard, trust::choose_cryptography};
+use pondersweep_worker::{
+    cli::WorkerArgs,
+    program::keep_guard,
+    streams::{self, Talk},
+    trust::choose_cryptography,
+};
 use tracing_subscriber::EnvFilter;
 
 /// Train trials for a pondersweep coordinator.
@@ -20,11 +25,16 @@ fn main() -> ExitCode {
 
 #[tokio::main]
 async fn work() -> ExitCode {
+    let cli: Cli = match streams::parse() {
+        Ok(cli) => cli,
+        Err(code) => return code,
+    };
     let filter = EnvFilter::try_from_env("PONDERSWEEP_LOG").unwrap_or_else(|_| "info".into());
     tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(std::io::stderr)
+        .with_writer(|| Talk::Event)
+        .with_ansi(false)
         .init();
     choose_cryptography();
-    Cli::parse().worker.run().await
+    cli.worker.run().await
 }

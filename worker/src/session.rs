@@ -23,12 +23,17 @@ use crate::{
     device::DeviceName,
     identity::identify,
     program::{Host, HostError},
+    say,
     session::{grace::Grace, held::Held, slot::Lanes},
     trust::{Trust, TrustError},
 };
 
 /// The shortest lease that can be renewed several times over a network.
 const SHORTEST_LEASE: Duration = Duration::from_millis(100);
+/// A worker without a coordinator says so after this time: a person may be waiting.
+const SILENCE: Duration = Duration::from_secs(1);
+/// How long the first answer may take, connecting included.
+const FIRST_ANSWER: Duration = Duration::from_secs(10);
 
 /// What a worker was asked to do.
 #[derive(Clone, Debug)]
@@ -167,26 +172,53 @@ async fn register(
     options: &SessionOptions,
     stop: &CancellationToken,
 ) -> Result<Option<Duration>, SessionError> {
-    let mut backoff = Backoff::new(&options.coordinator);
-    let give_up_at = tokio::time::Instant::now() + options.connect_timeout;
+    let url = &options.coordinator;
+    let mut backoff = Backoff::new(url);
+    let started = tokio::time::Instant::now();
+    let give_up_at = started + options.connect_timeout;
+    let mut told = String::new();
+    let mut tell = |reason: &str| {
+        if told != reason {
+            say!("no coordinator at {url} yet, trying on: {reason}");
+            reason.clone_into(&mut told);
+        }
+    };
+    let mut reason = "no answer".to_owned();
     loop {
-        let reason = match client.register_once().await {
-            Ok(lease_duration) if lease_duration < SHORTEST_LEASE => {
-                let url = options.coordinator.clone();
+        let answered = tokio::time::timeout(FIRST_ANSWER, client.register_once());
+        tokio::pin!(answered);
+        let answer = tokio::select! {
+            answer = &mut answered => answer,
+            () = stop.cancelled() => return Ok(None),
+            () = tokio::time::sleep_until(started + SILENCE) => {
+                tell(&reason);
+                tokio::select! {
+                    answer = answered => answer,
+                    () = stop.cancelled() => return Ok(None),
+                }
+            }
+        };
+        reason = match answer {
+            Ok(Ok(lease_duration)) if lease_duration < SHORTEST_LEASE => {
                 return Err(SessionError::Senseless {
-                    url,
+                    url: url.clone(),
                     lease_duration,
                 });
             }
-            Ok(lease_duration) => return Ok(Some(lease_duration)),
-            Err(LeaseError::Unavailable(reason)) => reason,
-            Err(error) => return Err(error.into()),
+            Ok(Ok(lease_duration)) => return Ok(Some(lease_duration)),
+            Ok(Err(LeaseError::Unavailable(reason))) => reason,
+            Ok(Err(error)) => return Err(error.into()),
+            Err(_) => format!("no answer within {} s", FIRST_ANSWER.as_secs()),
         };
-        if tokio::time::Instant::now() >= give_up_at {
+        let now = tokio::time::Instant::now();
+        if now >= give_up_at {
             return Err(SessionError::Unreachable {
-                url: options.coordinator.clone(),
+                url: url.clone(),
                 reason,
             });
+        }
+        if now >= started + SILENCE {
+            tell(&reason);
         }
         tokio::select! {
             () = tokio::time::sleep(backoff.next_delay()) => {}

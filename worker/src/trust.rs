@@ -81,6 +81,16 @@ pub enum TrustError {
     /// The text is not a URL.
     #[error("{0:?} is not an address\nhint: use the form http://HOST:PORT or https://HOST:PORT")]
     BadAddress(String),
+    /// A file that was named for another kind of content.
+    #[error(
+        "{path} holds no {content}\nhint: it is a PEM file with a line `-----BEGIN ...-----`, as `pondersweep tls init` makes them"
+    )]
+    NoPem {
+        /// Which.
+        path: PathBuf,
+        /// What it should hold.
+        content: &'static str,
+    },
     /// An encrypted address, and nobody to vouch for it.
     #[error(
         "{0} is encrypted, but no authority is named that vouches for it\nhint: --tls-ca PATH names the ca.pem of `pondersweep tls init`"
@@ -161,11 +171,15 @@ impl TrustArgs {
         for secret in [&self.token_file, &self.tls_key].into_iter().flatten() {
             warn_if_anyone_reads(secret);
         }
-        let pem = |path: &Option<PathBuf>| path.as_ref().map(read).transpose();
-        let (certificate, key) = (pem(&self.tls_cert)?, pem(&self.tls_key)?);
+        let pem = |path: &Option<PathBuf>, content| {
+            let read = path.as_ref().map(|path| read_pem(path, content));
+            read.transpose()
+        };
+        let certificate = pem(&self.tls_cert, CERTIFICATE)?;
+        let key = pem(&self.tls_key, PRIVATE_KEY)?;
         Ok(Trust {
             bearer: self.bearer()?,
-            authority: pem(&self.tls_ca)?.map(Certificate::from_pem),
+            authority: pem(&self.tls_ca, CERTIFICATE)?.map(Certificate::from_pem),
             identity: certificate
                 .zip(key)
                 .map(|(certificate, key)| Identity::from_pem(certificate, key)),
@@ -297,17 +311,47 @@ impl fmt::Debug for Bearer {
     }
 }
 
-/// The words of rustls for a certificate it refuses, and for a peer that refused ours.
+/// The words of rustls for a certificate it refuses, for a peer that refused ours, and for one that
+/// does not encrypt.
 const REFUSED_THEIRS: &str = "invalid peer certificate";
 const REFUSED_OURS: &str = "received fatal alert";
+const NOT_ENCRYPTED: &str = "received corrupt message";
+
+/// What is wrong with a certificate, in the words of rustls, and what to do about it.
+const FAULTS: [(&str, &str); 3] = [
+    (
+        "not valid for name",
+        "reach it by a name or address that its certificate has; `pondersweep tls init --host NAME` makes one with another",
+    ),
+    (
+        "expired",
+        "new ones come from `pondersweep tls init --force` where the coordinator runs; or the clock of this machine is wrong",
+    ),
+    (
+        "not valid yet",
+        "the clock of this machine is behind, or that of the one that made the certificate was ahead",
+    ),
+];
 
 /// Why the two sides do not trust each other's certificates, if that is what the error says.
 #[must_use]
 pub fn distrust(error: &(dyn std::error::Error + 'static)) -> Option<String> {
     if let Some(text) = deepest(error, REFUSED_THEIRS) {
-        let hint =
-            "hint: --tls-ca names the authority of another coordinator, or somebody stands between";
-        return Some(format!("the coordinator is not trusted: {text}\n{hint}"));
+        let fault = FAULTS.iter().find(|(words, _)| text.contains(words));
+        let hint = fault.map_or(
+            "--tls-ca names the authority of another coordinator, or somebody stands between",
+            |(_, hint)| hint,
+        );
+        return Some(format!(
+            "the coordinator is not trusted: {text}\nhint: {hint}"
+        ));
+    }
+    if deepest(error, NOT_ENCRYPTED).is_some() {
+        return Some(
+            "what answers there does not encrypt its calls\n\
+             hint: a coordinator without --tls is at http://, without --tls-ca"
+                .into(),
+        );
     }
     let text = deepest(error, REFUSED_OURS)?;
     let hint = "hint: --tls-cert and --tls-key name a certificate of its authority, such as worker.pem of `pondersweep tls init`";
@@ -353,6 +397,33 @@ fn read(path: &PathBuf) -> Result<String, TrustError> {
     fs::read_to_string(path).map_err(|source| TrustError::File {
         path: path.clone(),
         source,
+    })
+}
+
+/// What PEM files are named for; each is between lines that end so.
+pub const CERTIFICATE: &str = "CERTIFICATE";
+/// The other kind.
+pub const PRIVATE_KEY: &str = "PRIVATE KEY";
+
+/// Reads a PEM file that holds such a content.
+///
+/// # Errors
+/// It cannot be read, or holds something else.
+pub fn read_pem(path: &PathBuf, content: &'static str) -> Result<String, TrustError> {
+    let text = read(path)?;
+    let is_begin = |line: &str| {
+        line.starts_with("-----BEGIN ") && line.trim_end().ends_with(&format!("{content}-----"))
+    };
+    if text.lines().any(is_begin) {
+        return Ok(text);
+    }
+    Err(TrustError::NoPem {
+        path: path.clone(),
+        content: if content == CERTIFICATE {
+            "certificate"
+        } else {
+            "private key"
+        },
     })
 }
 

@@ -5,12 +5,14 @@
 use std::process::ExitCode;
 
 use clap::Args;
+use pondersweep_worker::say;
 use serde_json::{Value, json};
 
 use super::{
-    connect::{Control, ControlArgs},
+    connect::Control,
     goal::{goal, half_width, of_message, threshold},
     output::{OutputArgs, Rows},
+    place::PlaceArgs,
     results::SweepStatus,
 };
 use crate::{
@@ -37,18 +39,19 @@ pub(super) struct AllocateArgs {
     #[arg(long)]
     dry_run: bool,
     #[command(flatten)]
-    control: ControlArgs,
+    place: PlaceArgs,
     #[command(flatten)]
     output: OutputArgs,
 }
 
 pub(super) async fn run(args: AllocateArgs) -> anyhow::Result<ExitCode> {
-    let mut control = args.control.open().await?;
+    let mut control = Control::open(&args.place).await?;
+    let place = control.place.clone();
     let allocated = allocate(&mut control, &args).await;
     control.close().await?;
     let (rows, status) = allocated?;
     rows.print(args.output.output)?;
-    eprintln!("{}", status.line());
+    say!("{}; at {place}", status.line());
     Ok(ExitCode::SUCCESS)
 }
 
@@ -73,7 +76,7 @@ async fn allocate(
         }
         "were added"
     };
-    eprintln!(
+    say!(
         "{trials} trials {verb} to {} of {} configurations",
         allotments.len(),
         cells.len()

@@ -11,19 +11,21 @@ use std::{
 };
 
 use clap::Args;
-use pondersweep_worker::{cli::ProgramArgs, device::DeviceName};
+use pondersweep_worker::{
+    cli::{ProgramArgs, at_least_one},
+    device::DeviceName,
+    say,
+};
 use serde_json::{Value, json};
 
 use self::conclusion::Conclusion;
 use super::{
-    connect::DatabaseArgs,
+    at_hand::AtHand,
     output::{Format, OutputArgs, Rows, print_json, print_text},
+    place::PlaceArgs,
     replay::{COLUMNS, REPLAYS, ReplayError, Replayable, Replayed, Updates, first, replay},
 };
-use crate::{
-    replay::{Stratum, effective_size, sample},
-    store::Reader,
-};
+use crate::replay::{Stratum, effective_size, sample};
 
 /// The version of the JSON below.
 const SCHEMA: &str = "pondersweep.audit/1";
@@ -35,7 +37,7 @@ pub(super) struct AuditArgs {
     #[arg(default_value = "last")]
     sweep: String,
     #[command(flatten)]
-    database: DatabaseArgs,
+    place: PlaceArgs,
     /// Share of the trials to train again, of every machine, device and binary; at least one of each
     #[arg(long, default_value_t = 0.05, value_name = "SHARE", value_parser = fraction)]
     fraction: f64,
@@ -43,7 +45,7 @@ pub(super) struct AuditArgs {
     #[arg(long, default_value_t = 0)]
     seed: u64,
     /// Trials trained side by side [default: one per core]
-    #[arg(long, env = "PONDERSWEEP_WORKERS", value_name = "N")]
+    #[arg(long, env = "PONDERSWEEP_WORKERS", value_name = "N", value_parser = at_least_one::<NonZeroUsize>)]
     workers: Option<NonZeroUsize>,
     /// Where to compute [default: for each trial the device that computed its result]
     #[arg(long, env = "PONDERSWEEP_DEVICE", value_name = "DEVICE")]
@@ -62,7 +64,8 @@ fn fraction(text: &str) -> Result<f64, String> {
 }
 
 pub(super) async fn run(args: AuditArgs) -> anyhow::Result<ExitCode> {
-    let mut reader = Reader::open(&args.database.db).await?;
+    let database = AtHand::of(&args.place).await?;
+    let mut reader = database.reader().await?;
     let sweep_id = reader.find_sweep(&args.sweep).await?;
     let strata = Stratum::of(reader.origins(sweep_id).await?);
     let results: u64 = strata
@@ -79,7 +82,7 @@ pub(super) async fn run(args: AuditArgs) -> anyhow::Result<ExitCode> {
         let recorded = reader.recorded(&trial_id.to_string()).await?;
         trials.push(Replayable::new(recorded, args.device, host.clone())?);
     }
-    eprintln!(
+    say!(
         "training {} of {results} results again, from {} different origins",
         trials.len(),
         strata.len()
@@ -175,7 +178,7 @@ fn print(
         }))?,
         Format::Csv => {
             rows.print(Format::Csv)?;
-            eprintln!("{conclusion}");
+            say!("{conclusion}");
         }
         Format::Table => {
             Rows::of(

@@ -3,6 +3,7 @@
 use std::{path::PathBuf, process::ExitCode};
 
 use clap::Args;
+use pondersweep_worker::say;
 
 use crate::store;
 
@@ -20,7 +21,7 @@ pub(super) struct BackupArgs {
 
 pub(super) fn run(args: &BackupArgs) -> anyhow::Result<ExitCode> {
     let bytes = store::back_up(&args.from, &args.to, args.force)?;
-    eprintln!(
+    say!(
         "copied {} to {} ({bytes} bytes)",
         args.from.display(),
         args.to.display()

@@ -1,50 +1,43 @@
-//! Where a command finds its sweeps: a running coordinator, or a database that none holds.
+//! Reaches the coordinator of a place: one that is running, or one that is started for a database.
 
-use std::{
-    path::{Path, PathBuf},
-    time::Duration,
-};
+use std::{fs::File, io::Write as _, path::Path, time::Duration};
 
+use anyhow::Context as _;
 use clap::Args;
 use pondersweep_proto::{
     error::SweepError,
     limit::{MAX_CELLS_OF_PAGE, MAX_WIRE_MESSAGE_BYTES},
-    wire::{self, sweeps_client::SweepsClient},
+    wire::{self, get_database_copy_response::Part, sweeps_client::SweepsClient},
 };
 use pondersweep_worker::{
     cli::DEFAULT_COORDINATOR,
-    trust::{Bearer, Trust, TrustArgs, chain, distrust},
+    trust::{Bearer, Trust, chain, distrust},
 };
+use tokio::time::timeout;
 use tonic::{
     Code, Request, Response, Status, service::interceptor::InterceptedService, transport::Channel,
 };
 use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
 
-use super::token::draw_secret;
-
+use super::{
+    place::{Place, PlaceArgs, SaidBy, coordinator_of_environment},
+    token::draw_secret,
+};
 use crate::{
     allotment::Allotment,
     coordinator::{Coordinator, CoordinatorOptions, DEFAULT_MAX_FAILURE_RATE},
+    store::{OpenError, Reader},
     sweep::SweepSpec,
 };
 
-/// The database unless another is named.
-pub(super) const DEFAULT_DATABASE: &str = "results.db";
-
 /// How long a connection attempt may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long the first answer may take: what accepts connections may be no coordinator.
+const FIRST_ANSWER: Duration = Duration::from_secs(10);
 /// A connection on which nothing arrives for this long is probed...
 const KEEPALIVE: Duration = Duration::from_secs(10);
 /// ...and counts as lost when no answer to the probe arrives within this time.
 const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(5);
-
-/// Names the database a command reads.
-#[derive(Clone, Debug, Args)]
-pub(super) struct DatabaseArgs {
-    /// The results database
-    #[arg(long, env = "PONDERSWEEP_DB", default_value = DEFAULT_DATABASE, value_name = "PATH")]
-    pub(super) db: PathBuf,
-}
 
 /// When a sweep that fails too often is paused.
 #[derive(Clone, Debug, Args)]
@@ -68,40 +61,52 @@ fn share(text: &str) -> Result<f64, String> {
         .ok_or_else(|| "a share is a number from 0 to 1".into())
 }
 
-/// Names where a command changes sweeps.
-#[derive(Clone, Debug, Args)]
-pub(super) struct ControlArgs {
-    /// Address of the running coordinator
-    #[arg(long, env = "PONDERSWEEP_COORDINATOR", default_value = DEFAULT_COORDINATOR, value_name = "URL")]
-    coordinator: String,
-    /// Change this database instead, while no coordinator holds it
-    #[arg(long, value_name = "PATH", conflicts_with = "coordinator")]
-    db: Option<PathBuf>,
-    #[command(flatten)]
-    trust: TrustArgs,
-}
-
-impl ControlArgs {
-    /// Reaches the coordinator, or becomes one for a moment.
-    pub(super) async fn open(&self) -> anyhow::Result<Control> {
-        match &self.db {
-            Some(path) => Control::local(path).await,
-            None => Ok(Control {
-                sweeps: Sweeps::connect(&self.coordinator, &self.trust.load()?).await?,
-                local: None,
-            }),
-        }
-    }
-}
-
 /// The sweeps of a coordinator that is running, or of one that runs for this command only.
 pub(super) struct Control {
     /// The service.
     pub(super) sweeps: Sweeps,
+    /// Whose.
+    pub(super) place: Place,
     local: Option<Coordinator>,
 }
 
 impl Control {
+    /// Reaches the coordinator, or becomes one of a database that is there.
+    pub(super) async fn open(args: &PlaceArgs) -> anyhow::Result<Self> {
+        let (place, _) = args.choose();
+        match place {
+            Place::Database(path) if !path.exists() => Err(OpenError::Missing { path }.into()),
+            place => Self::at(place, &args.trust()?).await,
+        }
+    }
+
+    /// The same; a database that was named is made where there is none.
+    pub(super) async fn open_or_make(args: &PlaceArgs) -> anyhow::Result<Self> {
+        match args.choose() {
+            (_, SaidBy::Nothing) => Self::open(args).await,
+            (place, _) => Self::at(place, &args.trust()?).await,
+        }
+    }
+
+    async fn at(place: Place, trust: &Trust) -> anyhow::Result<Self> {
+        let path = match &place {
+            Place::Database(path) => path,
+            Place::Coordinator(url) => {
+                return Ok(Self {
+                    sweeps: Sweeps::connect(url, trust).await?,
+                    place,
+                    local: None,
+                });
+            }
+        };
+        match Self::local(path).await {
+            Err(error) if matches!(error.downcast_ref(), Some(OpenError::InUse { .. })) => {
+                Self::serving(path, trust).await.ok_or(error)
+            }
+            opened => opened,
+        }
+    }
+
     async fn local(path: &Path) -> anyhow::Result<Self> {
         let own = draw_secret()?;
         let trust = Trust::of_token(&own.reveal())?;
@@ -110,6 +115,7 @@ impl Control {
         match Sweeps::connect(&coordinator.url(), &trust).await {
             Ok(sweeps) => Ok(Self {
                 sweeps,
+                place: Place::Database(path.to_owned()),
                 local: Some(coordinator),
             }),
             Err(error) => {
@@ -117,6 +123,20 @@ impl Control {
                 Err(error)
             }
         }
+    }
+
+    /// The coordinator that has a database, if it is the one where coordinators listen: on a shared host
+    /// that may be another's.
+    async fn serving(path: &Path, trust: &Trust) -> Option<Self> {
+        let url = coordinator_of_environment().unwrap_or_else(|| DEFAULT_COORDINATOR.into());
+        let mut sweeps = Sweeps::connect(&url, trust).await.ok()?;
+        let theirs = sweeps.database_id().await.ok()?;
+        let ours = Reader::open(path).await.ok()?.database_id().await.ok()?;
+        (theirs == ours).then_some(Self {
+            sweeps,
+            place: Place::Coordinator(url),
+            local: None,
+        })
     }
 
     /// Ends what this command started.
@@ -141,19 +161,22 @@ impl Sweeps {
                  hint: start one with `pondersweep serve`, or name another with --coordinator URL"
             ))
         };
-        let channel = trust
+        let endpoint = trust
             .endpoint(url)?
             .connect_timeout(CONNECT_TIMEOUT)
             // Only while a call is under way, such as a watch that waits for the next change.
             .http2_keep_alive_interval(KEEPALIVE)
-            .keep_alive_timeout(KEEPALIVE_TIMEOUT)
-            .connect()
+            .keep_alive_timeout(KEEPALIVE_TIMEOUT);
+        let silent = |_| away(format!("no answer within {} s", FIRST_ANSWER.as_secs()));
+        let channel = timeout(FIRST_ANSWER, endpoint.connect())
             .await
-            .map_err(|error| match distrust(&error) {
-                Some(why) => SweepError::Denied(why),
-                None => away(chain(&error)),
-            })?;
-        greet(channel.clone(), url).await?;
+            .map_err(silent)?;
+        let channel = channel.map_err(|error| match distrust(&error) {
+            Some(why) => SweepError::Denied(why),
+            None => away(chain(&error)),
+        })?;
+        let greeted = timeout(FIRST_ANSWER, greet(channel.clone(), url)).await;
+        greeted.map_err(silent)??;
         Ok(Self(
             SweepsClient::with_interceptor(channel, trust.bearer())
                 .max_decoding_message_size(MAX_WIRE_MESSAGE_BYTES),
@@ -219,6 +242,51 @@ impl Sweeps {
         }
         workers.sort_by_key(|worker| std::cmp::Reverse(worker.last_heard_at_ms));
         Ok(workers)
+    }
+
+    /// Which database it has.
+    pub(super) async fn database_id(&mut self) -> Result<String, SweepError> {
+        let asked = self.0.get_database(wire::GetDatabaseRequest {});
+        Ok(unwrap(asked.await)?.database_id)
+    }
+
+    /// Writes a copy of its database into an empty file.
+    pub(super) async fn copy_database(&mut self, url: &str, file: &mut File) -> anyhow::Result<()> {
+        let asked = self
+            .0
+            .get_database_copy(wire::GetDatabaseCopyRequest {})
+            .await;
+        if asked
+            .as_ref()
+            .is_err_and(|status| status.code() == Code::Unimplemented)
+        {
+            anyhow::bail!(
+                "the coordinator at {url} is of an older version and gives no copy of its database\n\
+                 hint: run this where the database lies, with --db, or update the coordinator"
+            );
+        }
+        let mut parts = unwrap(asked)?;
+        let (mut announced, mut received) = (None, 0);
+        while let Some(message) = parts.message().await.map_err(SweepError::from)? {
+            match message.part {
+                Some(Part::Bytes(bytes)) if announced.is_none() => announced = Some(bytes),
+                Some(Part::Piece(piece)) if announced.is_some() => {
+                    received += piece.len() as u64;
+                    anyhow::ensure!(
+                        announced >= Some(received),
+                        "{url} sends more than it announced"
+                    );
+                    let written = file.write_all(&piece);
+                    written.context("cannot keep the copy\nhint: TMPDIR names another folder")?;
+                }
+                _ => anyhow::bail!("{url} sends no copy of a database"),
+            }
+        }
+        anyhow::ensure!(
+            announced == Some(received),
+            "the copy of {url} ended early\nhint: ask again"
+        );
+        Ok(())
     }
 
     pub(super) async fn pause(&mut self, sweep: &str) -> Result<wire::Sweep, SweepError> {

@@ -3,11 +3,18 @@
 use std::{io, process::ExitCode};
 
 use pondersweep_proto::error::SweepError;
-use pondersweep_worker::{cli::trust_exit_code, interrupt::EXIT_INTERRUPTED, trust::TrustError};
+use pondersweep_worker::{
+    cli::trust_exit_code,
+    interrupt::EXIT_INTERRUPTED,
+    say,
+    streams::{EXIT_OUTPUT, output_error},
+    trust::TrustError,
+};
 
 use crate::{
     driver::DriverError,
     launch::LedgerError,
+    scheduler::TrialCounts,
     store::{
         BackupError, CommitError, DatabaseError, OpenError, ReadError, RestoreError, TokenError,
     },
@@ -16,6 +23,8 @@ use crate::{
 
 /// The sweep finished, but some of its trials failed.
 pub(super) const FAILED_TRIALS: u8 = 3;
+/// The sweep was cancelled before all of its trials were run.
+const CANCELLED: u8 = 4;
 /// What was named does not exist, or its name fits several.
 const NOT_FOUND: u8 = 5;
 /// The coordinator cannot be reached.
@@ -32,17 +41,23 @@ pub(super) const TIMED_OUT: u8 = 124;
 /// Stopped by Ctrl-C.
 pub(super) const INTERRUPTED: u8 = EXIT_INTERRUPTED;
 
+/// A change that was not made because its outcome could not be printed, as the context of that error.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(super) struct Undone(pub(super) &'static str);
+
 /// Says what went wrong on standard error and returns its code. A reader who has seen enough, such
 /// as `head`, is no failure.
 pub(super) fn fail(error: &anyhow::Error) -> ExitCode {
-    // The error itself only: further down the chain it would be somebody else's pipe.
-    if is_closed_output(error.as_ref()) {
+    let output = output_error(error.as_ref());
+    let is_closed = output.is_some_and(|why| why.kind() == io::ErrorKind::BrokenPipe);
+    if is_closed && !error.is::<Undone>() {
         return ExitCode::SUCCESS;
     }
     // A sweep file's errors, of which there may be several, each begin with their own "error: ".
     match error.downcast_ref::<SweepFileError>() {
-        Some(errors) => eprintln!("{errors}"),
-        None => eprintln!("error: {}", told_once(error)),
+        Some(errors) => say!("{errors}"),
+        None => say!("error: {}", told_once(error)),
     }
     ExitCode::from(code(error))
 }
@@ -62,22 +77,10 @@ fn told_once(error: &anyhow::Error) -> String {
         })
 }
 
-fn is_closed_output(error: &(dyn std::error::Error + 'static)) -> bool {
-    if let Some(error) = error.downcast_ref::<csv::Error>() {
-        return matches!(error.kind(), csv::ErrorKind::Io(error) if is_closed_output(error));
-    }
-    if let Some(error) = error.downcast_ref::<serde_json::Error>() {
-        return error.io_error_kind() == Some(io::ErrorKind::BrokenPipe);
-    }
-    let Some(error) = error.downcast_ref::<io::Error>() else {
-        return false;
-    };
-    // The csv crate wraps the pipe's error in its own, and that in another of this type.
-    let wrapped = || error.get_ref().is_some_and(|inner| is_closed_output(inner));
-    error.kind() == io::ErrorKind::BrokenPipe || wrapped()
-}
-
 fn code(error: &anyhow::Error) -> u8 {
+    if output_error(error.as_ref()).is_some() {
+        return EXIT_OUTPUT;
+    }
     error.chain().find_map(code_of_cause).unwrap_or(1)
 }
 
@@ -109,8 +112,8 @@ fn code_of_cause(cause: &(dyn std::error::Error + 'static)) -> Option<u8> {
             BackupError::Exists { .. } | BackupError::Write { .. } => None,
         };
     }
-    if let Some(kind) = io_kind(cause) {
-        return code_of_io(kind);
+    if let Some(error) = cause.downcast_ref::<io::Error>() {
+        return code_of_io(error.kind());
     }
     match cause.downcast_ref::<DriverError>() {
         Some(
@@ -151,20 +154,6 @@ fn code_of_io(kind: io::ErrorKind) -> Option<u8> {
     is_full.then_some(TEMPORARY)
 }
 
-/// How reading or writing a file failed, which some libraries do not show as a cause of their errors.
-fn io_kind(cause: &(dyn std::error::Error + 'static)) -> Option<io::ErrorKind> {
-    if let Some(error) = cause.downcast_ref::<csv::Error>() {
-        return match error.kind() {
-            csv::ErrorKind::Io(error) => Some(error.kind()),
-            _ => None,
-        };
-    }
-    if let Some(error) = cause.downcast_ref::<serde_json::Error>() {
-        return error.io_error_kind();
-    }
-    cause.downcast_ref().map(io::Error::kind)
-}
-
 const fn code_of_token(error: &TokenError) -> Option<u8> {
     match error {
         TokenError::Unknown(_) | TokenError::Ambiguous(_) => Some(NOT_FOUND),
@@ -196,11 +185,11 @@ const fn code_of_refusal(error: &SweepError) -> u8 {
 }
 
 /// The code of a sweep that has ended.
-pub(super) fn of_ended(counts: &crate::scheduler::TrialCounts) -> ExitCode {
-    if counts.failed > 0 {
-        ExitCode::from(FAILED_TRIALS)
-    } else {
-        ExitCode::SUCCESS
+pub(super) fn of_ended(counts: &TrialCounts) -> ExitCode {
+    match counts {
+        TrialCounts { cancelled: 1.., .. } => CANCELLED.into(),
+        TrialCounts { failed: 1.., .. } => FAILED_TRIALS.into(),
+        _ => ExitCode::SUCCESS,
     }
 }
 

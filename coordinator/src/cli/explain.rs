@@ -5,17 +5,17 @@ mod sweep;
 mod trial;
 mod waiting;
 
-use std::{path::Path, process::ExitCode};
+use std::process::ExitCode;
 
 use clap::Args;
 use pondersweep_proto::{error::SweepError, id::SweepId};
 use serde_json::json;
 
 use super::{
-    connect::DatabaseArgs,
+    at_hand::AtHand,
     eta::RECENTLY,
-    output::{Format, OutputArgs, print_json, print_text},
-    results::is_served,
+    output::{Format, OutputArgs, print_json, print_labelled},
+    place::PlaceArgs,
 };
 use crate::{
     clock,
@@ -33,7 +33,7 @@ pub(super) struct ExplainArgs {
     #[arg(default_value = "last")]
     name: String,
     #[command(flatten)]
-    database: DatabaseArgs,
+    place: PlaceArgs,
     #[command(flatten)]
     output: OutputArgs,
 }
@@ -42,17 +42,18 @@ pub(super) struct ExplainArgs {
 type Explanation = (String, Vec<String>);
 
 pub(super) async fn run(args: ExplainArgs) -> anyhow::Result<ExitCode> {
+    let at_hand = AtHand::of(&args.place).await?;
     let database = Database {
-        reader: Reader::open(&args.database.db).await?,
-        path: &args.database.db,
+        reader: at_hand.reader().await?,
+        at_hand: &at_hand,
     };
     let (subject, findings) = database.explain(&args.name).await?;
     match args.output.output {
         Format::Json => print_json(&json!({ "subject": subject, "findings": findings }))?,
         Format::Table | Format::Csv => {
-            print_text(&subject)?;
+            print_labelled("", &subject)?;
             for finding in findings {
-                print_text(&format!("- {finding}"))?;
+                print_labelled("- ", &finding)?;
             }
         }
     }
@@ -61,7 +62,7 @@ pub(super) async fn run(args: ExplainArgs) -> anyhow::Result<ExitCode> {
 
 struct Database<'a> {
     reader: Reader,
-    path: &'a Path,
+    at_hand: &'a AtHand,
 }
 
 impl Database<'_> {
@@ -107,7 +108,7 @@ impl Database<'_> {
         let place = sweeps.iter().position(|sweep| sweep.sweep_id == sweep_id);
         let place = place.expect("a sweep is never deleted");
         let workers = self.reader.workers().await?;
-        let is_served = is_served(self.path, &workers, now_ms);
+        let is_served = self.at_hand.is_served(&workers, now_ms);
         let workers: Vec<_> = workers
             .into_iter()
             .map(|worker| (worker.standing(now_ms), worker))

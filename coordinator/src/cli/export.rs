@@ -4,18 +4,20 @@
 mod parquet;
 
 use std::{
-    io::{self, BufWriter, IsTerminal as _, Write},
+    io::{self, BufWriter, Write},
     path::PathBuf,
     process::ExitCode,
 };
 
 use anyhow::Context as _;
 use clap::{Args, ValueEnum};
+use pondersweep_worker::streams::{Data, is_data_at_terminal};
 use serde_json::{Map, Value};
 
 use super::{
-    connect::DatabaseArgs,
+    at_hand::AtHand,
     output::{json_of, write_csv},
+    place::PlaceArgs,
 };
 use crate::{
     store::{ColumnType, ColumnTypes, Reader, Rows, Value as Cell},
@@ -29,7 +31,7 @@ pub(super) struct ExportArgs {
     #[arg(default_value = "last")]
     sweep: String,
     #[command(flatten)]
-    database: DatabaseArgs,
+    place: PlaceArgs,
     /// Format of the rows
     #[arg(long, value_enum, default_value = "csv")]
     format: ExportFormat,
@@ -87,7 +89,8 @@ impl ExportRows {
 }
 
 pub(super) async fn run(args: ExportArgs) -> anyhow::Result<ExitCode> {
-    let mut reader = Reader::open(&args.database.db).await?;
+    let database = AtHand::of(&args.place).await?;
+    let mut reader = database.reader().await?;
     let sweep_id = reader.find_sweep(&args.sweep).await?;
     let spec = reader.spec(sweep_id).await?;
     let types = ColumnTypes::of(spec.terms());
@@ -98,10 +101,10 @@ pub(super) async fn run(args: ExportArgs) -> anyhow::Result<ExitCode> {
     let sql = args.rows.sql(&sweep_id.to_string(), is_program);
     let Some(path) = args.out else {
         anyhow::ensure!(
-            args.format != ExportFormat::Parquet || !io::stdout().is_terminal(),
+            args.format != ExportFormat::Parquet || !is_data_at_terminal(),
             "a Parquet file is nothing for a terminal\nhint: add `--out results.parquet`"
         );
-        write(&mut reader, &sql, &types, args.format, io::stdout()).await?;
+        write(&mut reader, &sql, &types, args.format, Data::default()).await?;
         return Ok(ExitCode::SUCCESS);
     };
     let cannot = || format!("cannot write {}", path.display());
@@ -145,7 +148,7 @@ async fn write_json_lines(
             .map(|(name, value)| typed(types, name, value));
         let values = values.map(|value| json_of(&value));
         let object: Map<String, Value> = columns.iter().cloned().zip(values).collect();
-        serde_json::to_writer(&mut writer, &object)?;
+        serde_json::to_writer(&mut writer, &object).map_err(io::Error::from)?;
         writer.write_all(b"\n")?;
     }
     Ok(writer.flush()?)

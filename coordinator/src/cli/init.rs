@@ -4,6 +4,7 @@ use std::{fs::OpenOptions, io::Write as _, path::Path, process::ExitCode};
 
 use anyhow::Context as _;
 use clap::{Args, ValueEnum};
+use pondersweep_worker::say;
 
 /// Write a first sweep file, with comments, into this folder
 #[derive(Debug, Args)]
@@ -45,8 +46,8 @@ pub(super) fn run(args: &InitArgs) -> anyhow::Result<ExitCode> {
         let file = OpenOptions::new().write(true).create_new(true).open(name);
         file.and_then(|mut file| file.write_all(text.as_bytes()))
             .with_context(|| format!("cannot write {name}"))?;
-        eprintln!("wrote {name}");
+        say!("wrote {name}");
     }
-    eprintln!("hint: `pondersweep run sweep.toml` runs it as it stands");
+    say!("hint: `pondersweep run sweep.toml` runs it as it stands");
     Ok(ExitCode::SUCCESS)
 }

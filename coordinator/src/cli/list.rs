@@ -3,10 +3,12 @@
 use std::process::ExitCode;
 
 use clap::Args;
+use pondersweep_worker::say;
 
 use super::{
     output::OutputArgs,
-    results::{Lookout, SourceArgs, rows},
+    place::PlaceArgs,
+    results::{Lookout, Source, rows},
     workers,
 };
 
@@ -14,7 +16,7 @@ use super::{
 #[derive(Debug, Args)]
 pub(super) struct LsArgs {
     #[command(flatten)]
-    source: SourceArgs,
+    place: PlaceArgs,
     #[command(flatten)]
     output: OutputArgs,
 }
@@ -32,19 +34,19 @@ pub(super) struct StatusArgs {
     #[arg(long, requires = "workers")]
     all: bool,
     #[command(flatten)]
-    source: SourceArgs,
+    place: PlaceArgs,
     #[command(flatten)]
     output: OutputArgs,
 }
 
 pub(super) async fn ls(args: LsArgs) -> anyhow::Result<ExitCode> {
-    let sweeps = args.source.open().await?.sweeps().await?;
+    let sweeps = Source::open(&args.place).await?.sweeps().await?;
     rows(&sweeps).print(args.output.output)?;
     Ok(ExitCode::SUCCESS)
 }
 
 pub(super) async fn status(args: StatusArgs) -> anyhow::Result<ExitCode> {
-    let mut source = args.source.open().await?;
+    let mut source = Source::open(&args.place).await?;
     if args.workers {
         let workers = source.workers().await?;
         let format = args.output.output;
@@ -54,7 +56,7 @@ pub(super) async fn status(args: StatusArgs) -> anyhow::Result<ExitCode> {
     let sweep = source.sweep(&args.sweep).await?;
     rows(std::slice::from_ref(&sweep)).print(args.output.output)?;
     if let Some(why) = Lookout::default().look(&mut source, &sweep).await? {
-        eprintln!("{why}");
+        say!("{why}");
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -2,6 +2,7 @@
 //! data goes to standard output, talk to standard error, and every failure has its exit code.
 
 mod allocate;
+mod at_hand;
 mod audit;
 mod backup;
 mod connect;
@@ -14,6 +15,7 @@ mod init;
 mod launch;
 mod list;
 pub mod output;
+mod place;
 mod plan;
 mod query;
 mod replay;
@@ -25,6 +27,7 @@ mod serve;
 mod steer;
 mod submit;
 mod sweep_file;
+mod table;
 mod tls;
 mod token;
 mod trial;
@@ -36,6 +39,7 @@ mod workers;
 use std::process::ExitCode;
 
 use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
+use pondersweep_worker::streams::{self, Talk};
 use tracing_subscriber::EnvFilter;
 
 use crate::store;
@@ -126,8 +130,10 @@ pub fn main() -> ExitCode {
     if let Some(ended) = pondersweep_worker::program::keep_guard() {
         return ended;
     }
-    let cli = Cli::parse();
-    run_to_end(&cli.log, dispatch(cli.command))
+    match streams::parse::<Cli>() {
+        Ok(cli) => run_to_end(&cli.log, dispatch(cli.command)),
+        Err(code) => code,
+    }
 }
 
 /// All commands and what they take.
@@ -163,10 +169,13 @@ fn start_log(format: LogFormat) {
     let filter = EnvFilter::try_from_env("PONDERSWEEP_LOG").unwrap_or_else(|_| "warn".into());
     let log = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(std::io::stderr);
+        .with_ansi(false);
     match format {
-        LogFormat::Text => log.init(),
-        LogFormat::Json => log.json().flatten_event(true).init(),
+        LogFormat::Text => log.with_writer(|| Talk::Event).init(),
+        LogFormat::Json => {
+            let log = log.json().flatten_event(true);
+            log.with_writer(|| Talk::Json).init();
+        }
     }
 }
 

@@ -1,14 +1,16 @@
-//! How commands print data: a table for people, JSON or CSV for programs. Only standard output;
-//! only data.
+//! How commands print data: a table for people, JSON or CSV for programs; and where progress is drawn.
 
-use std::io::{self, IsTerminal as _, Write as _};
+use std::io::{self, Write as _};
 
 use clap::{Args, ValueEnum};
-use comfy_table::{CellAlignment, ContentArrangement, Table};
-use pondersweep_proto::id::hexadecimal;
+use console::Term;
+use indicatif::ProgressDrawTarget;
+use pondersweep_proto::{foreign, id::hexadecimal};
+use pondersweep_worker::streams::{Data, Talk, is_data_at_terminal};
 use serde_json::{Value, json};
 
-use crate::{report::terminal::TABLE_STYLE, store};
+use super::table;
+use crate::store;
 
 /// The form of a command's data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -58,10 +60,10 @@ impl Rows {
     /// Prints the rows.
     ///
     /// # Errors
-    /// Standard output is closed.
+    /// Standard output cannot be written.
     pub fn print(&self, format: Format) -> io::Result<()> {
         match format {
-            Format::Table => print_text(&self.to_table()),
+            Format::Table => print_text(&table::render(self, data_width())),
             Format::Json => print_json(&self.to_json()),
             Format::Csv => self.print_csv(),
         }
@@ -80,38 +82,21 @@ impl Rows {
     }
 
     fn print_csv(&self) -> io::Result<()> {
-        let mut writer = csv::Writer::from_writer(io::stdout().lock());
-        writer.write_record(&self.columns)?;
+        let mut writer = csv::Writer::from_writer(Data::default());
+        writer.write_record(&self.columns).map_err(io_error)?;
         for row in &self.rows {
-            writer.write_record(row.iter().map(text))?;
+            writer
+                .write_record(row.iter().map(text))
+                .map_err(io_error)?;
         }
         writer.flush()
-    }
-
-    fn to_table(&self) -> String {
-        let mut table = Table::new();
-        table.load_style(TABLE_STYLE);
-        if io::stdout().is_terminal() {
-            table.set_content_arrangement(ContentArrangement::Dynamic);
-        }
-        table.set_header(&self.columns);
-        for row in &self.rows {
-            table.add_row(row.iter().map(text));
-        }
-        for (index, column) in table.column_iter_mut().enumerate() {
-            let numeric = |row: &Vec<Value>| row[index].is_number() || row[index].is_null();
-            if !self.rows.is_empty() && self.rows.iter().all(numeric) {
-                column.set_cell_alignment(CellAlignment::Right);
-            }
-        }
-        table.to_string()
     }
 }
 
 /// Writes the rows of a query as CSV with a header, as they come, each value as `typed` has it.
 ///
 /// # Errors
-/// The output is closed or its disk full, or the database cannot be read.
+/// The output cannot be written, or the database cannot be read.
 pub(super) async fn write_csv(
     rows: &mut store::Rows,
     output: impl io::Write,
@@ -119,13 +104,22 @@ pub(super) async fn write_csv(
 ) -> anyhow::Result<()> {
     let mut writer = csv::Writer::from_writer(output);
     let columns = rows.columns().to_vec();
-    writer.write_record(&columns)?;
+    writer.write_record(&columns).map_err(io_error)?;
     while let Some(row) = rows.next().await? {
         let values = columns.iter().zip(row);
         let values = values.map(|(name, value)| typed(name, value));
-        writer.write_record(values.map(|value| text(&json_of(&value))))?;
+        let record = writer.write_record(values.map(|value| text(&json_of(&value))));
+        record.map_err(io_error)?;
     }
     Ok(writer.flush()?)
+}
+
+/// How writing failed, which the library hides inside its own error.
+fn io_error(error: csv::Error) -> io::Error {
+    match error.into_kind() {
+        csv::ErrorKind::Io(error) => error,
+        other => io::Error::other(format!("{other:?}")),
+    }
 }
 
 /// A value as a cell: text without quotes, nothing for null.
@@ -150,20 +144,51 @@ pub fn json_of(value: &store::Value) -> Value {
     }
 }
 
-/// Prints a text and a line end.
+/// Prints a text for people and a line end.
 ///
 /// # Errors
-/// Standard output is closed.
+/// Standard output cannot be written.
 pub fn print_text(text: &str) -> io::Result<()> {
-    writeln!(io::stdout().lock(), "{}", text.trim_end())
+    Data::default().write_all(foreign::lines(&format!("{}\n", text.trim_end())).as_bytes())
+}
+
+/// Prints a text for programs, such as CSV, as it is, and a line end.
+///
+/// # Errors
+/// Standard output cannot be written.
+pub(super) fn print_data(text: &str) -> io::Result<()> {
+    Data::default().write_all(format!("{}\n", text.trim_end()).as_bytes())
 }
 
 /// Prints one JSON value.
 ///
 /// # Errors
-/// Standard output is closed.
+/// Standard output cannot be written.
 pub fn print_json(value: &Value) -> io::Result<()> {
-    writeln!(io::stdout().lock(), "{value:#}")
+    Data::default().write_all(foreign::json(&format!("{value:#}\n")).as_bytes())
+}
+
+/// The width of the terminal on standard output, if that is one.
+pub(super) fn data_width() -> Option<usize> {
+    let width = comfy_table::Table::new().width();
+    width.filter(|_| is_data_at_terminal()).map(usize::from)
+}
+
+/// Prints a text that others may have written after its label, in lines that fit.
+pub(super) fn print_labelled(label: &str, text: &str) -> io::Result<()> {
+    let text = foreign::line(text);
+    match data_width() {
+        Some(width) => print_text(&table::labelled(label, &text, width)),
+        None => print_text(&format!("{label}{text}")),
+    }
+}
+
+/// Where progress is drawn: a terminal on standard error, else nowhere.
+pub(super) fn progress_target() -> ProgressDrawTarget {
+    /// Times a second.
+    const REFRESH_RATE: u8 = 20;
+    let terminal = Term::read_write_pair(io::stdin(), Talk::Drawing);
+    ProgressDrawTarget::term(terminal, REFRESH_RATE)
 }
 
 /// A point in time as ISO 8601 in UTC.

@@ -8,13 +8,16 @@ use std::{
 };
 
 use clap::Args;
+use pondersweep_proto::foreign;
+use pondersweep_worker::{say, streams::Data};
 use serde_json::{Map, Value};
 
 use super::{
-    connect::DatabaseArgs,
+    at_hand::AtHand,
     output::{Format, OutputArgs, Rows, json_of, write_csv},
+    place::PlaceArgs,
 };
-use crate::store::{self, Reader};
+use crate::store;
 
 /// Rows of a table, unless --limit says otherwise: more than anybody reads.
 const MAX_TABLE_ROWS: u64 = 1_000;
@@ -23,9 +26,10 @@ const MAX_TABLE_ROWS: u64 = 1_000;
 #[derive(Debug, Args)]
 pub(super) struct QueryArgs {
     /// The SQL text, or `-` to read it from standard input
+    #[arg(allow_hyphen_values = true, value_parser = sql)]
     sql: String,
     #[command(flatten)]
-    database: DatabaseArgs,
+    place: PlaceArgs,
     /// Make one table, `trials`, of this sweep's ended trials, with its own settings and metrics as
     /// columns; name it by its id, a prefix of it, its name, or `last`
     #[arg(long)]
@@ -35,6 +39,14 @@ pub(super) struct QueryArgs {
     limit: Option<u64>,
     #[command(flatten)]
     output: OutputArgs,
+}
+
+/// A text may begin with a comment, `-- ...`; a single word that begins so was meant as a flag.
+fn sql(text: &str) -> Result<String, String> {
+    if text.len() > 1 && text.starts_with('-') && !text.contains(char::is_whitespace) {
+        return Err("there is no such flag".into());
+    }
+    Ok(text.to_owned())
 }
 
 pub(super) async fn run(args: QueryArgs) -> anyhow::Result<ExitCode> {
@@ -48,7 +60,8 @@ pub(super) async fn run(args: QueryArgs) -> anyhow::Result<ExitCode> {
         Format::Table => Some(args.limit.unwrap_or(MAX_TABLE_ROWS)),
         Format::Json | Format::Csv => args.limit,
     };
-    let mut reader = Reader::open(&args.database.db).await?;
+    let database = AtHand::of(&args.place).await?;
+    let mut reader = database.reader().await?;
     if let Some(sweep) = &args.sweep {
         let sweep_id = reader.find_sweep(sweep).await?;
         reader.offer_flat_table(sweep_id).await?;
@@ -57,12 +70,12 @@ pub(super) async fn run(args: QueryArgs) -> anyhow::Result<ExitCode> {
     match format {
         Format::Table => print_table(&mut rows).await?,
         Format::Json => print_json(&mut rows).await?,
-        Format::Csv => write_csv(&mut rows, io::stdout().lock(), |_, value| value).await?,
+        Format::Csv => write_csv(&mut rows, Data::default(), |_, value| value).await?,
     }
     if rows.truncated() {
         match args.limit {
-            Some(_) => eprintln!("more rows were left out by --limit"),
-            None => eprintln!(
+            Some(_) => say!("more rows were left out by --limit"),
+            None => say!(
                 "more rows were left out of the table\nhint: --limit N shows more, --output csv and json show all"
             ),
         }
@@ -83,7 +96,7 @@ async fn print_table(found: &mut store::Rows) -> anyhow::Result<()> {
 
 /// Prints an array of objects, one a line.
 async fn print_json(rows: &mut store::Rows) -> anyhow::Result<()> {
-    let mut output = BufWriter::new(io::stdout().lock());
+    let mut output = BufWriter::new(Data::default());
     let columns = unique(rows.columns());
     let mut before = "[";
     while let Some(row) = rows.next().await? {
@@ -91,7 +104,7 @@ async fn print_json(rows: &mut store::Rows) -> anyhow::Result<()> {
         let object: Map<String, Value> = values.collect();
         output.write_all(before.as_bytes())?;
         output.write_all(b"\n  ")?;
-        serde_json::to_writer(&mut output, &object)?;
+        output.write_all(foreign::json(&serde_json::to_string(&object)?).as_bytes())?;
         before = ",";
     }
     output.write_all(if before == "[" { b"[]\n" } else { b"\n]\n" })?;

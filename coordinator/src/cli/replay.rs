@@ -22,11 +22,11 @@ pub(super) use self::{
     progress::Updates,
     show::{COLUMNS, first},
 };
-use super::{connect::DatabaseArgs, output::OutputArgs};
+use super::{at_hand::AtHand, output::OutputArgs, place::PlaceArgs};
 use crate::{
     replay::{Difference, Measured, Origin, compare},
     scheduler::TrialState,
-    store::{Reader, RecordedTrial},
+    store::RecordedTrial,
 };
 
 /// Where replays of programs work, apart from the attempts themselves.
@@ -38,7 +38,7 @@ pub(super) struct ReplayArgs {
     /// The trial: its number, or a prefix of its key
     trial: String,
     #[command(flatten)]
-    database: DatabaseArgs,
+    place: PlaceArgs,
     /// Where to compute [default: the device that computed the result]
     #[arg(long, env = "PONDERSWEEP_DEVICE", value_name = "DEVICE")]
     device: Option<DeviceName>,
@@ -117,7 +117,8 @@ pub(super) struct Replayed {
 }
 
 pub(super) async fn run(args: ReplayArgs) -> anyhow::Result<ExitCode> {
-    let mut reader = Reader::open(&args.database.db).await?;
+    let database = AtHand::of(&args.place).await?;
+    let mut reader = database.reader().await?;
     let host = args.programs.host(Some(REPLAYS))?;
     let trial = Replayable::new(reader.recorded(&args.trial).await?, args.device, host)?;
     let updates = Updates::new(trial.updates());

@@ -7,19 +7,23 @@ mod read;
 mod verify;
 
 use std::{
-    io::{self, IsTerminal as _},
     path::{Path, PathBuf},
     process::ExitCode,
 };
 
 use clap::{Args, ValueEnum};
-use pondersweep_proto::id::SweepId;
+use pondersweep_proto::{foreign, id::SweepId};
+use pondersweep_worker::say;
 
 use self::{
     analysis::AnalysisArgs,
     read::{Depth, Judgement, read},
 };
-use super::{connect::DatabaseArgs, output::print_text};
+use super::{
+    at_hand::AtHand,
+    output::{data_width, print_data, print_text},
+    place::PlaceArgs,
+};
 use crate::report::{self, Document, Pictures, Report, ReportInput, Study, analysis::Analysis};
 
 /// The seed of the bootstrap: any will do, but the same table must come out every time.
@@ -35,7 +39,7 @@ pub(super) struct ReportArgs {
     #[arg(default_value = "last", value_name = "SWEEP")]
     sweeps: Vec<String>,
     #[command(flatten)]
-    database: DatabaseArgs,
+    place: PlaceArgs,
     #[command(flatten)]
     options: ReportOptions,
     #[command(flatten)]
@@ -75,18 +79,22 @@ enum ReportFormat {
 }
 
 pub(super) async fn run(args: ReportArgs) -> anyhow::Result<ExitCode> {
-    let database = &args.database.db;
+    let database = AtHand::of(&args.place).await?;
+    let database = database.path();
     if let Some(manifest) = &args.verify {
         return verify::run(manifest, database, args.options.format).await;
     }
     match args.analysis.wanted() {
         Some(wanted) => {
             let [sweep] = &args.sweeps[..] else {
-                anyhow::bail!(
+                let several = anyhow::anyhow!(
                     "an analysis is of one sweep\nhint: name one, or write all with --out DIR"
                 );
+                let last = args.sweeps.last().map_or("", String::as_str);
+                return Err(args.analysis.tell_of_commas(last, several));
             };
-            let input = read(database, sweep, &args.options.judgement, Depth::Results).await?;
+            let input = read(database, sweep, &args.options.judgement, Depth::Results).await;
+            let input = input.map_err(|error| args.analysis.tell_of_commas(sweep, error))?;
             args.options
                 .print_analysis(&args.analysis.of(wanted, &input)?)?;
         }
@@ -110,7 +118,7 @@ impl ReportOptions {
             let sweeps: Vec<SweepId> = inputs.iter().map(|of| of.sweep_id).collect();
             manifest::write(database, &sweeps, &self.judgement, &written, folder).await?;
             let first = written.first().expect("a report has files");
-            eprintln!(
+            say!(
                 "wrote {} files and their manifest; read {}",
                 written.len(),
                 first.display()
@@ -130,11 +138,11 @@ impl ReportOptions {
     fn print_inputs(&self, inputs: &[ReportInput]) -> anyhow::Result<()> {
         if let [input] = inputs {
             let report = Report::overview(input, BOOTSTRAP_SEED, self.format.cells());
-            return Ok(print_text(&match self.format {
-                ReportFormat::Csv => report::csv::cells(&report),
-                ReportFormat::Json => report::json::render(&report),
-                _ => self.format.text(&report.document()),
-            })?);
+            return self.format.print(
+                || report.document(),
+                || report::csv::cells(&report),
+                || report::json::render(&report),
+            );
         }
         anyhow::ensure!(
             matches!(self.format, ReportFormat::Table | ReportFormat::Markdown),
@@ -145,12 +153,11 @@ impl ReportOptions {
     }
 
     fn print_analysis(&self, analysis: &Analysis) -> anyhow::Result<()> {
-        print_text(&match self.format {
-            ReportFormat::Csv => report::analysis::csv(analysis),
-            ReportFormat::Json => report::analysis::json(analysis),
-            _ => self.format.text(&report::analysis::document(analysis)),
-        })?;
-        Ok(())
+        self.format.print(
+            || report::analysis::document(analysis),
+            || report::analysis::csv(analysis),
+            || report::analysis::json(analysis),
+        )
     }
 }
 
@@ -196,6 +203,20 @@ impl ReportFormat {
         }
     }
 
+    /// Prints what was asked for.
+    fn print(
+        self,
+        document: impl FnOnce() -> Document,
+        csv: impl FnOnce() -> String,
+        json: impl FnOnce() -> String,
+    ) -> anyhow::Result<()> {
+        Ok(match self {
+            Self::Csv => print_data(&csv()),
+            Self::Json => print_data(&foreign::json(&json())),
+            Self::Table | Self::Markdown => print_text(&self.text(&document())),
+        }?)
+    }
+
     /// A document for people.
     fn text(self, document: &Document) -> String {
         match self {
@@ -206,10 +227,6 @@ impl ReportFormat {
 }
 
 fn width() -> u16 {
-    if !io::stdout().is_terminal() {
-        return WIDTH_WITHOUT_TERMINAL;
-    }
-    comfy_table::Table::new()
-        .width()
-        .unwrap_or(WIDTH_WITHOUT_TERMINAL)
+    let width = data_width().and_then(|width| u16::try_from(width).ok());
+    width.unwrap_or(WIDTH_WITHOUT_TERMINAL)
 }

@@ -2,16 +2,15 @@
 
 use std::path::{Path, PathBuf};
 
-use clap::Args;
 use pondersweep_proto::wire;
-use pondersweep_worker::trust::TrustArgs;
 use serde_json::{Value, json};
 
 use super::{
-    connect::{DEFAULT_DATABASE, Sweeps},
+    connect::Sweeps,
     eta::{Pace, RECENTLY},
     explain::pace_of,
     output::{Rows, iso_time},
+    place::{Place, PlaceArgs},
 };
 use crate::{
     clock,
@@ -19,20 +18,6 @@ use crate::{
     scheduler::{SweepState, TrialCounts},
     store::{Reader, SweepSummary, WorkerStanding, WorkerStatus},
 };
-
-/// Names where a command looks at sweeps: the database, which is always there, unless a coordinator
-/// is named.
-#[derive(Clone, Debug, Args)]
-pub(super) struct SourceArgs {
-    /// The results database
-    #[arg(long, env = "PONDERSWEEP_DB", default_value = DEFAULT_DATABASE, value_name = "PATH")]
-    db: PathBuf,
-    /// Ask this coordinator instead
-    #[arg(long, env = "PONDERSWEEP_COORDINATOR", value_name = "URL")]
-    coordinator: Option<String>,
-    #[command(flatten)]
-    trust: TrustArgs,
-}
 
 /// An open source of sweeps.
 pub(super) enum Source {
@@ -44,17 +29,17 @@ pub(super) enum Source {
 pub(super) const NOT_SERVED: &str = "no coordinator serves this database; start one with \
     `pondersweep serve`, or go on with `pondersweep run FILE`";
 
-impl SourceArgs {
-    /// Opens the source.
-    pub(super) async fn open(&self) -> anyhow::Result<Source> {
-        Ok(match &self.coordinator {
-            Some(url) => Source::Coordinator(Sweeps::connect(url, &self.trust.load()?).await?),
-            None => Source::Database(Reader::open(&self.db).await?, self.db.clone()),
+impl Source {
+    /// Opens the place.
+    pub(super) async fn open(args: &PlaceArgs) -> anyhow::Result<Self> {
+        Ok(match args.choose().0 {
+            Place::Coordinator(url) => {
+                Self::Coordinator(Sweeps::connect(&url, &args.trust()?).await?)
+            }
+            Place::Database(path) => Self::Database(Reader::open(&path).await?, path),
         })
     }
-}
 
-impl Source {
     /// Every sweep, oldest first.
     pub(super) async fn sweeps(&mut self) -> anyhow::Result<Vec<SweepStatus>> {
         Ok(match self {

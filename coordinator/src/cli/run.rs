@@ -13,10 +13,11 @@ use anyhow::Context as _;
 use clap::Args;
 use pondersweep_proto::id::SweepId;
 use pondersweep_worker::{
-    cli::{CheckpointArgs, DeviceArgs},
+    cli::{CheckpointArgs, DeviceArgs, at_least_one},
     device::DeviceName,
     interrupt::on_interrupt,
     program::visible_gpus,
+    say,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -26,10 +27,7 @@ use self::{
     workers::{Place, Workers, WorkersOptions},
 };
 use super::{
-    connect::{DatabaseArgs, FailureRateArgs},
-    exit,
-    report::ReportOptions,
-    sweep_file,
+    connect::FailureRateArgs, exit, place::DatabaseArgs, report::ReportOptions, sweep_file,
     token::draw_secret,
 };
 use crate::{
@@ -56,7 +54,7 @@ pub(super) struct RunArgs {
     database: DatabaseArgs,
     /// Number of worker processes; devices are dealt out to them in turn [default: one per core on
     /// cpu, one on every other device]
-    #[arg(long, env = "PONDERSWEEP_WORKERS", value_name = "N")]
+    #[arg(long, env = "PONDERSWEEP_WORKERS", value_name = "N", value_parser = at_least_one::<NonZeroU32>)]
     workers: Option<NonZeroU32>,
     #[command(flatten)]
     devices: DeviceArgs,
@@ -102,7 +100,7 @@ pub(super) async fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
         ..
     } = outcome?;
     if interrupted.is_cancelled() {
-        eprintln!("stopped; give the same command again to go on");
+        say!("stopped; give the same command again to go on");
         return Ok(ExitCode::from(exit::INTERRUPTED));
     }
     anyhow::ensure!(
@@ -114,7 +112,7 @@ pub(super) async fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
         .print(&args.database.db, &[sweep_id.to_string()])
         .await?;
     if counts.failed > 0 {
-        eprintln!(
+        say!(
             "{} trials failed\nhint: `pondersweep retry --db {} {sweep_id}`, then run this again",
             counts.failed,
             args.database.db.display()
@@ -160,9 +158,9 @@ async fn run_trials(
     let mut sweep = ready_to_run(&coordinator.driver, sweep).await?;
     // A run that was killed could not hand them back.
     coordinator.driver.take_back(workers::is_gone).await?;
-    eprintln!("{}", opening_line(&sweep, created, args));
+    say!("{}", opening_line(&sweep, created, args));
     if sweep.state == SweepState::Finished {
-        match rounds.next(&sweep, |text| eprintln!("{text}")).await? {
+        match rounds.next(&sweep, |text| say!("{text}")).await? {
             Some(goes_on) => sweep = goes_on,
             None => return Ok(sweep),
         }
@@ -221,7 +219,10 @@ async fn ready_to_run(driver: &DriverHandle, sweep: SweepView) -> anyhow::Result
     let sweep_id = sweep.sweep_id.to_string();
     match sweep.state {
         SweepState::Active | SweepState::Finished => Ok(sweep),
-        SweepState::Paused => Ok(driver.resume(&sweep_id).await?),
+        SweepState::Paused => {
+            say!("resuming the sweep, which was {}", sweep.state_reason);
+            Ok(driver.resume(&sweep_id).await?)
+        }
         SweepState::Cancelled => anyhow::bail!(
             "this sweep was cancelled\n\
              hint: `pondersweep retry --state cancelled --db PATH {sweep_id}` brings it back"

@@ -5,10 +5,14 @@ mod protect;
 use std::{net::SocketAddr, num::NonZeroU64, process::ExitCode, time::Duration};
 
 use clap::Args;
-use pondersweep_worker::interrupt::{cancel_on_end_of_stdin, on_interrupt};
+use pondersweep_worker::{
+    cli::at_least_one,
+    interrupt::{cancel_on_end_of_stdin, on_interrupt},
+    say,
+};
 
 use self::protect::{KeyArgs, LimitArgs};
-use super::connect::{DatabaseArgs, FailureRateArgs};
+use super::{connect::FailureRateArgs, place::DatabaseArgs};
 use crate::{
     checkpoint::CheckpointLocation,
     coordinator::{Coordinator, CoordinatorOptions},
@@ -27,7 +31,8 @@ pub(super) struct ServeArgs {
         long,
         env = "PONDERSWEEP_LISTEN",
         default_value = "127.0.0.1:7878",
-        value_name = "ADDRESS"
+        value_name = "ADDRESS",
+        value_parser = listen_address
     )]
     listen: SocketAddr,
     /// Trust the network: serve an address off loopback without encryption, and without tokens if none
@@ -43,13 +48,19 @@ pub(super) struct ServeArgs {
         long,
         env = "PONDERSWEEP_LEASE",
         default_value = "30",
-        value_name = "SECONDS"
+        value_name = "SECONDS",
+        value_parser = at_least_one::<NonZeroU64>
     )]
     lease: NonZeroU64,
     #[command(flatten)]
     failures: FailureRateArgs,
     /// Where Prometheus may scrape: http://ADDRESS/metrics
-    #[arg(long, env = "PONDERSWEEP_METRICS_LISTEN", value_name = "ADDRESS")]
+    #[arg(
+        long,
+        env = "PONDERSWEEP_METRICS_LISTEN",
+        value_name = "ADDRESS",
+        value_parser = listen_address
+    )]
     metrics_listen: Option<SocketAddr>,
     /// Stop when standard input closes, so that it never outlives the program that started it
     #[arg(long, hide = true)]
@@ -58,6 +69,22 @@ pub(super) struct ServeArgs {
     /// [default: the database's name with .checkpoints at the end]
     #[arg(long, env = "PONDERSWEEP_CHECKPOINTS", value_name = "PLACE")]
     checkpoints: Option<CheckpointLocation>,
+}
+
+/// An address as people write it: `localhost` is this machine; no other name is looked up.
+fn listen_address(text: &str) -> Result<SocketAddr, String> {
+    let address = match text.strip_prefix("localhost:") {
+        Some(port) => format!("127.0.0.1:{port}"),
+        None => text.to_owned(),
+    };
+    address.parse().map_err(|_| {
+        let port = text.rsplit(':').next().and_then(|port| port.parse::<u16>().ok());
+        let port = port.unwrap_or(7878);
+        format!(
+            "an IP address with a port: 127.0.0.1:{port} for this machine only, 0.0.0.0:{port} or [::]:{port} \
+             for every network it is in"
+        )
+    })
 }
 
 pub(super) async fn run(args: ServeArgs) -> anyhow::Result<ExitCode> {
@@ -98,19 +125,42 @@ pub(super) async fn run(args: ServeArgs) -> anyhow::Result<ExitCode> {
     };
     let database = options.database.display().to_string();
     let coordinator = Coordinator::start(options).await?;
-    eprintln!("serving {database} on {}", coordinator.url());
+    say!("serving {database} on {}", coordinator.url());
     if let Some(url) = coordinator.metrics_url() {
-        eprintln!("metrics on {url}");
+        say!("metrics on {url}");
     }
     if coordinator.is_barred() {
-        eprintln!(
+        say!(
             "no one has a valid token yet\nhint: `pondersweep token new --role ROLE --db {database}`, also while this runs"
         );
     }
     tokio::select! {
-        () = stop.cancelled() => eprintln!("stopping"),
+        () = stop.cancelled() => say!("stopping"),
         () = coordinator.ending() => {}
     }
     coordinator.stop().await?;
     Ok(ExitCode::SUCCESS)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_to_listen_on_are_taken_as_people_write_them() {
+        let loopback = SocketAddr::from(([127, 0, 0, 1], 7878));
+        for text in ["127.0.0.1:7878", "localhost:7878"] {
+            assert_eq!(listen_address(text), Ok(loopback), "{text}");
+        }
+        assert!(listen_address("[::1]:7").is_ok());
+        for (text, said) in [
+            (":7979", "127.0.0.1:7979"),
+            ("7979", "127.0.0.1:7979"),
+            ("lab.example:7979", "0.0.0.0:7979"),
+            ("localhost", "127.0.0.1:7878"),
+        ] {
+            let refused = listen_address(text).unwrap_err();
+            assert!(refused.contains(said), "{text}: {refused}");
+        }
+    }
 }

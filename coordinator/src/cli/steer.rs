@@ -4,11 +4,9 @@ use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
 use pondersweep_proto::{error::SweepError, wire};
+use pondersweep_worker::say;
 
-use super::{
-    connect::{Control, ControlArgs},
-    results::SweepStatus,
-};
+use super::{connect::Control, place::PlaceArgs, results::SweepStatus};
 
 /// Names a sweep to change
 #[derive(Debug, Args)]
@@ -17,7 +15,7 @@ pub(super) struct SteerArgs {
     #[arg(default_value = "last")]
     sweep: String,
     #[command(flatten)]
-    control: ControlArgs,
+    place: PlaceArgs,
 }
 
 /// End every trial of a sweep that has not ended
@@ -87,7 +85,7 @@ pub(super) async fn retry(args: RetryArgs) -> anyhow::Result<ExitCode> {
     let states: Vec<wire::TrialState> = args.states.into_iter().map(Into::into).collect();
     steer(&args.steer, async |control| {
         let answer = control.sweeps.retry(&args.steer.sweep, states).await?;
-        eprintln!("{} trials are pending again", answer.retried);
+        say!("{} trials are pending again", answer.retried);
         Ok(answer.sweep.unwrap_or_default())
     })
     .await
@@ -98,9 +96,10 @@ async fn steer(
     args: &SteerArgs,
     change: impl AsyncFnOnce(&mut Control) -> Result<wire::Sweep, SweepError>,
 ) -> anyhow::Result<ExitCode> {
-    let mut control = args.control.open().await?;
+    let mut control = Control::open(&args.place).await?;
+    let place = control.place.clone();
     let changed = change(&mut control).await;
     control.close().await?;
-    eprintln!("{}", SweepStatus::from(changed?).line());
+    say!("{}; at {place}", SweepStatus::from(changed?).line());
     Ok(ExitCode::SUCCESS)
 }

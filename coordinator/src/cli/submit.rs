@@ -4,11 +4,13 @@
 use std::{path::PathBuf, process::ExitCode};
 
 use clap::Args;
+use pondersweep_worker::say;
 use serde_json::json;
 
 use super::{
-    connect::ControlArgs,
+    connect::Control,
     output::{Format, OutputArgs, print_json, print_text},
+    place::PlaceArgs,
     sweep_file,
 };
 
@@ -18,7 +20,7 @@ pub(super) struct SubmitArgs {
     /// The sweep file
     file: PathBuf,
     #[command(flatten)]
-    control: ControlArgs,
+    place: PlaceArgs,
     /// Accept more than a million trials
     #[arg(long)]
     yes: bool,
@@ -29,7 +31,8 @@ pub(super) struct SubmitArgs {
 pub(super) async fn run(args: SubmitArgs) -> anyhow::Result<ExitCode> {
     let spec = sweep_file::read(&args.file)?;
     sweep_file::confirm_size(&spec, &args.file, args.yes)?;
-    let mut control = args.control.open().await?;
+    let mut control = Control::open_or_make(&args.place).await?;
+    let place = control.place.clone();
     let answer = control.sweeps.create(&spec, args.yes).await;
     control.close().await?;
     let created = answer?.created;
@@ -39,14 +42,14 @@ pub(super) async fn run(args: SubmitArgs) -> anyhow::Result<ExitCode> {
             0 => String::new(),
             withheld => format!(" and {withheld} more that are withheld"),
         };
-        eprintln!(
-            "submitted {} with {} trials{withheld}",
+        say!(
+            "submitted {} with {} trials{withheld} to {place}",
             spec.terms().name,
             spec.initial_trials()
         );
     } else {
-        eprintln!(
-            "{} was submitted before; nothing changed",
+        say!(
+            "{} was submitted before; nothing changed at {place}",
             spec.terms().name
         );
     }

@@ -11,6 +11,7 @@ use std::{
 use anyhow::Context as _;
 use clap::{Args, Subcommand};
 use pondersweep_worker::identity;
+use pondersweep_worker::say;
 use rcgen::{
     BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
     KeyUsagePurpose, date_time_ymd,
@@ -58,7 +59,7 @@ pub(super) fn run(command: TlsCommand) -> anyhow::Result<ExitCode> {
     let TlsCommand::Init(args) = command;
     let files = certificates(&args)?;
     write(&args, &files)?;
-    eprintln!("{}", advice(&args.folder));
+    say!("{}", advice(&args.folder));
     Ok(ExitCode::SUCCESS)
 }
 

@@ -8,11 +8,13 @@ use std::{
 
 use anyhow::Context as _;
 use clap::{Args, Subcommand};
+use pondersweep_worker::say;
 use serde_json::{Value, json};
 
 use super::{
-    connect::DatabaseArgs,
+    exit::Undone,
     output::{OutputArgs, Rows, iso_time, print_text},
+    place::DatabaseArgs,
 };
 use crate::{
     clock,
@@ -94,30 +96,29 @@ async fn new(args: NewArgs) -> anyhow::Result<()> {
         revoked_at_ms: None,
     };
     let mut tokens = TokenAdministration::open(&args.database.db).await?;
-    let stored = store(&mut tokens, &token, &secret, args.out.as_deref()).await;
+    let stored = hand_over(&mut tokens, &token, &secret, args.out.as_deref()).await;
     tokens.close().await?;
-    stored?;
-    let role = token.role;
-    match &args.out {
-        Some(path) => eprintln!("token {} ({role}) is in {}", token.id(), path.display()),
-        None => {
-            eprintln!("token {} ({role}), shown this once:", token.id());
-            print_text(&secret.reveal())?;
-        }
-    }
-    Ok(())
+    stored
 }
 
-/// Writes the secret's file, if it is to have one, and stores the token.
-async fn store(
+/// Gives the secret away and stores the token, in this order: a token that cannot be read by anyone is of
+/// no use.
+async fn hand_over(
     tokens: &mut TokenAdministration,
     token: &TokenRecord,
     secret: &Secret,
     out: Option<&Path>,
 ) -> anyhow::Result<()> {
-    // The file first: a token that nobody could read would be of no use.
-    if let Some(path) = out {
-        write_secret(path, secret)?;
+    let (id, role) = (token.id(), token.role);
+    match out {
+        Some(path) => {
+            write_secret(path, secret)?;
+            say!("token {id} ({role}) is in {}", path.display());
+        }
+        None => {
+            say!("token {id} ({role}), shown this once:");
+            print_text(&secret.reveal()).context(Undone("the token was not made"))?;
+        }
     }
     Ok(tokens.add(token).await?)
 }
@@ -174,7 +175,7 @@ async fn revoke(args: RevokeArgs) -> anyhow::Result<()> {
     let revoked = tokens.revoke(&args.id, clock::now_ms()).await;
     tokens.close().await?;
     let token = revoked?;
-    eprintln!(
+    say!(
         "revoked token {} ({}) {}",
         token.id(),
         token.role,

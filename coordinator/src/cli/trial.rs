@@ -4,17 +4,18 @@ use std::{fs::File, io, path::PathBuf, process::ExitCode};
 
 use clap::{Args, Subcommand};
 use pondersweep_proto::failure::Cause;
-use pondersweep_worker::{cli::default_work_dir, program::log_of};
+use pondersweep_worker::{cli::default_work_dir, program::log_of, streams::Data};
 use serde_json::{Value, json};
 
 use super::{
-    connect::DatabaseArgs,
-    output::{Format, OutputArgs, Rows, iso_time, print_json, print_text},
+    at_hand::AtHand,
+    output::{self, Format, OutputArgs, Rows, iso_time, print_json, print_labelled, print_text},
+    place::PlaceArgs,
     replay::{self, ReplayArgs},
 };
 use crate::{
     scheduler::Ending,
-    store::{AttemptDetail, Event, Reader, TrialDetail},
+    store::{AttemptDetail, Event, TrialDetail},
 };
 
 /// Show, replay or read the logs of single trials
@@ -31,7 +32,7 @@ pub(super) struct ShowArgs {
     /// The trial: its number, or a prefix of its key
     trial: String,
     #[command(flatten)]
-    database: DatabaseArgs,
+    place: PlaceArgs,
     #[command(flatten)]
     output: OutputArgs,
 }
@@ -50,7 +51,7 @@ pub(super) struct LogsArgs {
     /// The trial: its number, or a prefix of its key
     trial: String,
     #[command(flatten)]
-    database: DatabaseArgs,
+    place: PlaceArgs,
     /// Of which attempt [default: the last]
     #[arg(long, value_name = "N")]
     attempt: Option<u32>,
@@ -61,8 +62,8 @@ pub(super) struct LogsArgs {
 }
 
 async fn logs(args: LogsArgs) -> anyhow::Result<ExitCode> {
-    let database = &args.database.db;
-    let trial = Reader::open(database).await?.trial(&args.trial).await?;
+    let database = AtHand::of(&args.place).await?;
+    let trial = database.reader().await?.trial(&args.trial).await?;
     let wanted = |attempt: &&AttemptDetail| {
         args.attempt
             .is_none_or(|number| attempt.attempt.0 == number)
@@ -72,7 +73,7 @@ async fn logs(args: LogsArgs) -> anyhow::Result<ExitCode> {
     };
     let folders = match args.work_dir {
         Some(folder) => vec![folder],
-        None => vec![database.with_extension("work"), default_work_dir()],
+        None => vec![database.path().with_extension("work"), default_work_dir()],
     };
     let name = format!("{}-{}", trial.trial_key, attempt.attempt);
     let logs = folders
@@ -89,15 +90,13 @@ async fn logs(args: LogsArgs) -> anyhow::Result<ExitCode> {
             default_work_dir().display()
         );
     };
-    io::copy(&mut log, &mut io::stdout().lock())?;
+    io::copy(&mut log, &mut Data::default())?;
     Ok(ExitCode::SUCCESS)
 }
 
 async fn show(args: ShowArgs) -> anyhow::Result<ExitCode> {
-    let trial = Reader::open(&args.database.db)
-        .await?
-        .trial(&args.trial)
-        .await?;
+    let database = AtHand::of(&args.place).await?;
+    let trial = database.reader().await?.trial(&args.trial).await?;
     let parts = [
         ("attempts", attempts(&trial)),
         ("observations", observations(&trial)),
@@ -107,7 +106,9 @@ async fn show(args: ShowArgs) -> anyhow::Result<ExitCode> {
         Format::Json => print_json(&whole(&trial, &parts))?,
         Format::Csv => observations(&trial).print(Format::Csv)?,
         Format::Table => {
-            print_text(&heading(&trial))?;
+            for (name, value) in summary(&trial) {
+                print_labelled(&format!("{name:<14} "), &output::text(&value))?;
+            }
             for (name, rows) in parts.iter().filter(|(_, rows)| !rows.rows.is_empty()) {
                 print_text(&format!("\n{name}"))?;
                 rows.print(Format::Table)?;
@@ -137,16 +138,6 @@ fn summary(trial: &TrialDetail) -> Vec<(String, Value)> {
         .map(|parameter| (parameter.0.name.to_owned(), json!(spec.get(parameter))));
     summary.extend(parameters);
     summary
-}
-
-fn heading(trial: &TrialDetail) -> String {
-    let line =
-        |(name, value): (String, Value)| format!("{name:<14} {}", super::output::text(&value));
-    summary(trial)
-        .into_iter()
-        .map(line)
-        .collect::<Vec<_>>()
-        .join("\n")
 }
 
 fn whole(trial: &TrialDetail, parts: &[(&str, Rows)]) -> Value {

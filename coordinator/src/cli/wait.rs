@@ -3,10 +3,12 @@
 use std::{process::ExitCode, time::Duration};
 
 use clap::Args;
+use pondersweep_worker::say;
 
 use super::{
     exit,
-    results::{Lookout, SourceArgs},
+    place::PlaceArgs,
+    results::{Lookout, Source},
 };
 
 /// How often the source is asked.
@@ -22,13 +24,13 @@ pub(super) struct WaitArgs {
     #[arg(long, value_name = "SECONDS")]
     timeout: Option<u64>,
     #[command(flatten)]
-    source: SourceArgs,
+    place: PlaceArgs,
 }
 
 pub(super) async fn run(args: WaitArgs) -> anyhow::Result<ExitCode> {
     let timeout = args.timeout.map_or(Duration::MAX, Duration::from_secs);
     let Ok(ended) = tokio::time::timeout(timeout, ended(&args)).await else {
-        eprintln!(
+        say!(
             "error: the sweep has not ended after {} seconds",
             timeout.as_secs()
         );
@@ -38,17 +40,22 @@ pub(super) async fn run(args: WaitArgs) -> anyhow::Result<ExitCode> {
 }
 
 async fn ended(args: &WaitArgs) -> anyhow::Result<ExitCode> {
-    let mut source = args.source.open().await?;
+    let mut source = Source::open(&args.place).await?;
     // `last` may become another sweep while this one is waited for.
     let sweep_id = source.sweep(&args.sweep).await?.sweep_id;
     let mut lookout = Lookout::default();
     loop {
         let sweep = source.sweep(&sweep_id).await?;
         if let Some(why) = lookout.look(&mut source, &sweep).await? {
-            eprintln!("{why}");
+            say!("{why}");
         }
         if sweep.has_ended() {
-            eprintln!("{}", sweep.line());
+            say!("{}", sweep.line());
+            if sweep.counts.cancelled > 0 {
+                say!(
+                    "hint: `pondersweep retry --state cancelled {sweep_id}` brings back what was cancelled"
+                );
+            }
             return Ok(exit::of_ended(&sweep.counts));
         }
         tokio::time::sleep(INTERVAL).await;

@@ -4,11 +4,13 @@ use std::{process::ExitCode, time::Duration};
 
 use clap::Args;
 use pondersweep_proto::wire;
+use pondersweep_worker::say;
 use tokio_stream::StreamExt as _;
 
 use super::{
     exit,
-    results::{Lookout, Source, SourceArgs, SweepStatus},
+    place::PlaceArgs,
+    results::{Lookout, Source, SweepStatus},
     run::progress::{Bar, Snapshot},
 };
 
@@ -22,11 +24,11 @@ pub(super) struct WatchArgs {
     #[arg(default_value = "last")]
     sweep: String,
     #[command(flatten)]
-    source: SourceArgs,
+    place: PlaceArgs,
 }
 
 pub(super) async fn run(args: WatchArgs) -> anyhow::Result<ExitCode> {
-    let mut source = args.source.open().await?;
+    let mut source = Source::open(&args.place).await?;
     let sweep = source.sweep(&args.sweep).await?;
     let mut bar = Bar::new(&sweep.name);
     let ended = match source {
@@ -37,7 +39,7 @@ pub(super) async fn run(args: WatchArgs) -> anyhow::Result<ExitCode> {
         Source::Database(..) => poll(source, &mut bar, sweep).await?,
     };
     bar.finish();
-    eprintln!("{}", ended.line());
+    say!("{}", ended.line());
     Ok(exit::of_ended(&ended.counts))
 }
 

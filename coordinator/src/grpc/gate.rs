@@ -113,10 +113,53 @@ fn refused(refusal: Refusal) -> Status {
     Status::unauthenticated(refusal.to_string())
 }
 
+/// What a call does, in the words of its name.
+fn deed(path: &str) -> String {
+    let mut words = path.rsplit('/');
+    let call = words.next().unwrap_or_default();
+    if words
+        .next()
+        .is_some_and(|service| service.ends_with(".Leases"))
+    {
+        return "train".into();
+    }
+    let mut deed = String::new();
+    for character in call.chars() {
+        if character.is_uppercase() && !deed.is_empty() {
+            deed.push(' ');
+        }
+        deed.extend(character.to_lowercase());
+    }
+    deed
+}
+
 fn forbidden(path: &str, access: Access, role: Role) -> Status {
-    let call = path.rsplit('/').next().unwrap_or_default();
     Status::permission_denied(format!(
-        "{call} is not for the role {role}\nhint: it takes a token of role {}; `pondersweep token new --role ROLE` makes one",
+        "a token of role {role} does not allow to {}\nhint: it takes a token of role {}; `pondersweep token new --role ROLE` makes one",
+        deed(path),
         access.names()
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_allowed_is_told_without_the_name_of_a_call() {
+        let told = |path| {
+            let access = access_of(path).unwrap();
+            forbidden(path, access, Role::Viewer).message().to_owned()
+        };
+        let pause = told("/pondersweep.v1.Sweeps/PauseSweep");
+        assert!(
+            pause.starts_with("a token of role viewer does not allow to pause sweep\nhint: it takes a token of role submitter"),
+            "{pause}"
+        );
+        let train = told("/pondersweep.v1.Leases/StartFromCheckpoint");
+        assert!(
+            train.starts_with("a token of role viewer does not allow to train\n"),
+            "{train}"
+        );
+    }
 }

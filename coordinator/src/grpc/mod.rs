@@ -2,6 +2,7 @@
 //! reads, lets nobody pass the gate who may not, and decides nothing else.
 
 mod checkpoints;
+mod copies;
 mod gate;
 #[cfg(test)]
 mod hostile;

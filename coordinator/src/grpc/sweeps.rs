@@ -15,7 +15,12 @@ use tokio_stream::{Stream, wrappers::ReceiverStream};
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status};
 
-use super::{gate::Pass, page::Page, view};
+use super::{
+    copies::{Copies, Message},
+    gate::Pass,
+    page::Page,
+    view,
+};
 use crate::{
     allotment::Allotment,
     clock,
@@ -38,6 +43,7 @@ const MAX_WAIT_FOR_CHECK: Duration = Duration::from_secs(30);
 pub(super) struct SweepService {
     driver: DriverHandle,
     database: Arc<PathBuf>,
+    copies: Copies,
     stop: CancellationToken,
     checks: Arc<Semaphore>,
 }
@@ -50,6 +56,7 @@ impl SweepService {
     ) -> Self {
         Self {
             driver,
+            copies: Copies::new(Arc::clone(&database)),
             database,
             stop,
             checks: Arc::new(Semaphore::new(CHECKS_AT_ONCE)),
@@ -82,6 +89,7 @@ type ProgressStream = Pin<Box<dyn Stream<Item = Result<wire::SweepProgress, Stat
 
 #[tonic::async_trait]
 impl Sweeps for SweepService {
+    type GetDatabaseCopyStream = ReceiverStream<Message>;
     type WatchSweepStream = ProgressStream;
 
     async fn create_sweep(
@@ -100,6 +108,11 @@ impl Sweeps for SweepService {
             MAX_TRIALS_UNCONFIRMED
         };
         let spec = self.check(spec, files.collect(), most).await?;
+        if let Err(error) = spec.check_new() {
+            // What was made before may be named again.
+            let made = self.driver.sweep(&spec.id().to_string()).await;
+            made.map_err(|_| SweepError::from(error))?;
+        }
         let (sweep, created) = self.driver.create_sweep(spec).await?;
         let sweep = Some(view::sweep(&sweep));
         Ok(Response::new(wire::CreateSweepResponse { sweep, created }))
@@ -222,6 +235,24 @@ impl Sweeps for SweepService {
             cells: page.iter().map(view::cell).collect(),
             next_page_token: next.unwrap_or_default(),
         }))
+    }
+
+    async fn get_database(
+        &self,
+        _: Request<wire::GetDatabaseRequest>,
+    ) -> Result<Response<wire::GetDatabaseResponse>, Status> {
+        let mut reader = Reader::open(&self.database).await.map_err(unreadable)?;
+        let database_id = reader.database_id().await.map_err(unreadable)?;
+        Ok(Response::new(wire::GetDatabaseResponse { database_id }))
+    }
+
+    async fn get_database_copy(
+        &self,
+        request: Request<wire::GetDatabaseCopyRequest>,
+    ) -> Result<Response<ReceiverStream<Message>>, Status> {
+        let pass = request.extensions().get::<Pass>().cloned();
+        let receiver = self.copies.send(pass).await?;
+        Ok(Response::new(ReceiverStream::new(receiver)))
     }
 
     async fn list_workers(

@@ -3,6 +3,8 @@
 
 use std::fmt::Write;
 
+use pondersweep_proto::foreign::is_seen;
+
 use super::{
     document::{Block, Document, Picture, Section, Table},
     field::Field,
@@ -160,7 +162,7 @@ fn escaped(text: &str) -> String {
             '`' => safe.push_str(r"\textasciigrave{}"),
             '\'' => safe.push_str(r"\textquotesingle{}"),
             '≥' => safe.push_str(r"$\geq$"),
-            _ if character.is_control() => safe.push(' '),
+            _ if !is_seen(character) => safe.push(' '),
             _ => safe.push(character),
         }
     }

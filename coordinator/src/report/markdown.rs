@@ -2,6 +2,8 @@
 
 use std::fmt::Write;
 
+use pondersweep_proto::foreign::is_seen;
+
 use super::{
     document::{Block, Document, Picture, Section, Table},
     field::Field,
@@ -91,11 +93,7 @@ fn escaped(text: &str) -> String {
             safe.push('\\');
         }
         // A line break would end a row, and a name may hold one.
-        safe.push(if character.is_control() {
-            ' '
-        } else {
-            character
-        });
+        safe.push(if is_seen(character) { character } else { ' ' });
     }
     // What is left of a link when its target is no target.
     safe.replace("](", "]\\(")

@@ -2,8 +2,9 @@
 //! backup). It changes nothing in what it copies, and what it makes is complete or not there at all.
 
 use std::{
-    fs::{self, File},
+    fs::{self, File, Permissions},
     io,
+    os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
 };
 
@@ -24,6 +25,11 @@ statements! {
     /// The copy is no one's yet: whatever fails, it is thrown away.
     WITHOUT_JOURNAL = "PRAGMA journal_mode = OFF";
     WITHOUT_SYNC = "PRAGMA synchronous = OFF";
+    /// What is deleted is overwritten.
+    WITHOUT_TRACES = "PRAGMA secure_delete = ON";
+    RULE_OF_TOKENS = "SELECT sql FROM sqlite_schema WHERE name = 'token_is_never_deleted'";
+    WITHOUT_RULE = "DROP TRIGGER token_is_never_deleted";
+    WITHOUT_TOKENS = "DELETE FROM token";
 }
 
 /// Every page in one step: a copy in several would begin again with each commit of a coordinator.
@@ -79,7 +85,10 @@ pub fn back_up(from: &Path, to: &Path, replace: bool) -> Result<u64, BackupError
         return Err(BackupError::Open(OpenError::Missing { path: from }));
     }
     let to = resolve(to).map_err(BackupError::Open)?;
-    let place = Place { path: &to };
+    let place = Place {
+        path: &to,
+        permissions: None,
+    };
     place.refuse(replace)?;
     let copy = place.copy(&from)?;
     place.put(copy, replace)
@@ -88,6 +97,57 @@ pub fn back_up(from: &Path, to: &Path, replace: bool) -> Result<u64, BackupError
 /// Where a copy goes.
 struct Place<'a> {
     path: &'a Path,
+    /// Who may read the copy, if not who may read what is copied.
+    permissions: Option<Permissions>,
+}
+
+/// A copy for readers elsewhere, gone with the value.
+#[derive(Debug)]
+pub(crate) struct CopyForReaders {
+    pub(crate) file: tempfile::NamedTempFile,
+    pub(crate) bytes: u64,
+}
+
+/// Room that is left for others where a copy is made.
+const SPARE_BYTES: u64 = 64 * 1_024 * 1_024;
+
+/// Copies a database into a folder, for its owner only and without its tokens, where that leaves as much
+/// room again.
+pub(crate) fn copy_for_readers(from: &Path, folder: &Path) -> Result<CopyForReaders, BackupError> {
+    let from = resolve(from).map_err(BackupError::Open)?;
+    let place = Place {
+        path: &folder.join("copy.db"),
+        permissions: Some(Permissions::from_mode(0o600)),
+    };
+    let length = fs::metadata(&from).map(|found| found.len());
+    let log = fs::metadata(beside(&from, "-wal")).map_or(0, |found| found.len());
+    let wanted = length.map_err(|source| place.failed(source))? + log;
+    let room = rustix::fs::statvfs(folder).map_err(|error| place.failed(error.into()))?;
+    if room.f_bavail.saturating_mul(room.f_frsize) < 2 * wanted + SPARE_BYTES {
+        return Err(place.failed(io::ErrorKind::StorageFull.into()));
+    }
+    let file = place.copy(&from)?;
+    remove_tokens(file.path()).map_err(|error| BackupError::Copy {
+        path: place.path.to_owned(),
+        source: error.into(),
+    })?;
+    let bytes = file.as_file().metadata().map(|found| found.len());
+    Ok(CopyForReaders {
+        bytes: bytes.map_err(|source| place.failed(source))?,
+        file,
+    })
+}
+
+/// Removes every token from a copy that is no one's yet, and its bytes with it.
+fn remove_tokens(copy: &Path) -> Result<(), rusqlite::Error> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = rusqlite::Connection::open_with_flags(copy, flags)?;
+    connection.query_row(WITHOUT_TRACES, [], |_| Ok(()))?;
+    let rule: String = connection.query_row(RULE_OF_TOKENS, [], |row| row.get(0))?;
+    connection.execute(WITHOUT_RULE, [])?;
+    connection.execute(WITHOUT_TOKENS, [])?;
+    connection.execute(&rule, [])?;
+    connection.close().map_err(|(_, error)| error)
 }
 
 impl Place<'_> {
@@ -119,7 +179,10 @@ impl Place<'_> {
         };
         let source = open_scanner(from)
             .map_err(|error| BackupError::Open(OpenError::reading(from, error)))?;
-        let permissions = fs::metadata(from).map(|found| found.permissions());
+        let permissions = match &self.permissions {
+            Some(permissions) => Ok(permissions.clone()),
+            None => fs::metadata(from).map(|found| found.permissions()),
+        };
         let copy = tempfile::Builder::new()
             .prefix(".pondersweep-")
             .permissions(permissions.map_err(|source| self.failed(source))?)

@@ -8,6 +8,7 @@ use super::{
     Store,
     commit::{Event, Writer, as_i64},
     error::{CommitError, DatabaseError, RestoreError},
+    read,
     statement::statements,
 };
 use crate::scheduler::Checkpoint;
@@ -32,7 +33,6 @@ statements! {
         ON CONFLICT (trial_id, attempt, step, metric) DO NOTHING";
     CHECKPOINTS = "
         SELECT trial_id, attempt, updates_done, bytes, blob FROM checkpoint ORDER BY trial_id";
-    DATABASE_ID = "SELECT database_id FROM identity";
 }
 
 /// Those that a commit runs.
@@ -102,8 +102,7 @@ impl Store {
     /// # Errors
     /// The disk failed.
     pub async fn database_id(&mut self) -> Result<String, DatabaseError> {
-        let database_id = sqlx::query_scalar(DATABASE_ID);
-        Ok(database_id.fetch_one(&mut self.connection).await?)
+        read::database_id(&mut self.connection).await
     }
 }
 

@@ -10,14 +10,14 @@ use std::{
 use pondersweep_proto::{error::SweepError, spec::SpecError};
 use rusqlite::ErrorCode;
 
-use super::name::UnknownName;
+use super::{holder::Holder, name::UnknownName};
 
 /// Why a database was not opened. Nothing was changed in the file.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
     /// There is no such file, and only a coordinator makes one.
     #[error(
-        "no database at {path}\nhint: `pondersweep run SWEEP.toml --db {path}` creates one; --db names another"
+        "no database at {path}\nhint: `pondersweep run SWEEP.toml --db {path}` creates one; --db names another, --coordinator URL a running coordinator"
     )]
     Missing {
         /// Where it was looked for.
@@ -81,12 +81,12 @@ pub enum OpenError {
         path: PathBuf,
     },
     /// Another process writes this database.
-    #[error(
-        "{path} is in use by another coordinator\nhint: `pondersweep status` talks to it; end it before starting another"
-    )]
+    #[error("{path} is in use by {holder}\nhint: {hint}", hint = .holder.hint(.path))]
     InUse {
         /// The database.
         path: PathBuf,
+        /// Who writes it.
+        holder: Holder,
     },
     /// The SQLite library of this program has a known corruption bug.
     #[error(

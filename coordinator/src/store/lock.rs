@@ -16,7 +16,7 @@ use std::{
     time::Duration,
 };
 
-use super::error::OpenError;
+use super::{error::OpenError, holder::Holder};
 
 /// How often a lock that is taken is tried again: somebody may only be asking whether it is taken.
 const TRIES: u32 = 3;
@@ -127,6 +127,7 @@ impl WriterLock {
         }
         let in_use = || OpenError::InUse {
             path: database.into(),
+            holder: Holder::of(database),
         };
         Self::try_take(database)?.ok_or_else(in_use)
     }

@@ -13,6 +13,7 @@ mod error;
 #[cfg(test)]
 pub(crate) mod fault;
 mod files;
+mod holder;
 mod inspect;
 mod lock;
 mod log;
@@ -39,8 +40,10 @@ use rusqlite::config::DbConfig;
 use sqlx::{Connection, SqliteConnection};
 
 pub use backup::{BackupError, back_up};
+pub(crate) use backup::{CopyForReaders, copy_for_readers};
 pub(crate) use create::{Creation, ROWS_OF_A_PIECE};
 pub use error::{CommitError, DatabaseError, OpenError, ReadError, RestoreError};
+pub use holder::Holder;
 pub use mount::trust_file_systems;
 pub use name::UnknownName;
 pub use read::{

@@ -3,7 +3,6 @@
 //! an older one works on a private copy.
 
 use std::{
-    io::{self, Write as _},
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -90,9 +89,7 @@ impl UpgradedCopy {
             .await
             .map_err(|error| failed(path, error))?;
         complete(&copy)?;
-        // Whoever cannot hear it loses nothing.
-        let _ = writeln!(
-            io::stderr(),
+        tracing::warn!(
             "{} is of an older version; a copy was brought up to date and is read instead",
             path.display()
         );

@@ -4,6 +4,8 @@
 use std::collections::HashSet;
 
 use pondersweep_proto::{
+    foreign::is_seen,
+    id::SweepId,
     limit::{
         MAX_AXIS_VALUES, MAX_CONFIGURATION_BYTES, MAX_EXCLUSIONS, MAX_NAME_BYTES, MAX_RULE_CHECKS,
         MAX_TRIALS,
@@ -15,9 +17,12 @@ use pondersweep_proto::{
 use super::{
     grid::{self, Places},
     layout::{COUNT, MAX_FAILURES, MAX_OUT_OF_MEMORY, MAX_WORKER_LOSSES, MOST, SOLVED_THRESHOLD},
+    select::LAST,
     terms::{Axis, Condition, Exclusion, SweepTerms},
 };
 
+/// What workers compute on.
+const DEVICE_KINDS: [&str; 4] = ["cpu", "tch", "cuda", "wgpu"];
 /// Bytes of a device's name.
 const MAX_DEVICE_BYTES: usize = 64;
 
@@ -105,6 +110,64 @@ fn check_name(name: &str) -> Result<(), SpecError> {
         return refuse("holds control characters", "a name is one line of text");
     }
     Ok(())
+}
+
+/// Checks what is asked of new sweeps only; older ones stay as they are.
+pub(super) fn check_new(terms: &SweepTerms) -> Result<(), SpecError> {
+    check_new_name(&terms.name)?;
+    check_kind_of_device(terms.device.as_deref())
+}
+
+/// A name that a command line can name, and that means this sweep.
+fn check_new_name(name: &str) -> Result<(), SpecError> {
+    let refuse = |problem: String, hint: &str| Err(SpecError::new("sweep.name", problem, hint));
+    if name.trim().is_empty() {
+        return refuse("is blank".into(), "what people will call the sweep");
+    }
+    if let Some(unseen) = name.chars().find(|&character| !is_seen(character)) {
+        let problem = format!(
+            "holds the character U+{:04X}, which is not seen",
+            u32::from(unseen)
+        );
+        return refuse(
+            problem,
+            "a name is one line of text that can be read and typed",
+        );
+    }
+    // To a spreadsheet the others begin a formula.
+    if let Some(first) = name.chars().next().filter(|first| "-=+@".contains(*first)) {
+        let problem = format!("begins with {first:?}");
+        return refuse(
+            problem,
+            "begin it with a letter or a digit; `-` begins a flag",
+        );
+    }
+    if name == LAST {
+        return refuse(
+            format!("is {LAST:?}"),
+            "that names the newest sweep; choose another",
+        );
+    }
+    if name.parse::<SweepId>().is_ok() {
+        return refuse(
+            "has the form of an id".into(),
+            "sixteen hexadecimal digits name a sweep by its id",
+        );
+    }
+    Ok(())
+}
+
+/// Whether a worker of this version may have such a device.
+fn check_kind_of_device(device: Option<&str>) -> Result<(), SpecError> {
+    let kind = |device: &str| device.split(':').next().unwrap_or_default().to_owned();
+    match device.map(kind) {
+        Some(kind) if !DEVICE_KINDS.contains(&&*kind) => Err(SpecError::new(
+            "sweep.device",
+            format!("is {kind:?}, which no worker has"),
+            "workers have cpu, tch, cuda and wgpu, or one of them such as cuda:0; leave it out for any",
+        )),
+        _ => Ok(()),
+    }
 }
 
 /// Whether it can be a device's name; which devices there are is for the workers to say.
@@ -275,4 +338,33 @@ pub(super) fn admit_condition(places: &Places, condition: &mut Condition) -> Res
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{
+        super::{SweepSpec, test_support},
+        *,
+    };
+
+    #[test]
+    fn a_sweep_that_would_not_be_made_today_is_still_read() {
+        for name in ["last", "-v", " ", "0123456789abcdef", "a\u{202e}b"] {
+            let terms = SweepTerms {
+                name: name.into(),
+                ..test_support::terms()
+            };
+            let spec = SweepSpec::new(terms).unwrap();
+            let json = SweepSpec::from_bytes(spec.json().as_bytes());
+            assert_eq!(json.unwrap(), spec);
+            let refused = spec.check_new().unwrap_err();
+            assert_eq!(refused.path, "sweep.name", "{name:?}: {refused}");
+        }
+        let terms = SweepTerms {
+            device: Some("gpu".into()),
+            ..test_support::terms()
+        };
+        let refused = SweepSpec::new(terms).unwrap().check_new().unwrap_err();
+        assert_eq!(refused.path, "sweep.device", "{refused}");
+    }
 }

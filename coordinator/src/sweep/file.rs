@@ -145,13 +145,15 @@ fn read(
     let template = ConfigurationSpec::try_from(settings).map_err(at)?;
     let exclusions = exclude::read(text, rules, table, &axes)?;
     let terms = scalar_terms(sweep, template).map_err(at)?;
-    SweepSpec::new(SweepTerms {
+    let spec = SweepSpec::new(SweepTerms {
         axes: axes.iter().map(SpaceAxis::to_axis).collect(),
         exclusions,
         program: program.map(Arc::new),
         ..terms
     })
-    .map_err(at)
+    .map_err(at)?;
+    spec.check_new().map_err(at)?;
+    Ok(spec)
 }
 
 /// What is solved by a program is said with its metrics.

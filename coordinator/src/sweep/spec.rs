@@ -135,6 +135,14 @@ impl SweepSpec {
         })
     }
 
+    /// Whether it may be made now, for what was learned since sweeps were first made.
+    ///
+    /// # Errors
+    /// Its name could not be used to name it, or it asks for a device that there is none of.
+    pub fn check_new(&self) -> Result<(), SpecError> {
+        check::check_new(&self.terms)
+    }
+
     /// The canonical JSON form: what is hashed, stored and sent.
     #[must_use]
     pub fn json(&self) -> &str {

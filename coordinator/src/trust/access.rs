@@ -19,12 +19,14 @@ const KNOWN: Access = Access::Roles(&Role::ALL);
 
 /// Every call and who may make it.
 #[rustfmt::skip]
-pub const TABLE: [(&str, Access); 24] = [
+pub const TABLE: [(&str, Access); 26] = [
     ("/pondersweep.v1.Sweeps/GetSweep", READ),
     ("/pondersweep.v1.Sweeps/ListSweeps", READ),
     ("/pondersweep.v1.Sweeps/WatchSweep", READ),
     ("/pondersweep.v1.Sweeps/ListCells", READ),
     ("/pondersweep.v1.Sweeps/ListWorkers", READ),
+    ("/pondersweep.v1.Sweeps/GetDatabase", READ),
+    ("/pondersweep.v1.Sweeps/GetDatabaseCopy", READ),
     ("/pondersweep.v1.Sweeps/CreateSweep", CHANGE),
     ("/pondersweep.v1.Sweeps/PauseSweep", CHANGE),
     ("/pondersweep.v1.Sweeps/ResumeSweep", CHANGE),

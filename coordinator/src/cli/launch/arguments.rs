@@ -10,7 +10,10 @@ use std::{
 use anyhow::Context as _;
 use clap::Args;
 use pondersweep_proto::id::SweepId;
-use pondersweep_worker::trust::{Means, TrustArgs, TrustError};
+use pondersweep_worker::{
+    cli::at_least_one,
+    trust::{Means, TrustArgs, TrustError},
+};
 
 use crate::launch::{
     Ledger, LedgerError,
@@ -30,10 +33,10 @@ pub(super) struct WorkerArgs {
     #[arg(long = "device", value_delimiter = ',', value_name = "DEVICE", value_parser = device)]
     devices: Vec<String>,
     /// Bundles trained side by side on each device [default: one per core on cpu, else one]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = at_least_one::<NonZeroU32>)]
     slots: Option<NonZeroU32>,
     /// Most trials of one shape trained as one program
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = at_least_one::<NonZeroU32>)]
     lanes: Option<NonZeroU32>,
     /// Work for this sweep only; give its full id
     #[arg(long, value_name = "ID")]
@@ -193,7 +196,7 @@ impl NameArgs {
 #[derive(Clone, Copy, Debug, Args)]
 pub(super) struct AtOnceArgs {
     /// Connect to at most this many hosts at once
-    #[arg(long, default_value = DEFAULT_AT_ONCE, value_name = "N")]
+    #[arg(long, default_value = DEFAULT_AT_ONCE, value_name = "N", value_parser = at_least_one::<NonZeroUsize>)]
     pub(super) at_once: NonZeroUsize,
 }
 

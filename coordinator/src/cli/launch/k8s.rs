@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 use clap::Args;
+use pondersweep_worker::say;
 
 use super::arguments::{CredentialArgs, NameArgs, WorkerArgs};
 use crate::{
@@ -131,7 +132,7 @@ pub(super) fn run(args: &K8sArgs) -> anyhow::Result<ExitCode> {
 fn explain(cluster: &Cluster) {
     let coordinator = cluster.object_name("coordinator");
     let worker = cluster.object_name("worker");
-    eprintln!(
+    say!(
         "hint: workers are suspended; submit a sweep, then let them start:\n  \
          kubectl port-forward pod/{coordinator}-0 7878 &   # then: pondersweep submit FILE\n  \
          kubectl patch job {worker} --patch '{{\"spec\":{{\"suspend\":false}}}}'"
@@ -164,7 +165,7 @@ fn access(args: &K8sArgs) -> anyhow::Result<Access> {
             })?,
     }
     if matches!(access, Access::Inline(_)) {
-        eprintln!("note: the manifest contains the credentials; protect it as you do them");
+        say!("note: the manifest contains the credentials; protect it as you do them");
     }
     Ok(access)
 }

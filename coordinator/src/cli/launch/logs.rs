@@ -8,6 +8,7 @@ use std::{
 
 use anyhow::Context as _;
 use clap::Args;
+use pondersweep_worker::say;
 
 use super::{
     arguments::{AtOnceArgs, StateArgs},
@@ -67,7 +68,7 @@ pub(super) async fn run(args: LogsArgs) -> anyhow::Result<ExitCode> {
                 last_lines(text, args.lines)
             ))?,
             (Ok(text), Some(folder)) => save(folder, &log.place, text)?,
-            (Err(reason), _) => eprintln!("{}: {reason}", log.place),
+            (Err(reason), _) => say!("{}: {reason}", log.place),
         }
     }
     Ok(code_of(logs.iter().all(|log| log.text.is_ok())))
@@ -98,7 +99,7 @@ fn logs_of_job(job: &JobRecord) -> anyhow::Result<Vec<Log>> {
         }
     }
     if paths.is_empty() {
-        eprintln!(
+        say!(
             "no logs in {} yet, or sbatch was given another --output",
             job.folder
         );

@@ -5,6 +5,7 @@ use std::{path::PathBuf, process::ExitCode, time::Duration};
 
 use anyhow::Context as _;
 use clap::Args;
+use pondersweep_worker::say;
 
 use super::code_of;
 
@@ -25,7 +26,7 @@ pub(super) fn run(args: &ProbeArgs) -> anyhow::Result<ExitCode> {
     let age = written.elapsed().unwrap_or(Duration::ZERO);
     let fresh = age <= Duration::from_secs(args.within);
     if !fresh {
-        eprintln!("the last heartbeat is {} s old", age.as_secs());
+        say!("the last heartbeat is {} s old", age.as_secs());
     }
     Ok(code_of(fresh))
 }

@@ -5,6 +5,7 @@ use std::{fs, num::NonZeroUsize, path::Path, process::ExitCode};
 
 use anyhow::Context as _;
 use clap::Args;
+use pondersweep_worker::say;
 use serde_json::json;
 
 use super::{
@@ -81,11 +82,12 @@ pub(super) async fn run(args: SlurmArgs) -> anyhow::Result<ExitCode> {
     let _held = ledger.hold(&name)?;
     let job = match living(&ledger, &name).await? {
         Some(job) => {
-            eprintln!(
+            say!(
                 "launch {name}: job {} of {} workers is there already",
-                job.job, job.workers
+                job.job,
+                job.workers
             );
-            eprintln!(
+            say!(
                 "hint: for more workers choose another --name; `pondersweep launch stop {name}` ends these"
             );
             job
@@ -174,7 +176,7 @@ async fn submit(
     ledger
         .remember(&launch)
         .with_context(|| format!("job {} was submitted but cannot be remembered", record.job))?;
-    eprintln!(
+    say!(
         "launch {name}: job {} of {workers} workers; its script is {path}",
         record.job
     );

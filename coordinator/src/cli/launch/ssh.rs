@@ -6,6 +6,7 @@ mod tunnel;
 use std::{num::NonZeroUsize, path::PathBuf, process::ExitCode, sync::Arc};
 
 use clap::Args;
+use pondersweep_worker::say;
 use serde_json::json;
 
 use self::{
@@ -184,7 +185,7 @@ async fn start_all(start: Start, records: Vec<HostRecord>, at_once: NonZeroUsize
         let start = start.clone();
         async move {
             let outcome = start.on(record).await;
-            eprintln!("{}", outcome.line());
+            say!("{}", outcome.line());
             outcome
         }
     })
@@ -195,12 +196,12 @@ async fn start_all(start: Start, records: Vec<HostRecord>, at_once: NonZeroUsize
 fn conclude(name: &LaunchName, outcomes: &[Outcome]) {
     let bad = outcomes.iter().filter(|outcome| !outcome.is_well()).count();
     let well = outcomes.len() - bad;
-    eprintln!("launch {name}: {well} of {} hosts started", outcomes.len());
+    say!("launch {name}: {well} of {} hosts started", outcomes.len());
     if bad > 0 {
-        eprintln!("hint: repeat the command for the others; it starts nothing twice");
+        say!("hint: repeat the command for the others; it starts nothing twice");
     }
     if well > 0 {
-        eprintln!(
+        say!(
             "hint: next are `pondersweep launch ls`, `pondersweep launch logs {name}` and \
              `pondersweep launch stop {name}`"
         );

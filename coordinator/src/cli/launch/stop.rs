@@ -3,6 +3,7 @@
 use std::{num::NonZeroUsize, process::ExitCode, time::Duration};
 
 use clap::Args;
+use pondersweep_worker::say;
 
 use super::{
     arguments::{AtOnceArgs, StateArgs},
@@ -58,14 +59,14 @@ pub(super) async fn run(args: StopArgs) -> anyhow::Result<ExitCode> {
         ledger.forget(&launch.name)?;
     }
     if remaining == 0 {
-        eprintln!("launch {}: nothing remains", launch.name);
+        say!("launch {}: nothing remains", launch.name);
     } else {
-        eprintln!(
+        say!(
             "launch {}: {remaining} of {} remain",
             launch.name,
             places.len()
         );
-        eprintln!("hint: repeat the command to keep waiting, or add --now to kill them");
+        say!("hint: repeat the command to keep waiting, or add --now to kill them");
     }
     rows(places.into_iter().map(|place| (&launch, place))).print(args.output.output)?;
     Ok(code_of(remaining == 0))

@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{ProgressBar, ProgressStyle};
+use pondersweep_worker::say;
+
+use crate::cli::output::progress_target;
 
 /// Counts updates, of several threads together.
 pub(in crate::cli) struct Updates(ProgressBar);
@@ -11,7 +14,7 @@ impl Updates {
     /// A bar for so many updates.
     pub(in crate::cli) fn new(updates: u64) -> Arc<Self> {
         // Hidden by itself where standard error is no terminal.
-        let bar = ProgressBar::with_draw_target(Some(updates), ProgressDrawTarget::stderr());
+        let bar = ProgressBar::with_draw_target(Some(updates), progress_target());
         let template = "{bar:30} {percent:>3}% {pos} of {len} updates, {eta} left";
         let style = ProgressStyle::with_template(template);
         bar.set_style(style.expect("the template is well formed"));
@@ -25,7 +28,7 @@ impl Updates {
 
     /// Says a line above the bar, or plainly where there is no terminal.
     pub(in crate::cli) fn say(&self, line: &str) {
-        self.0.suspend(|| eprintln!("{line}"));
+        self.0.suspend(|| say!("{line}"));
     }
 
     /// Takes the bar away.

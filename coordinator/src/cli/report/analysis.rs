@@ -73,6 +73,17 @@ impl AnalysisArgs {
         chosen.next().map(|(_, wanted)| wanted)
     }
 
+    /// An error about what was taken for a sweep, unless that is a value of `--epsilon`.
+    pub(super) fn tell_of_commas(&self, sweep: &str, error: anyhow::Error) -> anyhow::Error {
+        match sweep.parse::<f64>() {
+            Ok(_) if self.robustness && sweep.contains('.') => anyhow::anyhow!(
+                "{sweep} was taken for the name of a sweep\n\
+                 hint: --epsilon takes several values with commas: --epsilon 0.01,{sweep}"
+            ),
+            _ => error,
+        }
+    }
+
     /// Makes it.
     pub(super) fn of(
         &self,

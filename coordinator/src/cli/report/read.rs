@@ -14,6 +14,7 @@ use pondersweep_proto::{
     setting::ParameterValue,
     spec::EvaluationRange,
 };
+use pondersweep_worker::say;
 
 use crate::{
     report::{
@@ -114,7 +115,7 @@ pub(super) async fn read(
     let mut trials = trial_rows(&spec, &measurements);
     if depth == Depth::Curves {
         if trials.len() > MAX_CURVES {
-            eprintln!("learning curves are left out: more than {MAX_CURVES} trials");
+            say!("learning curves are left out: more than {MAX_CURVES} trials");
         } else {
             let first = reader.first_trial(sweep_id).await?;
             let mut details = Details::read(&mut reader, sweep_id, &metrics).await?;

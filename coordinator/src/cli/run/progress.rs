@@ -2,14 +2,17 @@
 
 use std::{
     collections::VecDeque,
-    io::{self, IsTerminal as _},
     time::{Duration, Instant},
 };
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{ProgressBar, ProgressStyle};
+use pondersweep_worker::{say, streams::is_heard_at_terminal};
 
 use crate::{
-    cli::eta::{Pace, RECENTLY, lasting},
+    cli::{
+        eta::{Pace, RECENTLY, lasting},
+        output::progress_target,
+    },
     clock,
     scheduler::TrialCounts,
 };
@@ -39,7 +42,7 @@ pub(in crate::cli) struct Bar {
 impl Bar {
     /// A bar for a sweep of this name.
     pub(in crate::cli) fn new(name: &str) -> Self {
-        let bar = ProgressBar::with_draw_target(Some(1), ProgressDrawTarget::stderr());
+        let bar = ProgressBar::with_draw_target(Some(1), progress_target());
         let style = ProgressStyle::with_template("{bar:30} {percent:>3}% {msg}");
         bar.set_style(style.expect("the template is well formed"));
         Self {
@@ -59,14 +62,14 @@ impl Bar {
         self.bar.set_length(total.max(1));
         self.bar.set_position(done);
         let text = self.text(snapshot, done, total);
-        if io::stderr().is_terminal() {
+        if is_heard_at_terminal() {
             self.bar.set_message(text);
         } else if self
             .last_line
             .is_none_or(|last| now - last >= LINE_INTERVAL)
         {
             self.last_line = Some(now);
-            eprintln!("{}: {text}", self.name);
+            say!("{}: {text}", self.name);
         }
     }
 
@@ -99,7 +102,7 @@ impl Bar {
 
     /// Says something without disturbing the bar.
     pub(in crate::cli) fn note(&self, text: &str) {
-        self.bar.suspend(|| eprintln!("{text}"));
+        self.bar.suspend(|| say!("{text}"));
     }
 
     /// Takes the bar away.

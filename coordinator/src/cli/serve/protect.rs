@@ -1,10 +1,11 @@
 //! The arguments of `serve` that protect its port: keys, and what one peer may take.
 
-use std::{fs, path::PathBuf, time::Duration};
+use std::{path::PathBuf, time::Duration};
 
-use anyhow::Context as _;
 use clap::Args;
-use pondersweep_worker::trust::{Unusable, unusable, warn_if_anyone_reads};
+use pondersweep_worker::trust::{
+    CERTIFICATE, PRIVATE_KEY, Unusable, read_pem, unusable, warn_if_anyone_reads,
+};
 
 use crate::{
     cli::tls::{SERVER, SERVER_KEY},
@@ -60,12 +61,16 @@ impl KeyArgs {
             return Ok(None);
         };
         warn_if_anyone_reads(&key);
-        let pem = read(&certificate)?;
+        let pem = read_pem(&certificate, CERTIFICATE)?;
         warn_of_time(&certificate.display().to_string(), &pem);
         Ok(Some(ServerTls {
             certificate: pem,
-            key: read(&key)?,
-            client_authority: self.tls_client_ca.as_ref().map(read).transpose()?,
+            key: read_pem(&key, PRIVATE_KEY)?,
+            client_authority: self
+                .tls_client_ca
+                .as_ref()
+                .map(|path| read_pem(path, CERTIFICATE))
+                .transpose()?,
         }))
     }
 }
@@ -96,15 +101,6 @@ fn warn_of_time(path: &str, pem: &str) {
         }
         None => {}
     }
-}
-
-fn read(path: &PathBuf) -> anyhow::Result<String> {
-    fs::read_to_string(path).with_context(|| {
-        format!(
-            "cannot read {}\nhint: `pondersweep tls init` makes keys",
-            path.display()
-        )
-    })
 }
 
 /// What one peer may take.

@@ -33,6 +33,7 @@ pub use measurement::{Measurement, Measurements};
 pub use query::{Rows, Value};
 pub use recorded::RecordedTrial;
 pub use sweep::SweepSummary;
+pub(super) use sweep::database_id;
 pub use tally::CellTally;
 pub use trial::{AttemptDetail, Event, TrialDetail};
 pub use troubles::{Deaths, RecentResults, Troubles};

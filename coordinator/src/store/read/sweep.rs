@@ -14,7 +14,11 @@ use super::{
 };
 use crate::{
     scheduler::{SweepState, TrialCounts, TrialState},
-    store::{error::ReadError, name::sweep_state, statement::statements},
+    store::{
+        error::{DatabaseError, ReadError},
+        name::sweep_state,
+        statement::statements,
+    },
     sweep::{SweepSpec, SweepTerms, select},
 };
 
@@ -37,6 +41,7 @@ statements! {
             count(*) FILTER (WHERE state = 'cancelled') AS cancelled,
             count(*) FILTER (WHERE state = 'withheld') AS withheld
         FROM trial WHERE trial_id >= ?1 AND trial_id < ?2";
+    DATABASE_ID = "SELECT database_id FROM identity";
     SWEEP_NAMES = "
         SELECT sweep_id, name FROM sweep ORDER BY first_trial_id";
     PROGRAM_FILES = "
@@ -129,6 +134,14 @@ impl Reader {
         })
     }
 
+    /// Which database it is: the same for as long as it lives, in copies of it, too.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub async fn database_id(&mut self) -> Result<String, DatabaseError> {
+        database_id(&mut self.connection).await
+    }
+
     /// What a sweep runs. Checking it again takes about a second for a million configurations.
     ///
     /// # Errors
@@ -145,6 +158,15 @@ impl Reader {
             })?;
         Ok(SweepSpec::new(terms)?)
     }
+}
+
+/// Which database it is.
+pub(in crate::store) async fn database_id(
+    connection: &mut SqliteConnection,
+) -> Result<String, DatabaseError> {
+    Ok(sqlx::query_scalar(DATABASE_ID)
+        .fetch_one(connection)
+        .await?)
 }
 
 /// The identifiers of a sweep's trials: first, and one beyond the last.

@@ -2,6 +2,8 @@
 
 use std::fmt::{self, Write as _};
 
+use pondersweep_proto::foreign::is_seen;
+
 use super::Span;
 
 /// The most characters of a source line that are shown; generated files have very long lines.
@@ -92,8 +94,8 @@ impl Place {
         let line_end = line_end.map_or(source.len(), |length| start + length);
         let end = span.end.clamp(start, line_end);
         let characters = |from, to| String::from_utf8_lossy(&source[from..to]).into_owned();
-        // One column for each character, whatever a terminal makes of tabs and carriage returns.
-        let plain = |c: char| if c.is_control() { ' ' } else { c };
+        // One column for each character, whatever a terminal makes of it.
+        let plain = |c: char| if is_seen(c) { c } else { ' ' };
         let text = characters(line_start, line_end);
         Self {
             line: source[..start]

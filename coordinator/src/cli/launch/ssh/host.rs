@@ -3,6 +3,8 @@
 
 use std::time::Duration;
 
+use pondersweep_worker::say;
+
 use crate::{
     cli::launch::program::{Program, VERSION, system},
     launch::{
@@ -89,7 +91,7 @@ impl Start {
                 here,
             });
         }
-        eprintln!(
+        say!(
             "{}: copying {} MB",
             host.name,
             program.bytes.len() / 1_000_000

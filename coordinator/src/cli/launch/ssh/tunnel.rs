@@ -3,7 +3,7 @@
 
 use anyhow::Context as _;
 use axum::http::Uri;
-use pondersweep_worker::{cli::DEFAULT_COORDINATOR, trust::TrustError};
+use pondersweep_worker::{cli::DEFAULT_COORDINATOR, say, trust::TrustError};
 
 use crate::launch::{
     Ledger, LedgerError,
@@ -92,7 +92,7 @@ fn parts(url: &str) -> Result<(String, String, u16), TrustError> {
 
 fn warn_of_loopback(host: &str) {
     if ["localhost", "127.0.0.1", "[::1]"].contains(&host) {
-        eprintln!("note: {host} is each host's own loopback there; --tunnel leads it back here");
+        say!("note: {host} is each host's own loopback there; --tunnel leads it back here");
     }
 }
 
