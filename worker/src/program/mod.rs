@@ -8,9 +8,11 @@
 mod ending;
 mod folder;
 mod gpus;
+mod group;
 mod guard;
 mod host;
 mod lines;
+mod log;
 mod report;
 mod run;
 mod told;

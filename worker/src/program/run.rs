@@ -3,8 +3,7 @@
 //! group.
 
 use std::{
-    fs,
-    io::{self, Write as _},
+    io,
     os::fd::{AsFd, OwnedFd},
     process::{ExitStatus, Stdio},
     sync::Arc,
@@ -19,7 +18,7 @@ use pondersweep_proto::{
     program::ProgramSpec,
     spec::TrialSpec,
 };
-use rustix::process::{Pid, Signal, kill_process_group};
+use rustix::process::Signal;
 use tokio::{
     io::AsyncReadExt as _,
     net::unix::pipe,
@@ -33,9 +32,10 @@ use super::{
     ending::{Asked, Death},
     folder::{CheckpointState, Folder},
     gpus::{self, Lent},
+    group::Group,
     host::Host,
-    last_bytes,
     lines::Lines,
+    log::Log,
     report::Reports,
     told::{Places, Told},
 };
@@ -48,13 +48,7 @@ const FLUSH_AFTER: Duration = Duration::from_secs(1);
 const AT_ONCE: usize = 1_024;
 /// Observations that wait at most; then the program waits, too.
 const MAX_PENDING: usize = 4 * AT_ONCE;
-/// Bytes of output that wait to be logged.
-const LOG_AT_ONCE: usize = 64 * 1_024;
-/// Bytes of a log. What a program writes beyond is dropped.
-const MAX_LOG_BYTES: u64 = 64 * 1_024 * 1_024;
-/// Bytes of the last output that are kept in memory.
-const TAIL_BYTES: usize = 8 * 1_024;
-/// The longest that the end of a lost or drained trial waits for its program.
+/// Later than any trial runs.
 const FAR: Duration = Duration::from_secs(100 * 365 * 86_400);
 
 /// A trial to run.
@@ -152,44 +146,6 @@ pub async fn run(work: Work, sink: mpsc::Sender<Sent>) -> Ended {
             let program = work.program.command.first().map_or("", String::as_str);
             let message = format!("cannot start {program}: {error}");
             Ended::failed(Failure::new(Cause::Other, message))
-        }
-    }
-}
-
-/// The processes of a program. Dropped, they are killed.
-struct Group {
-    pid: Option<Pid>,
-    host: Arc<Host>,
-}
-
-impl Group {
-    fn of(child: &Child, host: &Arc<Host>) -> Self {
-        let pid = child
-            .id()
-            .and_then(|id| i32::try_from(id).ok())
-            .and_then(Pid::from_raw);
-        if let Some(pid) = pid {
-            host.watch(pid);
-        }
-        Self {
-            pid,
-            host: Arc::clone(host),
-        }
-    }
-
-    fn signal(&self, signal: Signal) {
-        if let Some(pid) = self.pid {
-            // It may be gone already.
-            let _ = kill_process_group(pid, signal);
-        }
-    }
-}
-
-impl Drop for Group {
-    fn drop(&mut self) {
-        self.signal(Signal::KILL);
-        if let Some(pid) = self.pid {
-            self.host.forget(pid);
         }
     }
 }
@@ -306,7 +262,7 @@ impl Running {
                     if let Ok(permit) = permit {
                         permit.send(Sent::Observed(first));
                     }
-                    let waits = !self.pending.is_empty() || !self.log.waiting.is_empty();
+                    let waits = !self.pending.is_empty() || self.log.waits();
                     flush_at = waits.then(|| Instant::now() + FLUSH_AFTER);
                 }
                 () = due(flush_at), if flush_at.is_some() && !flushes => {
@@ -503,59 +459,4 @@ fn rest(pipe: &pipe::Receiver) -> Vec<u8> {
         bytes.extend_from_slice(&buffer[..read]);
     }
     bytes
-}
-
-/// The output of a program: to its file, and the last of it in memory.
-struct Log {
-    path: std::path::PathBuf,
-    file: Option<fs::File>,
-    written: u64,
-    waiting: Vec<u8>,
-    tail: Vec<u8>,
-}
-
-impl Log {
-    fn new(folder: &Folder) -> Self {
-        Self {
-            path: folder.log.clone(),
-            file: None,
-            written: 0,
-            waiting: Vec::new(),
-            tail: Vec::new(),
-        }
-    }
-
-    fn add(&mut self, bytes: &[u8]) {
-        self.tail
-            .extend_from_slice(&bytes[bytes.len().saturating_sub(TAIL_BYTES)..]);
-        if self.tail.len() > 4 * TAIL_BYTES {
-            self.tail.drain(..self.tail.len() - TAIL_BYTES);
-        }
-        self.waiting.extend_from_slice(bytes);
-        if self.waiting.len() >= LOG_AT_ONCE {
-            self.write();
-        }
-    }
-
-    fn write(&mut self) {
-        let waiting = std::mem::take(&mut self.waiting);
-        if waiting.is_empty() || self.written > MAX_LOG_BYTES {
-            return;
-        }
-        self.written += waiting.len() as u64;
-        if self.file.is_none() {
-            self.file = fs::File::create(&self.path).ok();
-        }
-        // A log that cannot be written is no reason to end a trial.
-        if let Some(file) = &mut self.file {
-            let _ = file.write_all(&waiting);
-            if self.written > MAX_LOG_BYTES {
-                let _ = file.write_all(b"\npondersweep: the rest was not logged\n");
-            }
-        }
-    }
-
-    fn tail(&self) -> String {
-        last_bytes(&String::from_utf8_lossy(&self.tail), TAIL_BYTES).to_owned()
-    }
 }
