@@ -30,12 +30,14 @@ enum Metrics {
 /// What a learning problem is called where its results are shown.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct TaskWords {
-    /// The share of answers that guessing gets right.
-    pub chance: f64,
+    /// The share of answers that guessing gets right; `None` where that depends on the settings.
+    pub chance: Option<f64>,
     /// What the difficulty of a sample is measured in.
     pub difficulty: &'static str,
     /// What the samples of an evaluation in extrapolation are like.
     pub extrapolation: &'static str,
+    /// The setting that says best how large the problem is.
+    pub size: Setting,
 }
 
 impl TaskKind {
@@ -45,9 +47,23 @@ impl TaskKind {
         match self {
             // Odd or even.
             Self::Parity => TaskWords {
-                chance: 0.5,
+                chance: Some(0.5),
                 difficulty: "non-zero elements of a sample",
                 extrapolation: "on more non-zero elements than training showed",
+                size: Setting::ELEMENTS,
+            },
+            // Match or lure.
+            Self::PairedAssociates => TaskWords {
+                chance: Some(0.5),
+                difficulty: "pairs from cue to match",
+                extrapolation: "",
+                size: Setting::SEQUENCES,
+            },
+            Self::Babi => TaskWords {
+                chance: None,
+                difficulty: "number of the task",
+                extrapolation: "",
+                size: Setting::TASKS,
             },
         }
     }

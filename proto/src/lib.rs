@@ -17,6 +17,7 @@ pub mod program;
 pub mod setting;
 pub mod shape;
 pub mod spec;
+pub mod task;
 mod wire_conversion;
 
 /// The generated messages, clients and servers of `pondersweep.v1`.

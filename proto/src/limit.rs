@@ -3,8 +3,9 @@
 /// The version of the protocol between workers and coordinator. It rises whenever a message that one
 /// of them sends would be misread by the other.
 pub const PROTOCOL: u32 = 2;
-/// Buckets of difficulty of one evaluation: a curve that people can read, a few rows a trial.
-pub const MAX_DIFFICULTY_BUCKETS: usize = 10;
+/// Buckets of difficulty of one evaluation: a curve that people can read, a few rows a trial; a row for
+/// each of the tasks of bAbI.
+pub const MAX_DIFFICULTY_BUCKETS: usize = 20;
 /// Trials of one sweep without an explicit confirmation: a larger grid is more often a typing
 /// mistake than a wish.
 pub const MAX_TRIALS_UNCONFIRMED: u64 = 1_000_000;
@@ -93,6 +94,20 @@ pub const MAX_CHECKPOINT_PIECE_BYTES: usize = 1_024 * 1_024;
 pub const MAX_HIDDEN: u32 = 8_192;
 /// Elements of a task's input vector.
 pub const MAX_ELEMENTS: u32 = 65_536;
+/// Sequences of items in a memory, and items of one: their pairs still fit [`MAX_ELEMENTS`].
+pub const MAX_SEQUENCES: u32 = 1_024;
+/// Items of one sequence: a row of a table for every distance between two of them.
+pub const MAX_SEQUENCE_LENGTH: u32 = 9;
+/// Items that a task draws from.
+pub const MAX_POOL: u32 = 1_000_000;
+/// Sentences of a story in memory: the longest that was published has 228.
+pub const MAX_SENTENCES: u32 = 1_024;
+/// Words, and answers, of stories: fewer than numbers of 16 bits.
+pub const MAX_STORY_WORDS: u32 = 60_000;
+/// Heads of an attention.
+pub const MAX_HEADS: u32 = 256;
+/// Layers of a transition.
+pub const MAX_LAYERS: u32 = 16;
 /// Ponder steps of a sample.
 pub const MAX_PONDER_STEPS: u32 = 1_000;
 /// Samples of one update.

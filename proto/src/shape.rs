@@ -54,12 +54,13 @@ mod tests {
                 Kind::Integer { .. } => 17_u64.into(),
                 Kind::Choice(names) => {
                     let current = current.to_string();
-                    let Some(other) = names.iter().find(|name| **name != current) else {
+                    // Another method or task takes other settings.
+                    let other = names.iter().find(|&&name| {
+                        name != current && configuration().with(setting, name).is_ok()
+                    });
+                    let Some(other) = other else {
                         continue;
                     };
-                    if setting == Setting::METHOD {
-                        continue;
-                    }
                     (*other).into()
                 }
                 Kind::Flag => true.into(),

@@ -19,8 +19,8 @@ use crate::{
 };
 
 pub use self::choice::{
-    Choice, EvaluationRange, FirstStepFlag, KlDirection, ModelKind, Positions, Residual,
-    StepFunction, TaskKind, Unroll,
+    Choice, EvaluationRange, FirstStepFlag, KeyStart, KlDirection, LayerNorm, ModelKind, Positions,
+    Residual, StepFunction, StepSignal, StorySet, StorySource, TaskKind, Unroll,
 };
 
 /// A setting that cannot be: where, what is wrong, and what to do about it.
@@ -204,14 +204,14 @@ impl Settings {
                     left_out,
                 },
             ] => Some(*left_out),
-            _ => setting.left_out(self.kind_of(setting.section)),
+            _ => setting.left_out(self.kind_for(setting)),
         }
     }
 
-    /// What the section says of its kind.
-    fn kind_of(&self, section: &str) -> Option<&str> {
-        let kind = self.table.at(section, "kind")?;
-        self.name(kind)
+    /// What decides whether these take a setting.
+    fn kind_for(&self, setting: Setting) -> Option<&str> {
+        let decides = self.table.at(setting.section, setting.decided_by)?;
+        self.name(decides)
     }
 
     fn place(&self, setting: Setting) -> usize {
@@ -228,13 +228,19 @@ impl Settings {
         if self.left_out(setting).is_some() {
             return Ok(());
         }
-        let kind = self.kind_of(setting.section);
+        let (kind, decided_by) = (self.kind_for(setting), setting.decided_by);
         let takers: Vec<_> = setting.uses.iter().filter_map(|taken| taken.kind).collect();
         let quoted: Vec<_> = takers.iter().map(|kind| format!("{kind:?}")).collect();
         Err(SpecError::new(
             setting.path(),
-            format!("has no meaning for kind = {:?}", kind.unwrap_or_default()),
-            format!("leave it out, or choose kind = {}", quoted.join(" or ")),
+            format!(
+                "has no meaning for {decided_by} = {:?}",
+                kind.unwrap_or_default()
+            ),
+            format!(
+                "leave it out, or choose {decided_by} = {}",
+                quoted.join(" or ")
+            ),
         ))
     }
 

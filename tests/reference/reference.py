@@ -22,6 +22,11 @@ LAMBDA_P, BETA, EPSILON = 0.35, 0.4, 0.25
 TAU, ACT_EPSILON = 0.3, 0.2
 STEP = 1e-30
 GATES = {"rnn": 1, "gru": 3, "lstm": 4}
+# A transformer's samples: tokens of memory, then a question, then the candidates if it has some. A token
+# has numbers, or words by their number from 1 and 0 for none.
+MEMORY, NUMBERS, VOCABULARY = 3, 2, 4
+ATTENTION, HEADS, TRANSITION = 6, 2, 3
+NORM_EPSILON = 1e-5
 
 
 class Unfit(Exception):
@@ -38,6 +43,28 @@ def flags(case):
     return int(case.get("first_step_flag") == "on")
 
 
+def is_transformer(case):
+    return case["step_function"] == "transformer"
+
+
+def has_words(case):
+    return "vocabulary" in case
+
+
+def places(case):
+    """Of the question, of candidates if there are any, of memory; where it is in order of each token."""
+    return 1 + (1 if case["candidates"] else 0) + (MEMORY if has_words(case) else 1)
+
+
+def tokens(case):
+    """Tokens of a sample."""
+    return MEMORY + 1 + case["candidates"]
+
+
+def transition_widths(case):
+    return [HIDDEN, *[TRANSITION] * (case["layers"] - 1), HIDDEN]
+
+
 def cut(flat, case):
     """The named parameters of a flat row."""
     flat = list(flat)
@@ -48,6 +75,34 @@ def cut(flat, case):
         del flat[:size]
         return part
 
+    def take_norm():
+        return take(HIDDEN), take(HIDDEN)
+
+    if is_transformer(case):
+        block = {
+            "tokens": take(NUMBERS, HIDDEN) if not has_words(case) else None,
+            "words": take(VOCABULARY, HIDDEN) if has_words(case) else None,
+            "word_weights": take(NUMBERS, HIDDEN) if has_words(case) else None,
+            "places": take(places(case), HIDDEN),
+            "steps": take(MAX_STEPS, HIDDEN) if case["step_signal"] == "learned" else sinusoids(),
+            "first": take(HIDDEN) if flags(case) else np.zeros(HIDDEN),
+            "attention_norm": take_norm(),
+            "Q": take(HIDDEN, ATTENTION),
+            "K": take(HIDDEN, ATTENTION),
+            "V": take(HIDDEN, ATTENTION),
+            "O": take(ATTENTION, HIDDEN),
+            "transition_norm": take_norm(),
+            "transition": [
+                (take(inputs, outputs), take(outputs))
+                for inputs, outputs in itertools.pairwise(transition_widths(case))
+            ],
+            "read_norm": take_norm() if case["layer_norm"] == "before" else None,
+        }
+        columns = 1 if case["candidates"] else answers(case)
+        answer = take(HIDDEN, columns), take(columns)
+        halting = take(HIDDEN), take(1)[0]
+        assert not flat
+        return block, answer, halting
     gates = [
         {
             "W": take(ELEMENTS + flags(case), HIDDEN),
@@ -83,6 +138,92 @@ def next_state(gates, x, state):
     update = sigmoid(x @ z["W"] + z["b"] + h @ z["U"] + z["c"])
     candidate = np.tanh(x @ n["W"] + n["b"] + reset * (h @ n["U"] + n["c"]))
     return (1 - update) * candidate + update * h, c
+
+
+def sinusoids():
+    """Vaswani et al. 2017, section 3.5, over steps."""
+    signal = np.zeros((MAX_STEPS, HIDDEN))
+    for t in range(1, MAX_STEPS + 1):
+        for j in range(HIDDEN // 2):
+            angle = t / 10000 ** (2 * j / HIDDEN)
+            signal[t - 1, 2 * j : 2 * j + 2] = np.sin(angle), np.cos(angle)
+    return signal
+
+
+def norm(states, gain_and_bias):
+    gain, bias = gain_and_bias
+    rows = []
+    for state in states:
+        mean = sum(state) / HIDDEN
+        variance = sum((v - mean) ** 2 for v in state) / HIDDEN
+        rows.append((state - mean) / np.sqrt(variance + NORM_EPSILON) * gain + bias)
+    return np.array(rows)
+
+
+def embed(block, case, x):
+    """Every token with its place, and which of them are not padding."""
+    rows = np.reshape(x, (tokens(case), NUMBERS))
+    here = block["places"]
+    if not has_words(case):
+        order = [here[-1]] * MEMORY + [here[0]] + [here[1]] * case["candidates"]
+        return rows @ block["tokens"] + np.array(order), [True] * len(rows)
+    states = []
+    for distance, row in zip(reversed(range(len(rows))), rows):
+        state = here[distance]
+        for place, word in enumerate(row):
+            if word > 0:
+                state = state + block["words"][int(word) - 1] * block["word_weights"][place]
+        states.append(state)
+    return np.array(states), [any(row > 0) for row in rows]
+
+
+def attention(block, states, present):
+    """Token by token and head by head; what is padding is attended to by none."""
+    heads = []
+    for head in np.split(np.arange(ATTENTION), HEADS):
+        q, k, v = (states @ block[name][:, head] for name in "QKV")
+        rows = []
+        for query in q:
+            scores = np.array([np.exp(query @ key / np.sqrt(ATTENTION // HEADS)) for key in k])
+            scores = np.where(present, scores, 0)
+            rows.append((scores / sum(scores)) @ v)
+        heads.append(np.array(rows))
+    return np.concatenate(heads, axis=1) @ block["O"]
+
+
+def transition(block, states, _present):
+    *inner, (w, b) = block["transition"]
+    for w_i, b_i in inner:
+        states = states @ w_i + b_i
+        if np.abs(states.real).min() < 1e-4:
+            # Too near to the rectifier's edge.
+            raise Unfit
+        states = np.where(states.real > 0, states, 0)
+    return states @ w + b
+
+
+def transformer_logits(flat, case, x):
+    """The logits of all steps of one sample: Dehghani et al. 2018, with the norms where the case says."""
+    block, (w_y, b_y), (w_l, b_l) = cut(flat, case)
+    states, present = embed(block, case, x)
+    y, z = [], []
+    for n in range(MAX_STEPS):
+        states = states + block["steps"][n] + (block["first"] if n == 0 else 0)
+        for part, of in ((attention, "attention_norm"), (transition, "transition_norm")):
+            if case["layer_norm"] == "before":
+                states = states + part(block, norm(states, block[of]), present)
+            else:
+                states = norm(states + part(block, states, present), block[of])
+        query = states[MEMORY:]
+        if case["layer_norm"] == "before":
+            query = norm(query, block["read_norm"])
+        z.append(sum(query) / len(query) @ w_l + b_l)
+        if case["candidates"]:
+            first, second = ((q @ w_y + b_y)[0] for q in query[1:])
+            y.append(np.array([second - first]))
+        else:
+            y.append(query[0] @ w_y + b_y)
+    return y, z
 
 
 def halting_distribution(lambdas, unroll, residual):
@@ -128,6 +269,8 @@ def act_distribution(lambdas):
 
 def logits_of(flat, case, x):
     """The logits of all steps of one sample."""
+    if is_transformer(case):
+        return transformer_logits(flat, case, x)
     gates, (w_y, b_y), (w_l, b_l) = cut(flat, case)
     state = np.zeros(HIDDEN), np.zeros(HIDDEN)
     y, z = [], []
@@ -185,14 +328,22 @@ def gradient(flat, case, xs, labels):
 
 def make(number, case):
     random = np.random.default_rng(number)
-    size = GATES[case["step_function"]] * (ELEMENTS + flags(case) + HIDDEN + 2) * HIDDEN
-    size += (answers(case) + 1) * (HIDDEN + 1)
-    flat = random.uniform(-1, 1, size)
+    flat = random.uniform(-1, 1, size_of(case))
     # Strong halting weights, so that samples of one batch halt at different steps.
     flat[-HIDDEN - 1 : -1] *= 4
     flat[-1] = -0.5
     flat = flat.round(4)
-    xs = random.choice([-1.0, 0.0, 1.0], (BATCH, ELEMENTS))
+    if is_transformer(case) and has_words(case):
+        xs = random.integers(1, VOCABULARY + 1, (BATCH, tokens(case), NUMBERS))
+        # Shorter sentences, and stories that begin with padding.
+        xs[:, :, -1] *= random.integers(0, 2, (BATCH, tokens(case)))
+        for sample, padding in zip(xs, [0, 1, 2, 3, 1]):
+            sample[:padding] = 0
+        xs = xs.reshape(BATCH, -1).astype(float)
+    elif is_transformer(case):
+        xs = random.uniform(-2, 2, (BATCH, tokens(case) * NUMBERS)).round(3)
+    else:
+        xs = random.choice([-1.0, 0.0, 1.0], (BATCH, ELEMENTS))
     labels = [label_of(case, x) for x in xs]
     samples = [sample_terms(flat, case, x, label) for x, label in zip(xs, labels)]
     if case.get("unroll") == "cumulative" or case["kind"] == "act":
@@ -207,8 +358,8 @@ def make(number, case):
         halted = [sum(sigmoid(np.array(s["halting"][: len(s["p"])]))) for s in samples]
         if sum(1 - ACT_EPSILON < total < 1 for total in halted) < 2:
             raise Unfit
-    return case | {
-        "elements": ELEMENTS,
+    return case | sizes_of(case) | {
+        "elements": xs.shape[1],
         "hidden": HIDDEN,
         "max_steps": MAX_STEPS,
         **settings_of(case),
@@ -225,9 +376,34 @@ def make(number, case):
     }
 
 
+def size_of(case):
+    """Numbers of a flat row."""
+    if not is_transformer(case):
+        size = GATES[case["step_function"]] * (ELEMENTS + flags(case) + HIDDEN + 2) * HIDDEN
+        return size + (answers(case) + 1) * (HIDDEN + 1)
+    columns = 1 if case["candidates"] else answers(case)
+    embedding = VOCABULARY + NUMBERS if has_words(case) else NUMBERS
+    size = (embedding + places(case) + flags(case)) * HIDDEN
+    size += MAX_STEPS * HIDDEN if case["step_signal"] == "learned" else 0
+    size += 4 * HIDDEN * ATTENTION
+    size += 2 * HIDDEN * (3 if case["layer_norm"] == "before" else 2)
+    for inputs, outputs in itertools.pairwise(transition_widths(case)):
+        size += (inputs + 1) * outputs
+    return size + (columns + 1) * (HIDDEN + 1)
+
+
+def sizes_of(case):
+    """Those of a transformer alone."""
+    if not is_transformer(case):
+        return {}
+    sizes = {"memory": MEMORY, "numbers": NUMBERS, "attention": ATTENTION, "heads": HEADS}
+    return sizes | {"transition": TRANSITION}
+
+
 def label_of(case, x):
-    """The number of ones, by its remainder."""
-    remainder = int(sum(x == 1) % case.get("classes", 2))
+    """The number of ones, by its remainder; of numbers, those above zero."""
+    ones = x > 0 if is_transformer(case) else x == 1
+    remainder = int(sum(ones) % case.get("classes", 2))
     return remainder if "classes" in case else bool(remainder)
 
 
@@ -275,6 +451,19 @@ def main():
         cases[name.replace("gru", "lstm")] = cases[name] | {"step_function": "lstm"}
     for name in ("gru_cumulative_remainder", "rnn_act", "gru_fixed"):
         cases[f"{name}_classes"] = cases[name] | {"classes": 3}
+    block = {"step_function": "transformer", "candidates": 2, "layers": 2}
+    block |= {"layer_norm": "before", "step_signal": "learned"}
+    other = {"candidates": 0, "classes": 3, "layers": 3}
+    other |= {"layer_norm": "after", "step_signal": "sinusoidal"}
+    for name in ("gru_cumulative_remainder", "gru_fixed_normalise", "gru_act_flagged", "gru_fixed"):
+        name, case = name.replace("gru", "transformer"), cases[name] | block
+        cases[name] = case
+        cases[f"{name}_classes"] = case | other
+    cases["transformer_act"] = cases["transformer_act_flagged"] | {"first_step_flag": "off"}
+    cases["transformer_act"] |= {"layers": 1}
+    words = {"candidates": 0, "classes": 3, "vocabulary": VOCABULARY}
+    for name in ("transformer_cumulative_remainder", "transformer_fixed"):
+        cases[f"{name}_words"] = cases[name] | words
     for name, case in cases.items():
         path = FIXTURES / f"{name}.json"
         path.write_text(json.dumps(first_fit(case)) + "\n")

@@ -15,6 +15,7 @@ pub mod pace;
 pub mod program;
 pub mod seed;
 mod session;
+pub mod stories;
 pub mod streams;
 pub mod task;
 pub mod train;

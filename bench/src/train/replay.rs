@@ -6,12 +6,12 @@ use std::sync::Mutex;
 use pondersweep_proto::{
     metric::{Observation, built_in},
     setting::Setting,
-    spec::{EvaluationRange, SpecError, TrialSpec},
+    spec::{SpecError, TrialSpec},
 };
 use pondersweep_worker::{
     model::{Initial, Layout},
-    seed::{Purpose, Seeds},
-    task::Task,
+    seed::Seeds,
+    task::{Occasion, Task},
     train::{Continue, Observer},
 };
 
@@ -66,10 +66,8 @@ impl ReplayedBatch {
         let labels = (0..u64::from(batch))
             .zip(x.chunks_exact_mut(task.elements()))
             .map(|(number, sample)| {
-                let mut draws = seeds.draws(Purpose::Data, [update, number]);
-                task.draw(EvaluationRange::Interpolation, &mut draws, sample)
-                    .class
-                    == 1
+                let occasion = Occasion::Training(update);
+                task.draw(occasion, seeds, number, sample).class == 1
             })
             .collect();
         Self { x, labels }

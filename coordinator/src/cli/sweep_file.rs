@@ -8,6 +8,7 @@ use pondersweep_proto::{
     limit::{MAX_PROGRAM_FILE_BYTES, MAX_TRIALS_UNCONFIRMED},
     program::{ProgramFile, file_sha256},
 };
+use pondersweep_worker::stories;
 
 use crate::sweep::{SweepFile, SweepSpec};
 
@@ -33,7 +34,7 @@ pub(super) fn read(path: &Path) -> anyhow::Result<SweepSpec> {
         files.push((name.to_owned(), content));
         Ok(sha256)
     };
-    let spec = SweepFile::parse_with(&bytes, &shown, &mut hash)?;
+    let spec = SweepFile::parse_with(&bytes, &shown, &mut hash, &stories::fill_in)?;
     Ok(spec.with_files(files)?)
 }
 

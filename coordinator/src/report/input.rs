@@ -239,7 +239,7 @@ impl ReportInput {
     /// The level of guessing of a metric that has one.
     pub(super) fn chance(&self, metric: &Metric) -> Option<f64> {
         let task = self.task().filter(|_| metric.has_chance);
-        task.map(|task| task.chance)
+        task.and_then(|task| task.chance)
     }
 
     /// A trial's headline as the statistics count it: higher is better. What a diverged trial measured

@@ -166,8 +166,9 @@ fn setting_column(setting: Setting) -> String {
         None => stored,
         Some((None, default)) => format!("coalesce({stored}, {default})"),
         Some((Some(kind), default)) => format!(
-            "CASE configuration.spec ->> '$.{section}.kind' WHEN '{kind}'
-        THEN coalesce({stored}, {default}) END"
+            "CASE configuration.spec ->> '$.{section}.{}' WHEN '{kind}'
+        THEN coalesce({stored}, {default}) END",
+            setting.decided_by
         ),
     };
     format!("-- {}\n    {value} AS \"{name}\",", setting.meaning)

@@ -59,10 +59,11 @@ impl SweepFile {
     /// and types of all sections; then values; then their combinations.
     pub fn parse(source: impl AsRef<[u8]>, file_name: &str) -> Result<SweepSpec, SweepFileError> {
         let mut none = |_: &str| Err("this is no folder".to_owned());
-        Self::parse_with(source, file_name, &mut none)
+        Self::parse_with(source, file_name, &mut none, &|_| Ok(()))
     }
 
-    /// As [`Self::parse`], of a file that may name files of a program.
+    /// As [`Self::parse`], of a file that may name files of a program, or others that an edge reads to
+    /// fill in settings.
     ///
     /// # Errors
     /// See there; or such a file cannot be read.
@@ -70,12 +71,13 @@ impl SweepFile {
         source: impl AsRef<[u8]>,
         file_name: &str,
         files: &mut ProgramFiles<'_>,
+        fill_in: &FillIn,
     ) -> Result<SweepSpec, SweepFileError> {
         let source = source.as_ref();
         let refuse = |problems| SweepFileError::new(source, file_name, problems);
         let text = utf8(source).map_err(|problem| refuse(vec![problem]))?;
         let root = DeTable::parse(text).map_err(|error| refuse(vec![syntax(&error)]))?;
-        read(text, root.get_ref(), files).map_err(refuse)
+        read(text, root.get_ref(), files, fill_in).map_err(refuse)
     }
 }
 
@@ -95,10 +97,14 @@ fn syntax(error: &toml::de::Error) -> Problem {
     }
 }
 
+/// Fills in what follows from files that settings name.
+type FillIn = dyn Fn(&mut Settings) -> Result<(), SpecError>;
+
 fn read(
     text: &str,
     root: &DeTable<'_>,
     files: &mut ProgramFiles<'_>,
+    fill_in: &FillIn,
 ) -> Result<SweepSpec, Vec<Problem>> {
     let (mut problems, mut places) = (Vec::new(), Places::new());
     let own = program::table_of(text, root, &mut places, &mut problems);
@@ -140,8 +146,11 @@ fn read(
     if !problems.is_empty() {
         return Err(problems);
     }
-    check_axes(&settings, &axes)?;
     let at = |error: SpecError| vec![locate(&error, &places)];
+    if own.is_none() {
+        fill_in(&mut settings).map_err(at)?;
+    }
+    check_axes(&settings, &axes)?;
     let template = ConfigurationSpec::try_from(settings).map_err(at)?;
     let exclusions = exclude::read(text, rules, table, &axes)?;
     let terms = scalar_terms(sweep, template).map_err(at)?;

@@ -9,6 +9,7 @@ use crate::{
     limit::MAX_DIFFICULTY_BUCKETS,
     setting::Setting,
     spec::{Choice as _, ConfigurationSpec, EvaluationRange, SpecError},
+    task,
 };
 
 /// By difficulty: a row for each range of them.
@@ -101,11 +102,7 @@ fn of_difficulty(
     table: &CountTable,
     row: &CountRow,
 ) -> Result<Counted, SpecError> {
-    let trained = spec.count(Setting::MAX_NONZEROS);
-    let possible = match range {
-        EvaluationRange::Interpolation => 1..=trained,
-        EvaluationRange::Extrapolation => trained + 1..=spec.count(Setting::ELEMENTS),
-    };
+    let possible = task::difficulties(spec, range);
     let [examples, correct, steps] =
         [EXAMPLES, CORRECT, PONDER_STEPS].map(|column| table.count(row, column));
     let most_steps = examples.saturating_mul(spec.whole(Setting::MAX_STEPS));

@@ -33,6 +33,17 @@ impl Interval {
         ..Self::OPEN_UNIT
     };
 
+    /// From 0 to 1.
+    pub const UNIT: Self = Self {
+        with_low: true,
+        ..Self::SHARE
+    };
+    /// 0 or above, below 1.
+    pub const BELOW_ONE: Self = Self {
+        with_low: true,
+        ..Self::OPEN_UNIT
+    };
+
     const fn open(low: f64, high: f64) -> Self {
         Self {
             low,
@@ -58,6 +69,10 @@ impl fmt::Display for Interval {
             (false, _) => f.write_str("a finite number"),
             (true, false) if self.with_low => write!(f, "a finite number, {low} or above"),
             (true, false) => write!(f, "a finite number above {low}"),
+            (true, true) if self.with_low && self.with_high => {
+                write!(f, "a number from {low} to {high}")
+            }
+            (true, true) if self.with_low => write!(f, "a number from {low}, below {high}"),
             (true, true) if self.with_high => write!(f, "a number above {low}, up to {high}"),
             (true, true) => write!(f, "a number strictly between {low} and {high}"),
         }

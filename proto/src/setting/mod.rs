@@ -54,6 +54,8 @@ pub struct Row {
     pub kind: Kind,
     /// Which configurations take it, and what stands for it where it is left out.
     pub uses: &'static [Use],
+    /// The key of its section whose value says which of the uses holds.
+    pub decided_by: &'static str,
     /// Whether a search space may vary it.
     pub may_vary: bool,
     /// `Some` where the lanes of a bundle may differ in it, so that it is no part of the shape:
@@ -92,7 +94,7 @@ pub enum Kind {
 /// Which configurations take a setting, and what stands for it where it is left out.
 #[derive(Clone, Copy, Debug)]
 pub struct Use {
-    /// Taken where `kind` of its own section is this; `None` means wherever no other use says.
+    /// Taken where what decides is this; `None` means wherever no other use says.
     pub kind: Option<&'static str>,
     /// What stands for it where it is left out.
     pub left_out: LeftOut,
@@ -228,7 +230,7 @@ impl Setting {
         )
     }
 
-    /// What stands for it where it is left out, in settings whose section has this `kind`; `None`
+    /// What stands for it where it is left out, in settings where what decides is this `kind`; `None`
     /// where they do not take it.
     #[must_use]
     pub fn left_out(self, kind: Option<&str>) -> Option<LeftOut> {

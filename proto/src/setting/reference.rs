@@ -27,7 +27,12 @@ pub fn reference(settings: &[Setting]) -> String {
 /// One key: what it takes, what stands for it, what it means.
 fn entry(setting: Setting) -> String {
     let mut facts = vec![setting.kind.to_string()];
-    facts.extend(setting.uses.iter().map(left_out));
+    facts.extend(
+        setting
+            .uses
+            .iter()
+            .map(|taken| left_out(setting.decided_by, taken)),
+    );
     if setting.may_vary {
         facts.push("may stand in `[space]`".into());
     }
@@ -40,7 +45,7 @@ fn entry(setting: Setting) -> String {
     ))
 }
 
-fn left_out(taken: &Use) -> String {
+fn left_out(decided_by: &str, taken: &Use) -> String {
     let value = match taken.left_out {
         LeftOut::Required => "required".to_owned(),
         LeftOut::Absent | LeftOut::Derived(_) => "may be left out".to_owned(),
@@ -50,7 +55,7 @@ fn left_out(taken: &Use) -> String {
         },
     };
     match taken.kind {
-        Some(kind) => format!("with kind = \"{kind}\" {value}"),
+        Some(kind) => format!("with {decided_by} = \"{kind}\" {value}"),
         None => value,
     }
 }

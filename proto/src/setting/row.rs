@@ -8,6 +8,7 @@ pub const BASE: Row = Row {
     name: "",
     kind: Kind::Text,
     uses: &[],
+    decided_by: "kind",
     may_vary: false,
     per_lane: None,
     label: "",
@@ -15,7 +16,7 @@ pub const BASE: Row = Row {
     hint: None,
 };
 
-/// Taken by every kind of its section that no other use names.
+/// Taken by every kind that no other use names.
 #[must_use]
 pub const fn always(left_out: LeftOut) -> Use {
     Use {
@@ -24,7 +25,7 @@ pub const fn always(left_out: LeftOut) -> Use {
     }
 }
 
-/// Taken by this kind of its section.
+/// Taken by this kind.
 #[must_use]
 pub const fn of(kind: &'static str, left_out: LeftOut) -> Use {
     Use {

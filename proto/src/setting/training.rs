@@ -7,11 +7,16 @@ use super::{
     row::{self, always, choice, count, flag, implied, integer, number, of},
 };
 use crate::{
-    limit::{MAX_BATCH, MAX_ELEMENTS, MAX_EXAMPLES, MAX_HIDDEN, MAX_PONDER_STEPS, MAX_UPDATES},
-    spec::{
-        Choice as _, FirstStepFlag, KlDirection, ModelKind, Positions, Residual, Settings,
-        SpecError, StepFunction, TaskKind, Unroll,
+    limit::{
+        MAX_BATCH, MAX_ELEMENTS, MAX_EXAMPLES, MAX_HEADS, MAX_HIDDEN, MAX_LAYERS, MAX_PONDER_STEPS,
+        MAX_POOL, MAX_SENTENCES, MAX_SEQUENCE_LENGTH, MAX_SEQUENCES, MAX_STORY_WORDS, MAX_UPDATES,
     },
+    spec::{
+        Choice as _, FirstStepFlag, KeyStart, KlDirection, LayerNorm, ModelKind, Positions,
+        Residual, Settings, SpecError, StepFunction, StepSignal, StorySet, StorySource, TaskKind,
+        Unroll,
+    },
+    task::{Input, babi},
 };
 
 /// The table.
@@ -19,6 +24,10 @@ pub static TRAINING: SettingTable = SettingTable::new(ROWS, RULES);
 
 const PONDER_NET: &str = ModelKind::PonderNet.name();
 const ACT: &str = ModelKind::Act.name();
+const PARITY: &str = TaskKind::Parity.name();
+const PAIRED_ASSOCIATES: &str = TaskKind::PairedAssociates.name();
+const BABI: &str = TaskKind::Babi.name();
+const TRANSFORMER: &str = StepFunction::Transformer.name();
 
 /// What most rows share.
 const BASE: Row = Row {
@@ -52,7 +61,9 @@ rows! {
         may_vary: false,
         label: "the learning problem",
         meaning: "The learning problem: \"parity\", whether the number of +1 in a vector of -1, 0 and \
-                  +1 is odd.",
+                  +1 is odd; \"paired_associates\", which of two items belongs to a third, by a chain of \
+                  pairs in memory; or \"babi\", questions about short stories. docs/tasks.md describes \
+                  each.",
         ..BASE
     };
     METHOD = Row {
@@ -124,8 +135,9 @@ rows! {
         uses: &[always(choice(StepFunction::Rnn.name()))],
         label: "the function that is iterated",
         meaning: "The function that is iterated: \"rnn\", one tanh layer, the paper's; \"gru\", a \
-                  gated recurrent unit; or \"lstm\", long short-term memory, which has no fast \
-                  kernels on processors.",
+                  gated recurrent unit; \"lstm\", long short-term memory, which has no fast kernels \
+                  on processors; or \"transformer\", a block of attention and transition over a \
+                  memory of tokens, for the tasks that have one.",
         ..BASE
     };
     HIDDEN = Row {
@@ -134,7 +146,7 @@ rows! {
         kind: count(MAX_HIDDEN as u64),
         uses: &[always(integer(128))],
         label: "units of the hidden state",
-        meaning: "Units of the hidden state.",
+        meaning: "Units of the hidden state; of a transformer, of every token's.",
         ..BASE
     };
     HALTING_BIAS = Row {
@@ -211,7 +223,7 @@ rows! {
         section: "task",
         name: "elements",
         kind: count(MAX_ELEMENTS as u64),
-        uses: &[always(LeftOut::Required)],
+        uses: &[of(PARITY, LeftOut::Required)],
         label: "length of the input vector",
         meaning: "Length of the input vector.",
         ..BASE
@@ -220,7 +232,7 @@ rows! {
         section: "task",
         name: "max_nonzeros",
         kind: count(MAX_ELEMENTS as u64),
-        uses: &[always(LeftOut::Derived(default_nonzeros))],
+        uses: &[of(PARITY, LeftOut::Derived(default_nonzeros))],
         may_vary: false,
         label: "most non-zero elements in training",
         meaning: "Training draws 1 to this many non-zero elements. Left out: all of them, or half of \
@@ -231,7 +243,7 @@ rows! {
         section: "task",
         name: "positions",
         kind: Kind::Choice(Positions::NAMES),
-        uses: &[always(choice(Positions::Random.name()))],
+        uses: &[of(PARITY, choice(Positions::Random.name()))],
         label: "where the non-zero elements stand",
         meaning: "Where the non-zero elements stand: \"random\", or \"packed\" into the first places, \
                   an easier task. Not stated by the paper.",
@@ -268,7 +280,8 @@ rows! {
         per_lane: Some(None),
         label: "factor on the range of the weights before training",
         meaning: "Weights before training are drawn from U(-s/sqrt(hidden), s/sqrt(hidden)); this is \
-                  s. Not stated by the paper.",
+                  s. Not stated by the paper. Of a transformer it scales every range that its weights \
+                  are drawn from.",
         ..BASE
     };
     WEIGHT_DECAY = Row {
@@ -342,13 +355,255 @@ rows! {
         meaning: "Also evaluate on more non-zeros than training ever shows.",
         ..BASE
     };
+    ATTENTION_WIDTH = Row {
+        name: "attention_width",
+        kind: count(MAX_HIDDEN as u64),
+        uses: &[of(TRANSFORMER, integer(512))],
+        label: "width of the attention",
+        meaning: "Numbers of a token's query, key and value, all heads together.",
+        ..BLOCK
+    };
+    HEADS = Row {
+        name: "heads",
+        kind: count(MAX_HEADS as u64),
+        uses: &[of(TRANSFORMER, integer(8))],
+        label: "heads of the attention",
+        meaning: "Heads of the attention, which share its width.",
+        ..BLOCK
+    };
+    TRANSITION_WIDTH = Row {
+        name: "transition_width",
+        kind: count(MAX_HIDDEN as u64),
+        uses: &[of(TRANSFORMER, integer(128))],
+        label: "units of the transition",
+        meaning: "Units of the transition between its layers.",
+        ..BLOCK
+    };
+    TRANSITION_LAYERS = Row {
+        name: "transition_layers",
+        kind: count(MAX_LAYERS as u64),
+        uses: &[of(TRANSFORMER, integer(2))],
+        label: "layers of the transition",
+        meaning: "Layers of the transition, an MLP on every token: all but the last end in a \
+                  rectifier, the last leads back to the state.",
+        ..BLOCK
+    };
+    DROPOUT = Row {
+        name: "dropout",
+        kind: Kind::Number(Interval::BELOW_ONE),
+        uses: &[of(TRANSFORMER, number(0.1))],
+        label: "share dropped in training",
+        meaning: "Share of numbers that training drops at random: of the tokens when they are \
+                  embedded, and of what attention and transition add to them.",
+        ..BLOCK
+    };
+    LAYER_NORM = Row {
+        name: "layer_norm",
+        kind: Kind::Choice(LayerNorm::NAMES),
+        uses: &[of(TRANSFORMER, choice(LayerNorm::Before.name()))],
+        label: "where states are normalised",
+        meaning: "Where states are normalised: \"before\" attention, transition and reading, as \
+                  tensor2tensor does; or \"after\" the sums with what attention and transition add \
+                  (arXiv 1807.03819, section 2.1). Not stated by the paper.",
+        ..BLOCK
+    };
+    STEP_SIGNAL = Row {
+        name: "step_signal",
+        kind: Kind::Choice(StepSignal::NAMES),
+        uses: &[of(TRANSFORMER, choice(StepSignal::Learned.name()))],
+        label: "what tells the steps apart",
+        meaning: "What is added to every token's state before a step, so that steps can differ: \
+                  \"learned\", a vector for each; or \"sinusoidal\" (arXiv 1807.03819, section 2.1). \
+                  Not stated by the paper.",
+        ..BLOCK
+    };
+    KEY_START = Row {
+        name: "key_start",
+        kind: Kind::Choice(KeyStart::NAMES),
+        uses: &[of(TRANSFORMER, choice(KeyStart::Drawn.name()))],
+        label: "weights of the keys before training",
+        meaning: "The weights of the keys before training: \"drawn\"; or \"query\", a copy of the \
+                  queries', with which a token starts by attending to tokens like itself. Not stated by \
+                  the paper.",
+        ..BLOCK
+    };
+    WARM_UP = Row {
+        section: "training",
+        name: "warm_up",
+        kind: Kind::Integer { least: 0, most: MAX_UPDATES },
+        uses: &[always(LeftOut::Implied(Default::Integer(0)))],
+        label: "updates of warm-up",
+        meaning: "Updates over which the step size rises in equal steps to the learning rate.",
+        ..BASE
+    };
+    SEQUENCES = Row {
+        section: "task",
+        name: "sequences",
+        kind: count(MAX_SEQUENCES as u64),
+        uses: &[of(PAIRED_ASSOCIATES, integer(16))],
+        label: "sequences in memory",
+        meaning: "Sequences of items whose pairs of neighbours are in memory.",
+        ..BASE
+    };
+    LENGTH = Row {
+        section: "task",
+        name: "length",
+        kind: Kind::Integer { least: 2, most: MAX_SEQUENCE_LENGTH as u64 },
+        uses: &[of(PAIRED_ASSOCIATES, integer(3))],
+        label: "items of a sequence",
+        meaning: "Items of a sequence: the paper's is 3, A-B-C.",
+        ..BASE
+    };
+    EMBEDDING = Row {
+        section: "task",
+        name: "embedding",
+        kind: count(MAX_ELEMENTS as u64),
+        uses: &[of(PAIRED_ASSOCIATES, integer(1000))],
+        label: "numbers of an item",
+        meaning: "Numbers of an item. Random ones stand in for the paper's embedded images, which \
+                  cannot be passed on.",
+        ..BASE
+    };
+    POOL = Row {
+        section: "task",
+        name: "pool",
+        kind: count(MAX_POOL as u64),
+        uses: &[of(PAIRED_ASSOCIATES, integer(1000))],
+        label: "items there are",
+        meaning: "Items that training draws from; evaluation draws from as many others, which training \
+                  never shows.",
+        ..BASE
+    };
+    NOVEL_LURES = Row {
+        section: "task",
+        name: "novel_lures",
+        kind: Kind::Number(Interval::UNIT),
+        uses: &[of(PAIRED_ASSOCIATES, number(0.0))],
+        label: "share of lures that are not in memory",
+        meaning: "Share of the lures in training that are items which memory does not hold. The \
+                  paper's is 0; small networks learn nothing then, and with 0.5 they do. Evaluation has \
+                  none.",
+        ..BASE
+    };
+    SOURCE = Row {
+        section: "task",
+        name: "source",
+        kind: Kind::Choice(StorySource::NAMES),
+        uses: &[of(BABI, LeftOut::Required)],
+        label: "where stories come from",
+        meaning: "Where the stories of training come from: \"published\", the files of Weston et al. \
+                  2015; or \"generated\", drawn as they are needed, so that no two samples share one.",
+        ..BASE
+    };
+    TESTED_ON = Row {
+        section: "task",
+        name: "tested_on",
+        kind: Kind::Choice(StorySource::NAMES),
+        uses: &[of(BABI, LeftOut::Absent)],
+        label: "where stories of evaluation come from",
+        meaning: "Where the stories of evaluation come from. Left out: as `source`. Of published ones \
+                  the questions of the test files are asked, one after the other.",
+        ..BASE
+    };
+    STORY_SET = Row {
+        section: "task",
+        name: "set",
+        kind: Kind::Choice(StorySet::NAMES),
+        uses: &[of(BABI, implied(StorySet::Large.name()))],
+        may_vary: false,
+        label: "set of published stories",
+        meaning: "Which of the published sets is taken: \"en-10k\", or \"en\" with a tenth of its \
+                  questions for training. A training file that en-10k lacks is taken from en.",
+        ..BASE
+    };
+    FOLDER = Row {
+        section: "task",
+        name: "folder",
+        kind: Kind::Text,
+        uses: &[of(BABI, implied(""))],
+        may_vary: false,
+        label: "folder of the published stories",
+        meaning: "The folder with the published stories, which holds en and en-10k. Left out: the \
+                  environment's PONDERSWEEP_BABI. It is no part of a configuration: its content is.",
+        ..BASE
+    };
+    STORIES = Row {
+        section: "task",
+        name: "stories",
+        kind: Kind::Text,
+        uses: &[of(BABI, implied(""))],
+        may_vary: false,
+        label: "hash of the published stories",
+        meaning: "SHA-256 of the published stories. Filled in from the folder, as the next three.",
+        ..BASE
+    };
+    VOCABULARY = Row {
+        name: "vocabulary",
+        label: "words of the published stories",
+        meaning: "Words of the published training files.",
+        ..FROM_STORIES
+    };
+    ANSWERS = Row {
+        name: "answers",
+        label: "answers of the published stories",
+        meaning: "Answers of the published training files; several words make one.",
+        ..FROM_STORIES
+    };
+    SENTENCE_WORDS = Row {
+        name: "sentence_words",
+        label: "most words of a published sentence",
+        meaning: "The most words of a sentence in the published training files.",
+        ..FROM_STORIES
+    };
+    TASKS = Row {
+        section: "task",
+        name: "tasks",
+        kind: Kind::Text,
+        uses: &[of(BABI, LeftOut::Required)],
+        label: "tasks learnt together",
+        meaning: "The numbers of the tasks that are learnt together, such as \"1\" or \"1-3,6\"; a \
+                  sample is of each as often. Of generated stories there are 1, 2, 3, 6, 9, 12, 15 and 20.",
+        ..BASE
+    };
+    MAX_SENTENCES = Row {
+        section: "task",
+        name: "max_sentences",
+        kind: count(MAX_SENTENCES as u64),
+        uses: &[of(BABI, integer(70))],
+        label: "sentences in memory",
+        meaning: "Sentences of a story that memory holds: the last ones of a longer story.",
+        ..BASE
+    };
 }
+
+/// What the rows share that follow from published stories.
+const FROM_STORIES: Row = Row {
+    section: "task",
+    kind: Kind::Integer {
+        least: 0,
+        most: MAX_STORY_WORDS as u64,
+    },
+    uses: &[of(BABI, LeftOut::Implied(Default::Integer(0)))],
+    may_vary: false,
+    ..BASE
+};
+
+/// What the rows of the transformer share.
+const BLOCK: Row = Row {
+    section: "model",
+    decided_by: "step_function",
+    ..BASE
+};
 
 /// What several settings allow together.
 static RULES: &[Rule] = &[
     nonzeros_fit_the_elements,
     extrapolation_has_somewhere_to_go,
     samples_that_stop_early_have_a_divergence,
+    step_functions_read_what_tasks_show,
+    heads_share_the_attention,
+    items_suffice,
+    stories_can_be_told,
 ];
 
 fn default_nonzeros(settings: &Settings) -> super::ParameterValue {
@@ -374,11 +629,22 @@ fn nonzeros_fit_the_elements(settings: &Settings) -> Result<(), SpecError> {
 }
 
 fn extrapolation_has_somewhere_to_go(settings: &Settings) -> Result<(), SpecError> {
+    if !settings.flag(Setting::EXTRAPOLATE) {
+        return Ok(());
+    }
+    let task = settings.choice::<TaskKind>(Setting::TASK);
+    if task != TaskKind::Parity {
+        return Err(SpecError::new(
+            Setting::EXTRAPOLATE.path(),
+            format!("{} has no samples beyond those of training", task.name()),
+            "leave it out",
+        ));
+    }
     let (trained, elements) = (
         settings.count(Setting::MAX_NONZEROS),
         settings.count(Setting::ELEMENTS),
     );
-    if !settings.flag(Setting::EXTRAPOLATE) || (1..elements).contains(&trained) {
+    if (1..elements).contains(&trained) {
         return Ok(());
     }
     Err(SpecError::new(
@@ -402,4 +668,114 @@ fn samples_that_stop_early_have_a_divergence(settings: &Settings) -> Result<(), 
         "the prior's divergence from samples that stop early is infinite",
         "with kl_direction = \"prior_network\" let unroll be \"fixed\"",
     ))
+}
+
+fn step_functions_read_what_tasks_show(settings: &Settings) -> Result<(), SpecError> {
+    let step_function = settings.choice::<StepFunction>(Setting::STEP_FUNCTION);
+    let task = settings.choice::<TaskKind>(Setting::TASK).name();
+    let reads_tokens = step_function == StepFunction::Transformer;
+    let input = Input::of(settings);
+    let hint = match (input, reads_tokens) {
+        (Input::Vector { .. }, false) | (Input::Tokens(_), true) => return input_fits(input),
+        (Input::Vector { .. }, true) => "choose step_function = \"rnn\", \"gru\" or \"lstm\"",
+        (Input::Tokens(_), false) => "choose step_function = \"transformer\"",
+    };
+    let what = if reads_tokens { "tokens" } else { "a vector" };
+    Err(SpecError::new(
+        Setting::STEP_FUNCTION.path(),
+        format!(
+            "{} reads {what}, which {task} has not",
+            step_function.name()
+        ),
+        hint,
+    ))
+}
+
+fn input_fits(input: Input) -> Result<(), SpecError> {
+    let elements = input.elements();
+    if elements <= MAX_ELEMENTS as usize {
+        return Ok(());
+    }
+    Err(SpecError::new(
+        "task",
+        format!("a sample has {elements} numbers"),
+        format!("up to {MAX_ELEMENTS} fit"),
+    ))
+}
+
+fn heads_share_the_attention(settings: &Settings) -> Result<(), SpecError> {
+    if settings.choice::<StepFunction>(Setting::STEP_FUNCTION) != StepFunction::Transformer {
+        return Ok(());
+    }
+    let [width, heads] = [Setting::ATTENTION_WIDTH, Setting::HEADS].map(|row| settings.count(row));
+    if width.is_multiple_of(heads) {
+        return Ok(());
+    }
+    Err(SpecError::new(
+        Setting::HEADS.path(),
+        format!("{heads} heads cannot share an attention width of {width} equally"),
+        "let heads divide attention_width",
+    ))
+}
+
+/// A sample shows every item once, and one more where its lure is new.
+fn items_suffice(settings: &Settings) -> Result<(), SpecError> {
+    if settings.choice::<TaskKind>(Setting::TASK) != TaskKind::PairedAssociates {
+        return Ok(());
+    }
+    let [sequences, length] = [Setting::SEQUENCES, Setting::LENGTH].map(|row| settings.count(row));
+    let (pool, needed) = (settings.count(Setting::POOL), sequences * length + 1);
+    if sequences < 2 {
+        return Err(SpecError::new(
+            Setting::SEQUENCES.path(),
+            "a lure comes from another sequence, and there is only one",
+            "let sequences be at least 2",
+        ));
+    }
+    if pool >= needed {
+        return Ok(());
+    }
+    Err(SpecError::new(
+        Setting::POOL.path(),
+        format!("a sample has up to {needed} items, and there are {pool}"),
+        format!("let pool be at least {needed}"),
+    ))
+}
+
+fn stories_can_be_told(settings: &Settings) -> Result<(), SpecError> {
+    if settings.choice::<TaskKind>(Setting::TASK) != TaskKind::Babi {
+        return Ok(());
+    }
+    let path = Setting::TASKS.path();
+    let text = settings.get(Setting::TASKS).map(ToString::to_string);
+    let tasks = babi::tasks(&path, &text.unwrap_or_default())?;
+    let [training, test] = babi::sources(settings);
+    let uses = |source| training == source || test == source;
+    let unknown = tasks.iter().find(|task| !babi::GENERATED.contains(task));
+    if let (Some(unknown), true) = (unknown, uses(StorySource::Generated)) {
+        return Err(SpecError::new(
+            path,
+            format!("stories of task {unknown} cannot be generated"),
+            format!("those of {} can", babi::written(babi::GENERATED)),
+        ));
+    }
+    let is_named = |setting| {
+        settings
+            .get(setting)
+            .is_some_and(|name| !name.to_string().is_empty())
+    };
+    let sizes = [
+        Setting::VOCABULARY,
+        Setting::ANSWERS,
+        Setting::SENTENCE_WORDS,
+    ];
+    let known = is_named(Setting::STORIES) && sizes.iter().all(|&size| settings.whole(size) > 0);
+    if is_named(Setting::FOLDER) || !known && uses(StorySource::Published) {
+        return Err(SpecError::new(
+            Setting::FOLDER.path(),
+            "the published stories were not read",
+            "submit the sweep file where its folder is",
+        ));
+    }
+    Ok(())
 }

@@ -53,6 +53,11 @@ choice! {
     TaskKind {
         /// Is the number of +1 in a vector of -1, 0 and +1 odd? (Paper, appendix B; Graves 2016.)
         Parity = "parity",
+        /// Which of two items is associated with a third, directly or through others? (Paper, section
+        /// 3.3; Banino et al. 2020, arXiv 2001.10913.)
+        PairedAssociates = "paired_associates",
+        /// Questions about short stories (Weston et al. 2015, arXiv 1502.05698).
+        Babi = "babi",
     }
 }
 choice! {
@@ -85,6 +90,53 @@ choice! {
         Gru = "gru",
         /// Long short-term memory.
         Lstm = "lstm",
+        /// The block of a Universal Transformer (Dehghani et al. 2018, arXiv 1807.03819).
+        Transformer = "transformer",
+    }
+}
+choice! {
+    /// Where the stories of bAbI come from.
+    StorySource {
+        /// From the published files.
+        Published = "published",
+        /// They are drawn as they are needed.
+        Generated = "generated",
+    }
+}
+choice! {
+    /// Which of the published sets is taken.
+    StorySet {
+        /// 10,000 questions a task for training.
+        Large = "en-10k",
+        /// 1,000 questions a task.
+        Small = "en",
+    }
+}
+choice! {
+    /// Where a transformer normalises. The paper does not say; its sources differ.
+    LayerNorm {
+        /// What goes into attention and transition, and what is read at last, as tensor2tensor does.
+        Before = "before",
+        /// The sums that come after them, as arXiv 1807.03819 writes it.
+        After = "after",
+    }
+}
+choice! {
+    /// What tells a transformer at which step it is.
+    StepSignal {
+        /// A vector for every step, learnt.
+        Learned = "learned",
+        /// Sines and cosines of the step's number (arXiv 1807.03819, section 2.1).
+        Sinusoidal = "sinusoidal",
+    }
+}
+choice! {
+    /// What the weights of a transformer's keys are before training.
+    KeyStart {
+        /// Drawn, as all others.
+        Drawn = "drawn",
+        /// The same as those of its queries, so that equal tokens attend to each other.
+        Query = "query",
     }
 }
 choice! {

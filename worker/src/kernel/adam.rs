@@ -21,6 +21,8 @@ pub struct AdamSettings {
     /// Share of itself that every parameter loses in an update, times the step size: decoupled from
     /// the moments, as in AdamW (Loshchilov and Hutter 2019).
     pub weight_decay: f64,
+    /// Updates over which the step size rises from nothing, in equal steps.
+    pub warm_up: u64,
 }
 
 impl AdamSettings {
@@ -34,13 +36,24 @@ impl AdamSettings {
             epsilon: configuration.number(Setting::ADAM_EPSILON),
             gradient_clip: configuration.number_if(Setting::GRADIENT_CLIP),
             weight_decay: configuration.number(Setting::WEIGHT_DECAY),
+            warm_up: configuration.whole(Setting::WARM_UP),
         }
     }
 
-    /// What an update leaves of a parameter before it steps against the gradient: 1 without decay.
+    /// The part of the step size that an update takes, which is counted from 1.
     #[must_use]
-    pub fn kept(&self) -> f64 {
-        1.0 - self.learning_rate * self.weight_decay
+    pub fn warmth(&self, update: u64) -> f64 {
+        match update < self.warm_up {
+            true => update as f64 / self.warm_up as f64,
+            false => 1.0,
+        }
+    }
+
+    /// What an update leaves of a parameter before it steps against the gradient, with this part of the
+    /// step size: 1 without decay.
+    #[must_use]
+    pub fn kept(&self, warmth: f64) -> f64 {
+        1.0 - self.learning_rate * self.weight_decay * warmth
     }
 }
 
@@ -88,6 +101,7 @@ impl Adam {
         };
         // Past 2^31 updates the corrections have long been 1.
         let updates = i32::try_from(self.updates).unwrap_or(i32::MAX);
+        let warmth = settings.warmth(self.updates);
         let first_correction = 1.0 - settings.beta_1.powi(updates);
         let second_correction = 1.0 - settings.beta_2.powi(updates);
         instructions.run(Move {
@@ -96,9 +110,9 @@ impl Adam {
             beta_2: settings.beta_2 as f32,
             second_weight: ((1.0 - settings.beta_2) * scale * scale) as f32,
             inverse_second_correction: (1.0 / second_correction) as f32,
-            step: (settings.learning_rate / first_correction) as f32,
+            step: (settings.learning_rate * warmth / first_correction) as f32,
             epsilon: settings.epsilon as f32,
-            kept: settings.kept() as f32,
+            kept: settings.kept(warmth) as f32,
             parameters,
             gradient,
             first_moment: &mut self.first_moment,
@@ -193,6 +207,7 @@ mod tests {
         epsilon: 1e-8,
         gradient_clip: None,
         weight_decay: 0.0,
+        warm_up: 0,
     };
 
     /// The algorithm as the paper states it, in double precision.
@@ -213,25 +228,31 @@ mod tests {
                 *v = settings.beta_2 * *v + (1.0 - settings.beta_2) * g * g;
                 let m_hat = *m / (1.0 - settings.beta_1.powi(t));
                 let v_hat = *v / (1.0 - settings.beta_2.powi(t));
-                *p -= settings.learning_rate * settings.weight_decay * *p;
-                *p -= settings.learning_rate * m_hat / (v_hat.sqrt() + settings.epsilon);
+                let rate = match settings.warm_up {
+                    0 => settings.learning_rate,
+                    updates => settings.learning_rate * (f64::from(t) / updates as f64).min(1.0),
+                };
+                *p -= rate * settings.weight_decay * *p;
+                *p -= rate * m_hat / (v_hat.sqrt() + settings.epsilon);
             }
         }
         parameters
     }
 
     #[test]
-    fn updates_follow_the_paper_with_and_without_clipping_and_decay() {
-        for (length, gradient_clip, weight_decay) in [
-            (1, None, 0.0),
-            (37, None, 0.0),
-            (37, Some(0.5), 0.0),
-            (64, Some(100.0), 0.0),
-            (37, Some(0.5), 3.0),
+    fn updates_follow_the_paper_with_and_without_clipping_decay_and_warm_up() {
+        for (length, gradient_clip, weight_decay, warm_up) in [
+            (1, None, 0.0, 0),
+            (37, None, 0.0, 0),
+            (37, Some(0.5), 0.0, 0),
+            (64, Some(100.0), 0.0, 0),
+            (37, Some(0.5), 3.0, 0),
+            (37, None, 3.0, 8),
         ] {
             let settings = AdamSettings {
                 gradient_clip,
                 weight_decay,
+                warm_up,
                 ..SETTINGS
             };
             let start: Vec<f32> = (0..length).map(|i| (i as f32).sin()).collect();

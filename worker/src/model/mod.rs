@@ -7,6 +7,7 @@
 mod act;
 pub mod answer;
 mod decision;
+mod dropout;
 mod halting;
 mod lane_losses;
 pub mod loss;
@@ -19,9 +20,11 @@ mod unroll;
 
 pub use act::ActHalting;
 pub use decision::Decision;
+pub use dropout::Dropout;
 pub use halting::{HaltingDistribution, StepLimit, StopRule};
 pub use lane_losses::LaneLosses;
 pub use loss::PonderLoss;
 pub use method::{Act, Method, PonderNet};
 pub use parameters::{Initial, Layout, Weights};
+pub use step_function::Block;
 pub use unroll::{Logits, unroll};

@@ -5,19 +5,18 @@
 //! of each gate `input_weights [elements, hidden]`, with a flag of the first step
 //! `first_step_weights [hidden]`, `input_bias [hidden]`, `recurrent_weights [hidden, hidden]`,
 //! `recurrent_bias [hidden]`); then `answer_weights [hidden, answers]`, `answer_bias [answers]`,
-//! `halting_weights [hidden]`, `halting_bias`.
+//! `halting_weights [hidden]`, `halting_bias`. Of a transformer `hidden` is the width of a token, and where
+//! it reads a logit from the token of every candidate `answers` is 1 here.
 
 use burn::tensor::{Gradients, Tensor};
 use pondersweep_proto::{
     setting::Setting,
     spec::{ConfigurationSpec, FirstStepFlag, StepFunction},
+    task::{self, Input},
 };
 
-use super::{answer, step_function};
-use crate::{
-    seed::{Purpose, Seeds},
-    task::Task,
-};
+use super::{Block, answer, step_function};
+use crate::seed::{Purpose, Seeds};
 
 /// The sizes that decide a flat row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,22 +31,52 @@ pub struct Layout {
     pub hidden: usize,
     /// Logits of an answer: one tells two classes apart, more are one for each class.
     pub answers: usize,
+    /// What a transformer has; `None` of every other step function.
+    pub block: Option<Block>,
 }
 
 /// One matrix of a lane's parameters.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(super) struct Matrix {
     /// Its name in its network.
     pub(super) name: String,
     /// Rows and columns.
     pub(super) size: [usize; 2],
+    /// Its numbers before training.
+    pub(super) start: Start,
+}
+
+/// The numbers of a matrix before training; s is the lane's `initial_scale`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Start {
+    /// U(-s/sqrt(hidden), s/sqrt(hidden)). Not stated by the paper.
+    Hidden,
+    /// U(-sb, sb) with this b.
+    Within(f32),
+    /// This number, whatever the scale.
+    Constant(f32),
+    /// Those of the matrix before.
+    AsBefore,
 }
 
 impl Matrix {
     /// A matrix of this size.
     pub(super) fn new(name: impl Into<String>, size: [usize; 2]) -> Self {
-        let name = name.into();
-        Self { name, size }
+        let (name, start) = (name.into(), Start::Hidden);
+        Self { name, size, start }
+    }
+
+    /// A matrix of this size that starts as Glorot and Bengio 2010 have it: uniform, with the variance
+    /// 2 / (rows + columns).
+    pub(super) fn drawn(name: impl Into<String>, size: [usize; 2]) -> Self {
+        let [rows, columns] = size;
+        let bound = (6.0 / (rows + columns) as f32).sqrt();
+        Self::new(name, size).starting(Start::Within(bound))
+    }
+
+    /// The same with another start.
+    pub(super) fn starting(self, start: Start) -> Self {
+        Self { start, ..self }
     }
 }
 
@@ -55,23 +84,44 @@ impl Layout {
     /// The layout of a configuration's parameters.
     #[must_use]
     pub fn of(configuration: &ConfigurationSpec) -> Self {
-        let task = Task::of(configuration);
+        let input = Input::of(configuration);
         Self {
             step_function: configuration.choice(Setting::STEP_FUNCTION),
-            elements: task.elements(),
+            elements: input.elements(),
             first_step_flag: configuration.choice::<FirstStepFlag>(Setting::FIRST_STEP_FLAG)
                 == FirstStepFlag::On,
             hidden: configuration.count(Setting::HIDDEN) as usize,
-            answers: answer::logits_of(task.classes()),
+            answers: answer::logits_of(task::classes(configuration)),
+            block: match input {
+                Input::Vector { .. } => None,
+                Input::Tokens(tokens) => Some(Block::of(configuration, tokens)),
+            },
+        }
+    }
+
+    /// What a transformer has.
+    ///
+    /// # Panics
+    /// It is none.
+    pub(super) const fn block(&self) -> &Block {
+        self.block.as_ref().expect("a transformer has a block")
+    }
+
+    /// Logits that the answer's head reads from one state: one from each candidate's.
+    fn read_at_once(&self) -> usize {
+        match &self.block {
+            Some(block) if block.tokens.candidates > 0 => 1,
+            _ => self.answers,
         }
     }
 
     /// The matrices of a lane, in the order of its row.
     pub(super) fn matrices(&self) -> Vec<Matrix> {
         let mut matrices = step_function::matrices(self);
+        let answers = self.read_at_once();
         matrices.extend([
-            Matrix::new("answer_weights", [self.hidden, self.answers]),
-            Matrix::new("answer_bias", [1, self.answers]),
+            Matrix::new("answer_weights", [self.hidden, answers]),
+            Matrix::new("answer_bias", [1, answers]),
             Matrix::new("halting_weights", [self.hidden, 1]),
             Matrix::new("halting_bias", [1, 1]),
         ]);
@@ -85,14 +135,31 @@ impl Layout {
         sizes.map(|[rows, columns]| rows * columns).sum()
     }
 
-    /// The parameters of a lane before training: U(-s/sqrt(hidden), s/sqrt(hidden)) with s its
-    /// `initial_scale`, the halting bias as its method has it. Neither is stated by the paper.
+    /// The parameters of a lane before training: every matrix as its step function starts it, the
+    /// halting bias as the lane's method has it. Neither is stated by the paper.
     #[must_use]
     pub fn initial(&self, seeds: &Seeds, initial: Initial) -> Vec<f32> {
-        let bound = initial.scale as f32 / (self.hidden as f32).sqrt();
+        let scale = initial.scale as f32;
         let mut draws = seeds.draws(Purpose::Init, [0, 0]);
-        let mut uniform = || (2.0 * draws.uniform_f32() - 1.0) * bound;
-        let mut row: Vec<f32> = (0..self.size() - 1).map(|_| uniform()).collect();
+        let mut row = Vec::with_capacity(self.size());
+        let matrices = self.matrices();
+        let (_halting_bias, drawn) = matrices.split_last().expect("there are heads");
+        for Matrix { size, start, .. } in drawn {
+            let size = size[0] * size[1];
+            let bound = match start {
+                Start::Hidden => scale / (self.hidden as f32).sqrt(),
+                Start::Within(bound) => scale * bound,
+                Start::Constant(number) => {
+                    row.resize(row.len() + size, *number);
+                    continue;
+                }
+                Start::AsBefore => {
+                    row.extend_from_within(row.len() - size..);
+                    continue;
+                }
+            };
+            row.extend((0..size).map(|_| (2.0 * draws.uniform_f32() - 1.0) * bound));
+        }
         row.push(initial.halting_bias as f32);
         row
     }
@@ -195,8 +262,8 @@ impl Weights {
         let [lanes, size] = flat.dims();
         assert_eq!(size, layout.size(), "the rows have another layout");
         let mut offset = 0;
-        let part = |Matrix { size, .. }: Matrix| {
-            let [rows, columns] = size;
+        let part = |matrix: Matrix| {
+            let [rows, columns] = matrix.size;
             let part = flat.clone().narrow(1, offset, rows * columns);
             offset += rows * columns;
             finish(part.reshape([lanes, rows, columns]))
@@ -227,6 +294,7 @@ mod tests {
             first_step_flag: false,
             hidden: 3,
             answers: 1,
+            block: None,
         }
     }
 

@@ -3,6 +3,7 @@
 use burn::tensor::Tensor;
 
 use super::{
+    Dropout,
     halting::{Pending, StepLimit},
     parameters::{Head, Weights},
     step_function::{Recurrence, iterate},
@@ -18,14 +19,19 @@ pub struct Logits {
 }
 
 /// Unrolls the step function on `x` (`[lanes, batch, elements]`) up to the limit; the number of
-/// steps computed is that of the logits.
+/// steps computed is that of the logits. `dropout` is for training.
 ///
 /// This one function is the boundary of automatic differentiation that a fused kernel replaces:
 /// whatever comes before and after stays in plain tensors.
 #[must_use]
-pub fn unroll(x: &Tensor<3>, weights: &Weights, limit: StepLimit) -> Logits {
+pub fn unroll(
+    x: &Tensor<3>,
+    weights: &Weights,
+    limit: StepLimit,
+    dropout: Option<&Dropout>,
+) -> Logits {
     let heads = Heads::new(weights);
-    iterate(x, weights, Iteration { heads, limit })
+    iterate(x, weights, Iteration { heads, limit }, dropout)
 }
 
 /// What is done with a step function, whichever it is.
@@ -40,13 +46,14 @@ impl Iteration {
         let Self { heads, limit } = self;
         let mut pending = Pending::new(limit);
         let mut state = step.first();
-        let mut outputs = vec![heads.read(R::output(&state))];
-        while pending.after(|| heads.halting(&outputs[outputs.len() - 1])) {
+        let mut outputs = vec![step.read(&heads, &state)];
+        while pending.after(|| halting(&outputs[outputs.len() - 1])) {
             state = step.next(&state);
-            outputs.push(heads.read(R::output(&state)));
+            outputs.push(step.read(&heads, &state));
         }
         let outputs = Tensor::stack::<4>(outputs, 2);
-        let answers = heads.answers();
+        let [_, both, _, _] = outputs.dims();
+        let answers = both - 1;
         Logits {
             answer: outputs.clone().narrow(1, 0, answers),
             halting: outputs.narrow(1, answers, 1).squeeze_dim(1),
@@ -54,8 +61,15 @@ impl Iteration {
     }
 }
 
-/// Both heads as one matrix, so that a step reads its state once.
-struct Heads {
+/// Of what was read: `[lanes, batch]`, cut off from differentiation.
+fn halting(outputs: &Tensor<3>) -> Tensor<2> {
+    let [_, both, _] = outputs.dims();
+    let outputs = outputs.clone().inner();
+    outputs.narrow(1, both - 1, 1).squeeze_dim(1)
+}
+
+/// Both heads as one matrix, so that a step whose heads read the same reads it once.
+pub(super) struct Heads {
     /// `[lanes, hidden, answers + 1]`: answers, halting.
     weights: Tensor<3>,
     /// `[lanes, 1, answers + 1]`.
@@ -73,20 +87,27 @@ impl Heads {
         }
     }
 
-    fn answers(&self) -> usize {
-        let [_, _, outputs] = self.bias.dims();
-        outputs - 1
-    }
-
+    /// The logits of a state that both heads read (`[lanes, batch, hidden]`),
     /// `[lanes, answers + 1, batch]`.
-    fn read(&self, state: &Tensor<3>) -> Tensor<3> {
+    pub(super) fn read(&self, state: &Tensor<3>) -> Tensor<3> {
         let logits = state.clone().matmul(self.weights.clone()) + self.bias.clone();
         logits.swap_dims(1, 2)
     }
 
-    /// Of what was read: `[lanes, batch]`, cut off from differentiation.
-    fn halting(&self, outputs: &Tensor<3>) -> Tensor<2> {
-        let outputs = outputs.clone().inner();
-        outputs.narrow(1, self.answers(), 1).squeeze_dim(1)
+    /// The answer's logits of what it alone reads (`[lanes, rows, hidden]`), `[lanes, rows, answers]`.
+    pub(super) fn answer(&self, states: Tensor<3>) -> Tensor<3> {
+        let [_, _, both] = self.bias.dims();
+        self.some(states, 0, both - 1)
+    }
+
+    /// The logits of halting of what it alone reads (`[lanes, batch, hidden]`), `[lanes, batch, 1]`.
+    pub(super) fn halting(&self, states: Tensor<3>) -> Tensor<3> {
+        let [_, _, both] = self.bias.dims();
+        self.some(states, both - 1, 1)
+    }
+
+    fn some(&self, states: Tensor<3>, first: usize, count: usize) -> Tensor<3> {
+        let weights = self.weights.clone().narrow(2, first, count);
+        states.matmul(weights) + self.bias.clone().narrow(2, first, count)
     }
 }

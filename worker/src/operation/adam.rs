@@ -12,8 +12,8 @@ const UNCLIPPED: f64 = f32::MAX as f64;
 /// The optimizer's settings and moments. Rows are lanes, columns parameters.
 #[derive(Clone, Debug)]
 pub(super) struct Adam {
-    decay: [f64; 2],
-    epsilon: f64,
+    /// Of the first lane, for what all share: decays, epsilon and warm-up.
+    shared: AdamSettings,
     /// `[lanes, 1]`.
     learning_rate: Tensor<2>,
     /// Largest norm of a lane's gradient, `[lanes, 1]`; `None` where no lane has one.
@@ -27,12 +27,11 @@ pub(super) struct Adam {
 }
 
 impl Adam {
-    /// For lanes with these settings, which share the decays and epsilon.
+    /// For lanes with these settings, which share the decays, epsilon and warm-up.
     ///
     /// # Panics
     /// There is no lane.
     pub(super) fn new(lanes: &[AdamSettings], device: &Device) -> Self {
-        let shared = &lanes[0];
         let column = |number: fn(&AdamSettings) -> f64| {
             let numbers: Vec<f64> = lanes.iter().map(number).collect();
             Tensor::from_data(TensorData::new(numbers, [lanes.len(), 1]), device)
@@ -40,11 +39,10 @@ impl Adam {
         let clips = lanes.iter().any(|lane| lane.gradient_clip.is_some());
         let decays = lanes.iter().any(|lane| lane.weight_decay > 0.0);
         Self {
-            decay: [shared.beta_1, shared.beta_2],
-            epsilon: shared.epsilon,
+            shared: lanes[0],
             learning_rate: column(|lane| lane.learning_rate),
             clip: clips.then(|| column(|lane| lane.gradient_clip.unwrap_or(UNCLIPPED))),
-            kept: decays.then(|| column(AdamSettings::kept)),
+            kept: decays.then(|| column(|lane| lane.kept(1.0))),
             moments: None,
             updates_done: 0,
         }
@@ -64,7 +62,12 @@ impl Adam {
             Some(clip) => gradient * (clip.clone() / norm.max_pair(clip.clone())),
             None => gradient,
         };
-        let [beta_1, beta_2] = self.decay;
+        let AdamSettings {
+            beta_1,
+            beta_2,
+            epsilon,
+            ..
+        } = self.shared;
         let fresh = [
             gradient.clone() * (1.0 - beta_1),
             gradient.square() * (1.0 - beta_2),
@@ -79,12 +82,17 @@ impl Adam {
         self.moments = Some([first.clone(), second.clone()]);
         self.updates_done += 1;
         let [correction_1, correction_2] = self.bias_corrections();
-        let scale = (second.sqrt() / correction_2.sqrt()) + self.epsilon;
-        let rate = self.learning_rate.clone() / correction_1;
+        let scale = (second.sqrt() / correction_2.sqrt()) + epsilon;
+        let warmth = self.shared.warmth(self.updates_done);
+        let rate = match warmth {
+            1.0 => self.learning_rate.clone() / correction_1,
+            _ => self.learning_rate.clone() * warmth / correction_1,
+        };
         let norms = norms.try_into_vec_as::<f64>();
         let norms = norms.expect("a float tensor reads as numbers");
         let parameters = match &self.kept {
-            Some(kept) => parameters * kept.clone(),
+            Some(kept) if warmth == 1.0 => parameters * kept.clone(),
+            Some(kept) => parameters * ((kept.clone() - 1.0) * warmth + 1.0),
             None => parameters,
         };
         (parameters - first / scale * rate, norms)
@@ -149,7 +157,7 @@ impl Adam {
     /// `1 - beta^t`, which undoes that the moments started from zero.
     fn bias_corrections(&self) -> [f64; 2] {
         let updates = self.updates_done as f64;
-        self.decay.map(|beta| 1.0 - beta.powf(updates))
+        [self.shared.beta_1, self.shared.beta_2].map(|beta| 1.0 - beta.powf(updates))
     }
 }
 
@@ -208,6 +216,25 @@ mod tests {
             &run(&lanes, &gradients),
             [shrunk(0), shrunk(1), both[0], both[1]],
         );
+    }
+
+    #[test]
+    fn the_step_size_rises_over_the_warm_up_and_decay_with_it() {
+        let warming = AdamSettings {
+            weight_decay: 2.0,
+            warm_up: 4,
+            ..settings(0.1, None)
+        };
+        let gradients = [[[1.0, -2.0]; 2], [[0.5, 3.0]; 2]];
+        // A quarter of the first step, then half of the second.
+        let first = [1.0, -2.0].map(|gradient| by_hand(0.1, &[gradient]) / 4.0);
+        let both = [[1.0, 0.5], [-2.0, 3.0]];
+        let expected = [0, 1].map(|index| {
+            let second = by_hand(0.1, &both[index]) - by_hand(0.1, &both[index][..1]);
+            first[index] + second / 2.0 - 0.1 / 2.0 * 2.0 * first[index]
+        });
+        let found = run(&[warming, warming], &gradients);
+        assert_close(&found, [expected[0], expected[1], expected[0], expected[1]]);
     }
 
     fn assert_close(found: &[f32], expected: [f64; 4]) {

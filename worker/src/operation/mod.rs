@@ -43,6 +43,9 @@ pub enum Body {
     /// The kernels. They compute one lane after the other on the caller's thread: lanes gain
     /// nothing from being trained as one program.
     Kernels,
+    /// The plain program, one lane after the other on the caller's thread: where one lane fills the
+    /// processor.
+    Alone,
     /// The plain program, on tensors with all lanes.
     Tensors,
 }
@@ -53,6 +56,7 @@ impl Body {
     pub fn of(device: &Device, layout: &Layout) -> Self {
         match device.clone().inner().as_dispatch() {
             DispatchDevice::Flex(_) if Shape::of(layout, 1, 1).is_some() => Self::Kernels,
+            DispatchDevice::Flex(_) if layout.block.is_some() => Self::Alone,
             _ => Self::Tensors,
         }
     }

@@ -10,7 +10,7 @@ use super::{
     extension::{Pondering, Unrolling},
     workspaces::Workspaces,
 };
-use crate::model::{Layout, Logits, StepLimit, Weights, loss, unroll};
+use crate::model::{Dropout, Layout, Logits, StepLimit, Weights, loss, unroll};
 
 /// A network without its parameters, and the way its device computes it.
 #[derive(Clone, Debug)]
@@ -76,13 +76,25 @@ impl Network {
     /// The outputs for `x` (`[lanes, batch, elements]`), up to the limit of training.
     #[must_use]
     pub fn unroll(&self, parameters: &Parameters, x: &Tensor<3>) -> Outputs {
-        self.unroll_to(parameters, x, self.limit)
+        self.unroll_to(parameters, x, self.limit, None)
+    }
+
+    /// The same of training, which may drop some of what the network computes.
+    #[must_use]
+    pub fn unroll_dropping(
+        &self,
+        parameters: &Parameters,
+        x: &Tensor<3>,
+        dropout: Option<&Dropout>,
+    ) -> Outputs {
+        self.unroll_to(parameters, x, self.limit, dropout)
     }
 
     /// The outputs of all steps for `x`, whatever the limit of training.
     #[must_use]
     pub fn unroll_all(&self, parameters: &Parameters, x: &Tensor<3>) -> Outputs {
-        self.unroll_to(parameters, x, StepLimit::fixed(self.limit.max_steps()))
+        let limit = StepLimit::fixed(self.limit.max_steps());
+        self.unroll_to(parameters, x, limit, None)
     }
 
     /// The mean steps that an unroll up to the limit of training computes for a sample of each lane.
@@ -100,7 +112,13 @@ impl Network {
         means.expect("a device gives back numbers of its own")
     }
 
-    fn unroll_to(&self, parameters: &Parameters, x: &Tensor<3>, limit: StepLimit) -> Outputs {
+    fn unroll_to(
+        &self,
+        parameters: &Parameters,
+        x: &Tensor<3>,
+        limit: StepLimit,
+        dropout: Option<&Dropout>,
+    ) -> Outputs {
         match (&parameters.0, &self.kernels) {
             (Form::Rows(rows), Some(workspaces)) => {
                 let unrolling = Unrolling {
@@ -117,7 +135,7 @@ impl Network {
                     stops: (limit == self.limit).then(|| Tensor::from_dispatch(stops)),
                 }
             }
-            (Form::Named(weights), _) => Outputs::of(unroll(x, weights, limit)),
+            (Form::Named(weights), _) => Outputs::of(unroll(x, weights, limit, dropout)),
             (Form::Rows(_), None) => unreachable!("only a device with kernels has rows"),
         }
     }

@@ -44,6 +44,7 @@ impl Case {
             first_step_flag: false,
             hidden: 19,
             answers: 1,
+            block: None,
         };
         let batch = 37;
         let waves = |count: usize, frequency: f64, size: f64| -> Vec<f64> {

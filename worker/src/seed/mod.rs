@@ -22,6 +22,10 @@ pub enum Purpose {
     Evaluation = 3,
     /// The seed that a user's program is told.
     Program = 4,
+    /// What samples of a trial share; position: as their task has it.
+    Items = 5,
+    /// What training drops; position: update, place in the network.
+    Dropout = 6,
 }
 
 /// The seeds of one trial.

@@ -1,67 +1,44 @@
 //! The parity task (paper, section 3.1 and appendix B; Graves 2016): is the number of +1 in a
 //! vector of -1, 0 and +1 odd? Samples are made as needed, each from its own position of a stream.
 
-use std::ops::RangeInclusive;
-
 use pondersweep_proto::{
     setting::Setting,
     spec::{ConfigurationSpec, EvaluationRange, Positions},
+    task,
 };
 
-use super::Sample;
+use super::{Place, Sample, Source};
 use crate::seed::Draws;
 
 /// The generator of a configuration's samples.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Parity {
-    elements: u32,
-    trained_nonzeros: u32,
+pub(super) struct Parity {
+    /// Numbers of non-zero elements in interpolation, all equally likely: a sample's difficulty.
+    trained: [u32; 2],
+    /// The same in extrapolation, which is more.
+    beyond: [u32; 2],
     positions: Positions,
-    extrapolates: bool,
 }
 
 impl Parity {
-    /// Even or odd.
-    pub(super) const CLASSES: u32 = 2;
-    /// Each is as likely as the other, whatever the number of non-zeros.
-    pub(super) const CHANCE: f64 = 0.5;
-
     /// The parity task of a configuration.
     pub(super) fn of(configuration: &ConfigurationSpec) -> Self {
+        let nonzeros = |range| task::difficulties(configuration, range).into_inner().into();
         Self {
-            elements: configuration.count(Setting::ELEMENTS),
-            trained_nonzeros: configuration.count(Setting::MAX_NONZEROS),
+            trained: nonzeros(EvaluationRange::Interpolation),
+            beyond: nonzeros(EvaluationRange::Extrapolation),
             positions: configuration.choice(Setting::POSITIONS),
-            extrapolates: configuration.flag(Setting::EXTRAPOLATE),
         }
     }
+}
 
-    /// Length of the input vector.
-    pub(super) const fn elements(&self) -> usize {
-        self.elements as usize
-    }
-
-    /// As many non-zeros as training shows; where asked for, also more.
-    pub(super) const fn ranges(&self) -> &'static [EvaluationRange] {
-        use EvaluationRange::{Extrapolation, Interpolation};
-        match self.extrapolates {
-            false => &[Interpolation],
-            true => &[Interpolation, Extrapolation],
-        }
-    }
-
-    /// The numbers of non-zero elements of a range, all equally likely: a sample's difficulty.
-    pub(super) const fn nonzeros(&self, range: EvaluationRange) -> RangeInclusive<u32> {
-        match range {
-            EvaluationRange::Interpolation => 1..=self.trained_nonzeros,
-            EvaluationRange::Extrapolation => self.trained_nonzeros + 1..=self.elements,
-        }
-    }
-
-    /// Draws one sample into `x` (length [`Self::elements`]); its class is 1 where the number of +1
-    /// is odd.
-    pub(super) fn draw(&self, range: EvaluationRange, draws: &mut Draws, x: &mut [f32]) -> Sample {
-        let (least, most) = self.nonzeros(range).into_inner();
+impl Source for Parity {
+    /// The sample's class is 1 where the number of +1 is odd.
+    fn draw(&self, place: &Place<'_>, draws: &mut Draws, x: &mut [f32]) -> Sample {
+        let [least, most] = match place.occasion.range() {
+            EvaluationRange::Interpolation => self.trained,
+            EvaluationRange::Extrapolation => self.beyond,
+        };
         let nonzeros = least + draws.below(most - least + 1);
         let (head, tail) = x.split_at_mut(nonzeros as usize);
         let odd = fill_with_signs(draws, head);
@@ -108,7 +85,10 @@ mod tests {
     use pondersweep_proto::spec::TrialSpec;
 
     use super::*;
-    use crate::seed::{Purpose, Seeds};
+    use crate::{
+        seed::Seeds,
+        task::{Occasion, Task},
+    };
 
     fn trial(elements: u32, positions: &str, extrapolate: bool) -> TrialSpec {
         let configuration = ConfigurationSpec::from_json(serde_json::json!({
@@ -128,15 +108,14 @@ mod tests {
     }
 
     fn samples(trial: &TrialSpec, range: EvaluationRange, count: u64) -> Vec<(Vec<f32>, bool)> {
-        let task = Parity::of(&trial.configuration);
+        let task = Task::of(&trial.configuration);
         let seeds = Seeds::of(trial);
         let sample = |index| {
             // Whatever was in the slice before must not matter.
             let mut x = vec![9.0; task.elements()];
-            let mut draws = seeds.draws(Purpose::Data, [0, index]);
-            let sample = task.draw(range, &mut draws, &mut x);
+            let sample = task.draw(Occasion::Evaluation(range), &seeds, index, &mut x);
             assert_eq!(sample.difficulty as usize, nonzeros(&x));
-            assert!(task.nonzeros(range).contains(&sample.difficulty));
+            assert!(task.difficulties(range).contains(&sample.difficulty));
             (x, sample.class == 1)
         };
         (0..count).map(sample).collect()

@@ -1,12 +1,16 @@
 //! The numbers of the independent float64 reference, `tests/reference/reference.py`.
 
-use pondersweep_proto::spec::{
-    FirstStepFlag, KlDirection, ModelKind, Residual, StepFunction, Unroll,
+use pondersweep_proto::{
+    spec::{
+        FirstStepFlag, KeyStart, KlDirection, LayerNorm, ModelKind, Residual, StepFunction,
+        StepSignal, Unroll,
+    },
+    task::{Content, Tokens},
 };
 
 use crate::{
     kernel::Shape,
-    model::{Act, Layout, Method, PonderNet, StepLimit, answer},
+    model::{Act, Block, Layout, Method, PonderNet, StepLimit, answer},
 };
 
 macro_rules! texts {
@@ -18,7 +22,7 @@ macro_rules! texts {
     };
 }
 
-const FIXTURES: [(&str, &str); 27] = texts![
+const FIXTURES: [(&str, &str); 38] = texts![
     "rnn_fixed_remainder",
     "rnn_fixed_normalise",
     "rnn_cumulative_remainder",
@@ -46,6 +50,17 @@ const FIXTURES: [(&str, &str); 27] = texts![
     "lstm_fixed_normalise",
     "lstm_act",
     "lstm_act_flagged",
+    "transformer_cumulative_remainder",
+    "transformer_cumulative_remainder_classes",
+    "transformer_fixed_normalise",
+    "transformer_fixed_normalise_classes",
+    "transformer_act",
+    "transformer_act_flagged",
+    "transformer_act_flagged_classes",
+    "transformer_fixed",
+    "transformer_fixed_classes",
+    "transformer_cumulative_remainder_words",
+    "transformer_fixed_words",
 ];
 
 /// One update of one lane.
@@ -60,6 +75,8 @@ pub(crate) struct Fixture {
     kl_direction: Option<KlDirection>,
     first_step_flag: Option<FirstStepFlag>,
     classes: Option<u32>,
+    #[serde(flatten)]
+    block: Option<BlockSizes>,
     pub(crate) elements: usize,
     pub(crate) hidden: usize,
     pub(crate) max_steps: usize,
@@ -82,6 +99,45 @@ pub(crate) struct Fixture {
     pub(crate) cost: Vec<f64>,
     pub(crate) loss: f64,
     pub(crate) gradient: Vec<f64>,
+}
+
+impl BlockSizes {
+    fn block(&self, max_steps: usize) -> Block {
+        Block {
+            tokens: Tokens {
+                memory: self.memory,
+                candidates: self.candidates,
+                numbers: self.numbers,
+                content: match self.vocabulary {
+                    None => Content::Vectors,
+                    Some(vocabulary) => Content::Sentences { vocabulary },
+                },
+            },
+            attention: self.attention,
+            heads: self.heads,
+            transition: self.transition,
+            layers: self.layers,
+            layer_norm: self.layer_norm,
+            step_signal: self.step_signal,
+            key_start: KeyStart::Drawn,
+            max_steps,
+        }
+    }
+}
+
+/// What a transformer has.
+#[derive(serde::Deserialize)]
+struct BlockSizes {
+    memory: usize,
+    candidates: usize,
+    numbers: usize,
+    vocabulary: Option<usize>,
+    attention: usize,
+    heads: usize,
+    transition: usize,
+    layers: usize,
+    layer_norm: LayerNorm,
+    step_signal: StepSignal,
 }
 
 /// Of two classes whether it is the second, of more which it is.
@@ -108,6 +164,7 @@ impl Fixture {
             first_step_flag: self.first_step_flag == Some(FirstStepFlag::On),
             hidden: self.hidden,
             answers: answer::logits_of(self.classes.unwrap_or(2)),
+            block: self.block.as_ref().map(|sizes| sizes.block(self.max_steps)),
         }
     }
 

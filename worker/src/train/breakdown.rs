@@ -6,15 +6,10 @@ use std::ops::RangeInclusive;
 use pondersweep_proto::{
     breakdown::{Breakdown, CountRow, CountTable, Word},
     experiment::counted::{CORRECT, DIFFICULTY, EXAMPLES, HALTING, PONDER_STEPS, difficulty_row},
-    limit::MAX_DIFFICULTY_BUCKETS,
     spec::EvaluationRange,
 };
 
 use crate::model::Decision;
-
-/// Ranges of difficulties of one evaluation, at most: a power of two divides the usual sizes.
-const BUCKETS: u32 = 8;
-const _: () = assert!(BUCKETS as usize <= MAX_DIFFICULTY_BUCKETS);
 
 /// Counts over the samples of one lane and one evaluation.
 #[derive(Clone, Debug)]
@@ -36,14 +31,16 @@ struct Bucket {
 }
 
 impl Counts {
-    /// None yet, of samples of these difficulties and of at most so many steps.
+    /// None yet, of samples of these difficulties, in at most so many ranges, and of at most so many
+    /// steps.
     pub(super) fn new(
         range: EvaluationRange,
         difficulties: RangeInclusive<u32>,
+        buckets: u32,
         max_steps: usize,
     ) -> Self {
         let count = difficulties.end() - difficulties.start() + 1;
-        let width = count.div_ceil(BUCKETS);
+        let width = count.div_ceil(buckets);
         Self {
             range,
             difficulties,
@@ -115,7 +112,7 @@ mod tests {
     use super::*;
 
     fn buckets(difficulties: RangeInclusive<u32>) -> Vec<(String, u64)> {
-        let mut counts = Counts::new(EvaluationRange::Interpolation, difficulties.clone(), 3);
+        let mut counts = Counts::new(EvaluationRange::Interpolation, difficulties.clone(), 8, 3);
         let decision = Decision {
             correct: 1.0,
             steps: 2.0,
@@ -136,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn difficulties_fall_into_at_most_eight_buckets_of_equal_width() {
+    fn difficulties_fall_into_buckets_of_equal_width() {
         let named = |name: &str, examples: u64| (name.to_owned(), examples);
         assert_eq!(
             buckets(1..=3),

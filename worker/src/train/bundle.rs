@@ -2,10 +2,7 @@
 //! every tensor: the numbers of a lane do not depend on which others run beside it.
 
 use burn::tensor::{Device, Tensor, TensorData};
-use pondersweep_proto::{
-    setting::Setting,
-    spec::{ConfigurationSpec, EvaluationRange},
-};
+use pondersweep_proto::{setting::Setting, spec::ConfigurationSpec};
 
 use super::{
     LaneState, Start,
@@ -13,10 +10,10 @@ use super::{
     read,
 };
 use crate::{
-    model::{Initial, Layout, Method, StepLimit},
+    model::{Dropout, Initial, Layout, Method, StepLimit},
     operation::{Body, Network, Objective, Optimizer, select_lanes},
-    seed::{Purpose, Seeds},
-    task::{Batch, Task},
+    seed::Seeds,
+    task::{Batch, Occasion, Task},
 };
 
 /// What all lanes of a bundle share.
@@ -31,6 +28,8 @@ pub(super) struct Shared {
     pub(super) evaluate_every: u64,
     /// Samples of an evaluation.
     pub(super) examples: u64,
+    /// Share of numbers that training drops.
+    dropout: f64,
 }
 
 impl Shared {
@@ -42,6 +41,7 @@ impl Shared {
             batch: configuration.whole(Setting::BATCH),
             evaluate_every: configuration.whole(Setting::EVERY),
             examples: configuration.whole(Setting::EXAMPLES),
+            dropout: configuration.number_if(Setting::DROPOUT).unwrap_or(0.0),
         }
     }
 
@@ -103,9 +103,17 @@ impl Bundle {
     /// The samples of an update, counted from 0.
     fn training_batch(&self, update: u64) -> Batch {
         let Shared { task, batch, .. } = &self.shared;
-        let (range, purpose) = (EvaluationRange::Interpolation, Purpose::Data);
-        let (seeds, samples) = (self.seeds(), 0..*batch);
-        Batch::draw(task, range, &seeds, purpose, update, samples, &self.device)
+        let occasion = Occasion::Training(update);
+        let batch = Batch::draw(task, occasion, &self.seeds(), 0..*batch, &self.device);
+        self.fitting(batch)
+    }
+
+    /// The batch without padding, where lanes are computed one by one.
+    pub(super) fn fitting(&self, batch: Batch) -> Batch {
+        match self.body {
+            Body::Alone => batch.without_padding(),
+            Body::Kernels | Body::Tensors => batch,
+        }
     }
 
     /// Makes the next update: batch, forward, loss, backward, step. Returns what it found
@@ -113,7 +121,9 @@ impl Bundle {
     pub(super) fn update(&mut self) -> Vec<Update> {
         let batch = self.training_batch(self.updates_done);
         let parameters = self.network.tracked(&self.parameters);
-        let outputs = self.network.unroll(&parameters, &batch.x);
+        let dropout = Dropout::of(self.seeds(), self.updates_done, self.shared.dropout);
+        let network = &self.network;
+        let outputs = network.unroll_dropping(&parameters, &batch.x, dropout.as_ref());
         let steps = self.network.mean_steps(&outputs);
         let losses = self.objective.losses(outputs, &batch.targets);
         // burn differentiates the sum of what is not one number. The sum of the lanes' losses has

@@ -15,7 +15,7 @@ use super::{breakdown::Counts, bundle::Bundle, lane::Lane, read};
 use crate::{
     model::Decision,
     seed::{Purpose, Seeds},
-    task::{Batch, Sample},
+    task::{Batch, Occasion, Sample, range_stream},
 };
 
 /// Samples of a lane computed at once: bounds the memory of an evaluation whatever its size.
@@ -36,7 +36,7 @@ pub(super) struct Evaluated {
 pub(super) fn evaluate(bundle: &Bundle, last: bool) -> Vec<Evaluated> {
     let mut metrics = vec![Metrics::new(); bundle.lanes.len()];
     let mut counts = vec![Vec::new(); bundle.lanes.len()];
-    for &range in bundle.shared.task.ranges() {
+    for range in bundle.shared.task.ranges() {
         let lanes = metrics.iter_mut().zip(&mut counts);
         for ((metrics, counts), tally) in lanes.zip(tally(bundle, range, last)) {
             metrics.extend(tally.metrics(range));
@@ -55,7 +55,8 @@ fn tally(bundle: &Bundle, range: EvaluationRange, last: bool) -> Vec<Tally> {
     let shared = &bundle.shared;
     let examples = shared.examples;
     let (difficulties, steps) = (shared.task.difficulties(range), shared.limit.max_steps());
-    let counts = last.then(|| Counts::new(range, difficulties, steps));
+    let buckets = shared.task.buckets();
+    let counts = last.then(|| Counts::new(range, difficulties, buckets, steps));
     let tally = Tally {
         counts,
         ..Tally::default()
@@ -89,9 +90,10 @@ impl Outputs {
         numbers: Range<u64>,
     ) -> Self {
         let shared = &bundle.shared;
-        let (task, purpose) = (&shared.task, Purpose::Evaluation);
-        let (major, device) = (stream(range), &bundle.device);
-        let batch = Batch::draw(task, range, seeds, purpose, major, numbers.clone(), device);
+        let occasion = Occasion::Evaluation(range);
+        let (task, device) = (&shared.task, &bundle.device);
+        let batch = Batch::draw(task, occasion, seeds, numbers.clone(), device);
+        let batch = bundle.fitting(batch);
         // All N steps: a sample may halt later than a cumulative unroll would have computed.
         let parameters = bundle.network.constant(&bundle.parameters);
         let outputs = bundle.network.unroll_all(&parameters, &batch.x);
@@ -116,7 +118,7 @@ impl Outputs {
                 let column = logits[index..].iter().step_by(size);
                 let column: Vec<f64> = column.copied().map(f64::from).collect();
                 let (answers, halting) = column.split_at(column.len() - self.steps);
-                let position = [stream(self.range), number];
+                let position = [range_stream(self.range), number];
                 let mut draws = lane.seeds.draws(Purpose::Halting, position);
                 let method = &lane.method;
                 let decision = Decision::of(method, sample.class, answers, halting, &mut draws);
@@ -125,14 +127,6 @@ impl Outputs {
             let samples = size as f64;
             tally.loss += samples * f64::from(*loss);
         }
-    }
-}
-
-/// A range's place in the random streams.
-const fn stream(range: EvaluationRange) -> u64 {
-    match range {
-        EvaluationRange::Interpolation => 0,
-        EvaluationRange::Extrapolation => 1,
     }
 }
 

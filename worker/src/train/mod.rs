@@ -98,7 +98,7 @@ pub fn train(
 /// Trains the trials, which all have one shape, each from where it starts, and says how each ended,
 /// in their order.
 ///
-/// Where the kernels compute, lane by lane, each lane is trained from start to end by one of so many
+/// Where lanes are computed one by one, each is trained from start to end by one of so many
 /// threads, which take lanes from a queue: none waits for another, and a lane's numbers stay in
 /// its core's caches. Elsewhere lanes that have done as many updates are one program on the
 /// caller's thread; programs are trained one after the other.
@@ -121,7 +121,7 @@ pub fn train_from(
     let body = Body::of(device, &Layout::of(&first.trial.configuration));
     let together = |lanes: &[usize]| train_together(starts, lanes, body, device, observer);
     match body {
-        Body::Kernels => {
+        Body::Kernels | Body::Alone => {
             let alone = |lane| guarded(&[lane], &together);
             let ends = spread::spread(starts.len(), threads.get(), alone);
             ends.into_iter().flatten().collect()

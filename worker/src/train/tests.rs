@@ -26,7 +26,7 @@ use pondersweep_proto::{
 use super::{Continue, LaneEnd, Observer, Start, train, train_together};
 use crate::{
     operation::Body,
-    test_support::{device, trial},
+    test_support::{device, of_tokens, trial},
 };
 
 /// Keeps what it hears, and stops lanes at the updates it is told.
@@ -146,7 +146,7 @@ fn run_together_with(body: Body, bundle: &[TrialSpec], recorder: &Recorder) -> V
 
 #[test]
 fn what_the_last_evaluation_counts_adds_up_to_its_metrics() {
-    for lanes in each_shape() {
+    for lanes in each_shape().into_iter().chain(of_tokens()) {
         let (_, recorder) = run(&lanes);
         for (lane, trial) in lanes.iter().enumerate() {
             let examples = u64::from(trial.configuration.count(Setting::EXAMPLES));
@@ -167,6 +167,10 @@ fn what_the_last_evaluation_counts_adds_up_to_its_metrics() {
                     built_in::PONDER_STEPS_EXTRAPOLATION,
                 ),
             ] {
+                if range == "extrapolation" && !trial.configuration.flag(Setting::EXTRAPOLATE) {
+                    assert_eq!(heard.get(DIFFICULTY, range), None);
+                    continue;
+                }
                 let table = heard.get(DIFFICULTY, range).unwrap();
                 let sums = table.rows.iter().fold([0; 3], |sums, row| {
                     std::array::from_fn(|column| sums[column] + row.counts[column])

@@ -2,16 +2,13 @@
 //! processor. (On the processor that holds the kernels to the plain program.)
 
 use burn::tensor::{Device, Tensor, TensorData};
-use pondersweep_proto::{
-    setting::Setting,
-    spec::{EvaluationRange, TrialSpec},
-};
+use pondersweep_proto::{setting::Setting, spec::TrialSpec};
 use pondersweep_worker::{
     device::DeviceName,
     model::{Initial, Layout, Method, StepLimit},
     operation::{Body, Network, Objective},
-    seed::{Purpose, Seeds},
-    task::{Batch, Task},
+    seed::Seeds,
+    task::{Batch, Occasion, Task},
 };
 
 use crate::{assert_close, device_name, trials::each_shape};
@@ -71,8 +68,7 @@ fn batch(lanes: &[TrialSpec], device: &Device) -> Batch {
     let seeds: Vec<Seeds> = lanes.iter().map(Seeds::of).collect();
     let samples = 0..configuration.whole(Setting::BATCH);
     let task = Task::of(configuration);
-    let (range, purpose) = (EvaluationRange::Interpolation, Purpose::Data);
-    Batch::draw(&task, range, &seeds, purpose, 0, samples, device)
+    Batch::draw(&task, Occasion::Training(0), &seeds, samples, device)
 }
 
 /// `[lanes, parameters]`.

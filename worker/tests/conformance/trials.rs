@@ -84,5 +84,43 @@ pub(crate) fn each_shape() -> Vec<Vec<TrialSpec>> {
                 .unwrap();
         })
     };
-    shapes.into_iter().map(of_shape).collect()
+    shapes
+        .into_iter()
+        .map(of_shape)
+        .chain(of_tokens())
+        .collect()
+}
+
+/// A transformer on pairs of items, and on stories.
+fn of_tokens() -> [Vec<TrialSpec>; 2] {
+    let tasks = [
+        serde_json::json!({
+            "kind": "paired_associates", "sequences": 2, "embedding": 6, "pool": 30,
+        }),
+        serde_json::json!({
+            "kind": "babi", "source": "generated", "tasks": "1,15,20", "max_sentences": 12,
+        }),
+    ];
+    tasks.map(|task| {
+        let lane = |replicate: u32| {
+            let json = serde_json::json!({
+                "task": task,
+                "model": { "kind": "ponder_net", "lambda_p": 0.2, "step_function": "transformer",
+                           "hidden": 12, "attention_width": 8, "heads": 2, "transition_width": 10,
+                           "max_steps": 3 },
+                "training": { "updates": 6, "batch": 9 },
+                "evaluation": { "every": 2, "examples": 40 },
+            });
+            let mut settings = Settings::from_json(&TRAINING, json).unwrap();
+            tell_apart(&mut settings, replicate);
+            TrialSpec {
+                configuration: settings.try_into().unwrap(),
+                seed: 5,
+                replicate,
+                common_seeds: false,
+                program: None,
+            }
+        };
+        (0..3).map(lane).collect()
+    })
 }

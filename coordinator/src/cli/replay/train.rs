@@ -20,6 +20,7 @@ use pondersweep_worker::{
     device::DeviceName,
     identity::identify,
     program::{self, Host, Sent, Work},
+    stories,
     train::{self, Continue, LaneEnd, Observer, divergence},
 };
 
@@ -56,6 +57,7 @@ pub(super) fn train(
         heard: Mutex::default(),
         updates,
     };
+    stories::fetch(&spec.configuration).map_err(|error| error.to_string())?;
     let trials = std::slice::from_ref(spec);
     let mut ends = train::train(trials, &device.open(), NonZeroUsize::MIN, &listener);
     let end = match ends.pop().expect("one trial has one end") {

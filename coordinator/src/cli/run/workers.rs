@@ -12,6 +12,7 @@ use pondersweep_worker::{
     device::DeviceName,
     identity,
     program::memory_kills,
+    stories,
     trust::{TOKEN_VARIABLE, TRUST_VARIABLES},
 };
 use tokio::{
@@ -115,6 +116,9 @@ impl Workers {
         }
         if let Some(gpus) = &place.gpus {
             command.args(["--gpus", gpus]);
+        }
+        if let Some(folder) = stories::folder() {
+            command.env(stories::VARIABLE, folder);
         }
         let child = command
             .env(TOKEN_VARIABLE, self.options.secret.reveal())

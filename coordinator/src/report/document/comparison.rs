@@ -3,7 +3,7 @@
 use pondersweep_proto::{
     metric::{Better, built_in},
     setting::{ParameterValue, Setting},
-    spec::ModelKind,
+    spec::{ModelKind, TaskKind},
 };
 
 use super::{
@@ -192,7 +192,9 @@ fn rules(sweeps: &[Reported<'_>]) -> Vec<String> {
     }
     let elements: Vec<u32> = sweeps
         .iter()
-        .map(|sweep| sweep.input.terms.template.count(Setting::ELEMENTS))
+        .map(|sweep| &sweep.input.terms.template)
+        .filter(|template| template.choice::<TaskKind>(Setting::TASK) == TaskKind::Parity)
+        .map(|template| template.count(Setting::ELEMENTS))
         .filter(|&elements| elements != 64)
         .collect();
     if let Some(elements) = elements.first() {

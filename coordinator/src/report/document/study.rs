@@ -137,10 +137,10 @@ fn summary(sweep: &Reported<'_>) -> String {
             format!("the program {}", command.unwrap_or_default())
         }
         None => format!(
-            "{} on {} of {} elements; step function {} of {} units; {} updates of {} samples",
+            "{} on {}{}; step function {} of {} units; {} updates of {} samples",
             sweep.method(),
             template.choice::<TaskKind>(Setting::TASK).name(),
-            template.count(Setting::ELEMENTS),
+            size(sweep).unwrap_or_default(),
             template
                 .choice::<StepFunction>(Setting::STEP_FUNCTION)
                 .name(),
@@ -156,6 +156,13 @@ fn summary(sweep: &Reported<'_>) -> String {
         replicates(terms),
         completeness_line(&sweep.input.completeness),
     )
+}
+
+/// How large the learning problem is: ` of 64 elements`.
+fn size(sweep: &Reported<'_>) -> Option<String> {
+    let setting = sweep.input.task()?.size;
+    let value = sweep.input.terms.template.get(setting)?;
+    Some(format!(" of {value} {setting}"))
 }
 
 /// How often every configuration is repeated.

@@ -5,18 +5,20 @@
 use pondersweep_proto::{
     setting::Setting,
     spec::{ConfigurationSpec, ModelKind, StepFunction, Unroll},
+    task::{self, Content, Input, Tokens},
 };
 
-/// The factors of the count.
+/// Counts of one sample, by what they are multiplied with.
 #[derive(Clone, Copy, Debug)]
 pub struct Operations {
-    /// Columns of the input and of the hidden weights.
-    gates: f64,
-    elements: f64,
-    hidden: f64,
-    steps: f64,
-    /// Linear units read from a sample's states, over all steps.
-    reads: f64,
+    /// Of what is computed once: no one needs the gradient of x.
+    input: f64,
+    /// Of all steps after that.
+    recurrence: f64,
+    /// Of the linear units that answer and halt, at the steps at which they are read.
+    heads: f64,
+    /// Numbers that training changes, at most.
+    parameters: f64,
     batch: f64,
     /// Samples of one evaluation.
     examples: f64,
@@ -44,22 +46,20 @@ impl Operations {
         } else {
             1.0
         };
+        let reads = match configuration.choice(Setting::METHOD) {
+            ModelKind::PonderNet | ModelKind::Act => 2.0 * steps,
+            // The last step's answer.
+            ModelKind::Fixed => 1.0,
+        };
+        let [input, recurrence, parameters] = match Input::of(configuration) {
+            Input::Vector { elements } => recurrent(configuration, elements as f64, steps),
+            Input::Tokens(tokens) => transformer(configuration, &tokens, steps),
+        };
         Self {
-            gates: match configuration.choice(Setting::STEP_FUNCTION) {
-                StepFunction::Rnn => 1.0,
-                // Reset, update and candidate.
-                StepFunction::Gru => 3.0,
-                // Input, forget, candidate and output.
-                StepFunction::Lstm => 4.0,
-            },
-            elements: count(Setting::ELEMENTS),
-            hidden: count(Setting::HIDDEN),
-            steps,
-            reads: match configuration.choice(Setting::METHOD) {
-                ModelKind::PonderNet | ModelKind::Act => 2.0 * steps,
-                // The last step's answer.
-                ModelKind::Fixed => 1.0,
-            },
+            input,
+            recurrence,
+            heads: 2.0 * count(Setting::HIDDEN) * reads,
+            parameters,
             batch: count(Setting::BATCH),
             examples: passes * count(Setting::EXAMPLES),
         }
@@ -70,35 +70,71 @@ impl Operations {
     /// needs the gradient of x, so `x W` has only the first.
     #[must_use]
     pub fn per_update(&self) -> f64 {
-        self.batch * (2.0 * self.input() + 3.0 * (self.recurrence() + self.heads()))
+        self.batch * (2.0 * self.input + 3.0 * (self.recurrence + self.heads))
     }
 
     /// Of one evaluation: forward over its examples, every step computed for the expectation.
     pub(crate) fn per_evaluation(&self) -> f64 {
-        self.examples * (self.input() + self.recurrence() + self.heads())
+        self.examples * (self.input + self.recurrence + self.heads)
     }
 
-    /// Numbers that training changes, at most: every unit of every gate reads the input, the state, a
-    /// flag of the first step and two biases; the heads read the state.
-    pub(crate) fn parameters_at_most(&self) -> f64 {
-        let gates = self.gates * self.hidden * (self.elements + self.hidden + 3.0);
-        gates + 2.0 * (self.hidden + 1.0)
+    /// Numbers that training changes, at most.
+    pub(crate) const fn parameters_at_most(&self) -> f64 {
+        self.parameters
     }
+}
 
-    /// `x W` of one sample: x is the same at every step, so it is computed once.
-    fn input(&self) -> f64 {
-        2.0 * self.elements * self.gates * self.hidden
-    }
+/// `x W` of one sample, which is the same at every step and so computed once; and `h U` at steps 2..N:
+/// h_0 is zero, so step 1 needs none. Then the parameters: every unit of every gate reads the input, the
+/// state, a flag of the first step and two biases; the heads read the state.
+fn recurrent(configuration: &ConfigurationSpec, elements: f64, steps: f64) -> [f64; 3] {
+    let gates = match configuration.choice(Setting::STEP_FUNCTION) {
+        // Reset, update and candidate.
+        StepFunction::Gru => 3.0,
+        // Input, forget, candidate and output.
+        StepFunction::Lstm => 4.0,
+        StepFunction::Rnn | StepFunction::Transformer => 1.0,
+    };
+    let hidden = f64::from(configuration.count(Setting::HIDDEN));
+    let columns = 2.0 * gates * hidden;
+    let parameters = gates * hidden * (elements + hidden + 3.0) + 2.0 * (hidden + 1.0);
+    [
+        columns * elements,
+        columns * hidden * (steps - 1.0),
+        parameters,
+    ]
+}
 
-    /// `h U` of one sample at steps 2..N: h_0 is zero, so step 1 needs none.
-    fn recurrence(&self) -> f64 {
-        2.0 * self.hidden * self.gates * self.hidden * (self.steps - 1.0)
-    }
-
-    /// The output and the halting head of one sample, at the steps at which they are read.
-    fn heads(&self) -> f64 {
-        2.0 * self.hidden * self.reads
-    }
+/// The embedding of a sample's tokens; and, at every step, queries, keys, values and what they make,
+/// the products between tokens, and the transition. Then the parameters.
+fn transformer(configuration: &ConfigurationSpec, tokens: &Tokens, steps: f64) -> [f64; 3] {
+    let count = |setting| f64::from(configuration.count(setting));
+    let (width, attention) = (count(Setting::HIDDEN), count(Setting::ATTENTION_WIDTH));
+    let (inner, layers) = (
+        count(Setting::TRANSITION_WIDTH),
+        count(Setting::TRANSITION_LAYERS),
+    );
+    let transition = match layers {
+        1.0 => width * width,
+        _ => 2.0 * width * inner + (layers - 2.0) * inner * inner,
+    };
+    // Padding, which no one computes, is counted too: how much there is only the stories know.
+    let number = tokens.count() as f64;
+    let of_token = 4.0 * width * attention + 2.0 * number * attention + transition;
+    let (embedding, words) = match tokens.content {
+        Content::Vectors => (tokens.numbers as f64 * width, 0),
+        Content::Sentences { vocabulary } => (0.0, vocabulary),
+    };
+    let answers = f64::from(task::classes(configuration));
+    // Vectors of the width of a state: of words or numbers, places and steps, layer norms and biases.
+    let vectors = (words + tokens.numbers) as f64 + number + steps + 1.0 + 6.0 + layers;
+    let heads = (answers + 1.0) * (width + 1.0);
+    let weights = 4.0 * width * attention + transition + inner * layers + heads;
+    [
+        2.0 * number * embedding,
+        2.0 * number * of_token * steps,
+        vectors * width + weights,
+    ]
 }
 
 #[cfg(test)]

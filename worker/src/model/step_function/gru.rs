@@ -6,7 +6,10 @@ use super::{
     Recurrence,
     gate::{Gate, Projected},
 };
-use crate::model::parameters::{Layout, Matrix};
+use crate::model::{
+    parameters::{Layout, Matrix},
+    unroll::Heads,
+};
 
 /// The three gates with their inputs projected.
 pub(super) struct Gru {
@@ -20,10 +23,9 @@ pub(super) struct Gru {
     candidate_bias: Tensor<3>,
 }
 
-impl Recurrence for Gru {
-    type State = Tensor<3>;
-
-    fn matrices(layout: &Layout) -> Vec<Matrix> {
+impl Gru {
+    /// The parameters, in the order of a flat row.
+    pub(super) fn matrices(layout: &Layout) -> Vec<Matrix> {
         let gates = ["reset", "update", "candidate"];
         gates
             .iter()
@@ -31,7 +33,8 @@ impl Recurrence for Gru {
             .collect()
     }
 
-    fn new(x: &Tensor<3>, parameters: &[Tensor<3>]) -> Self {
+    /// Projects `x` (`[lanes, batch, elements]`), with the parameters in their order.
+    pub(super) fn new(x: &Tensor<3>, parameters: &[Tensor<3>]) -> Self {
         let [reset, update, candidate] = Gate::cut(parameters);
         Self {
             reset: reset.projected(x),
@@ -40,6 +43,10 @@ impl Recurrence for Gru {
             candidate: candidate.projected_without_recurrent_bias(x),
         }
     }
+}
+
+impl Recurrence for Gru {
+    type State = Tensor<3>;
 
     fn first(&self) -> Tensor<3> {
         let reset = sigmoid(self.reset.at_first());
@@ -57,7 +64,7 @@ impl Recurrence for Gru {
         candidate.clone() + update * (state.clone() - candidate)
     }
 
-    fn output(state: &Tensor<3>) -> &Tensor<3> {
-        state
+    fn read(&self, heads: &Heads, state: &Tensor<3>) -> Tensor<3> {
+        heads.read(state)
     }
 }

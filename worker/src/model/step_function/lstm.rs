@@ -7,7 +7,10 @@ use super::{
     Recurrence,
     gate::{Gate, Projected},
 };
-use crate::model::parameters::{Layout, Matrix};
+use crate::model::{
+    parameters::{Layout, Matrix},
+    unroll::Heads,
+};
 
 /// The four gates with their inputs projected; each is `W x + b + U h + c` before its activation.
 pub(super) struct Lstm {
@@ -27,16 +30,16 @@ pub(super) struct State {
     cell: Tensor<3>,
 }
 
-impl Recurrence for Lstm {
-    type State = State;
-
-    fn matrices(layout: &Layout) -> Vec<Matrix> {
+impl Lstm {
+    /// The parameters, in the order of a flat row.
+    pub(super) fn matrices(layout: &Layout) -> Vec<Matrix> {
         let gates = ["input", "forget", "candidate", "output"];
         let matrices = gates.iter().map(|gate| Gate::matrices(layout, gate));
         matrices.flatten().collect()
     }
 
-    fn new(x: &Tensor<3>, parameters: &[Tensor<3>]) -> Self {
+    /// Projects `x` (`[lanes, batch, elements]`), with the parameters in their order.
+    pub(super) fn new(x: &Tensor<3>, parameters: &[Tensor<3>]) -> Self {
         let [input, forget, candidate, output] =
             Gate::cut(parameters).map(|gate| gate.projected(x));
         Self {
@@ -46,6 +49,10 @@ impl Recurrence for Lstm {
             output,
         }
     }
+}
+
+impl Recurrence for Lstm {
+    type State = State;
 
     fn first(&self) -> State {
         let input = sigmoid(self.input.at_first());
@@ -65,7 +72,7 @@ impl Recurrence for Lstm {
         }
     }
 
-    fn output(state: &State) -> &Tensor<3> {
-        &state.hidden
+    fn read(&self, heads: &Heads, state: &State) -> Tensor<3> {
+        heads.read(&state.hidden)
     }
 }

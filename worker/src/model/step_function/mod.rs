@@ -8,26 +8,23 @@ mod gate;
 mod gru;
 mod lstm;
 mod rnn;
+mod transformer;
 
 use burn::tensor::Tensor;
 use pondersweep_proto::spec::StepFunction;
 
-use self::{gru::Gru, lstm::Lstm, rnn::Rnn};
+pub use self::transformer::Block;
+use self::{gru::Gru, lstm::Lstm, rnn::Rnn, transformer::Transformer};
 use super::{
+    Dropout,
     parameters::{Layout, Matrix, Weights},
-    unroll::{Iteration, Logits},
+    unroll::{Heads, Iteration, Logits},
 };
 
 /// A step function with its input projected.
-pub(super) trait Recurrence: Sized {
+pub(super) trait Recurrence {
     /// What a step hands to the next.
     type State;
-
-    /// Its parameters, in the order of a flat row.
-    fn matrices(layout: &Layout) -> Vec<Matrix>;
-
-    /// Projects `x` (`[lanes, batch, elements]`), with the parameters in their order.
-    fn new(x: &Tensor<3>, parameters: &[Tensor<3>]) -> Self;
 
     /// The state after the first step, from a state of zeros.
     fn first(&self) -> Self::State;
@@ -35,8 +32,8 @@ pub(super) trait Recurrence: Sized {
     /// The state after one more step.
     fn next(&self, state: &Self::State) -> Self::State;
 
-    /// What the heads read of a state, `[lanes, batch, hidden]`.
-    fn output(state: &Self::State) -> &Tensor<3>;
+    /// The logits that the heads read of a state, `[lanes, answers + 1, batch]`: halting is the last.
+    fn read(&self, heads: &Heads, state: &Self::State) -> Tensor<3>;
 }
 
 /// The parameters of the layout's step function, in the order of a flat row.
@@ -45,15 +42,26 @@ pub(super) fn matrices(layout: &Layout) -> Vec<Matrix> {
         StepFunction::Rnn => Rnn::matrices(layout),
         StepFunction::Gru => Gru::matrices(layout),
         StepFunction::Lstm => Lstm::matrices(layout),
+        StepFunction::Transformer => transformer::matrices(layout, layout.block()),
     }
 }
 
-/// Iterates the step function of the weights on `x` (`[lanes, batch, elements]`).
-pub(super) fn iterate(x: &Tensor<3>, weights: &Weights, iteration: Iteration) -> Logits {
-    let parameters = weights.of_step_function();
-    match weights.layout().step_function {
+/// Iterates the step function of the weights on `x` (`[lanes, batch, elements]`). Those that drop nothing
+/// in training leave `dropout` alone.
+pub(super) fn iterate(
+    x: &Tensor<3>,
+    weights: &Weights,
+    iteration: Iteration,
+    dropout: Option<&Dropout>,
+) -> Logits {
+    let (parameters, layout) = (weights.of_step_function(), weights.layout());
+    match layout.step_function {
         StepFunction::Rnn => iteration.run(&Rnn::new(x, parameters)),
         StepFunction::Gru => iteration.run(&Gru::new(x, parameters)),
         StepFunction::Lstm => iteration.run(&Lstm::new(x, parameters)),
+        StepFunction::Transformer => {
+            let block = layout.block();
+            iteration.run(&Transformer::new(x, layout, block, parameters, dropout))
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! Agreement with the independent float64 reference of `tests/reference/reference.py`.
 
 use burn::tensor::{DType, Tensor, TensorData};
+use pondersweep_proto::spec::StepFunction;
 
 use super::{answers_of_samples, assert_close, in_precision, numbers, of_samples};
 use crate::{
@@ -14,10 +15,20 @@ use crate::{
 /// Loss, distribution and gradient in `f32` are within this of the reference: a few hundred
 /// roundings of numbers of order one.
 const TOLERANCE_F32: f64 = 3e-6;
+/// Of a transformer, whose layer norms and exponentials make more of a rounding.
+const TOLERANCE_OF_TRANSFORMERS: [f64; 2] = [2e-5, 1e-12];
 /// And in `f64`, where only the order of operations differs.
 const TOLERANCE_F64: f64 = 1e-13;
 
 impl Fixture {
+    /// In single and in double precision.
+    fn tolerances(&self) -> [f64; 2] {
+        match self.step_function {
+            StepFunction::Transformer => TOLERANCE_OF_TRANSFORMERS,
+            _ => [TOLERANCE_F32, TOLERANCE_F64],
+        }
+    }
+
     fn check(&self, dtype: DType, tolerance: f64) {
         let options = in_precision(dtype);
         let (batch, layout, limit) = (self.x.len(), self.layout(), self.limit());
@@ -27,7 +38,12 @@ impl Fixture {
         let targets = TensorData::new(self.targets(), [1, layout.answers, batch]);
         let targets = Tensor::from_data(targets, options.clone());
 
-        let logits = unroll(&Tensor::from_data(x, options.clone()), &weights, limit);
+        let logits = unroll(
+            &Tensor::from_data(x, options.clone()),
+            &weights,
+            limit,
+            None,
+        );
         let losses = LaneLosses::new(&[self.method()], limit, options);
         let loss = loss::per_lane(losses.per_sample(&logits, &targets));
         let mut gradients = loss.clone().sum().backward();
@@ -96,13 +112,13 @@ impl Fixture {
 #[test]
 fn single_precision_agrees_with_the_reference() {
     for fixture in Fixture::all() {
-        fixture.check(DType::F32, TOLERANCE_F32);
+        fixture.check(DType::F32, fixture.tolerances()[0]);
     }
 }
 
 #[test]
 fn double_precision_agrees_with_the_reference() {
     for fixture in Fixture::all() {
-        fixture.check(DType::F64, TOLERANCE_F64);
+        fixture.check(DType::F64, fixture.tolerances()[1]);
     }
 }

@@ -20,6 +20,7 @@ use super::{Lane, LaneControl, checkpoint::Decision, outbox::Outbox, outcome, wi
 use crate::{
     client::Outcome,
     device::DeviceName,
+    stories,
     train::{self, Continue, LaneEnd, LaneState, Observer, Start},
 };
 
@@ -106,6 +107,13 @@ fn train_caught(
     threads: NonZeroUsize,
     observer: &Bridge,
 ) -> Vec<Option<Outcome>> {
+    let fetched = bundle
+        .first()
+        .map(|start| stories::fetch(&start.trial.configuration));
+    if let Some(Err(error)) = fetched {
+        let failure = Failure::new(Cause::Other, error.to_string());
+        return vec![Some(Outcome::Failed(failure)); bundle.len()];
+    }
     let ends: thread::Result<Vec<LaneEnd>> = catch_unwind(AssertUnwindSafe(|| {
         train::train_from(bundle, &device.open(), threads, observer)
     }));

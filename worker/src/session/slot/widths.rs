@@ -48,7 +48,7 @@ impl Widths {
     /// would only wait.
     pub(super) fn is_one(&self, trial: &TrialSpec) -> bool {
         let layout = Layout::of(&trial.configuration);
-        Body::of(&self.device.open(), &layout) == Body::Kernels
+        Body::of(&self.device.open(), &layout) != Body::Tensors
     }
 
     /// The width for trials of this one's shape. Measures it, for seconds, if it is not known; slots

@@ -4,7 +4,7 @@
 use pondersweep_proto::{setting::Setting, spec::TrialSpec};
 
 use super::{LaneEnd, Recorder, each_shape_of, run_together_with, run_with};
-use crate::operation::Body;
+use crate::{operation::Body, test_support::of_tokens};
 
 /// How a bundle is trained.
 #[derive(Clone, Copy, Debug)]
@@ -88,4 +88,19 @@ fn a_lanes_bits_do_not_depend_on_bundle_place_or_threads() {
 fn a_lanes_bits_do_not_depend_on_the_lanes_in_its_program() {
     Way::Together(Body::Kernels).check(Body::Kernels);
     Way::Together(Body::Tensors).check(Body::Tensors);
+}
+
+#[test]
+fn lanes_of_tokens_are_computed_one_by_one_and_have_the_same_bits_in_any_bundle() {
+    for lanes in of_tokens() {
+        let alone = lanes.iter().map(|lane| {
+            let stories = Way::Spread(1).stories(std::slice::from_ref(lane));
+            stories.into_iter().next().unwrap()
+        });
+        let alone: Vec<Story> = alone.collect();
+        assert_ne!(alone[0], alone[1]);
+        for threads in [1, 2] {
+            assert_eq!(Way::Spread(threads).stories(&lanes), alone);
+        }
+    }
 }

@@ -15,7 +15,10 @@ use super::{
     },
     Recorder, each_shape, without_kernels,
 };
-use crate::{operation::Body, test_support::device};
+use crate::{
+    operation::Body,
+    test_support::{device, of_tokens},
+};
 
 const UPDATES: u64 = 7;
 
@@ -50,7 +53,7 @@ type Story = (Vec<(u64, String, u64)>, LaneEnd);
 
 fn train(body: Body, starts: &[Start], observer: &dyn Observer) -> Vec<LaneEnd> {
     match body {
-        Body::Kernels => train_from(starts, &device(), NonZeroUsize::MIN, observer),
+        Body::Kernels | Body::Alone => train_from(starts, &device(), NonZeroUsize::MIN, observer),
         Body::Tensors => in_step(starts, |lanes| {
             train_together(starts, lanes, body, &device(), observer)
         }),
@@ -134,6 +137,7 @@ fn check(body: Body, bundles: Vec<Vec<TrialSpec>>) {
 #[test]
 fn lanes_that_are_interrupted_end_as_undisturbed_ones_to_the_bit() {
     check(Body::Kernels, each_shape());
+    check(Body::Alone, of_tokens().into());
 }
 
 #[test]

@@ -137,9 +137,8 @@ pub(super) fn difficulty_curves(sweep: &Reported<'_>) -> Vec<Picture> {
                 boundary,
             };
             let figure = along_axis(sweep, frame, |trial| difficulty(trial, measure));
-            let rule = format!(
-                "{RULE} At the end of training; each place is the middle of a range of non-zeros."
-            );
+            let rule =
+                format!("{RULE} At the end of training; each place is the middle of its range.");
             picture(figure, file, &rule)
         });
     pictures.collect()
@@ -152,7 +151,11 @@ fn end_of_training(sweep: &Reported<'_>) -> Option<Boundary> {
     if varying.any(|setting| sweep.input.axis_of(setting).is_some()) {
         return None;
     }
-    let trained = sweep.input.terms.template.count(Setting::MAX_NONZEROS);
+    let template = &sweep.input.terms.template;
+    if !template.flag(Setting::EXTRAPOLATE) {
+        return None;
+    }
+    let trained = template.count(Setting::MAX_NONZEROS);
     let mut points = succeeded(sweep).flat_map(|trial| &trial.difficulty);
     let beyond = points.any(|point| point.first_nonzeros > trained);
     beyond.then(|| Boundary {

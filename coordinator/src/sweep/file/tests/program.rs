@@ -39,7 +39,7 @@ fn parse(text: &str) -> Result<SweepSpec, SweepFileError> {
         "absent" => Err("No such file".to_owned()),
         _ => Ok(file_sha256(path.as_bytes())),
     };
-    SweepFile::parse_with(text, "sweeps/bad.toml", &mut files)
+    SweepFile::parse_with(text, "sweeps/bad.toml", &mut files, &|_| Ok(()))
 }
 
 /// Replacements of `GOOD` that make it bad.
