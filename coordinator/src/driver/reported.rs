@@ -60,7 +60,7 @@ impl Driver {
                 })
                 .map_err(|error| impossible(report.token, &error))?;
             if report.finish == Finish::Succeeded {
-                self.check_headline(report, &experiment, batch)?;
+                self.check_headline(report, experiment, batch)?;
             }
         }
         Ok(())
@@ -130,11 +130,11 @@ impl Driver {
     }
 
     /// What a trial is, and its settings; `None` for a trial that no sweep has.
-    fn experiment_of(&self, token: LeaseToken) -> Option<(Experiment, ConfigurationSpec)> {
+    fn experiment_of(&self, token: LeaseToken) -> Option<(&Experiment, ConfigurationSpec)> {
         let entry = self.sweeps.of_trial(token.trial_id)?;
         let (configuration, _) = entry.spec.place(token.trial_id.0 - entry.first_trial_id.0);
-        let experiment = entry.spec.terms().experiment();
-        Some((experiment, entry.spec.configuration(configuration)))
+        let spec = &entry.spec;
+        Some((spec.experiment(), spec.configuration(configuration)))
     }
 }
 

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use pondersweep_proto::{
+    experiment::Experiment,
     id::{ContentKey, SweepId, canonical_json},
     limit::{MAX_SPECIFICATION_BYTES, MAX_TRIALS_UNCONFIRMED, shown},
     program::{ProgramFile, ProgramSpec},
@@ -25,6 +26,7 @@ pub struct SweepSpec {
     json: Arc<str>,
     /// That of the program, as its workers are told; empty where there is none.
     program: Arc<[u8]>,
+    experiment: Experiment,
     /// Grid index of every configuration that no exclusion matches; `None` when that is all.
     kept: Option<Vec<u32>>,
     configurations: u64,
@@ -65,6 +67,7 @@ impl SweepSpec {
                 .map(ProgramSpec::to_bytes)
                 .unwrap_or_default()
                 .into(),
+            experiment: terms.experiment(),
             terms,
             kept,
             configurations,
@@ -153,6 +156,12 @@ impl SweepSpec {
     #[must_use]
     pub const fn terms(&self) -> &SweepTerms {
         &self.terms
+    }
+
+    /// What its trials are.
+    #[must_use]
+    pub const fn experiment(&self) -> &Experiment {
+        &self.experiment
     }
 
     /// The sweep's identity: that of its content.
