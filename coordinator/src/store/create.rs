@@ -22,7 +22,8 @@ use crate::sweep::{Expansion, Piece, SweepSpec, SweepTerms};
 /// Configurations and trials of one commit: some tenths of a second, in which nobody else is answered.
 /// The keys of trials come in no order, so nearly every commit writes nearly every page of their index
 /// again; half as many rows would be twice as much to write.
-pub(crate) const ROWS_OF_A_PIECE: u64 = 32_768;
+/// Tests create sweeps of several pieces.
+pub(crate) const ROWS_OF_A_PIECE: u64 = if cfg!(test) { 2_048 } else { 32_768 };
 
 statements! {
     NEXT_TRIAL_ID = "

@@ -1,5 +1,7 @@
 //! Every sweep can be drawn: no label is cut off by the picture's edge or lies on another.
 
+use std::sync::LazyLock;
+
 use pondersweep_proto::setting::Setting;
 
 use super::{
@@ -82,14 +84,18 @@ fn sweeps() -> Vec<(&'static str, SimulatedSweep)> {
     ]
 }
 
+/// Their pictures, drawn once for all tests.
+static DRAWN: LazyLock<Vec<(&'static str, Vec<Scene>)>> = LazyLock::new(|| {
+    let sweeps = sweeps().into_iter();
+    sweeps.map(|(name, sweep)| (name, scenes(sweep))).collect()
+});
+
 #[test]
 fn no_label_is_cut_off_or_lies_on_another() {
     let study = Study::new(&methods(), 0);
     let pictures = study.document.pictures();
     let pictures = pictures.map(|picture| draw(&picture.figure)).collect();
-    let sweeps = sweeps().into_iter();
-    let all = sweeps.map(|(name, sweep)| (name, scenes(sweep)));
-    for (name, scenes) in all.chain([("methods", pictures)]) {
+    for (name, scenes) in DRAWN.iter().chain([&("methods", pictures)]) {
         for scene in scenes {
             let boxes = scene.text_boxes();
             for (index, (text, [left, top, right, bottom])) in boxes.iter().enumerate() {
@@ -131,11 +137,11 @@ fn a_picture_has_its_size_and_its_words_in_both_formats() {
 #[test]
 fn every_picture_is_sound_xml_without_script_link_or_name() {
     let hostile = "<script>alert(1)</script> & <a href='http://b'>c</a> \u{0}\u{1b}\u{FFFE}\"";
-    let sweeps = sweeps().into_iter().map(|(_, sweep)| sweep);
+    let drawn = DRAWN.iter().flat_map(|(_, scenes)| scenes);
     let hostile = robustness()
         .choices(Setting::STEP_FUNCTION, &[hostile, "gru"])
         .named(hostile);
-    for scene in sweeps.chain([hostile]).flat_map(scenes) {
+    for scene in drawn.chain(&scenes(hostile)) {
         let svg = scene.to_svg();
         let document = roxmltree::Document::parse(&svg).unwrap();
         for element in document.descendants().filter(roxmltree::Node::is_element) {
@@ -157,8 +163,8 @@ fn every_picture_is_sound_xml_without_script_link_or_name() {
 
 #[test]
 fn every_point_lies_in_the_plot() {
-    for (name, sweep) in sweeps() {
-        for scene in scenes(sweep) {
+    for (name, scenes) in DRAWN.iter() {
+        for scene in scenes {
             let told = scene.marks.iter().filter(|mark| mark.words.is_some());
             for mark in told {
                 let Shape::Circle { centre: (x, y), .. } = mark.shape else {
