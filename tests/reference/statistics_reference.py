@@ -1,4 +1,4 @@
-"""Writes fixtures/statistics/*.json: what rliable, statsmodels and scipy make of seeded numbers.
+"""Writes fixtures/statistics/*.json: what rliable, statsmodels, lifelines and scipy make of seeded numbers.
 
 The tests of coordinator/src/statistics hold our own implementations to these files. Resamples are
 written out, so that both sides compute on the same ones.
@@ -15,8 +15,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import statsmodels.formula.api as formula
+from lifelines import KaplanMeierFitter
+from lifelines.statistics import multivariate_logrank_test
 from rliable import library, metrics
 from scipy import stats
+from statsmodels.duration.survfunc import survdiff
 from statsmodels.stats.anova import anova_lm
 from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.power import TTestIndPower
@@ -240,6 +243,78 @@ def power_cases():
     return {"independent": independent, "fisher": fisher}
 
 
+def kaplan_meier_case(name, subjects):
+    """lifelines has no interval from where none waits: NaN, as we have none."""
+    times, happened = zip(*subjects)
+    fitter = KaplanMeierFitter().fit(times, happened)
+    share, ends = fitter.survival_function_.iloc[:, 0], fitter.confidence_interval_
+    table = [
+        [t, share.loc[t], None if share.loc[t] == 0 else ends.loc[t].tolist()]
+        for t in sorted({t for t, h in subjects if h})
+    ]
+    known = ends[share > 0]
+    median = lambda curve: next((t for t, s in curve.items() if s <= 0.5), None)
+    return {
+        "name": name,
+        "subjects": subjects,
+        "table": table,
+        "median": None if np.isinf(fitter.median_survival_time_) else fitter.median_survival_time_,
+        "median_interval": [median(known.iloc[:, 0]), median(known.iloc[:, 1])],
+    }
+
+
+def log_rank_case(name, strata):
+    rows = [
+        (t, h, group, stratum)
+        for stratum, groups in enumerate(strata)
+        for group, subjects in enumerate(groups)
+        for t, h in subjects
+    ]
+    frame = pd.DataFrame(rows, columns=["time", "happened", "group", "stratum"])
+    if len(strata) == 1:
+        test = multivariate_logrank_test(frame.time, frame.group, frame.happened)
+        statistic, p = test.test_statistic, test.p_value
+    else:
+        statistic, p = survdiff(frame.time, frame.happened, frame.group, strata=frame.stratum)
+    return {
+        "name": name,
+        "strata": strata,
+        "statistic": float(statistic),
+        "degrees_of_freedom": int(frame.group.nunique()) - 1,
+        "p": float(p),
+    }
+
+
+def subjects(generator, count, pace, budget):
+    """Evaluated every 100 updates until the budget, so times tie."""
+    times = np.ceil(generator.exponential(pace, count)) * 100
+    return [[float(min(t, budget)), bool(t <= budget)] for t in times]
+
+
+def survival_cases(generator):
+    group = lambda count, pace, budget=1000: subjects(generator, count, pace, budget)
+    staggered = [[float(t), bool(generator.random() < 0.7)] for t in generator.integers(1, 9, 25)]
+    estimates = {
+        "budget": group(12, 6),
+        "all": group(9, 3, 10_000),
+        "few": [[400.0, True], [1000.0, False]],
+        "seldom": group(20, 60),
+        "staggered": staggered,
+    }
+    tests = {
+        "two": [[group(10, 3), group(8, 9)]],
+        "three": [[group(10, 3), group(8, 9), group(12, 6)]],
+        "alike": [[group(10, 5), group(10, 5)]],
+        "censored_apart": [[group(10, 5), group(10, 5, 300)]],
+        "strata": [[group(6, 3), group(7, 6)], [group(5, 8), group(6, 20)]],
+        "three_in_strata": [[group(6, p), group(5, 2 * p), group(7, 3 * p)] for p in (2, 4, 8)],
+    }
+    return {
+        "kaplan_meier": [kaplan_meier_case(*case) for case in estimates.items()],
+        "log_rank": [log_rank_case(*case) for case in tests.items()],
+    }
+
+
 def write(name, value):
     FIXTURES.mkdir(parents=True, exist_ok=True)
     (FIXTURES / name).write_text(json.dumps(value) + "\n")
@@ -278,6 +353,7 @@ def main():
         },
     )
     write("power.json", power_cases())
+    write("survival.json", survival_cases(np.random.default_rng(1958_53)))
 
 
 if __name__ == "__main__":

@@ -193,6 +193,7 @@ fn report_prints_each_analysis_in_every_form() {
         ("--best", "verdict"),
         ("--robustness", "worst drop one step away"),
         ("--power", "seeds_needed"),
+        ("--time-to=0.5", "median_updates"),
     ] {
         for format in ["table", "markdown", "csv", "json"] {
             let printed = sandbox.run(&["report", analysis, "--format", format]);
@@ -212,6 +213,8 @@ fn report_prints_each_analysis_in_every_form() {
         &["--anova", "--out", "folder"],
         &["--epsilon", "0.1"],
         &["--robustness", "--epsilon", "2"],
+        &["--time-to", "0.9", "--power"],
+        &["--time-to", "inf"],
     ] {
         let refused = sandbox.run(&[&["report"][..], wrong].concat());
         assert_eq!(refused.code, 2, "{wrong:?}: {}", refused.stderr);

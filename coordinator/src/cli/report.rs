@@ -93,7 +93,7 @@ pub(super) async fn run(args: ReportArgs) -> anyhow::Result<ExitCode> {
                 let last = args.sweeps.last().map_or("", String::as_str);
                 return Err(args.analysis.tell_of_commas(last, several));
             };
-            let input = read(database, sweep, &args.options.judgement, Depth::Results).await;
+            let input = read(database, sweep, &args.options.judgement, wanted.depth()).await;
             let input = input.map_err(|error| args.analysis.tell_of_commas(sweep, error))?;
             args.options
                 .print_analysis(&args.analysis.of(wanted, &input)?)?;

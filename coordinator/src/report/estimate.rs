@@ -1,7 +1,7 @@
 //! What is said about a group of trials: how many solved the task, and each metric's location with
 //! its interval.
 
-use pondersweep_proto::metric::MetricName;
+use pondersweep_proto::metric::{Bound, Metric, MetricName};
 use serde::{Serialize, Serializer, ser::SerializeMap as _};
 
 use super::{
@@ -11,17 +11,20 @@ use super::{
 use crate::{
     scheduler::TrialState,
     statistics::{
-        Interval, Summary, bootstrap_mean_intervals, confidence_sequence, wilson_interval,
+        Cluster, Interval, Scale, Summary, clustered_mean_interval, clustered_share_interval,
+        confidence_sequence, mean_intervals, wilson_interval,
     },
 };
 
-/// How the interval of a share solved is made.
+/// How the trials of a group were drawn, on which its intervals depend.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum ShareInterval {
-    /// Wilson's, for a number of trials that did not depend on their results.
-    Wilson,
-    /// The confidence sequence's, for one that may have.
-    ConfidenceSequence,
+pub(super) enum Drawn {
+    /// Each by itself, and as many as there are whatever they showed.
+    Independently,
+    /// Each by itself, and perhaps more of them for what the first showed.
+    AfterLooking,
+    /// Those of one replicate together: they are of configurations that share their seeds.
+    ByReplicate,
 }
 
 /// The sensitivity of one group of trials: a cell, or all trials with one value of a parameter.
@@ -33,8 +36,8 @@ pub struct Sensitivity {
     pub solved: u64,
     /// `solved / n`; `None` without a result.
     pub share_solved: Option<f64>,
-    /// The interval of the share: Wilson's, or of a configuration whose number of trials may depend on
-    /// their results, the confidence sequence's.
+    /// The interval of the share: Wilson's (over configurations that share their seeds, of replicates), or of
+    /// a configuration whose number of trials may depend on their results, the confidence sequence's.
     pub share_solved_interval: Option<Interval>,
     /// Of `n`, those whose training diverged: not solved, and without any metric.
     pub infeasible: u64,
@@ -92,25 +95,27 @@ pub struct Estimate {
     /// Location and spread over trials.
     #[serde(flatten)]
     pub summary: Summary,
-    /// Seeded percentile bootstrap of the mean; `None` for a single trial, and where it was not asked
-    /// for.
+    /// Of the mean: a seeded percentile bootstrap; Student's of few trials, and over configurations that
+    /// share their seeds. `None` for a single trial, and where it was not asked for.
     pub mean_interval: Option<Interval>,
 }
 
-impl ShareInterval {
-    /// That of one configuration.
-    pub(super) const fn of_cells(input: &ReportInput) -> Self {
+impl Drawn {
+    /// Those of one configuration.
+    pub(super) const fn in_cell(input: &ReportInput) -> Self {
         if input.is_adaptive() {
-            Self::ConfidenceSequence
+            Self::AfterLooking
         } else {
-            Self::Wilson
+            Self::Independently
         }
     }
 
-    fn of(self, solved: u64, n: u64) -> Option<Interval> {
-        match self {
-            Self::Wilson => wilson_interval(solved, n),
-            Self::ConfidenceSequence => (n > 0).then(|| confidence_sequence(solved, n)),
+    /// Those of several configurations, which are the replicates that were run whatever they showed.
+    pub(super) const fn over_cells(input: &ReportInput) -> Self {
+        if input.terms.common_seeds {
+            Self::ByReplicate
+        } else {
+            Self::Independently
         }
     }
 }
@@ -122,17 +127,29 @@ impl Sensitivity {
         trials: &[&PlacedTrial<'_>],
         input: &ReportInput,
         bootstrap_seed: Option<u64>,
-        share_interval: ShareInterval,
+        drawn: Drawn,
     ) -> Self {
-        let found = Tally::of(trials, input);
+        let mut found = Tally::of(trials, input);
+        // Once for summaries and intervals, which sort what they are given.
+        for list in &mut found.values {
+            list.sort_unstable_by(f64::total_cmp);
+        }
         let n = found.succeeded + found.infeasible;
         let names = input.metrics.iter().map(|metric| metric.name.clone());
-        let estimates = Estimate::of_all(found.values, bootstrap_seed);
+        let intervals = bootstrap_seed.map(|seed| match drawn {
+            Drawn::ByReplicate => clustered_means(trials, input),
+            Drawn::Independently | Drawn::AfterLooking => found.mean_intervals(input, seed),
+        });
+        let estimates = Estimate::of_all(&found.values, intervals.unwrap_or_default());
         Self {
             n,
             solved: found.solved,
             share_solved: share(found.solved, n),
-            share_solved_interval: share_interval.of(found.solved, n),
+            share_solved_interval: match drawn {
+                Drawn::Independently => wilson_interval(found.solved, n),
+                Drawn::AfterLooking => (n > 0).then(|| confidence_sequence(found.solved, n)),
+                Drawn::ByReplicate => clustered_share(trials, input),
+            },
             infeasible: found.infeasible,
             failed: found.failed,
             estimates: Estimates(names.zip(estimates).collect()),
@@ -177,24 +194,83 @@ impl Tally {
             values.extend(row.metric(place));
         }
     }
+
+    /// The interval of each metric's mean.
+    fn mean_intervals(&self, input: &ReportInput, seed: u64) -> Vec<Option<Interval>> {
+        let scales: Vec<Scale> = input.metrics.iter().map(scale_of).collect();
+        let lists = self.values.chunks(TOGETHER).zip(scales.chunks(TOGETHER));
+        let intervals = lists.flat_map(|(lists, scales)| {
+            let list = |index: usize| lists.get(index).map_or(&[][..], Vec::as_slice);
+            let scale = |index: usize| scales.get(index).copied().unwrap_or(Scale::Linear);
+            let all: [&[f64]; TOGETHER] = std::array::from_fn(list);
+            mean_intervals(all, std::array::from_fn(scale), seed)
+        });
+        intervals.collect()
+    }
+}
+
+/// The interval of each metric's mean over configurations that share their seeds.
+fn clustered_means(trials: &[&PlacedTrial<'_>], input: &ReportInput) -> Vec<Option<Interval>> {
+    let metrics = input.metrics.iter().enumerate();
+    let intervals = metrics.map(|(place, metric)| {
+        let value = |row: &TrialRow| match row.outcome {
+            TrialState::Succeeded => row.metric(place),
+            _ => None,
+        };
+        clustered_mean_interval(&by_replicate(trials, value), scale_of(metric))
+    });
+    intervals.collect()
+}
+
+/// The interval of the share solved over configurations that share their seeds.
+fn clustered_share(trials: &[&PlacedTrial<'_>], input: &ReportInput) -> Option<Interval> {
+    let solved = |row: &TrialRow| match row.outcome {
+        TrialState::Succeeded | TrialState::Infeasible => {
+            Some(u8::from(input.is_solved(row)).into())
+        }
+        _ => None,
+    };
+    clustered_share_interval(&by_replicate(trials, solved))
+}
+
+fn by_replicate(
+    trials: &[&PlacedTrial<'_>],
+    number: impl Fn(&TrialRow) -> Option<f64>,
+) -> Vec<Cluster> {
+    let mut clusters = Vec::new();
+    for row in trials.iter().map(|trial| trial.row) {
+        let replicate = row.replicate as usize;
+        if clusters.len() <= replicate {
+            clusters.resize(replicate + 1, Cluster::default());
+        }
+        if let Some(number) = number(row) {
+            clusters[replicate].add(number);
+        }
+    }
+    clusters
+}
+
+/// On which scale few values of a metric are symmetric: a share has ends.
+pub(super) fn scale_of(metric: &Metric) -> Scale {
+    if is_share(metric) {
+        Scale::Logit
+    } else {
+        Scale::Linear
+    }
+}
+
+/// Whether a metric is a share, of correct answers for one.
+pub(super) fn is_share(metric: &Metric) -> bool {
+    metric.bounds == [0.0, 1.0].map(Bound::Number)
 }
 
 /// Metrics whose means are resampled together.
 const TOGETHER: usize = 4;
 
 impl Estimate {
-    /// The estimate of each list of numbers; `None` of none.
-    fn of_all(mut lists: Vec<Vec<f64>>, bootstrap_seed: Option<u64>) -> Vec<Option<Self>> {
-        // Once for summaries and intervals, which sort what they are given.
-        for list in &mut lists {
-            list.sort_unstable_by(f64::total_cmp);
-        }
-        let intervals = lists.chunks(TOGETHER).flat_map(|lists| {
-            let list = |index: usize| lists.get(index).map_or(&[][..], Vec::as_slice);
-            let all: [&[f64]; TOGETHER] = std::array::from_fn(list);
-            let intervals = bootstrap_seed.map(|seed| bootstrap_mean_intervals(all, seed));
-            intervals.unwrap_or([None; TOGETHER])
-        });
+    /// The estimate of each list of numbers, with its interval if it has one; `None` of none.
+    fn of_all(lists: &[Vec<f64>], intervals: Vec<Option<Interval>>) -> Vec<Option<Self>> {
+        let intervals = intervals.into_iter().chain(std::iter::repeat(None));
         let estimates = lists.iter().zip(intervals).map(|(list, mean_interval)| {
             let summary = Summary::of(list)?;
             Some(Self {

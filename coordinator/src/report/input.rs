@@ -96,6 +96,8 @@ pub struct CurvePoint {
     pub step: u64,
     /// What was measured then, by place in [`ReportInput::metrics`].
     pub values: Vec<Option<f64>>,
+    /// Mean steps that training computed for a sample since the evaluation before, if it said so.
+    pub computed_steps: Option<f64>,
 }
 
 /// What was measured on the samples of one difficulty.
@@ -286,10 +288,15 @@ impl ReportInput {
     /// Whether a trial is solved.
     #[must_use]
     pub fn is_solved(&self, trial: &TrialRow) -> bool {
-        let place = self.place_of(&self.goal.metric);
+        self.reaches(&self.goal, trial)
+    }
+
+    /// Whether a trial would be solved by another goal.
+    pub(super) fn reaches(&self, goal: &Goal, trial: &TrialRow) -> bool {
+        let place = self.place_of(&goal.metric);
         let value = place.and_then(|place| trial.metric(place));
         trial.outcome == TrialState::Succeeded
-            && value.is_some_and(|value| self.goal.is_reached_by(value))
+            && value.is_some_and(|value| goal.is_reached_by(value))
     }
 
     /// Whether replicates are added to some configurations after looking at results.

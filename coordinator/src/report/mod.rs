@@ -55,6 +55,8 @@ pub struct Report {
     pub completeness: Completeness,
     /// Why to read the tables with care, the gravest first.
     pub warnings: Vec<Warning>,
+    /// What it shows and what it does not, a paragraph each, by fixed rules.
+    pub conclusion: Vec<String>,
     /// The table of each swept parameter, over all others.
     pub parameters: Vec<ParameterTable>,
     /// The table of all cells with a trial that has ended, or of the first of them.
@@ -81,6 +83,9 @@ pub struct Header {
     /// Repetitions that are run whatever they show, where more may be added after looking at results.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub initial_replicates: Option<u32>,
+    /// Whether replicate r of every configuration has the same random streams.
+    #[serde(skip)]
+    pub common_seeds: bool,
     /// The metrics that are shown, in their order.
     #[serde(skip)]
     pub metrics: Vec<MetricName>,
@@ -149,6 +154,7 @@ impl Report {
             sweep: Header::new(input, bootstrap_seed),
             completeness: input.completeness,
             warnings: warning::warnings(&input.completeness),
+            conclusion: analysis::conclusion(input, trials, bootstrap_seed),
             parameters: table::parameter_tables(input, trials, bootstrap_seed, most),
             cells,
             cells_left_out,
@@ -189,6 +195,7 @@ impl Header {
             axes: input.terms.axes.clone(),
             replicates: input.terms.replicates,
             initial_replicates: input.terms.initial_replicates,
+            common_seeds: input.terms.common_seeds,
             metrics: input
                 .metrics
                 .iter()

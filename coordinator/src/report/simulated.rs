@@ -214,6 +214,7 @@ fn curve(accuracy: f64, steps: f64) -> Vec<CurvePoint> {
                 0.5 + progress * (accuracy - 0.5),
                 4.0 + progress * (steps - 4.0),
             ),
+            computed_steps: Some(20.0),
         })
         .collect()
 }

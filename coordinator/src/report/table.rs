@@ -4,7 +4,7 @@ use pondersweep_proto::setting::{ParameterValue, Setting};
 use serde::Serialize;
 
 use super::{
-    estimate::{Sensitivity, ShareInterval},
+    estimate::{Drawn, Sensitivity},
     input::ReportInput,
     placement::PlacedTrial,
 };
@@ -60,10 +60,10 @@ fn parameter_table(
 ) -> ParameterTable {
     let values = &input.terms.axes[axis].values;
     let of_one_cell = input.swept_axes().len() <= 1;
-    let (replicates, share_interval) = if of_one_cell {
-        (input.terms.replicates, ShareInterval::of_cells(input))
+    let (replicates, drawn) = if of_one_cell {
+        (input.terms.replicates, Drawn::in_cell(input))
     } else {
-        (input.fixed_replicates(), ShareInterval::Wilson)
+        (input.fixed_replicates(), Drawn::over_cells(input))
     };
     let mut groups: Vec<Vec<&PlacedTrial<'_>>> = vec![Vec::new(); values.len()];
     for trial in trials
@@ -77,7 +77,7 @@ fn parameter_table(
         let seed = (index < most).then_some(bootstrap_seed);
         ParameterRow {
             value: value.clone(),
-            sensitivity: Sensitivity::of(&group, input, seed, share_interval),
+            sensitivity: Sensitivity::of(&group, input, seed, drawn),
         }
     });
     ParameterTable {
@@ -106,7 +106,7 @@ pub(super) fn cell_rows(
                     &group,
                     input,
                     Some(bootstrap_seed),
-                    ShareInterval::of_cells(input),
+                    Drawn::in_cell(input),
                 ),
             }
         })

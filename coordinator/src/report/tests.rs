@@ -102,6 +102,71 @@ fn an_infeasible_trial_counts_as_unsolved_and_a_failed_one_not_at_all() {
 }
 
 #[test]
+fn of_fewer_than_five_trials_none_is_resampled() {
+    let intervals = |replicates, seed| {
+        let input = SimulatedSweep::new(replicates)
+            .numbers(Setting::LAMBDA_P, &[0.1])
+            .input();
+        let report = Report::new(&input, seed);
+        let interval = report.cells[0]
+            .sensitivity
+            .estimates
+            .headline()
+            .unwrap()
+            .mean_interval;
+        let told = report
+            .document()
+            .notes
+            .concat()
+            .contains("of fewer than 5 trials Student's t");
+        (interval.unwrap(), told)
+    };
+    let ((few, told), (again, _)) = (intervals(4, 0), intervals(4, 1));
+    assert!(few == again && told && few.upper < 1.0);
+    let ((many, told), (other, _)) = (intervals(5, 0), intervals(5, 1));
+    assert!(many != other && !told);
+}
+
+#[test]
+fn in_rows_over_configurations_with_common_seeds_a_replicate_counts_once() {
+    let mut input = SimulatedSweep::new(5)
+        .numbers(Setting::LAMBDA_P, &[0.1, 0.9])
+        .numbers(Setting::BETA, &[0.01, 0.03, 0.1])
+        .input();
+    // What a seed is in one configuration, it is in all.
+    for trial in &mut input.trials {
+        trial.set(
+            HEADLINE,
+            [0.97, 0.6, 0.96, 0.99, 0.7][trial.replicate as usize],
+        );
+    }
+    let row = |input: &ReportInput| {
+        let report = Report::new(input, 0);
+        let row = &report.parameters[0].rows[0].sensitivity;
+        let mean = row.estimates.headline().unwrap().mean_interval.unwrap();
+        (mean.upper - mean.lower, row.share_solved_interval.unwrap())
+    };
+    let (independent, wilson) = row(&input);
+    input.terms.common_seeds = true;
+    let (shared, clustered) = row(&input);
+    assert!(shared > 1.5 * independent, "{shared} {independent}");
+    assert!(clustered.lower < wilson.lower && wilson.upper < clustered.upper);
+    let report = Report::new(&input, 0);
+    assert!(
+        report
+            .document()
+            .notes
+            .concat()
+            .contains("a replicate is one draw")
+    );
+    let cell = &report.cells[0].sensitivity;
+    assert_eq!(
+        cell.share_solved_interval,
+        crate::statistics::wilson_interval(3, 5)
+    );
+}
+
+#[test]
 fn a_trial_at_the_threshold_is_solved() {
     let mut input = SimulatedSweep::new(2)
         .numbers(Setting::LAMBDA_P, &[0.1])
@@ -123,7 +188,7 @@ fn the_order_in_which_trials_ended_changes_nothing() {
 
 #[test]
 fn the_bootstrap_seed_moves_intervals_and_nothing_else() {
-    let input = small().input();
+    let input = robustness().input();
     let [mut first, second] = [1, 2].map(|seed| Report::new(&input, seed));
     assert_ne!(first.cells, second.cells);
     for (a, b) in first.cells.iter_mut().zip(&second.cells) {

@@ -5,6 +5,7 @@ use serde::Serialize;
 use super::{
     Interval,
     bootstrap::{IntervalMethod, Strata, bootstrap_interval},
+    few::{FEW, Scale, student_interval, welch_interval},
     holm::holm,
     rank_sum::{rank_sum_p, smallest_rank_sum_p},
     signed_rank::{signed_rank_p, smallest_signed_rank_p},
@@ -42,8 +43,8 @@ pub struct Comparison {
     pub cell: usize,
     /// How much higher the best cell's mean is.
     pub difference: f64,
-    /// Its bootstrap interval, not corrected for the number of comparisons, by resampling pairs or
-    /// both groups; `None` with fewer than two replicates in either.
+    /// Its interval, not corrected for the number of comparisons, by resampling pairs or both groups;
+    /// Student's or Welch's with fewer than [`FEW`] replicates in either, `None` with fewer than two.
     pub interval: Option<Interval>,
     /// Two-sided p-value of the test that the pairing asks for.
     pub p: f64,
@@ -189,8 +190,17 @@ impl Pair {
         }
     }
 
-    /// At widened levels: replicates are few.
+    /// At widened levels: replicates are few; where they are very few, none is resampled.
     fn interval(&self, seed: u64) -> Option<Interval> {
+        match self {
+            Self::Differences(few) if few.len() < FEW => {
+                return student_interval(few, Scale::Linear);
+            }
+            Self::Groups(best, other) if best.len().min(other.len()) < FEW => {
+                return welch_interval(best, other);
+            }
+            _ => {}
+        }
         let difference = |scores: &Strata| match scores.as_slice() {
             [differences] => mean(differences),
             [best, other] => mean(best) - mean(other),

@@ -2,7 +2,7 @@
 //! It decides nothing.
 
 use statrs::{
-    distribution::{Continuous, ContinuousCDF, FisherSnedecor, Normal, StudentsT},
+    distribution::{ChiSquared, Continuous, ContinuousCDF, FisherSnedecor, Normal, StudentsT},
     function::{beta::beta_reg, gamma::ln_gamma},
 };
 
@@ -36,6 +36,13 @@ pub(super) fn student_quantile(probability: f64, degrees_of_freedom: f64) -> f64
 pub(super) fn fisher_probability_above(number: f64, numerator: f64, denominator: f64) -> f64 {
     FisherSnedecor::new(numerator, denominator)
         .expect("degrees of freedom are positive numbers")
+        .sf(number)
+}
+
+/// The probability of chi-squared above the number.
+pub(super) fn chi_squared_probability_above(number: f64, degrees_of_freedom: f64) -> f64 {
+    ChiSquared::new(degrees_of_freedom)
+        .expect("degrees of freedom are a positive number")
         .sf(number)
 }
 

@@ -2,7 +2,8 @@
 
 use super::{
     Interval,
-    bootstrap::{IntervalMethod, Strata, bootstrap_interval},
+    bootstrap::{Sample, pooled_intervals},
+    quantile::ascending,
 };
 
 /// A performance profile at one threshold.
@@ -12,37 +13,33 @@ pub struct ProfilePoint {
     pub threshold: f64,
     /// The share of all scores strictly above it.
     pub share: f64,
-    /// Its pointwise stratified percentile bootstrap interval; `None` where a stratum has a single
-    /// score.
+    /// Its pointwise bootstrap interval at widened levels, resampled within cells; `None` where a cell has
+    /// a single score.
     pub interval: Option<Interval>,
 }
 
 /// The score distribution at each threshold (Agarwal et al. 2021, section 4.2, equation 1; rliable's
 /// `create_performance_profile`). Every threshold is judged on the same resamples.
 #[must_use]
-pub fn performance_profile(scores: &Strata, thresholds: &[f64], seed: u64) -> Vec<ProfilePoint> {
-    let point = |&threshold: &f64| {
-        let share = |scores: &Strata| share_above(scores, threshold);
-        ProfilePoint {
-            threshold,
-            share: share(scores),
-            interval: bootstrap_interval(scores, share, IntervalMethod::Percentile, seed),
-        }
+pub fn performance_profile(scores: &Sample, thresholds: &[f64], seed: u64) -> Vec<ProfilePoint> {
+    let shares = shares_above(&scores.pooled(), thresholds);
+    let statistics = |pooled: &[Vec<f64>]| shares_above(&pooled[0], thresholds);
+    let intervals = pooled_intervals(&[scores], statistics, seed);
+    let points = thresholds.iter().zip(shares).enumerate();
+    let point = |(index, (&threshold, share))| ProfilePoint {
+        threshold,
+        share,
+        interval: intervals.as_ref().map(|intervals| intervals[index]),
     };
-    thresholds.iter().map(point).collect()
+    points.map(point).collect()
 }
 
-/// The share of all scores strictly above the threshold: rliable's `run_score_deviation`.
-#[must_use]
-pub fn share_above(scores: &Strata, threshold: f64) -> f64 {
-    share(scores.scores(), threshold)
-}
-
-fn share(values: impl Iterator<Item = f64>, threshold: f64) -> f64 {
-    let (mut above, mut count) = (0_u64, 0_u64);
-    for value in values {
-        count += 1;
-        above += u64::from(value > threshold);
-    }
-    above as f64 / count as f64
+/// The shares of all scores strictly above each threshold: rliable's `run_score_deviation`.
+pub(super) fn shares_above(scores: &[f64], thresholds: &[f64]) -> Vec<f64> {
+    let sorted = ascending(scores);
+    let above = |threshold: &f64| sorted.len() - sorted.partition_point(|score| score <= threshold);
+    let shares = thresholds
+        .iter()
+        .map(|threshold| above(threshold) as f64 / sorted.len() as f64);
+    shares.collect()
 }

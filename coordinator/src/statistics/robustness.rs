@@ -5,6 +5,7 @@ use serde::Serialize;
 use super::{
     Interval,
     bootstrap::{IntervalMethod, Strata, bootstrap_interval},
+    few::{FEW, welch_interval},
     summary::mean,
 };
 
@@ -29,7 +30,7 @@ pub struct Robustness {
     pub cells: u64,
     /// The robustness index: the share of them whose mean is within epsilon of the best one's.
     pub share_within: f64,
-    /// Its bootstrap interval over replicates; `None` where a cell has a single one.
+    /// Its bootstrap interval over replicates; `None` where a cell has fewer than [`FEW`].
     pub share_interval: Option<Interval>,
     /// The neighbour of the best cell with the lowest mean; `None` without a neighbour.
     pub worst_step: Option<WorstStep>,
@@ -42,8 +43,8 @@ pub struct WorstStep {
     pub cell: usize,
     /// How much lower the mean is there.
     pub drop: f64,
-    /// Its bootstrap interval over replicates, the best cell held fixed; `None` where either cell
-    /// has a single one.
+    /// Its bootstrap interval over replicates, the best cell held fixed; Welch's where either cell has fewer
+    /// than [`FEW`], `None` where it has a single one.
     pub interval: Option<Interval>,
 }
 
@@ -69,7 +70,9 @@ impl Robustness {
             best_mean: mean(&cells[best]),
             cells: scored.len() as u64,
             share_within: share(&scores),
-            share_interval: bootstrap_interval(&scores, share, IntervalMethod::Percentile, seed),
+            share_interval: (scores.smallest() >= FEW)
+                .then(|| bootstrap_interval(&scores, share, IntervalMethod::Percentile, seed))
+                .flatten(),
             worst_step: worst_step(axes, cells, best, seed),
         })
     }
@@ -111,7 +114,11 @@ fn worst_step(axes: &[GridAxis], cells: &[Vec<f64>], best: usize, seed: u64) -> 
     Some(WorstStep {
         cell,
         drop: drop(&both),
-        interval: bootstrap_interval(&both, drop, IntervalMethod::Expanded, seed),
+        interval: if both.smallest() < FEW {
+            welch_interval(&cells[best], &cells[cell])
+        } else {
+            bootstrap_interval(&both, drop, IntervalMethod::Expanded, seed)
+        },
     })
 }
 
@@ -176,7 +183,8 @@ mod tests {
         assert_eq!(robustness.share_within, 0.5);
         let step = robustness.worst_step.unwrap();
         assert_eq!((step.cell, step.drop), (2, 0.5));
-        assert!(step.interval.unwrap().contains(0.5));
+        // Neither cell varies over its two replicates: nothing says that none would.
+        assert_eq!((step.interval, robustness.share_interval), (None, None));
     }
 
     #[test]

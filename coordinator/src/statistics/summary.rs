@@ -61,6 +61,10 @@ pub(super) fn standard_deviation(values: &[f64]) -> Option<f64> {
     if values.len() < 2 {
         return None;
     }
+    if values.iter().all(|value| *value == values[0]) {
+        // The mean is rounded, and a spread of that rounding would pass for one of the numbers.
+        return Some(0.0);
+    }
     let mean = mean(values);
     let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
     Some((squares / (values.len() - 1) as f64).sqrt())

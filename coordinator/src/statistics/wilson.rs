@@ -17,26 +17,30 @@ pub fn wilson_interval(successes: u64, trials: u64) -> Option<Interval> {
     if trials == 0 {
         return None;
     }
+    let share = successes as f64 / trials as f64;
+    Some(wilson_of_share(share, trials as f64))
+}
+
+/// Wilson's interval of a share of so many trials, a whole number or not.
+pub(super) fn wilson_of_share(share: f64, count: f64) -> Interval {
     let z = two_sided_normal_quantile();
-    let count = trials as f64;
-    let share = successes as f64 / count;
     let shrink = 1.0 + z * z / count;
     let centre = (share + z * z / (2.0 * count)) / shrink;
     let variance = share * (1.0 - share) / count + z * z / (4.0 * count * count);
     let half_width = z * variance.sqrt() / shrink;
     // At the ends of the range the formula is exact only up to rounding; the limits are not.
-    Some(Interval {
-        lower: if successes == 0 {
+    Interval {
+        lower: if share == 0.0 {
             0.0
         } else {
             centre - half_width
         },
-        upper: if successes == trials {
+        upper: if share == 1.0 {
             1.0
         } else {
             centre + half_width
         },
-    })
+    }
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 
 use clap::Args;
 
-use super::BOOTSTRAP_SEED;
+use super::{BOOTSTRAP_SEED, read::Depth};
 use crate::{
     report::{
         ReportInput,
@@ -27,6 +27,17 @@ pub(super) struct AnalysisArgs {
     /// Instead: how many seeds would detect a difference
     #[arg(long, group = "analysis", conflicts_with = "out")]
     power: bool,
+    /// Instead: after how many updates trials reach this value of the metric (Kaplan-Meier), and whether settings
+    /// differ in it (log-rank)
+    #[arg(
+        long,
+        group = "analysis",
+        conflicts_with = "out",
+        value_name = "ACCURACY",
+        allow_negative_numbers = true,
+        value_parser = finite
+    )]
+    time_to: Option<f64>,
     /// What "nearly as good" means, in accuracy
     #[arg(
         long,
@@ -58,6 +69,7 @@ pub(super) enum Wanted {
     Best,
     Robustness,
     Power,
+    TimeTo(f64),
 }
 
 impl AnalysisArgs {
@@ -70,7 +82,8 @@ impl AnalysisArgs {
             (self.power, Wanted::Power),
         ];
         let mut chosen = choices.into_iter().filter(|(chosen, _)| *chosen);
-        chosen.next().map(|(_, wanted)| wanted)
+        let wanted = chosen.next().map(|(_, wanted)| wanted);
+        wanted.or_else(|| self.time_to.map(Wanted::TimeTo))
     }
 
     /// An error about what was taken for a sweep, unless that is a value of `--epsilon`.
@@ -98,6 +111,7 @@ impl AnalysisArgs {
                 analysis::robustness(input, &self.epsilon, &counting, BOOTSTRAP_SEED)
             }
             Wanted::Power => analysis::power(input, &counting),
+            Wanted::TimeTo(value) => analysis::time_to(input, value, &counting),
         }
     }
 
@@ -110,6 +124,25 @@ impl AnalysisArgs {
             counting.infeasible = Counted::LeftOut;
         }
         counting
+    }
+}
+
+impl Wanted {
+    /// How much of the sweep it takes.
+    pub(super) const fn depth(self) -> Depth {
+        match self {
+            Self::TimeTo(_) => Depth::Curves,
+            Self::Anova | Self::Best | Self::Robustness | Self::Power => Depth::Results,
+        }
+    }
+}
+
+fn finite(text: &str) -> Result<f64, String> {
+    let number: f64 = text.parse().map_err(|_| "not a number".to_owned())?;
+    if number.is_finite() {
+        Ok(number)
+    } else {
+        Err("not a finite number".to_owned())
     }
 }
 

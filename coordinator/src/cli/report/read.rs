@@ -10,7 +10,7 @@ use pondersweep_proto::{
     breakdown::CountTable,
     experiment::counted::{CORRECT, DIFFICULTY, EXAMPLES, PONDER_STEPS, difficulties},
     id::{SweepId, TrialId},
-    metric::{Better, Metric},
+    metric::{Better, Metric, built_in::PONDER_STEPS_COMPUTED},
     setting::ParameterValue,
     spec::EvaluationRange,
 };
@@ -147,9 +147,15 @@ impl Details {
             // Those of more difficult samples are shown of the end of training only.
             if place == 0 || metric.range != Some(EvaluationRange::Extrapolation) {
                 let curves = reader.curves(sweep_id, &metric.name).await?;
-                details.add_curves(curves, place, metrics.len());
+                details.add_curves(curves, metrics.len(), |point, value| {
+                    point.values[place] = Some(value);
+                });
             }
         }
+        let computed = reader.curves(sweep_id, &PONDER_STEPS_COMPUTED).await?;
+        details.add_curves(computed, metrics.len(), |point, value| {
+            point.computed_steps = Some(value);
+        });
         for (trial_id, table) in reader.counted(sweep_id, DIFFICULTY).await? {
             let points = details.difficulties.entry(trial_id).or_default();
             points.extend(difficulty_points(&table));
@@ -157,16 +163,16 @@ impl Details {
         Ok(details)
     }
 
-    fn add_curves(&mut self, curves: Curves, place: usize, metrics: usize) {
+    fn add_curves(&mut self, curves: Curves, metrics: usize, set: impl Fn(&mut CurvePoint, f64)) {
         for (trial_id, values) in curves {
             let curve = self.curves.entry(trial_id).or_default();
             for value in values {
                 let empty = CurvePoint {
                     step: value.step,
                     values: vec![None; metrics],
+                    computed_steps: None,
                 };
-                let point = curve.entry(value.step).or_insert(empty);
-                point.values[place] = Some(value.value);
+                set(curve.entry(value.step).or_insert(empty), value.value);
             }
         }
     }

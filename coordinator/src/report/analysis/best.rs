@@ -3,7 +3,7 @@
 use super::{ALPHA, Analysis, AnalysisError, Field, columns, grid::ScoredGrid};
 use crate::{
     report::{document::counted, input::ReportInput},
-    statistics::{BestSet, Comparison, Counting, Pairing, Summary, Verdict, seeds_to_decide},
+    statistics::{BestSet, Comparison, Counting, FEW, Pairing, Summary, Verdict, seeds_to_decide},
 };
 
 /// Every cell against the one with the best mean.
@@ -33,9 +33,10 @@ pub fn best(
         .with_rows(others)
         .with_note(verdicts)
         .with_note(format!(
-            "difference: best mean less this one, [lower, upper] by a bootstrap with widened levels, not \
-             corrected; p: {}; adjusted by Holm, worse at {ALPHA}. Undecidable: with so few replicates even scores \
-             that do not overlap would not be significant.",
+            "difference: best mean less this one, [lower, upper] {}, not corrected; p: {}; adjusted by Holm, worse at \
+             {ALPHA}. Undecidable: with so few replicates even scores that do not overlap would not be \
+             significant.",
+            interval(&grid, pairing),
             test(pairing)
         )))
 }
@@ -80,12 +81,25 @@ fn header(grid: &ScoredGrid<'_>) -> Vec<String> {
     axes.chain(columns(&numbers)).collect()
 }
 
-const fn pairing(input: &ReportInput) -> Pairing {
+pub(super) const fn pairing(input: &ReportInput) -> Pairing {
     if input.terms.common_seeds {
         Pairing::CommonSeeds
     } else {
         Pairing::Independent
     }
+}
+
+/// How the intervals of differences were made.
+fn interval(grid: &ScoredGrid<'_>, pairing: Pairing) -> String {
+    let few = match pairing {
+        Pairing::CommonSeeds => "Student's t of the pairs",
+        Pairing::Independent => "Welch's t",
+    };
+    let mut sizes = grid.scores().into_iter().map(|cell| cell.len());
+    if sizes.all(|size| size >= FEW) {
+        return "by a bootstrap with widened levels".to_owned();
+    }
+    format!("by a bootstrap with widened levels or, of fewer than {FEW} replicates, by {few}")
 }
 
 const fn test(pairing: Pairing) -> &'static str {

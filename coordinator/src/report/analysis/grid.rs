@@ -66,6 +66,11 @@ impl<'a> ScoredGrid<'a> {
         })
     }
 
+    /// Whether any replicate of a cell was measured.
+    pub(super) fn is_measured(&self, cell: usize) -> bool {
+        self.measured[cell]
+    }
+
     /// The scores of each cell of which any was measured: what diverged everywhere does not vary.
     pub(super) fn measured_scores(&self) -> Vec<Vec<f64>> {
         let scores = self.scores().into_iter().zip(&self.measured);

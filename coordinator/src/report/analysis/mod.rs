@@ -4,22 +4,26 @@
 
 mod anova;
 mod best;
+mod conclusion;
 mod grid;
 mod power;
 mod render;
 mod robustness;
 #[cfg(test)]
 mod tests;
+mod time_to;
 
 use pondersweep_proto::metric::Better;
 use serde::Serialize;
 
+pub(super) use self::conclusion::{MAX_ANALYSED, conclusion};
 pub use self::{
     anova::anova,
     best::best,
     power::power,
     render::{csv, document, json},
     robustness::robustness,
+    time_to::time_to,
 };
 use super::{
     field::Field,
@@ -62,6 +66,11 @@ pub enum AnalysisError {
          hint: `pondersweep trial show` tells at which update; a smaller learning_rate or a gradient_clip may help"
     )]
     AllDiverged,
+    /// No evaluation was read.
+    #[error(
+        "no trial of this sweep has an evaluation on its way\nhint: `[evaluation] every` of a sweep file asks for them"
+    )]
+    NoCurve,
     /// The spread over seeds is unknown.
     #[error(
         "no configuration has two replicates with an accuracy, so the spread over seeds is unknown"

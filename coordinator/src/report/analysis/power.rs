@@ -11,6 +11,8 @@ use crate::{
 
 /// Differences in mean accuracy that are asked about.
 const MEAN_DIFFERENCES: [f64; 5] = [0.01, 0.02, 0.05, 0.1, 0.2];
+/// The one that is asked about with the spread of each cell.
+const OWN_DIFFERENCE: f64 = 0.05;
 /// Differences in the share solved that are asked about.
 const SHARE_DIFFERENCES: [f64; 5] = [0.1, 0.2, 0.3, 0.5, 0.8];
 
@@ -20,22 +22,43 @@ const SHARE_DIFFERENCES: [f64; 5] = [0.1, 0.2, 0.3, 0.5, 0.8];
 /// No trial has a score, or no cell has two.
 pub fn power(input: &ReportInput, counting: &Counting) -> Result<Analysis, AnalysisError> {
     let grid = ScoredGrid::new(input, counting)?;
-    let spread = pooled_deviation(&grid.measured_scores()).ok_or(AnalysisError::NoSpread)?;
+    let pooled = pooled_deviation(&grid.measured_scores()).ok_or(AnalysisError::NoSpread)?;
     let share = best_share(input);
     let target = PowerTarget {
         alpha: ALPHA,
         ..PowerTarget::default()
     };
     let seeds = u64::from(input.fixed_replicates());
-    let header = columns(&["quantity", "difference", "seeds_needed", "seeds", "power"]);
-    let means = MEAN_DIFFERENCES.map(|difference| mean_row(difference, spread, seeds, target));
+    let header = columns(&[
+        "quantity",
+        "cell",
+        "deviation",
+        "difference",
+        "seeds_needed",
+        "seeds",
+        "power",
+    ]);
+    let all = || Field::text("all, pooled");
+    let means =
+        MEAN_DIFFERENCES.map(|difference| mean_row(all(), difference, pooled, seeds, target));
     let shares = SHARE_DIFFERENCES
         .into_iter()
         .filter(|difference| *difference <= share);
     let shares = shares.map(|difference| share_row(share, difference, seeds, target));
+    let scores = grid.scores();
+    let own = (0..scores.len()).filter_map(|cell| {
+        // A cell that diverged everywhere does not vary, whatever it counts as.
+        let measured = grid.is_measured(cell);
+        let spread = Summary::of(&scores[cell])
+            .filter(|_| measured)?
+            .standard_deviation?;
+        let name = Field::Text(grid.describe(cell));
+        Some(mean_row(name, OWN_DIFFERENCE, spread, seeds, target))
+    });
     Ok(Analysis::new(input, "Power", header, counting)
         .with_rows(means)
         .with_rows(shares)
+        .with_rows(own)
         .with_note_on_common_seeds(input)
         .with_note(format!(
             "Seeds in each of two configurations that show the difference with probability {} at {ALPHA}, two-sided; power: \
@@ -43,15 +66,22 @@ pub fn power(input: &ReportInput, counting: &Counting) -> Result<Analysis, Analy
             target.power
         ))
         .with_note(format!(
-            "mean accuracy: Student's t (noncentral t), for the pooled standard deviation over seeds, {}; normal \
-             scores are taken for granted, and accuracies of which some stay at chance are not. share solved: \
-             Fisher's exact test, every outcome counted, down from the best cell's share, {}.",
-            significant(spread, 3),
+            "mean accuracy: Student's t (noncentral t), for the standard deviation over seeds, pooled ({}) and then \
+             as each cell has it, which is what counts between two cells of that spread; normal scores are taken \
+             for granted, and accuracies of which some stay at chance are not. share solved: Fisher's exact test, \
+             every outcome counted, down from the best cell's share, {}.",
+            significant(pooled, 3),
             significant(share, 3)
         )))
 }
 
-fn mean_row(difference: f64, spread: f64, seeds: u64, target: PowerTarget) -> Vec<Field> {
+fn mean_row(
+    cell: Field,
+    difference: f64,
+    spread: f64,
+    seeds: u64,
+    target: PowerTarget,
+) -> Vec<Field> {
     // Without any spread every difference shows.
     let effect = if spread > 0.0 {
         difference / spread
@@ -61,6 +91,8 @@ fn mean_row(difference: f64, spread: f64, seeds: u64, target: PowerTarget) -> Ve
     let needed = seeds_for_mean(effect, target);
     vec![
         Field::text("mean accuracy"),
+        cell,
+        Field::number(spread),
         Field::number(difference),
         count_or_more(needed, MAX_SEEDS_FOR_MEAN),
         Field::Count(seeds),
@@ -74,6 +106,8 @@ fn share_row(share: f64, difference: f64, seeds: u64, target: PowerTarget) -> Ve
     let seeds = seeds.min(MAX_SEEDS_FOR_SHARE);
     vec![
         Field::text("share solved"),
+        Field::text("the best"),
+        Field::Number(None),
         Field::number(difference),
         count_or_more(needed, MAX_SEEDS_FOR_SHARE),
         Field::Count(seeds),

@@ -3,7 +3,7 @@
 use super::{Analysis, AnalysisError, Field, columns, grid::ScoredGrid};
 use crate::{
     report::{input::ReportInput, number::significant},
-    statistics::{Counting, Interval, Robustness},
+    statistics::{Counting, FEW, Interval, Robustness},
 };
 
 /// The robustness index for each epsilon (in accuracy), and the worst drop one grid step away.
@@ -48,8 +48,13 @@ pub fn robustness(
             significant(anywhere.best_mean, 4)
         ))
         .with_note(format!(
-            "[lower, upper]: bootstrap over the replicates of each cell, seed {seed}. The best of many means is too \
-             high by luck, so with few replicates the index leans towards fragile."
+            "[lower, upper]: bootstrap over the replicates of each cell, seed {seed}{}. The best of many means is \
+             too high by luck, so with few replicates the index leans towards fragile.",
+            if scores.iter().any(|cell| (1..FEW).contains(&cell.len())) {
+                "; with fewer than 5 the share of cells has none, and the drop has Welch's t"
+            } else {
+                ""
+            }
         )))
 }
 

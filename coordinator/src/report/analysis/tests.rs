@@ -2,6 +2,8 @@
 
 use pondersweep_proto::setting::Setting;
 
+mod conclusion;
+
 use super::*;
 use crate::{
     report::{input::HEADLINE, markdown, simulated::SimulatedSweep, terminal},
@@ -38,6 +40,7 @@ fn analyses_read_well_on_a_terminal() {
         best(&input, &COUNTING, 0),
         robustness(&input, &[0.01, 0.05], &COUNTING, 0),
         power(&input, &COUNTING),
+        time_to(&input, 0.9, &COUNTING),
     ]
     .map(|analysis| terminal::render(&document(&analysis.unwrap()), 120));
     insta::assert_snapshot!(texts.join("\n\n"));
@@ -241,11 +244,122 @@ fn replicates_that_were_added_after_looking_are_in_no_analysis() {
 }
 
 #[test]
+fn the_power_at_a_cell_is_that_of_its_own_spread() {
+    let mut input = SimulatedSweep::new(6)
+        .numbers(Setting::LAMBDA_P, &[0.1, 0.9])
+        .input();
+    for (trial, index) in input.trials.iter_mut().zip(0..) {
+        let spread = if index < 6 { 0.001 } else { 0.1 };
+        trial.set(HEADLINE, 0.9 + spread * f64::from(index % 3 - 1));
+    }
+    let analysis = power(&input, &COUNTING).unwrap();
+    let rows = analysis.rows.len();
+    let needed = |row: usize| match field(&analysis, row, "seeds_needed") {
+        Field::Count(seeds) => *seeds,
+        field => panic!("{field:?}"),
+    };
+    assert_eq!(
+        field(&analysis, rows - 2, "cell"),
+        &Field::text("lambda_p = 0.1")
+    );
+    let pooled = needed(2);
+    assert_eq!(field(&analysis, 2, "difference"), &Field::number(0.05));
+    assert!(needed(rows - 2) < pooled && pooled < needed(rows - 1));
+}
+
+/// Two cells that are nearly done and hardly vary, two that vary between chance and done; what tells the
+/// first two apart is invisible next to the luck of the others.
+fn uneven() -> ReportInput {
+    let mut input = SimulatedSweep::new(5)
+        .numbers(Setting::LAMBDA_P, &[0.1, 0.9])
+        .numbers(Setting::BETA, &[0.01, 0.1])
+        .input();
+    for (trial, index) in input.trials.iter_mut().zip(0..) {
+        let luck = f64::from(index % 5 - 2);
+        let accuracy = match index / 5 {
+            0 => 0.999 + 0.0001 * luck,
+            1 => 0.99 + 0.0005 * luck,
+            2 => 0.8 + 0.07 * luck,
+            _ => 0.76 + 0.07 * luck,
+        };
+        trial.set(HEADLINE, accuracy);
+    }
+    input
+}
+
+#[test]
+fn where_spreads_differ_both_scales_are_shown_and_a_disagreement_is_said() {
+    let analysis = anova(&uneven(), &COUNTING).unwrap();
+    let p = |row: usize, column| match field(&analysis, row, column) {
+        Field::Number(Some(p)) => *p,
+        field => panic!("{field:?}"),
+    };
+    assert_eq!(field(&analysis, 1, "effect"), &Field::text("beta"));
+    assert!(
+        p(1, "p") > ALPHA && p(1, "p_logit") <= ALPHA,
+        "{:?}",
+        analysis.rows
+    );
+    let words = analysis.notes.last().unwrap();
+    assert!(
+        words.contains("disagree on whether there is an effect of beta"),
+        "{words}"
+    );
+    let mut even = uneven();
+    for (trial, index) in even.trials.iter_mut().zip(0..) {
+        trial.set(HEADLINE, 0.8 + 0.01 * f64::from(index % 5));
+    }
+    let even = anova(&even, &COUNTING).unwrap();
+    assert!(
+        !even.columns.contains(&"eta2_logit".to_owned()),
+        "{:?}",
+        even.columns
+    );
+}
+
+#[test]
+fn updates_until_learnt_are_those_of_the_first_evaluation_that_was_good_enough() {
+    let mut input = SimulatedSweep::new(3)
+        .numbers(Setting::LAMBDA_P, &[0.1, 0.9])
+        .outcomes(|trial| if trial == 5 { Infeasible } else { Succeeded })
+        .input();
+    // Evaluated at 1250, 2500, 3750 and 5000 updates; the last trial diverged after it had been good enough.
+    for (trial, reached) in input.trials.iter_mut().zip([1, 2, 2, 3, 9, 0]) {
+        for (point, index) in trial.curve.iter_mut().zip(0..) {
+            point.values[HEADLINE] = Some(if index >= reached { 0.97 } else { 0.5 });
+        }
+    }
+    let analysis = time_to(&input, 0.97, &COUNTING).unwrap();
+    let shown = |row: usize, column| field(&analysis, row, column).shown();
+    assert_eq!([shown(0, "n"), shown(0, "reached")], ["6", "4"]);
+    assert_eq!(
+        [shown(1, "value"), shown(1, "median_updates")],
+        ["0.1", "3750"]
+    );
+    assert_eq!([shown(2, "n"), shown(2, "reached")], ["3", "1"]);
+    assert_eq!(
+        [shown(2, "median_updates"), shown(2, "share_reached")],
+        ["-", "0.333"]
+    );
+    assert_eq!([shown(1, "df"), shown(2, "df")], ["1", "-"]);
+    let never = time_to(&input, 0.98, &COUNTING).unwrap();
+    assert_eq!(field(&never, 0, "reached"), &Field::Count(0));
+    assert_eq!(field(&never, 1, "p"), &Field::Number(None));
+    for trial in &mut input.trials {
+        trial.curve.clear();
+    }
+    assert_eq!(
+        time_to(&input, 0.9, &COUNTING).unwrap_err(),
+        AnalysisError::NoCurve
+    );
+}
+
+#[test]
 fn more_replicates_have_more_power() {
     let power_now = |replicates| {
         let input = SimulatedSweep::new(replicates).numbers(Setting::LAMBDA_P, &[0.1, 0.9]);
         let analysis = power(&input.input(), &COUNTING).unwrap();
-        let Field::Number(Some(power)) = analysis.rows[4][4] else {
+        let Field::Number(Some(power)) = *field(&analysis, 4, "power") else {
             panic!("power is a number");
         };
         power

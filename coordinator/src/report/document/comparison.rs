@@ -14,7 +14,7 @@ use super::{
 };
 use crate::report::{
     CellRow, Report,
-    estimate::{Sensitivity, ShareInterval},
+    estimate::{Drawn, Sensitivity},
     field::Field,
     input::{ReportInput, TrialRow},
     number::label,
@@ -177,7 +177,7 @@ fn columns() -> Vec<String> {
 
 fn rules(sweeps: &[Reported<'_>]) -> Vec<String> {
     let mut rules = vec![
-        "measured: mean over trials [95 % percentile bootstrap], sampled halting; solved [95 % Wilson]. best: the \
+        "measured: mean over trials [95 % percentile bootstrap; of fewer than 5 Student's t], sampled halting; solved [95 % Wilson]. best: the \
          configuration with the highest mean accuracy in interpolation, chosen by the same results and so too \
          high by luck; all: every trial of the sweep."
             .to_owned(),
@@ -236,7 +236,7 @@ fn measured_rows(
             .filter(|trial| sweep.input.is_fixed(trial.row))
             .collect();
         let seed = Some(bootstrap_seed);
-        let pooled = Sensitivity::of(&all, sweep.input, seed, ShareInterval::Wilson);
+        let pooled = Sensitivity::of(&all, sweep.input, seed, Drawn::over_cells(sweep.input));
         rows.push(row(
             sweep,
             apart(sweep.method()),

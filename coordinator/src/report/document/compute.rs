@@ -5,33 +5,69 @@ use crate::{
     report::{
         field::Field,
         figure::{BandFigure, BandSeries, Caption, Figure, Height, MAX_SERIES, Sample},
-        input::{HEADLINE, TrialRow},
+        input::{CurvePoint, HEADLINE, ReportInput, TrialRow},
     },
     scheduler::TrialState,
-    statistics::{Summary, bootstrap_mean_interval},
+    statistics::{Scale, Summary, mean_interval},
 };
 
 const MILLION: f64 = 1e6;
 
 const RULE: &str = "Forward passes: samples trained since the evaluation before, times the mean ponder steps that \
-     evaluation measured (sampled halting), summed over training: what the samples needed, not what a fixed \
-     unroll computed. Each method at its best configuration; fixed steps at each.";
+     evaluation measured (sampled halting), summed over training: what the samples needed, not what training \
+     computed. Each method at its best configuration; fixed steps at each.";
+
+const COMPUTED_RULE: &str = "The same by what training computed: samples trained, times the mean steps that it \
+     computed for each, which for a fixed unroll is max_steps.";
 
 /// The figure and the table of its end points; nothing where no evaluation was read.
 pub(super) fn figure_1c(sweeps: &[Reported<'_>], bootstrap_seed: u64) -> Vec<Block> {
     let mut blocks = Vec::new();
-    if let Some(figure) = figure(sweeps) {
-        blocks.push(Block::Figure(Picture {
-            file: "figure_1c_compute".to_owned(),
-            figure: Figure::Band(figure),
-            rule: format!("The paper's Figure 1c. {RULE}"),
-        }));
+    let figures = [
+        (Passes::NEEDED, format!("The paper's Figure 1c. {RULE}")),
+        (Passes::COMPUTED, COMPUTED_RULE.to_owned()),
+    ];
+    for (passes, rule) in figures {
+        if let Some(figure) = figure(sweeps, passes) {
+            blocks.push(Block::Figure(Picture {
+                file: format!("figure_1c_{}", passes.file),
+                figure: Figure::Band(figure),
+                rule,
+            }));
+        }
+    }
+    if !blocks.is_empty() {
         blocks.push(Block::Table(end_points(sweeps, bootstrap_seed)));
     }
     blocks
 }
 
-fn figure(sweeps: &[Reported<'_>]) -> Option<BandFigure> {
+/// One way of counting forward passes.
+#[derive(Clone, Copy)]
+struct Passes {
+    title: &'static str,
+    axis: &'static str,
+    file: &'static str,
+    /// The mean steps of a sample, over the updates before an evaluation.
+    steps: fn(&ReportInput, &CurvePoint) -> Option<f64>,
+}
+
+impl Passes {
+    const NEEDED: Self = Self {
+        title: "Figure 1c: total compute against accuracy",
+        axis: "forward passes needed until then  (millions)",
+        file: "compute",
+        steps: |input, point| point.values[input.ponder_steps()?],
+    };
+    const COMPUTED: Self = Self {
+        title: "Computed forward passes against accuracy",
+        axis: "forward passes computed until then  (millions)",
+        file: "computed",
+        steps: |_, point| point.computed_steps,
+    };
+}
+
+fn figure(sweeps: &[Reported<'_>], passes: Passes) -> Option<BandFigure> {
     let entrants = || {
         sweeps.iter().flat_map(|sweep| {
             sweep
@@ -44,7 +80,7 @@ fn figure(sweeps: &[Reported<'_>]) -> Option<BandFigure> {
     let series = entrants().map(|(sweep, entrant)| {
         let name = told_apart(entrant.method, sweep, &methods, sweeps);
         let samples = sweep.trials_of(entrant.cell).flat_map(|trial| {
-            let passes = forward_passes(sweep, trial);
+            let passes = forward_passes(sweep, trial, passes);
             passes.into_iter().map(|(step, passes, accuracy)| Sample {
                 place: step,
                 at: passes / MILLION,
@@ -57,9 +93,9 @@ fn figure(sweeps: &[Reported<'_>]) -> Option<BandFigure> {
     let first = sweeps.first()?.input;
     let (headline, chance) = (first.headline(), first.chance(first.headline()));
     let figure = BandFigure {
-        title: "Figure 1c: total compute against accuracy".to_owned(),
+        title: passes.title.to_owned(),
         caption: Caption::of_all(sweeps.iter().map(|sweep| sweep.input))?,
-        horizontal: "forward passes needed until then  (millions)".to_owned(),
+        horizontal: passes.axis.to_owned(),
         horizontal_start: 0.0,
         height: Height::Metric(headline.clone()),
         key: "method".to_owned(),
@@ -94,23 +130,24 @@ pub(super) fn told_apart(
     }
 }
 
-/// At every evaluation of a trial: updates done, forward passes needed until then, accuracy.
-fn forward_passes(sweep: &Reported<'_>, trial: &TrialRow) -> Vec<(u64, f64, f64)> {
-    let steps = sweep.input.ponder_steps();
-    let Some(place) = steps.filter(|_| trial.outcome == TrialState::Succeeded) else {
+/// At every evaluation of a trial: updates done, forward passes until then, accuracy.
+fn forward_passes(sweep: &Reported<'_>, trial: &TrialRow, passes: Passes) -> Vec<(u64, f64, f64)> {
+    if trial.outcome != TrialState::Succeeded {
         return Vec::new();
-    };
+    }
+    let steps = passes.steps;
     let batch = f64::from(batch(sweep, trial));
-    let (mut before, mut passes) = (0, 0.0);
+    let (mut before, mut done) = (0, 0.0);
     let mut points = Vec::new();
     for point in &trial.curve {
-        let (Some(accuracy), Some(steps)) = (point.values[HEADLINE], point.values[place]) else {
+        let (Some(accuracy), Some(steps)) = (point.values[HEADLINE], steps(sweep.input, point))
+        else {
             continue;
         };
         let updates = (point.step - before) as f64;
-        passes += updates * batch * steps;
+        done += updates * batch * steps;
         before = point.step;
-        points.push((point.step, passes, accuracy));
+        points.push((point.step, done, accuracy));
     }
     points
 }
@@ -131,36 +168,49 @@ fn end_points(sweeps: &[Reported<'_>], bootstrap_seed: u64) -> Table {
     let methods: Vec<String> = all.map(|entrant| entrant.method).collect();
     for sweep in sweeps {
         for entrant in sweep.entrants() {
-            let ends = sweep.trials_of(entrant.cell);
-            let ends =
-                ends.filter_map(|trial| Some(forward_passes(sweep, trial).last()?.1 / MILLION));
-            let ends: Vec<f64> = ends.collect();
-            let mean = Summary::of(&ends).map(|summary| summary.mean);
-            let interval = bootstrap_mean_interval(&ends, bootstrap_seed);
+            let ends = |passes| {
+                let trials = sweep.trials_of(entrant.cell);
+                let ends = trials.filter_map(|trial| {
+                    Some(forward_passes(sweep, trial, passes).last()?.1 / MILLION)
+                });
+                ends.collect::<Vec<f64>>()
+            };
+            let mean = |ends: &[f64]| {
+                let mean = Summary::of(ends).map(|summary| summary.mean);
+                Field::estimate(mean, mean_interval(ends, Scale::Linear, bootstrap_seed), 1)
+            };
+            let [needed, computed] = [Passes::NEEDED, Passes::COMPUTED].map(ends);
             rows.push(vec![
                 Field::text("measured"),
                 Field::Text(told_apart(entrant.method, sweep, &methods, sweeps)),
                 Field::Text(entrant.setting),
-                Field::Count(ends.len() as u64),
-                Field::estimate(mean, interval, 1),
+                Field::Count(needed.len() as u64),
+                mean(&needed),
+                mean(&computed),
             ]);
         }
     }
     rows.extend(PAPER_COMPUTE.map(|(method, compute)| {
         let mut fields = ["paper", method, "not stated"].map(Field::text).to_vec();
-        fields.extend([Field::Number(None), Field::estimate(Some(compute), None, 1)]);
+        let nothing = Field::estimate(None, None, 1);
+        fields.extend([
+            Field::Number(None),
+            Field::estimate(Some(compute), None, 1),
+            nothing,
+        ]);
         fields
     }));
     Table {
         title: "Compute until the end of training".to_owned(),
         file: "figure_1c".to_owned(),
-        columns: ["source", "method", "setting", "n", "compute"]
+        columns: ["source", "method", "setting", "n", "compute", "computed"]
             .map(String::from)
             .into(),
         rows,
         left_out: 0,
         rules: vec![
-            "measured: millions of forward passes, mean over seeds [95 % percentile bootstrap]. paper: the \
+            "measured: millions of forward passes, mean over seeds [95 % percentile bootstrap; of fewer than 5 \
+             Student's t]; compute: those that the samples needed, computed: those that training did. paper: the \
              end points of its Figure 1c, in its own units: compare the ratios."
                 .to_owned(),
         ],
@@ -182,6 +232,7 @@ mod tests {
         let point = |step: u64, steps: f64| CurvePoint {
             step,
             values: vec![Some(0.5), None, Some(steps), None],
+            computed_steps: Some(20.0),
         };
         input.trials[0].curve = vec![point(10, 4.0), point(30, 2.5)];
         let report = Report::new(&input, 0);
@@ -189,8 +240,11 @@ mod tests {
             input: &input,
             report: &report,
         };
-        let passes = forward_passes(&sweep, &input.trials[0]);
+        let passes = |passes| forward_passes(&sweep, &input.trials[0], passes);
         // Batches of 128: 10 x 128 x 4, then 20 x 128 x 2.5 more.
-        assert_eq!(passes, [(10, 5_120.0, 0.5), (30, 11_520.0, 0.5)]);
+        let needed = [(10, 5_120.0, 0.5), (30, 11_520.0, 0.5)];
+        assert_eq!(passes(Passes::NEEDED), needed);
+        let computed = [(10, 25_600.0, 0.5), (30, 76_800.0, 0.5)];
+        assert_eq!(passes(Passes::COMPUTED), computed);
     }
 }

@@ -9,20 +9,22 @@ use crate::{
     report::{
         field::Field,
         figure::{BandFigure, BandPoint, BandSeries, Caption, Figure, Height, quantity},
+        placement::place,
     },
-    statistics::{Counting, Replicate, Strata, performance_profile, probability_of_improvement},
+    statistics::{Counting, Replicate, Sample, performance_profile, probability_of_improvement},
 };
 
 /// Steps between guessing and no mistake.
 const STEPS: u32 = 100;
 
 const PROFILE_RULE: &str = "Share of all trials of a method, over all its configurations, whose accuracy is above the \
-     one below; the higher the line, the better. Band: pointwise 95 % percentile bootstrap over trials.";
+     one below; the higher the line, the better. Band: pointwise 95 % bootstrap over the replicates of each \
+     configuration, levels widened for their number.";
 
 /// A method with the scores of its trials.
 struct Scored {
     name: String,
-    scores: Strata,
+    scores: Sample,
 }
 
 /// The figure and the table; nothing where fewer than two methods have scores.
@@ -37,15 +39,10 @@ pub(super) fn profiles(sweeps: &[Reported<'_>], bootstrap_seed: u64) -> Vec<Bloc
     let counting = counting(sweeps, chance);
     let methods: Vec<String> = sweeps.iter().map(Reported::method).collect();
     let scored = sweeps.iter().filter_map(|sweep| {
-        // More trials of one configuration, added for what it showed, would be no more of the others.
-        let trials = sweep.input.trials.iter();
-        let scores: Vec<f64> = trials
-            .filter(|trial| sweep.input.is_fixed(trial))
-            .filter_map(|trial| counting.score(sweep.input.score(trial)))
-            .collect();
+        let cells = cells(sweep, &counting);
         Some(Scored {
             name: told_apart(sweep.method(), sweep, &methods, sweeps),
-            scores: Strata::single(&scores)?,
+            scores: Sample::of_cells(&cells, sweep.input.terms.common_seeds)?,
         })
     });
     let scored: Vec<Scored> = scored.collect();
@@ -61,6 +58,22 @@ pub(super) fn profiles(sweeps: &[Reported<'_>], bootstrap_seed: u64) -> Vec<Bloc
         }),
         Block::Table(table(&scored, &score(headline), &counting, bootstrap_seed)),
     ]
+}
+
+/// The scores of each configuration, by replicate.
+fn cells(sweep: &Reported<'_>, counting: &Counting) -> Vec<Vec<Option<f64>>> {
+    let mut trials = place(sweep.input);
+    // More trials of one configuration, added for what it showed, would be no more of the others.
+    trials.retain(|trial| sweep.input.is_fixed(trial.row));
+    let cells = trials.chunk_by(|a, b| a.positions == b.positions);
+    let cells = cells.map(|cell| {
+        let mut scores = vec![None; sweep.input.fixed_replicates() as usize];
+        for trial in cell {
+            scores[trial.row.replicate as usize] = counting.score(sweep.input.score(trial.row));
+        }
+        scores
+    });
+    cells.collect()
 }
 
 /// As each of the sweeps counts by itself, and the same for all: as the lowest.
@@ -148,15 +161,49 @@ fn table(scored: &[Scored], score: &str, counting: &Counting, bootstrap_seed: u6
         left_out: 0,
         rules: vec![format!(
             "The probability that a trial of the one, drawn from all its configurations and seeds, has a higher \
-             score than one of the other, a tie counting half [95 % percentile bootstrap over trials]. Score: \
-             {score}; {counting}."
+             score than one of the other, a tie counting half [95 % bootstrap over the replicates of each \
+             configuration, levels widened for their number]. Score: {score}; {counting}."
         )],
     }
 }
 
+/// How the methods of that table compare, a sentence for each pair: whether the interval leaves out a half.
+pub(super) fn compared(blocks: &[Block]) -> Vec<String> {
+    let tables = blocks.iter().filter_map(|block| match block {
+        Block::Table(table) => Some(&table.rows),
+        _ => None,
+    });
+    tables.flatten().filter_map(|row| sentence(row)).collect()
+}
+
+fn sentence(row: &[Field]) -> Option<String> {
+    let [
+        Field::Text(first),
+        Field::Text(second),
+        _,
+        _,
+        probability @ Field::Estimate(estimate),
+    ] = row
+    else {
+        return None;
+    };
+    let decided = estimate
+        .interval
+        .is_some_and(|interval| !interval.contains(0.5));
+    let verdict = if decided {
+        ""
+    } else {
+        ", which does not tell the methods apart"
+    };
+    Some(format!(
+        "Over their whole grids, a trial of {first} scores above one of {second} with probability {}{verdict}.",
+        probability.shown()
+    ))
+}
+
 impl Scored {
     fn n(&self) -> u64 {
-        self.scores.scores().count() as u64
+        self.scores.pooled().len() as u64
     }
 }
 

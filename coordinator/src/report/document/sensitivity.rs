@@ -1,13 +1,19 @@
 //! The sensitivity tables of one sweep as a document.
 
 use super::{Block, Document, Section, Table, completeness_line};
-use crate::report::{
-    Report,
-    estimate::{Estimate, Sensitivity},
-    field::{Field, ShownShare},
-    figure::quantity,
-    number::{label, labels, significant},
+use crate::{
+    report::{
+        Report,
+        estimate::{Estimate, Sensitivity},
+        field::{Field, ShownShare},
+        figure::quantity,
+        number::{label, labels, significant},
+    },
+    statistics::FEW,
 };
+
+/// The heading of what a report comes to.
+pub(super) const CONCLUSION: &str = "Conclusion";
 
 /// Columns that only some reports need.
 struct Columns {
@@ -34,7 +40,11 @@ pub(in crate::report) fn sensitivity(report: &Report) -> Document {
         title: format!("Sensitivity of {}", report.sweep.name),
         warnings: report.warnings.iter().map(ToString::to_string).collect(),
         summary: vec![completeness_line(&report.completeness)],
-        sections: vec![Section::default().with(tables.into_iter().map(Block::Table))],
+        sections: vec![
+            Section::new(1, CONCLUSION)
+                .with(report.conclusion.iter().cloned().map(Block::Paragraph)),
+            Section::default().with(tables.into_iter().map(Block::Table)),
+        ],
         notes: notes(report),
     }
 }
@@ -80,9 +90,14 @@ pub(super) fn conventions(report: &Report) -> Vec<String> {
     };
     let mut conventions = vec![
         format!(
-            "{solved}{}: median, and mean [{percent} % percentile bootstrap over the trials of the row, seed {}].{}",
+            "{solved}{}: median, and mean [{percent} % percentile bootstrap over the trials of the row, seed {}{}].{}",
             quantity_of(report),
             sweep.bootstrap_seed,
+            if has_few(report) {
+                "; of fewer than 5 trials Student's t, a share on the logit scale, and none where they are equal"
+            } else {
+                ""
+            },
             if sweep.ponder_steps.is_some() {
                 " steps: mean ponder steps over trials, sampled halting."
             } else {
@@ -95,10 +110,26 @@ pub(super) fn conventions(report: &Report) -> Vec<String> {
             quantity_of(report)
         ),
     ];
+    if sweep.common_seeds && report.swept_axes().len() > 1 {
+        conventions.push(
+            "Configurations share their seeds, so in rows over several of them a replicate is one draw, however \
+             many trials it has: means have Student's interval over replicates, shares Wilson's with as many \
+             trials as would say as much if they were independent."
+                .to_owned(),
+        );
+    }
     if let Some(initial) = sweep.initial_replicates {
         conventions.extend(conventions_of_added(report, initial));
     }
     conventions
+}
+
+/// Whether a row has so few trials that none was resampled.
+fn has_few(report: &Report) -> bool {
+    let by_value = report.parameters.iter().flat_map(|table| &table.rows);
+    let rows = by_value.map(|row| &row.sensitivity);
+    let mut rows = rows.chain(report.cells.iter().map(|cell| &cell.sensitivity));
+    rows.any(|row| (2..FEW as u64).contains(&(row.n - row.infeasible)))
 }
 
 fn quantity_of(report: &Report) -> &str {

@@ -13,7 +13,8 @@ use super::{
     completeness_line,
     compute::figure_1c,
     counted,
-    profile::profiles,
+    profile::{compared, profiles},
+    sensitivity::CONCLUSION,
     sweep::chapter,
 };
 use crate::{
@@ -67,7 +68,8 @@ fn document(inputs: &[ReportInput], sweeps: &[StudySweep], seed: u64) -> Documen
             report: &sweep.report,
         })
         .collect();
-    let mut sections = Vec::new();
+    let profiles = profiles(&reported, seed);
+    let mut sections = vec![conclusion(&reported, &profiles)];
     // The paper has nothing beside a user's program.
     let trained = inputs.iter().all(ReportInput::is_trained);
     let methods = trained.then(|| figure_1(&reported, seed)).flatten();
@@ -75,7 +77,6 @@ fn document(inputs: &[ReportInput], sweeps: &[StudySweep], seed: u64) -> Documen
         let section = Section::new(1, "The methods beside the paper").with([Block::Table(table)]);
         sections.push(section.with(figure_1c(&reported, seed)));
     }
-    let profiles = profiles(&reported, seed);
     if !profiles.is_empty() {
         sections.push(Section::new(1, "The methods over their whole grids").with(profiles));
     }
@@ -93,6 +94,20 @@ fn document(inputs: &[ReportInput], sweeps: &[StudySweep], seed: u64) -> Documen
                 .to_owned(),
         ],
     }
+}
+
+/// What each sweep comes to, and how the methods compare.
+fn conclusion(sweeps: &[Reported<'_>], profiles: &[Block]) -> Section {
+    let own = sweeps.iter().flat_map(|sweep| {
+        let paragraphs = sweep.report.conclusion.iter();
+        let name = &sweep.input.terms.name;
+        paragraphs.map(move |paragraph| match sweeps {
+            [_] => paragraph.clone(),
+            _ => format!("{name}: {paragraph}"),
+        })
+    });
+    let paragraphs = own.chain(compared(profiles));
+    Section::new(1, CONCLUSION).with(paragraphs.map(Block::Paragraph))
 }
 
 fn title(inputs: &[ReportInput]) -> String {

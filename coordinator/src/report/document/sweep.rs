@@ -1,17 +1,21 @@
 //! The chapter of one sweep: its tables and figures, each only where its data are there.
 
 mod curves;
+mod thresholds;
 
 use pondersweep_proto::setting::{ParameterValue, Setting};
 
-use self::curves::{difficulty_curves, learning_curves, ponder_curve};
+use self::{
+    curves::{difficulty_curves, learning_curves, ponder_curve},
+    thresholds::thresholds,
+};
 use super::{
     Block, Picture, Section,
     comparison::Reported,
     sensitivity::{cell_table, conventions, parameter_tables},
 };
 use crate::report::{
-    analysis::{self, Analysis, AnalysisError},
+    analysis::{self, Analysis, AnalysisError, MAX_ANALYSED},
     figure::{BoxPlotFigure, Figure, heading, quantity, sentence},
     input::ReportInput,
     placement::{PlacedTrial, place},
@@ -19,9 +23,6 @@ use crate::report::{
 
 /// What "nearly as good" means, in accuracy.
 const EPSILONS: [f64; 3] = [0.01, 0.02, 0.05];
-
-/// Configurations of an analysis, beyond which it takes minutes.
-const MAX_ANALYSED: usize = 2_000;
 
 const BOX_RULE: &str = "Box: quartiles and median; whiskers: the farthest trial within 1.5 interquartile ranges; \
      every trial that succeeded is a point, moved sideways only so that none hides another.";
@@ -39,6 +40,8 @@ pub(super) fn chapter(sweep: &Reported<'_>, prefix: &str, seed: u64) -> Vec<Sect
     let over_seeds = format!("{} over seeds", heading(&sweep.report.sweep.headline));
     let parts = [
         (&*over_seeds, headline(sweep, &trials)),
+        ("Solved at other thresholds", thresholds(sweep, &trials)),
+        ("Updates until solved", time_to(sweep)),
         ("Ponder steps", ponder_steps(sweep, &trials)),
         ("Heat maps", heat_maps(sweep)),
         ("Learning curves", pictures(learning_curves(sweep))),
@@ -189,6 +192,23 @@ fn best(sweep: &Reported<'_>, seed: u64) -> Vec<Block> {
 fn robustness(sweep: &Reported<'_>, seed: u64) -> Vec<Block> {
     analysed(sweep, "robustness", |input| {
         analysis::robustness(input, &EPSILONS, &input.counting(), seed)
+    })
+}
+
+/// Where the evaluations of trials were read, and are of what solved is about.
+fn time_to(sweep: &Reported<'_>) -> Vec<Block> {
+    let goal = &sweep.input.goal;
+    let is_headline = goal.metric == sweep.input.headline().name && goal.threshold.is_finite();
+    let has_curves = sweep
+        .input
+        .trials
+        .iter()
+        .any(|trial| !trial.curve.is_empty());
+    if !(is_headline && has_curves) {
+        return Vec::new();
+    }
+    analysed(sweep, "time_to", |input| {
+        analysis::time_to(input, goal.threshold, &input.counting())
     })
 }
 

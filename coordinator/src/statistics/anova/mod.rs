@@ -13,7 +13,11 @@ pub use effect::{Effect, Residual};
 use serde::Serialize;
 
 use self::effect::{Totals, ratio};
-use super::{quantile::ascending, summary::mean};
+use super::{
+    few::logit,
+    quantile::ascending,
+    summary::{mean, standard_deviation},
+};
 
 /// Factors of one analysis: 255 rows, more than anyone reads.
 pub const MAX_FACTORS: usize = 8;
@@ -108,6 +112,29 @@ impl Anova {
             observations: totals.observations as u64,
         })
     }
+}
+
+/// The scores of cells, all of them shares, on the logit scale: there a share moves as freely near 1 as near
+/// a half, where the scale of shares lets a cell that is nearly done vary the less the better it is. Shares
+/// within `floor` of 0 or 1 count as that far from it: how far they are was not measured.
+#[must_use]
+pub fn logits(cells: &[Vec<f64>], floor: f64) -> Vec<Vec<f64>> {
+    let of = |share: &f64| logit(share.clamp(floor, 1.0 - floor));
+    cells
+        .iter()
+        .map(|cell| cell.iter().map(of).collect())
+        .collect()
+}
+
+/// How many times the least deviation of a cell the greatest is: infinite where one cell does not vary and
+/// another does. `None` where none varies.
+#[must_use]
+pub fn fold_of_spreads(cells: &[Vec<f64>]) -> Option<f64> {
+    let spreads = cells.iter().filter_map(|cell| standard_deviation(cell));
+    let (least, greatest) = spreads.fold((f64::INFINITY, 0.0_f64), |(least, greatest), spread| {
+        (least.min(spread), greatest.max(spread))
+    });
+    (greatest > 0.0).then(|| greatest / least)
 }
 
 /// The replicates of every cell.

@@ -5,6 +5,7 @@ use std::{array, collections::BTreeMap};
 use super::RESAMPLES;
 use crate::statistics::{
     SplitMix64,
+    few::{FEW, Scale, student_interval},
     interval::{CONFIDENCE, Interval, two_sided_normal_quantile},
     quantile::{ascending, quantile},
     summary::mean,
@@ -16,20 +17,22 @@ use crate::statistics::{
 pub const MAX_RESAMPLED: usize = 1_000;
 
 /// Percentile bootstrap interval (Efron 1979) of the mean at [`CONFIDENCE`], a pure function of the
-/// numbers, whatever their order, and the seed; above [`MAX_RESAMPLED`] numbers, of its limit. `None` below two numbers: one seed says nothing
-/// about the spread over seeds. With few numbers it is narrow: five normal ones cover 84 %, ten 90 %
-/// (see the study in this room's documentation, and [`IntervalMethod`](super::IntervalMethod)).
+/// numbers, whatever their order, and the seed; above [`MAX_RESAMPLED`] numbers, of its limit; below
+/// [`FEW`] Student's on the scale. `None` below two numbers: one seed says nothing about the spread over
+/// seeds. With five to ten numbers it is narrow: five normal ones cover 84 %, ten 90 % (see the study in
+/// this room's documentation, and [`IntervalMethod`](super::IntervalMethod)).
 #[must_use]
-pub fn bootstrap_mean_interval(values: &[f64], seed: u64) -> Option<Interval> {
-    let [interval] = bootstrap_mean_intervals([values], seed);
+pub fn mean_interval(values: &[f64], scale: Scale, seed: u64) -> Option<Interval> {
+    let [interval] = mean_intervals([values], [scale], seed);
     interval
 }
 
-/// [`bootstrap_mean_interval`] of each of several lists, such as the metrics of the same trials. Lists of one
+/// [`mean_interval`] of each of several lists, such as the metrics of the same trials. Lists of one
 /// length share their draws, which are most of the work: alone each would have drawn the same.
 #[must_use]
-pub fn bootstrap_mean_intervals<const LISTS: usize>(
+pub fn mean_intervals<const LISTS: usize>(
     lists: [&[f64]; LISTS],
+    scales: [Scale; LISTS],
     seed: u64,
 ) -> [Option<Interval>; LISTS] {
     let lists = lists.map(ascending);
@@ -37,7 +40,7 @@ pub fn bootstrap_mean_intervals<const LISTS: usize>(
     array::from_fn(|index| {
         let list = &lists[index];
         match list.len() {
-            0 | 1 => None,
+            count if count < FEW => student_interval(list, scales[index]),
             count if count > MAX_RESAMPLED => Some(expanded_normal_interval(list)),
             count => {
                 let means = drawn
@@ -144,9 +147,9 @@ mod tests {
         let values = [0.5, 0.97, 0.98, 0.99, 0.96];
         let mut reversed = values;
         reversed.reverse();
-        let interval = bootstrap_mean_interval(&values, 1);
-        assert_eq!(interval, bootstrap_mean_interval(&reversed, 1));
-        assert_ne!(interval, bootstrap_mean_interval(&values, 2));
+        let interval = mean_interval(&values, Scale::Linear, 1);
+        assert_eq!(interval, mean_interval(&reversed, Scale::Linear, 1));
+        assert_ne!(interval, mean_interval(&values, Scale::Linear, 2));
         assert!(interval.unwrap().contains(0.88));
     }
 
@@ -156,8 +159,8 @@ mod tests {
         let mut list = |count| -> Vec<f64> { (0..count).map(|_| generator.unit()).collect() };
         let lists = [7, 40, 7, 0, 1, 40, MAX_RESAMPLED + 1].map(&mut list);
         let lists = lists.each_ref().map(Vec::as_slice);
-        let alone = lists.map(|list| bootstrap_mean_interval(list, 5));
-        assert_eq!(bootstrap_mean_intervals(lists, 5), alone);
+        let alone = lists.map(|list| mean_interval(list, Scale::Linear, 5));
+        assert_eq!(mean_intervals(lists, [Scale::Linear; 7], 5), alone);
         assert_eq!(
             alone
                 .map(|interval| interval.is_some())
@@ -169,17 +172,21 @@ mod tests {
     }
 
     #[test]
-    fn two_numbers_span_the_interval() {
-        // A quarter of the resamples has each number twice.
-        let interval = bootstrap_mean_interval(&[0.5, 1.0], 3).unwrap();
-        assert_eq!((interval.lower, interval.upper), (0.5, 1.0));
+    fn below_five_numbers_nothing_is_resampled() {
+        for count in 2..=FEW {
+            let values: Vec<f64> = (0..count).map(|index| 0.9 + 0.01 * index as f64).collect();
+            for scale in [Scale::Linear, Scale::Logit] {
+                let drawn = |seed| mean_interval(&values, scale, seed);
+                assert_eq!(drawn(1) == drawn(2), count < FEW, "{count}");
+            }
+        }
     }
 
     #[test]
     fn one_number_has_no_interval_and_equal_ones_a_point() {
-        assert_eq!(bootstrap_mean_interval(&[0.9], 0), None);
-        assert_eq!(bootstrap_mean_interval(&[], 0), None);
-        let interval = bootstrap_mean_interval(&[0.1; 7], 0).unwrap();
+        assert_eq!(mean_interval(&[0.9], Scale::Linear, 0), None);
+        assert_eq!(mean_interval(&[], Scale::Linear, 0), None);
+        let interval = mean_interval(&[0.1; 7], Scale::Linear, 0).unwrap();
         assert_eq!((interval.lower, interval.upper), (0.1, 0.1));
     }
 
@@ -192,7 +199,7 @@ mod tests {
             let covered = (0..1_000_u64)
                 .filter(|&seed| {
                     let values: Vec<f64> = (0..count).map(|_| draw()).collect();
-                    bootstrap_mean_interval(&values, seed)
+                    mean_interval(&values, Scale::Linear, seed)
                         .unwrap()
                         .contains(6.0)
                 })
@@ -214,7 +221,7 @@ mod tests {
             _ => 0.99 + 0.01 * generator.unit(),
         };
         let values: Vec<f64> = (0..MAX_RESAMPLED).map(|_| draw()).collect();
-        let resampled = bootstrap_mean_interval(&values, 9).unwrap();
+        let resampled = mean_interval(&values, Scale::Linear, 9).unwrap();
         let expanded = expanded_normal_interval(&ascending(&values));
         let width = expanded.upper - expanded.lower;
         assert!((resampled.lower - expanded.lower).abs() < 0.05 * width);

@@ -2,10 +2,13 @@
 
 mod mean;
 mod replicates;
+mod sample;
 mod strata;
 
-pub use mean::{bootstrap_mean_interval, bootstrap_mean_intervals};
+pub use mean::{mean_interval, mean_intervals};
 pub(super) use replicates::Replicates;
+pub use sample::Sample;
+pub(super) use sample::pooled_intervals;
 pub use strata::Strata;
 
 use super::{Interval, SplitMix64};
@@ -41,6 +44,9 @@ pub fn bootstrap_interval(
     let replicates = Replicates::draw(&scores, &statistic, RESAMPLES, &mut generator);
     Some(match method {
         IntervalMethod::Percentile => replicates.percentile(),
-        IntervalMethod::Expanded => replicates.expanded(&scores),
+        IntervalMethod::Expanded => {
+            let sizes = scores.as_slice().iter().map(Vec::len);
+            replicates.expanded(scores.smallest(), sizes.map(|size| size - 1).sum())
+        }
     })
 }

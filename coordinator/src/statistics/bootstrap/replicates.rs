@@ -47,10 +47,8 @@ impl Replicates {
     /// that for a mean it is as wide as Student's (Hesterberg, *What Teachers Should Know About the
     /// Bootstrap*, 2015, section 5.3). Over several strata, ours: n of the smallest one, degrees of
     /// freedom of all.
-    pub(in crate::statistics) fn expanded(&self, scores: &Strata) -> Interval {
-        let sizes = scores.as_slice().iter().map(Vec::len);
-        let freedom: usize = sizes.map(|size| size - 1).sum();
-        let smallest = scores.smallest() as f64;
+    pub(in crate::statistics) fn expanded(&self, smallest: usize, freedom: usize) -> Interval {
+        let smallest = smallest as f64;
         let stretch = (smallest / (smallest - 1.0)).sqrt();
         let level = normal_probability_below(stretch * student_quantile(TAIL, freedom as f64));
         self.between(level, 1.0 - level)

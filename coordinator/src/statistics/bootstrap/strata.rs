@@ -40,11 +40,6 @@ impl Strata {
         &self.strata
     }
 
-    /// All scores, stratum by stratum.
-    pub fn scores(&self) -> impl Iterator<Item = f64> {
-        self.strata.iter().flatten().copied()
-    }
-
     /// Overwrites `resample`, which has the same shape, with a resample of these strata.
     pub(super) fn resample_into(&self, resample: &mut Self, generator: &mut SplitMix64) {
         for (source, target) in self.strata.iter().zip(&mut resample.strata) {
@@ -66,7 +61,7 @@ impl Strata {
     }
 
     /// The size of the smallest stratum.
-    pub(super) fn smallest(&self) -> usize {
+    pub(in crate::statistics) fn smallest(&self) -> usize {
         let sizes = self.strata.iter().map(Vec::len);
         sizes.min().expect("there is a stratum")
     }

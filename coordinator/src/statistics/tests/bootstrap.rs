@@ -8,11 +8,12 @@ use serde::Deserialize;
 
 use super::{close, fixture, statistic::Statistic};
 use crate::statistics::{
-    Interval, Strata,
-    bootstrap::{IntervalMethod, Replicates, bootstrap_interval},
-    improvement::improvement,
+    Interval, Sample,
+    bootstrap::{IntervalMethod, Replicates, Strata, bootstrap_interval},
+    improvement::share_of_pairs,
     performance_profile, probability_of_improvement,
-    profile::share_above,
+    profile::shares_above,
+    summary::mean,
 };
 
 /// What is asked for: agreement to this on the same resamples.
@@ -141,11 +142,13 @@ fn our_own_resamples_give_rliables_interval_within_monte_carlo_error() {
 #[test]
 fn performance_profiles_are_those_of_rliable() {
     for case in cases() {
-        let scores = case.strata();
-        let profile = performance_profile(&scores, &case.taus, 0);
+        let profile = performance_profile(&sample(&case.scores), &case.taus, 0);
         for (index, &tau) in case.taus.iter().enumerate() {
             assert_eq!(profile[index].share, case.profile[index]);
-            let replicates = case.replicates(|scores| share_above(scores, tau));
+            let replicates = case.replicates(|scores| {
+                let pooled: Vec<f64> = scores.as_slice().iter().flatten().copied().collect();
+                shares_above(&pooled, &[tau])[0]
+            });
             let interval = Replicates::new(replicates).percentile();
             assert_interval(interval, case.profile_bands[index], SAME_RESAMPLES, "band");
         }
@@ -154,8 +157,21 @@ fn performance_profiles_are_those_of_rliable() {
 
 #[test]
 fn a_score_at_the_threshold_is_not_above_it() {
-    let scores = Strata::new(vec![vec![0.9, 0.95], vec![0.95, 1.0]]).unwrap();
-    assert_eq!(share_above(&scores, 0.95), 0.25);
+    assert_eq!(shares_above(&[0.9, 0.95, 0.95, 1.0], &[0.95]), [0.25]);
+}
+
+/// Scores of cells, or of tasks, that are independent.
+fn sample(scores: &[Vec<f64>]) -> Sample {
+    let cells = scores
+        .iter()
+        .map(|cell| cell.iter().copied().map(Some).collect());
+    Sample::of_cells(&cells.collect::<Vec<_>>(), false).unwrap()
+}
+
+/// rliable averages over tasks, which our cells are not.
+fn mean_over_tasks(x: &[Vec<f64>], y: &[Vec<f64>]) -> f64 {
+    let shares = x.iter().zip(y).map(|(x, y)| share_of_pairs(x, y));
+    mean(&shares.collect::<Vec<_>>())
 }
 
 #[derive(Deserialize)]
@@ -171,17 +187,22 @@ struct ImprovementCase {
 fn the_probability_of_improvement_is_that_of_rliable() {
     let cases: Vec<ImprovementCase> = fixture!("improvement.json");
     for case in cases {
-        let x = Strata::new(case.x).unwrap();
-        let y = Strata::new(case.y).unwrap();
-        let ours = probability_of_improvement(&x, &y, 3);
-        assert!(close(ours.probability, case.value, SAME_RESAMPLES));
+        assert!(close(
+            mean_over_tasks(&case.x, &case.y),
+            case.value,
+            SAME_RESAMPLES
+        ));
+        let [x, y] = [&case.x, &case.y].map(|scores| Strata::new(scores.clone()).unwrap());
         let replicates = case.resamples.iter().map(|[of_x, of_y]| {
-            improvement(picked(&x, of_x).as_slice(), picked(&y, of_y).as_slice())
+            mean_over_tasks(picked(&x, of_x).as_slice(), picked(&y, of_y).as_slice())
         });
         let interval = Replicates::new(replicates.collect()).percentile();
         assert_interval(interval, case.interval, SAME_RESAMPLES, "improvement");
+        let [x, y] = [&case.x, &case.y].map(|scores| sample(scores));
+        let ours = probability_of_improvement(&x, &y, 3);
         let mirrored = probability_of_improvement(&y, &x, 3);
         assert!(close(ours.probability + mirrored.probability, 1.0, 1e-12));
+        assert!(ours.interval.unwrap().contains(ours.probability));
     }
 }
 
@@ -194,6 +215,21 @@ fn a_single_score_in_a_stratum_leaves_no_interval() {
     }
     assert_eq!(Strata::new(vec![]), None);
     assert_eq!(Strata::new(vec![vec![0.1], vec![]]), None);
+}
+
+#[test]
+fn a_cell_with_one_score_leaves_no_interval_and_neither_does_one_common_seed() {
+    let cells = [vec![Some(0.5), Some(0.6)], vec![Some(0.7), None]];
+    let other = sample(&[vec![0.1, 0.2]]);
+    let interval = |cells: &[Vec<Option<f64>>], common_seeds| {
+        let sample = Sample::of_cells(cells, common_seeds).unwrap();
+        probability_of_improvement(&sample, &other, 0).interval
+    };
+    assert_eq!(interval(&cells, false), None);
+    assert!(interval(&cells, true).is_some());
+    let single = cells.map(|cell| vec![cell[0]]);
+    assert_eq!(interval(&single, true), None);
+    assert_eq!(Sample::of_cells(&[vec![None], vec![]], true), None);
 }
 
 const METHODS: [IntervalMethod; 2] = [IntervalMethod::Percentile, IntervalMethod::Expanded];
@@ -249,8 +285,9 @@ proptest! {
         strata in any_strata(), seed: u64,
     ) {
         let scores = Strata::new(strata).unwrap();
-        let lowest = scores.scores().fold(f64::INFINITY, f64::min);
-        let highest = scores.scores().fold(f64::NEG_INFINITY, f64::max);
+        let all = || scores.as_slice().iter().flatten().copied();
+        let lowest = all().fold(f64::INFINITY, f64::min);
+        let highest = all().fold(f64::NEG_INFINITY, f64::max);
         for statistic in STATISTICS {
             let [percentile, expanded] = METHODS.map(|method| {
                 bootstrap_interval(&scores, |s| statistic.of(s), method, seed).unwrap()
@@ -264,8 +301,7 @@ proptest! {
 
     #[test]
     fn a_profile_falls_from_one_to_zero(strata in any_strata()) {
-        let scores = Strata::new(strata).unwrap();
-        let profile = performance_profile(&scores, &[-0.1, 0.2, 0.5, 0.8, 1.0], 0);
+        let profile = performance_profile(&sample(&strata), &[-0.1, 0.2, 0.5, 0.8, 1.0], 0);
         prop_assert_eq!((profile[0].share, profile[4].share), (1.0, 0.0));
         prop_assert!(profile.is_sorted_by(|a, b| a.share >= b.share));
     }

@@ -8,6 +8,7 @@ mod coverage;
 mod power;
 mod robustness;
 mod statistic;
+mod survival;
 
 use serde::de::DeserializeOwned;
 

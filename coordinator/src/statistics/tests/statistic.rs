@@ -1,7 +1,7 @@
 //! What strata of scores are summed up as, by the definitions of rliable.
 
 use crate::statistics::{
-    Strata,
+    bootstrap::Strata,
     quantile::{ascending, quantile},
     summary::mean,
 };
@@ -32,8 +32,9 @@ impl Statistic {
             Self::InterquartileMean => interquartile_mean(&pooled(scores)),
         };
         // Rounding must not carry the mean of equal numbers outside of their range.
-        let lowest = scores.scores().fold(f64::INFINITY, f64::min);
-        let highest = scores.scores().fold(f64::NEG_INFINITY, f64::max);
+        let all = || scores.as_slice().iter().flatten().copied();
+        let lowest = all().fold(f64::INFINITY, f64::min);
+        let highest = all().fold(f64::NEG_INFINITY, f64::max);
         value.clamp(lowest, highest)
     }
 }
@@ -45,7 +46,7 @@ fn means(scores: &Strata) -> Vec<f64> {
 
 /// All scores, ascending.
 fn pooled(scores: &Strata) -> Vec<f64> {
-    ascending(&scores.scores().collect::<Vec<f64>>())
+    ascending(&scores.as_slice().concat())
 }
 
 fn interquartile_mean(sorted: &[f64]) -> f64 {

@@ -6,6 +6,8 @@
 //! ```
 
 mod adaptive;
+mod few;
+mod grid;
 mod population;
 mod table;
 
@@ -13,13 +15,13 @@ use std::ops::RangeInclusive;
 
 use self::{
     adaptive::{Adaptive, of_adaptive},
-    population::{ACCURACY, EXPONENTIAL, NORMAL, Population},
+    few::{Few, of_few},
+    grid::{Judged, of_grid},
+    population::{ACCURACY, EXPONENTIAL, NORMAL, Population, SOLVED},
 };
 use crate::statistics::{
-    BestSet, GridAxis, Pairing, Robustness, SplitMix64, Strata, Verdict,
-    bootstrap::{IntervalMethod, bootstrap_interval},
-    probability_of_improvement,
-    profile::share_above,
+    BestSet, GridAxis, Pairing, Robustness, SplitMix64, Verdict,
+    bootstrap::{IntervalMethod, Strata, bootstrap_interval},
     tests::statistic::Statistic,
     wilson_interval,
 };
@@ -70,30 +72,6 @@ fn of_stratified_mean(simulations: u64, method: IntervalMethod, size: usize) -> 
         let scores = Strata::new((1..5).map(stratum).collect()).unwrap();
         let interval = bootstrap_interval(&scores, |s| Statistic::Mean.of(s), method, seed);
         interval.unwrap().contains(2.5)
-    })
-}
-
-/// How often the band of a performance profile covers the share above 0.9, which is 0.8.
-fn of_profile(simulations: u64, size: usize) -> f64 {
-    share_of(simulations, |generator, seed| {
-        let scores = Strata::single(&ACCURACY.sample(generator, size)).unwrap();
-        let share = |scores: &Strata| share_above(scores, 0.9);
-        let interval = bootstrap_interval(&scores, share, IntervalMethod::Percentile, seed);
-        interval.unwrap().contains(0.8)
-    })
-}
-
-/// How often the interval of the probability of improvement covers it; normal scores, half a standard
-/// deviation apart.
-fn of_improvement(simulations: u64, size: usize) -> f64 {
-    // Phi(0.5 / sqrt 2)
-    let truth = 0.638_163_195_132_6;
-    share_of(simulations, |generator, seed| {
-        let x = NORMAL.sample(generator, size).into_iter().map(|z| z + 0.5);
-        let x = Strata::single(&x.collect::<Vec<_>>()).unwrap();
-        let y = Strata::single(&NORMAL.sample(generator, size)).unwrap();
-        let improvement = probability_of_improvement(&x, &y, seed);
-        improvement.interval.unwrap().contains(truth)
     })
 }
 
@@ -206,8 +184,39 @@ fn the_expanded_interval_of_a_normal_mean_covers_it_even_with_five_seeds() {
 fn stratified_intervals_cover_too() {
     let expanded = of_stratified_mean(FEW, IntervalMethod::Expanded, 5);
     assert_within(expanded, 0.89..=0.99, "stratified");
-    assert_within(of_improvement(FEW, 10), 0.86..=0.98, "improvement");
     assert_within(of_worst_step(FEW, 5), 0.84..=0.99, "worst step");
+}
+
+#[test]
+fn below_five_replicates_what_is_said_holds_and_resampling_would_not() {
+    for size in few::SIZES {
+        let of = |few| of_few(FEW, few, &NORMAL, size);
+        assert_within(of(Few::Student), 0.91..=0.99, "Student");
+        assert_within(of(Few::Welch), 0.92..=1.0, "Welch");
+        assert_within(of(Few::Percentile), 0.4..=0.87, "percentile");
+        let solved = of_few(FEW, Few::Logit, &SOLVED, size);
+        assert_within(solved, 0.88..=1.0, "Student on the logit scale");
+    }
+}
+
+#[test]
+fn replicates_with_common_seeds_count_once_and_cells_are_strata() {
+    let of = |judged, common_seeds| of_grid(FEW, judged, common_seeds, 5);
+    for (judged, expected) in [
+        (Judged::Mean, 0.89..=0.99),
+        (Judged::Share, 0.91..=1.0),
+        (Judged::Profile, 0.84..=0.99),
+        (Judged::Improvement, 0.88..=0.99),
+    ] {
+        assert_within(of(judged, true), expected, "common seeds");
+    }
+    assert_within(
+        of(Judged::MeanOfTrials, true),
+        0.4..=0.75,
+        "as if independent",
+    );
+    assert_within(of(Judged::Improvement, false), 0.89..=0.99, "within cells");
+    assert_within(of(Judged::Profile, false), 0.89..=1.0, "within cells");
 }
 
 #[test]

@@ -47,6 +47,15 @@ pub(super) const ACCURACY: Population = Population {
     interquartile_mean: 0.968_75,
 };
 
+/// The same where every seed solves the task.
+pub(super) const SOLVED: Population = Population {
+    name: "solved",
+    quantile: |share| 0.95 + 0.05 * share,
+    mean: 0.975,
+    median: 0.975,
+    interquartile_mean: 0.975,
+};
+
 impl Population {
     pub(super) fn sample(&self, generator: &mut SplitMix64, size: usize) -> Vec<f64> {
         // Zero would be an infinite normal number.
@@ -66,7 +75,7 @@ impl Population {
 #[test]
 fn the_truths_are_those_of_the_quantile_functions() {
     let steps = 2_000_000;
-    for population in [NORMAL, EXPONENTIAL, ACCURACY] {
+    for population in [NORMAL, EXPONENTIAL, ACCURACY, SOLVED] {
         let at = |step: i32| (population.quantile)((f64::from(step) + 0.5) / f64::from(steps));
         let mean = (0..steps).map(at).sum::<f64>() / f64::from(steps);
         assert!((mean - population.mean).abs() < 1e-5, "{mean}");

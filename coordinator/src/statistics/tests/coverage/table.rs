@@ -16,7 +16,7 @@ pub(super) fn render(simulations: u64) -> String {
         "Measured by `tests/coverage` with {simulations} simulations each (standard error half a percent); \
          95 % were promised.\n\n"
     );
-    push_header(&mut text, "interval");
+    push_header(&mut text, "interval", SIZES);
     for population in [NORMAL, EXPONENTIAL, ACCURACY] {
         for (statistic, name) in STATISTICS {
             for (method, how) in METHODS {
@@ -37,14 +37,6 @@ pub(super) fn render(simulations: u64) -> String {
         let what = format!("share of {share}, Wilson (exact)");
         push_row(&mut text, &what, |size| of_wilson(share, size));
     }
-    push_row(&mut text, "profile at a share of 0.8, percentile", |size| {
-        of_profile(simulations, size)
-    });
-    push_row(
-        &mut text,
-        "probability of improvement 0.64, percentile",
-        |size| of_improvement(simulations, size),
-    );
     push_row(
         &mut text,
         "robustness index 4/9 of nine cells, percentile",
@@ -53,6 +45,10 @@ pub(super) fn render(simulations: u64) -> String {
     push_row(&mut text, "worst drop one step away, expanded", |size| {
         of_worst_step(simulations, size)
     });
+    text.push('\n');
+    push_few(&mut text, simulations);
+    text.push('\n');
+    push_grids(&mut text, simulations);
     text.push('\n');
     push_rates(&mut text, simulations);
     text.push('\n');
@@ -92,7 +88,7 @@ fn push_adaptive(text: &mut String, simulations: u64) {
 
 /// What is not coverage.
 fn push_rates(text: &mut String, simulations: u64) {
-    push_header(text, "rate");
+    push_header(text, "rate", SIZES);
     push_row(text, "mean of the robustness index, truly 44.4 %", |size| {
         mean_robustness_index(simulations, size)
     });
@@ -110,14 +106,85 @@ fn push_rates(text: &mut String, simulations: u64) {
     }
 }
 
-fn push_header(text: &mut String, what: &str) {
+/// Fewer replicates than are resampled.
+fn push_few(text: &mut String, simulations: u64) {
+    push_header(text, "interval of few", few::SIZES);
+    let rows = [
+        (
+            &NORMAL,
+            Few::Percentile,
+            "normal mean, percentile (not used)",
+        ),
+        (&NORMAL, Few::Student, "normal mean, Student"),
+        (&NORMAL, Few::Welch, "difference of two normal means, Welch"),
+        (
+            &SOLVED,
+            Few::Percentile,
+            "solved mean, percentile (not used)",
+        ),
+        (
+            &SOLVED,
+            Few::Logit,
+            "solved mean, Student on the logit scale",
+        ),
+        (
+            &ACCURACY,
+            Few::Percentile,
+            "accuracy mean, percentile (not used)",
+        ),
+        (
+            &ACCURACY,
+            Few::Logit,
+            "accuracy mean, Student on the logit scale",
+        ),
+    ];
+    for (population, few, what) in rows {
+        push_row_of(text, what, few::SIZES, |size| {
+            of_few(simulations, few, population, size)
+        });
+    }
+    push_row_of(
+        text,
+        "worst drop one step away, Welch",
+        few::SIZES,
+        |size| of_worst_step(simulations, size),
+    );
+}
+
+/// Rows over configurations, and methods.
+fn push_grids(text: &mut String, simulations: u64) {
+    push_header(text, "nine cells, replicates of each", grid::SIZES);
+    let seeds = [(true, "common seeds"), (false, "independent")];
+    let rows = [
+        (Judged::MeanOfTrials, "mean, percentile over trials"),
+        (Judged::Mean, "mean, Student over replicates"),
+        (Judged::ShareOfTrials, "share, Wilson over trials"),
+        (Judged::Share, "share, Wilson over replicates"),
+        (Judged::Profile, "profile, expanded"),
+        (Judged::Improvement, "probability of improvement, expanded"),
+    ];
+    for (common_seeds, how) in seeds {
+        for (judged, what) in rows {
+            push_row_of(text, &format!("{what}; {how}"), grid::SIZES, |size| {
+                of_grid(simulations, judged, common_seeds, size)
+            });
+        }
+    }
+}
+
+fn push_header(text: &mut String, what: &str, sizes: [usize; 3]) {
+    let [few, some, many] = sizes;
     let _ = writeln!(
         text,
-        "| {what} | n = 5 | n = 10 | n = 30 |\n|---|---:|---:|---:|"
+        "| {what} | n = {few} | n = {some} | n = {many} |\n|---|---:|---:|---:|"
     );
 }
 
 fn push_row(text: &mut String, what: &str, share: impl Fn(usize) -> f64) {
-    let [five, ten, thirty] = SIZES.map(|size| 100.0 * share(size));
-    let _ = writeln!(text, "| {what} | {five:.1} | {ten:.1} | {thirty:.1} |");
+    push_row_of(text, what, SIZES, share);
+}
+
+fn push_row_of(text: &mut String, what: &str, sizes: [usize; 3], share: impl Fn(usize) -> f64) {
+    let [few, some, many] = sizes.map(|size| 100.0 * share(size));
+    let _ = writeln!(text, "| {what} | {few:.1} | {some:.1} | {many:.1} |");
 }
