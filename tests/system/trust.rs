@@ -318,8 +318,8 @@ async fn tokens_are_made_and_revoked_while_the_coordinator_serves() {
     // Nobody made a token yet, and nobody is asked for one.
     serve.submit(&sandbox, "tiny.toml");
     let channel = connect(&serve.url).await;
-    const LIST: &str = "/pondersweep.v1.Sweeps/ListSweeps";
-    call(&channel, LIST, None).await.expect("open");
+    const GET: &str = "/pondersweep.v1.Sweeps/GetSweep";
+    call(&channel, GET, None).await.expect("open");
 
     let viewer = token(&sandbox, "viewer", &[]);
     wait_until("tokens are asked for", || {
@@ -337,7 +337,7 @@ async fn tokens_are_made_and_revoked_while_the_coordinator_serves() {
     progress.message().await.expect("progress");
     // One that nobody knew a moment ago is known at once.
     let second = token(&sandbox, "viewer", &[]);
-    call(&channel, LIST, Some(&second))
+    call(&channel, GET, Some(&second))
         .await
         .expect("known at once");
 
@@ -349,9 +349,9 @@ async fn tokens_are_made_and_revoked_while_the_coordinator_serves() {
         }
     };
     assert_eq!(ended.expect_err("refused").code(), Code::Unauthenticated);
-    let refused = call(&channel, LIST, Some(&viewer)).await.unwrap_err();
+    let refused = call(&channel, GET, Some(&viewer)).await.unwrap_err();
     assert!(refused.message().contains("was revoked"), "{refused}");
-    call(&channel, LIST, Some(&second))
+    call(&channel, GET, Some(&second))
         .await
         .expect("not its business");
 
@@ -367,7 +367,7 @@ async fn tokens_are_made_and_revoked_while_the_coordinator_serves() {
     ];
     wait_until("the token is refused", || sandbox.run(&list).code == 77);
     assert_eq!(
-        call(&channel, LIST, None).await.unwrap_err().code(),
+        call(&channel, GET, None).await.unwrap_err().code(),
         Code::Unauthenticated
     );
 }
