@@ -189,7 +189,7 @@ fn report_prints_every_form_of_the_same_table() {
 fn report_prints_each_analysis_in_every_form() {
     let sandbox = finished();
     for (analysis, sign) in [
-        ("--anova", "seeds (residual)"),
+        ("--anova", "(residual)"),
         ("--best", "verdict"),
         ("--robustness", "worst drop one step away"),
         ("--power", "seeds_needed"),

@@ -232,14 +232,18 @@ impl Found {
 
 /// The learning rate that all trials have, if there is one: methods and settings change places with it.
 fn at_one_learning_rate(input: &ReportInput) -> Option<String> {
+    if !input.is_trained() {
+        return None;
+    }
     let axis = input.axis_of(Setting::LEARNING_RATE);
     let rate = match axis.map(|axis| &input.terms.axes[axis].values[..]) {
         None => significant(input.terms.template.number(Setting::LEARNING_RATE), 6),
         Some([rate]) => label(rate),
         Some(_) => return None,
     };
-    let is_trained = input.is_trained();
-    is_trained.then(|| format!("whether any of it holds at another learning_rate than {rate}"))
+    Some(format!(
+        "whether any of it holds at another learning_rate than {rate}"
+    ))
 }
 
 fn totals(input: &ReportInput, goal: &Goal, cells: &[Cell<'_>]) -> (usize, usize) {
