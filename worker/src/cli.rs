@@ -89,7 +89,7 @@ impl CheckpointArgs {
 /// Whether to run users' programs, for every command that starts workers.
 #[derive(Clone, Debug, Args)]
 pub struct ProgramArgs {
-    /// Run the programs of sweeps whose files have a [program]: anyone who may submit a sweep to
+    /// Run the programs of sweeps whose files have a `[program]`: anyone who may submit a sweep to
     /// the coordinator can then run commands here, as the user that this worker runs as
     #[arg(long, env = "PONDERSWEEP_ALLOW_PROGRAMS")]
     pub allow_programs: bool,

@@ -106,11 +106,16 @@ pub(super) async fn run(args: ReportArgs) -> anyhow::Result<ExitCode> {
 impl ReportOptions {
     /// Reports sweeps of a database as asked.
     pub(super) async fn print(&self, database: &Path, sweeps: &[String]) -> anyhow::Result<()> {
-        let depth = match (&self.out, sweeps) {
-            (None, [_]) => Depth::Results,
-            _ => Depth::Curves,
+        let read = |depth| read_all(database, sweeps, &self.judgement, depth);
+        let inputs = if self.out.is_some() {
+            read(Depth::Curves).await?
+        } else {
+            // Only a comparison shows curves on a terminal; a sweep may have been named twice.
+            match read(Depth::Results).await? {
+                one if one.len() == 1 => one,
+                _ => read(Depth::Curves).await?,
+            }
         };
-        let inputs = read_all(database, sweeps, &self.judgement, depth).await?;
         self.print_inputs(&inputs)?;
         if let Some(folder) = &self.out {
             let study = Study::new(&inputs, BOOTSTRAP_SEED);

@@ -65,7 +65,7 @@ pub(super) struct RunArgs {
     yes: bool,
     #[command(flatten)]
     until: UntilArgs,
-    /// Where the programs of a sweep with a [program] have their folders, and leave their logs and output
+    /// Where the programs of a sweep with a `[program]` have their folders, and leave their logs and output
     /// [default: next to the results, as results.work]
     #[arg(long, env = "PONDERSWEEP_WORK_DIR", value_name = "DIR")]
     work_dir: Option<PathBuf>,

@@ -84,7 +84,7 @@ impl Store {
     /// Stores a sweep that is not there yet in one go; the driver does it piece by piece.
     ///
     /// # Errors
-    /// As [`Self::write_piece`].
+    /// The disk failed, or the sweep contradicts what is stored.
     pub fn create_sweep(
         &mut self,
         spec: &SweepSpec,

@@ -47,7 +47,7 @@ pub(super) struct WorkerArgs {
     /// Leave when nothing is pending and nothing is leased
     #[arg(long)]
     exit_when_idle: bool,
-    /// Let the workers run the programs of sweeps whose files have a [program]: anyone who may submit
+    /// Let the workers run the programs of sweeps whose files have a `[program]`: anyone who may submit
     /// a sweep to the coordinator can then run commands on these machines, as the user that the
     /// workers run as
     #[arg(long)]
