@@ -69,7 +69,7 @@ fn a_run_killed_every_few_seconds_comes_to_its_end_and_equals_an_undisturbed_one
     // One trial that takes longer than the program is ever left alone.
     let long = TINY
         .replace("hidden = 8", "hidden = 96")
-        .replace("updates = 40", "updates = 4000")
+        .replace("updates = 40", "updates = 10000")
         .replace("every = 20", "every = 500")
         .replace("lambda_p = [0.2, 0.5]", "lambda_p = [0.2]")
         .replace("max_steps = [2, 3]", "max_steps = [3]")
