@@ -1,6 +1,8 @@
 //! Uploads of checkpoints that never end, or take their time: they hold what has arrived of them and
 //! nothing more, and results never wait for them.
 
+use std::time::Duration;
+
 use pondersweep_proto::{
     limit::MAX_CHECKPOINT_BYTES,
     wire::{self, save_checkpoint_request::Part},
@@ -12,7 +14,8 @@ use tonic::{Code, Status};
 
 use crate::{
     checkpoint_services::{header, piece},
-    harness::{Peer, Sandbox, Serve, StandIn, TINY},
+    checkpoints::blobs,
+    harness::{Peer, Sandbox, Serve, StandIn, TINY, wait_until},
 };
 
 /// Uploads at once: what their memory would be is all there is.
@@ -110,6 +113,27 @@ async fn results_flow_while_honest_uploads_are_slow_and_these_arrive_in_the_end(
     }
     let saved = "select count(*) from checkpoint where bytes = 3000";
     assert_eq!(sandbox.count(saved), UPLOADS);
+}
+
+#[tokio::test]
+async fn uploads_whose_workers_hang_up_leave_no_file_that_no_trial_has() {
+    let (sandbox, serve) = scene();
+    let mut peer = Peer::register(&serve.url, "leaving").await;
+    let token = peer.acquire().await;
+    for updates_done in 1..40 {
+        let parts = [header("leaving", token, updates_done, 2_048), piece(2_048)];
+        let parts = parts.map(|part| wire::SaveCheckpointRequest { part: Some(part) });
+        let mut leases = peer.leases.clone();
+        let saving =
+            tokio::spawn(async move { leases.save_checkpoint(tokio_stream::iter(parts)).await });
+        tokio::time::sleep(Duration::from_micros(100 * updates_done)).await;
+        saving.abort();
+    }
+    let saved = "select count(*) from checkpoint";
+    wait_until("every file is a trial's checkpoint", || {
+        blobs(&sandbox).len() as u64 == sandbox.count(saved)
+    });
+    assert_eq!(sandbox.count(saved), 1);
 }
 
 /// A trial of a second or more, as a worker is told of it.

@@ -16,6 +16,7 @@ use pondersweep_proto::{
 };
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore},
+    task::JoinError,
     time::timeout,
 };
 use tonic::{Status, Streaming};
@@ -85,14 +86,22 @@ impl Checkpoints {
             bytes: header.bytes,
         };
         self.driver.lease(header.speaker.clone(), may).await?;
-        let (bytes, _memory) = self.receive(&mut pieces, header.bytes).await?;
-        let Header {
-            token,
-            updates_done,
-            ..
-        } = header;
-        let blob = self.blobs.put(token, updates_done, bytes).await;
-        let blob = blob.map_err(|error| unavailable(&error))?;
+        let (bytes, memory) = self.receive(&mut pieces, header.bytes).await?;
+        // A worker that hangs up ends this call, but not what is written: it would be left behind.
+        let storing = tokio::spawn(self.clone().store(header, bytes, memory));
+        let failed = |error: JoinError| LeaseError::Unavailable(error.to_string());
+        storing.await.map_err(failed)?
+    }
+
+    /// Makes a checkpoint durable and then the trial's newest.
+    async fn store(
+        self,
+        header: Header,
+        bytes: Bytes,
+        _memory: OwnedSemaphorePermit,
+    ) -> Result<(), Status> {
+        let blob = self.blobs.put(header.token, header.updates_done, bytes);
+        let blob = blob.await.map_err(|error| unavailable(&error))?;
         self.record(header, blob).await
     }
 
