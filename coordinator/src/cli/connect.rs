@@ -214,32 +214,22 @@ impl Sweeps {
     }
 
     pub(super) async fn list(&mut self) -> Result<Vec<wire::Sweep>, SweepError> {
-        let (mut sweeps, mut page_token) = (Vec::new(), String::new());
-        loop {
+        all_pages(async |page_token| {
             let request = wire::ListSweepsRequest { page_token };
             let page = unwrap(self.0.list_sweeps(request).await)?;
-            let more = !page.sweeps.is_empty() && !page.next_page_token.is_empty();
-            sweeps.extend(page.sweeps);
-            if !more {
-                return Ok(sweeps);
-            }
-            page_token = page.next_page_token;
-        }
+            Ok((page.sweeps, page.next_page_token))
+        })
+        .await
     }
 
     /// Every worker, the one heard of last first.
     pub(super) async fn workers(&mut self) -> Result<Vec<wire::WorkerStatus>, SweepError> {
-        let (mut workers, mut page_token) = (Vec::new(), String::new());
-        loop {
+        let mut workers = all_pages(async |page_token| {
             let request = wire::ListWorkersRequest { page_token };
             let page = unwrap(self.0.list_workers(request).await)?;
-            let more = !page.workers.is_empty() && !page.next_page_token.is_empty();
-            workers.extend(page.workers);
-            if !more {
-                break;
-            }
-            page_token = page.next_page_token;
-        }
+            Ok((page.workers, page.next_page_token))
+        })
+        .await?;
         workers.sort_by_key(|worker| std::cmp::Reverse(worker.last_heard_at_ms));
         Ok(workers)
     }
@@ -357,23 +347,16 @@ impl Sweeps {
 
     /// Every configuration's replicates, counted, in the order of the space.
     pub(super) async fn cells(&mut self, sweep: &str) -> Result<Vec<wire::Cell>, SweepError> {
-        let mut cells = Vec::new();
-        let mut page_token = String::new();
-        loop {
+        all_pages(async |page_token| {
             let request = wire::ListCellsRequest {
                 sweep: sweep.into(),
                 page_size: MAX_CELLS_OF_PAGE,
                 page_token,
             };
             let page = unwrap(self.0.list_cells(request).await)?;
-            // A page without cells is the last, whatever it says.
-            let more = !page.cells.is_empty() && !page.next_page_token.is_empty();
-            cells.extend(page.cells);
-            if !more {
-                return Ok(cells);
-            }
-            page_token = page.next_page_token;
-        }
+            Ok((page.cells, page.next_page_token))
+        })
+        .await
     }
 
     pub(super) async fn watch(
@@ -419,6 +402,23 @@ async fn greet(channel: Channel, url: &str) -> Result<(), SweepError> {
             "{why}\nhint: it may encrypt its calls: use https:// and --tls-ca"
         ))
     })
+}
+
+/// Everything of a list that comes in pages, which `page` fetches by their tokens.
+async fn all_pages<T>(
+    mut page: impl AsyncFnMut(String) -> Result<(Vec<T>, String), SweepError>,
+) -> Result<Vec<T>, SweepError> {
+    let (mut all, mut page_token) = (Vec::new(), String::new());
+    loop {
+        let (rows, next) = page(page_token).await?;
+        // A page without rows is the last, whatever it says.
+        let more = !rows.is_empty() && !next.is_empty();
+        all.extend(rows);
+        if !more {
+            return Ok(all);
+        }
+        page_token = next;
+    }
 }
 
 fn unwrap<T>(answer: Result<Response<T>, Status>) -> Result<T, SweepError> {
