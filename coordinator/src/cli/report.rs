@@ -106,21 +106,16 @@ pub(super) async fn run(args: ReportArgs) -> anyhow::Result<ExitCode> {
 impl ReportOptions {
     /// Reports sweeps of a database as asked.
     pub(super) async fn print(&self, database: &Path, sweeps: &[String]) -> anyhow::Result<()> {
-        let read = |depth| read_all(database, sweeps, &self.judgement, depth);
-        let inputs = if self.out.is_some() {
-            read(Depth::Curves).await?
-        } else {
-            // Only a comparison shows curves on a terminal; a sweep may have been named twice.
-            match read(Depth::Results).await? {
-                one if one.len() == 1 => one,
-                _ => read(Depth::Curves).await?,
-            }
+        let sweeps = read::distinct(database, sweeps).await?;
+        let depth = match (&self.out, &sweeps[..]) {
+            (None, [_]) => Depth::Results,
+            _ => Depth::Curves,
         };
+        let inputs = read_all(database, &sweeps, &self.judgement, depth).await?;
         self.print_inputs(&inputs)?;
         if let Some(folder) = &self.out {
             let study = Study::new(&inputs, BOOTSTRAP_SEED);
             let written = report::write_all(&study, folder, self.pictures())?;
-            let sweeps: Vec<SweepId> = inputs.iter().map(|of| of.sweep_id).collect();
             manifest::write(database, &sweeps, &self.judgement, &written, folder).await?;
             let first = written.first().expect("a report has files");
             say!(
@@ -166,22 +161,15 @@ impl ReportOptions {
     }
 }
 
-/// The sweeps of a report, each once, however often it is named.
 async fn read_all(
     database: &Path,
-    sweeps: &[String],
+    sweeps: &[SweepId],
     judgement: &Judgement,
     depth: Depth,
 ) -> anyhow::Result<Vec<ReportInput>> {
     let mut inputs = Vec::new();
     for sweep in sweeps {
-        let input = read(database, sweep, judgement, depth).await?;
-        if !inputs
-            .iter()
-            .any(|other: &ReportInput| other.sweep_id == input.sweep_id)
-        {
-            inputs.push(input);
-        }
+        inputs.push(read(database, &sweep.to_string(), judgement, depth).await?);
     }
     Ok(inputs)
 }
@@ -193,7 +181,8 @@ async fn write_files(
     judgement: &Judgement,
     folder: &Path,
 ) -> anyhow::Result<Vec<PathBuf>> {
-    let inputs = read_all(database, sweeps, judgement, Depth::Curves).await?;
+    let sweeps = read::distinct(database, sweeps).await?;
+    let inputs = read_all(database, &sweeps, judgement, Depth::Curves).await?;
     let study = Study::new(&inputs, BOOTSTRAP_SEED);
     Ok(report::write_all(&study, folder, Pictures::Svg)?)
 }

@@ -97,6 +97,19 @@ impl Judgement {
     }
 }
 
+/// The sweeps that are named, each once, however often it is named.
+pub(super) async fn distinct(database: &Path, names: &[String]) -> anyhow::Result<Vec<SweepId>> {
+    let mut reader = Reader::open(database).await?;
+    let mut sweeps = Vec::new();
+    for name in names {
+        let sweep_id = reader.find_sweep(name).await?;
+        if !sweeps.contains(&sweep_id) {
+            sweeps.push(sweep_id);
+        }
+    }
+    Ok(sweeps)
+}
+
 pub(super) async fn read(
     database: &Path,
     sweep: &str,
