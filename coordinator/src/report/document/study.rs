@@ -1,6 +1,9 @@
 //! One or several sweeps as one document: abstract, the methods beside the paper, a chapter each.
 
-use std::collections::{BTreeSet, HashSet};
+use std::{
+    collections::{BTreeSet, HashSet},
+    fmt::Display,
+};
 
 use pondersweep_proto::{
     setting::Setting,
@@ -98,14 +101,7 @@ fn document(inputs: &[ReportInput], sweeps: &[StudySweep], seed: u64) -> Documen
 
 /// What each sweep comes to, and how the methods compare.
 fn conclusion(sweeps: &[Reported<'_>], profiles: &[Block]) -> Section {
-    let own = sweeps.iter().flat_map(|sweep| {
-        let paragraphs = sweep.report.conclusion.iter();
-        let name = &sweep.input.terms.name;
-        paragraphs.map(move |paragraph| match sweeps {
-            [_] => paragraph.clone(),
-            _ => format!("{name}: {paragraph}"),
-        })
-    });
+    let own = of_each(sweeps, |sweep| &sweep.report.conclusion);
     let paragraphs = own.chain(compared(profiles));
     Section::new(1, CONCLUSION).with(paragraphs.map(Block::Paragraph))
 }
@@ -191,15 +187,22 @@ fn replicates(terms: &SweepTerms) -> String {
 
 /// Those of every sweep, and what makes sweeps hard to compare.
 fn warnings(sweeps: &[Reported<'_>]) -> Vec<String> {
-    let own = sweeps.iter().flat_map(|sweep| {
-        let warnings = sweep.report.warnings.iter();
-        let name = &sweep.input.terms.name;
-        warnings.map(move |warning| match sweeps {
-            [_] => warning.to_string(),
-            _ => format!("{name}: {warning}"),
-        })
-    });
+    let own = of_each(sweeps, |sweep| &sweep.report.warnings);
     own.chain(unlike(sweeps)).collect()
+}
+
+/// What is said of each sweep, with its name where there are several.
+fn of_each<'a, T: Display + 'a>(
+    sweeps: &'a [Reported<'a>],
+    said: impl Fn(&'a Reported<'a>) -> &'a [T],
+) -> impl Iterator<Item = String> {
+    sweeps.iter().flat_map(move |sweep| {
+        let name = &sweep.input.terms.name;
+        said(sweep).iter().map(move |text| match sweeps {
+            [_] => text.to_string(),
+            _ => format!("{name}: {text}"),
+        })
+    })
 }
 
 fn unlike(sweeps: &[Reported<'_>]) -> Vec<String> {
