@@ -14,6 +14,7 @@ use serde_json::Value;
 use super::{Interval, Kind, LeftOut, ParameterValue, Row, Setting, SettingTable, Use};
 use crate::{
     limit::{MAX_PARAMETER_BYTES, MAX_PARAMETER_ROWS, MAX_PARAMETERS, shown},
+    program::TOLD,
     spec::SpecError,
 };
 
@@ -44,16 +45,11 @@ const TAKEN: &[Use] = &[Use {
     left_out: LeftOut::Required,
 }];
 
-/// Names that no parameter and no metric has: what a program is told besides, and columns of its table.
-pub const RESERVED: &[&str] = &[
-    "seed",
-    "replicate",
-    "trial",
-    "attempt",
+/// Names that no parameter and no metric has, besides those of [`TOLD`]: variables that a program finds, and
+/// columns of its table.
+const RESERVED: &[&str] = &[
     "parameters",
     "report",
-    "checkpoint_dir",
-    "output_dir",
     "trial_id",
     "trial_key",
     "configuration_id",
@@ -214,10 +210,8 @@ pub fn check_name(section: &str, name: &str) -> Result<(), SpecError> {
         let hint = "a name has up to 64 letters, digits and underscores, with a letter first";
         return refuse(format!("{:?} cannot be a name", shown(name)), hint);
     }
-    if RESERVED
-        .iter()
-        .any(|reserved| reserved.eq_ignore_ascii_case(name))
-    {
+    let mut reserved = TOLD.iter().chain(RESERVED);
+    if reserved.any(|reserved| reserved.eq_ignore_ascii_case(name)) {
         let hint = "every trial has something of that name already: choose another";
         return refuse(format!("{name} is reserved"), hint);
     }
