@@ -186,6 +186,12 @@ impl Settings {
         }
     }
 
+    /// Whether a choice or a text is stated, and is this one.
+    #[must_use]
+    pub fn says(&self, setting: Setting, text: &str) -> bool {
+        self.name(setting) == Some(text)
+    }
+
     /// The name that a choice has, if it is there.
     fn name(&self, setting: Setting) -> Option<&str> {
         match self.get(setting) {

@@ -108,22 +108,19 @@ pub fn fetch(configuration: &ConfigurationSpec) -> Result<(), StoriesError> {
 /// # Errors
 /// The stories are needed, and cannot be had.
 pub fn fill_in(settings: &mut Settings) -> Result<(), SpecError> {
-    let says = |setting, name: &str| {
-        let value = settings.get(setting).map(ToString::to_string);
-        value.is_some_and(|value| value == name)
-    };
     let published = StorySource::Published.name();
     let named = settings.get(Setting::FOLDER).map(ToString::to_string);
     let named = named.filter(|folder| !folder.is_empty());
-    let needed = says(Setting::SOURCE, published) || says(Setting::TESTED_ON, published);
-    if !says(Setting::TASK, TaskKind::Babi.name()) || !needed && named.is_none() {
+    let needed =
+        settings.says(Setting::SOURCE, published) || settings.says(Setting::TESTED_ON, published);
+    if !settings.says(Setting::TASK, TaskKind::Babi.name()) || !needed && named.is_none() {
         return Ok(());
     }
     if let Some(folder) = named {
         // Of several files that name one in a program, the first counts; the hash tells.
         let _ = NAMED.set(folder.into());
     }
-    let set = match says(Setting::STORY_SET, StorySet::Small.name()) {
+    let set = match settings.says(Setting::STORY_SET, StorySet::Small.name()) {
         true => StorySet::Small,
         false => StorySet::Large,
     };

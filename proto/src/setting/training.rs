@@ -657,9 +657,8 @@ fn extrapolation_has_somewhere_to_go(settings: &Settings) -> Result<(), SpecErro
 }
 
 fn samples_that_stop_early_have_a_divergence(settings: &Settings) -> Result<(), SpecError> {
-    let is = |setting, name: &str| matches!(settings.get(setting), Some(super::ParameterValue::Choice(is)) if &**is == name);
-    if !(is(Setting::KL_DIRECTION, KlDirection::PriorNetwork.name())
-        && is(Setting::UNROLL, Unroll::Cumulative.name()))
+    if !(settings.says(Setting::KL_DIRECTION, KlDirection::PriorNetwork.name())
+        && settings.says(Setting::UNROLL, Unroll::Cumulative.name()))
     {
         return Ok(());
     }
