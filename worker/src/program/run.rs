@@ -100,7 +100,7 @@ pub struct Ended {
 
 impl Ended {
     /// The end of a program that was stopped before it ran.
-    const fn stopped() -> Self {
+    fn stopped() -> Self {
         Self {
             outcome: None,
             observations: Vec::new(),
@@ -111,12 +111,10 @@ impl Ended {
 
     /// The end of a program that never ran.
     #[must_use]
-    pub(crate) const fn failed(failure: Failure) -> Self {
+    pub(crate) fn failed(failure: Failure) -> Self {
         Self {
             outcome: Some(Outcome::Failed(failure)),
-            observations: Vec::new(),
-            checkpoint: None,
-            seconds: 0.0,
+            ..Self::stopped()
         }
     }
 }
@@ -256,8 +254,7 @@ impl Running {
                     kill_at = None;
                 }
                 permit = sink.reserve(), if flushes => {
-                    // A call takes no more than so many, however many wait for one that is under way.
-                    let first = self.pending.drain(..AT_ONCE.min(self.pending.len())).collect();
+                    let first = self.first_pending();
                     // Nobody listens only after a stop, and then it is moot.
                     if let Ok(permit) = permit {
                         permit.send(Sent::Observed(first));
@@ -324,6 +321,20 @@ impl Running {
         });
     }
 
+    /// Hears what is in both pipes now.
+    fn hear_rest(&mut self) {
+        let (output, report) = (rest(&self.output.pipe), rest(&self.report.pipe));
+        self.hear_output(&output);
+        self.hear_report(&report);
+    }
+
+    /// What is sent next: a call takes no more than so many, however many wait.
+    fn first_pending(&mut self) -> Vec<Observation> {
+        self.pending
+            .drain(..AT_ONCE.min(self.pending.len()))
+            .collect()
+    }
+
     /// Sends what is in the checkpoint folder, if it changed since it was last sent.
     /// What was reported before it goes before it: who goes on from it has that. The next one comes soon, so
     /// nothing waits for this one.
@@ -334,15 +345,12 @@ impl Running {
         }
         let packed = self.folder.pack();
         // What the program reported before it wrote its checkpoint may still be in the pipes.
-        let (output, report) = (rest(&self.output.pipe), rest(&self.report.pipe));
-        self.hear_output(&output);
-        self.hear_report(&report);
+        self.hear_rest();
         while !self.pending.is_empty() {
             let Ok(permit) = sink.try_reserve() else {
                 return;
             };
-            let first = self.pending.drain(..AT_ONCE.min(self.pending.len()));
-            permit.send(Sent::Observed(first.collect()));
+            permit.send(Sent::Observed(self.first_pending()));
         }
         match packed {
             Ok(Some(bytes)) => {
@@ -366,9 +374,7 @@ impl Running {
     ) -> Ended {
         // Whoever of the group is left. What they wrote is in the pipes.
         self.group.signal(Signal::KILL);
-        let (output, report) = (rest(&self.output.pipe), rest(&self.report.pipe));
-        self.hear_output(&output);
-        self.hear_report(&report);
+        self.hear_rest();
         let (reports, pending) = (&mut self.reports, &mut self.pending);
         self.output
             .lines
@@ -377,7 +383,7 @@ impl Running {
             .lines
             .finish(|line, _| reports.report(line, pending));
         while self.pending.len() > MAX_OBSERVATIONS / 2 {
-            let first: Vec<_> = self.pending.drain(..AT_ONCE).collect();
+            let first = self.first_pending();
             if sink.send(Sent::Observed(first)).await.is_err() {
                 break;
             }
