@@ -160,12 +160,9 @@ impl ChaosArgs {
 }
 
 /// A sweep of at least so many real trials, each a fraction of a second long. A third of them
-/// diverge, which is a result, too. Limits on losses are out of reach: a trial that loses its worker
-/// again and again would end as failed, as it should, and not as in the undisturbed run.
+/// diverge, which is a result, too.
 fn sweep_file(trials: u64) -> String {
-    let replicates = trials.div_ceil(CONFIGURATIONS);
-    format!(
-        r#"[sweep]
+    const TRAINED: &str = r#"[sweep]
 name = "chaos"
 [task]
 kind = "parity"
@@ -178,49 +175,45 @@ hidden = 16
 learning_rate = [1e300, 3e-3, 1e-2]
 max_steps = [3, 5]
 lambda_p = [0.3]
-[replicates]
-count = {replicates}
-seed = 17
-[limits]
-max_failures = 1000
-max_worker_losses = 1000
 [training]
 updates = 1200
 batch = 32
 [evaluation]
 every = 200
 examples = 200
-"#
-    )
+"#;
+    TRAINED.to_owned() + &repeated(trials)
 }
 
 /// The same of trials that run a program: numbers that follow from the trial's seed, a step every twentieth
 /// of a second, and a third that says it has no result.
 fn program_file(trials: u64) -> String {
-    let replicates = trials.div_ceil(CONFIGURATIONS);
-    format!(
-        r#"[sweep]
+    const RUN: &str = r#"[sweep]
 name = "chaos"
 [program]
 command = ["sh", "-c", '''
 for step in 1 2 3 4 5 6; do
     sleep 0.05
-    echo "{{\"step\": $step, \"accuracy_interpolation\": 0.$step$PONDERSWEEP_SEED}}" >> "$PONDERSWEEP_REPORT"
-    if [ {{rate}} = 1 ] && [ $step = 3 ]; then exit 3; fi
+    echo "{\"step\": $step, \"accuracy_interpolation\": 0.$step$PONDERSWEEP_SEED}" >> "$PONDERSWEEP_REPORT"
+    if [ {rate} = 1 ] && [ $step = 3 ]; then exit 3; fi
 done''']
 infeasible_exit_code = 3
 [metrics]
-accuracy_interpolation = {{ better = "higher", solved = 0.65 }}
+accuracy_interpolation = { better = "higher", solved = 0.65 }
 [space]
 rate = [1, 2, 3]
 depth = [3, 5]
-[replicates]
-count = {replicates}
-seed = 17
-[limits]
-max_failures = 1000
-max_worker_losses = 1000
-"#
+"#;
+    RUN.to_owned() + &repeated(trials)
+}
+
+/// Replicates enough for so many trials. Limits on losses are out of reach: a trial that loses its worker
+/// again and again would end as failed, as it should, and not as in the undisturbed run.
+fn repeated(trials: u64) -> String {
+    let replicates = trials.div_ceil(CONFIGURATIONS);
+    format!(
+        "[replicates]\ncount = {replicates}\nseed = 17\n\
+         [limits]\nmax_failures = 1000\nmax_worker_losses = 1000\n"
     )
 }
 
