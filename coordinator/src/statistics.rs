@@ -31,7 +31,7 @@
 //! - The set "indistinguishable from the best" leaves the best cell out in at most 2 % of cases, and with
 //!   five seeds and nine cells never leaves out anything: the ranks cannot reach the level.
 //!
-#![doc = include_str!("coverage.md")]
+#![doc = include_str!("statistics/coverage.md")]
 
 mod anova;
 mod best_set;

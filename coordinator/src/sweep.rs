@@ -67,7 +67,7 @@ mod tests {
 
     #[test]
     fn the_first_sweep_is_the_one_its_comments_describe() {
-        let spec = SweepFile::parse(include_bytes!("../../../sweeps/first.toml"), "first").unwrap();
+        let spec = SweepFile::parse(include_bytes!("../../sweeps/first.toml"), "first").unwrap();
         assert_eq!((spec.configurations(), spec.trials()), (36, 72));
         let lambdas: Vec<_> = spec.terms().axes[0]
             .values
@@ -85,7 +85,7 @@ mod tests {
     #[test]
     fn the_papers_sweep_states_the_papers_settings() {
         let spec = SweepFile::parse(
-            include_bytes!("../../../sweeps/paper-figure2.toml"),
+            include_bytes!("../../sweeps/paper-figure2.toml"),
             "paper-figure2",
         )
         .unwrap();

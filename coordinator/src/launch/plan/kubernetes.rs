@@ -10,9 +10,9 @@ use serde_json::Value;
 use self::template::{Values, fill};
 use super::{Credential, Credentials, LaunchName, WorkerPlan};
 
-const ACCESS: &str = include_str!("access.yaml");
-const COORDINATOR: &str = include_str!("coordinator.yaml");
-const WORKER: &str = include_str!("worker.yaml");
+const ACCESS: &str = include_str!("kubernetes/access.yaml");
+const COORDINATOR: &str = include_str!("kubernetes/coordinator.yaml");
+const WORKER: &str = include_str!("kubernetes/worker.yaml");
 /// Where a worker finds its credentials.
 const ACCESS_FOLDER: &str = "/run/pondersweep";
 /// Beside the worker's own grace, in seconds: for the container to be taken down.
