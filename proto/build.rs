@@ -1,4 +1,4 @@
-//! Compiles the protocol with protox, a compiler in Rust: nobody needs `protoc` installed.
+//! Compiles the protocol with protox, a compiler in Rust: `protoc` need not be installed.
 
 use std::{env, error::Error, fs, path::PathBuf};
 

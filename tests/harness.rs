@@ -118,7 +118,7 @@ impl Sandbox {
         Finished::from(output.expect("the program starts"))
     }
 
-    /// Creates the sweep of a file of the sandbox in its database, which nobody serves.
+    /// Creates the sweep of a file of the sandbox in its database, without a coordinator.
     pub(crate) fn submit(&self, file: &str) {
         let submitted = self.run(&["submit", file, "--db", "results.db"]);
         assert_eq!(submitted.code, 0, "{}", submitted.stderr);
@@ -154,8 +154,8 @@ impl Sandbox {
         number.unwrap_or(0)
     }
 
-    /// Reads the database in this process: tests look every few milliseconds, and starting a program
-    /// for each look takes longer than what they wait for.
+    /// Reads the database in this process: tests look every few milliseconds, and starting a
+    /// program for each look takes longer than what they wait for.
     fn read<T: Send>(
         &self,
         read: impl AsyncFnOnce(&mut Reader) -> T + Send,

@@ -1,8 +1,9 @@
 //! `pondersweep-bench chaos`: runs a small sweep twice, once in peace and once while its processes
 //! are killed and stopped and its calls are lost, and compares the result tables. Flags only parse;
-//! `schedule` plans, `arena` holds what is attacked, `disturb` runs, `verdict` judges, `table` shows.
+//! `schedule` plans, `cluster` holds what is attacked, `disturb` runs, `verdict` judges, `table`
+//! shows.
 
-mod arena;
+mod cluster;
 mod disturb;
 mod gateway;
 pub(super) mod network;
@@ -159,7 +160,7 @@ impl ChaosArgs {
     }
 }
 
-/// A sweep of at least so many real trials, each a fraction of a second long. A third of them
+/// A sweep of at least `trials` real trials, each a fraction of a second long. A third of them
 /// diverge, which is a result, too.
 fn sweep_file(trials: u64) -> String {
     const TRAINED: &str = r#"[sweep]
@@ -185,8 +186,8 @@ examples = 200
     TRAINED.to_owned() + &repeated(trials)
 }
 
-/// The same of trials that run a program: numbers that follow from the trial's seed, a step every twentieth
-/// of a second, and a third that says it has no result.
+/// The same of trials that run a program: numbers that follow from the trial's seed, a step every
+/// twentieth of a second, and a third that says it has no result.
 fn program_file(trials: u64) -> String {
     const RUN: &str = r#"[sweep]
 name = "chaos"
@@ -207,8 +208,9 @@ depth = [3, 5]
     RUN.to_owned() + &repeated(trials)
 }
 
-/// Replicates enough for so many trials. Limits on losses are out of reach: a trial that loses its worker
-/// again and again would end as failed, as it should, and not as in the undisturbed run.
+/// Replicates enough for that number of trials. Limits on losses are out of reach: a trial that
+/// loses its worker again and again would end as failed, as it should, and not as in the
+/// undisturbed run.
 fn repeated(trials: u64) -> String {
     let replicates = trials.div_ceil(CONFIGURATIONS);
     format!(

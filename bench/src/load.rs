@@ -61,7 +61,7 @@ impl Load {
         })
     }
 
-    /// Leases and ends so many trials; returns how long each bundle's successor took to arrive,
+    /// Leases and ends `trials` trials; returns how long each bundle's successor took to arrive,
     /// counted from the moment its worker began to report the ends.
     pub(super) async fn run(&self, round: &str, trials: u32) -> anyhow::Result<Vec<Duration>> {
         let budget = Arc::new(Budget(AtomicU64::new(trials.into())));
@@ -109,7 +109,7 @@ impl Load {
 struct Budget(AtomicU64);
 
 impl Budget {
-    /// Takes up to so many.
+    /// Takes up to `most`.
     fn take(&self, most: u32) -> u32 {
         let most = u64::from(most);
         let take = |left: u64| Some(left.saturating_sub(most));
@@ -169,7 +169,7 @@ impl NullWorker {
             request_id,
             max_lanes,
             sweep: Some(self.sweep_id),
-            beside: None,
+            together_with: None,
             programs: false,
         }
     }

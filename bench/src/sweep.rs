@@ -9,8 +9,8 @@ const REPLICATES: u64 = 10;
 const LAMBDAS: u64 = 100;
 const MAX_BETAS: u64 = 1_000;
 
-/// A sweep of at least so many trials, each with so many parameter updates. It is written as people
-/// write one, so that a setting it does not care for has its default.
+/// A sweep of at least `trials` trials, each with `updates` parameter updates. It is written as a
+/// sweep file, so that a setting it does not name has its default.
 pub(super) fn null_sweep(trials: u64, updates: u32) -> Result<SweepSpec, SweepFileError> {
     let lambdas = trials.div_ceil(REPLICATES).clamp(1, LAMBDAS);
     let betas = trials.div_ceil(REPLICATES * lambdas).clamp(1, MAX_BETAS);
@@ -29,7 +29,7 @@ pub(super) fn null_sweep(trials: u64, updates: u32) -> Result<SweepSpec, SweepFi
     SweepFile::parse(text, "null")
 }
 
-/// So many values, evenly between 0 and 1, as a list of TOML.
+/// `count` values, evenly between 0 and 1, as a list of TOML.
 fn values(count: u64) -> String {
     let value = |index| ((index as f64 + 1.0) / (count as f64 + 1.0)).to_string();
     let values: Vec<String> = (0..count).map(value).collect();

@@ -1,17 +1,19 @@
-//! Which configurations get more replicates, once the first ones have shown something: a rule that looks
-//! at the share solved of each and at nothing else, so that it can be stated in a few sentences and the
-//! same results always lead to the same replicates. It runs nothing and knows no sweep.
+//! Which configurations get more replicates, once the first ones have shown something: a rule that
+//! looks at the share solved of each and at nothing else, so that it can be stated in a few
+//! sentences and the same results always lead to the same replicates. It runs nothing and knows no
+//! sweep.
 //!
 //! The rule. A configuration is done when half of the length of its interval is at most
-//! [`Goal::half_width`], or when the interval excludes [`Goal::threshold`], if there is one to be decided.
-//! One that is not done, has no trial under way and has replicates left is open, and gets half as many
-//! again as it has, at least one. When a round may have so many trials only, those nearest to the
-//! threshold come first, then those with the widest interval, then the order of the space.
+//! [`Goal::half_width`], or when the interval excludes [`Goal::threshold`], if there is one to be
+//! decided. One that is not done, has no trial under way and has replicates left is open, and gets
+//! half as many again as it has, at least one. When a round's trials are limited, those nearest to
+//! the threshold come first, then those with the widest interval, then the order of the space.
 //!
-//! Why it keeps the intervals valid: they are those of a [confidence sequence](confidence_sequence), which
-//! contains the true share after every number of replicates at once in 95 % of cases. So they hold at the
-//! number where the rule stopped, however it came to that, for each configuration by itself. Replicates
-//! are added in the order of their index and never left out for what they show.
+//! Why it keeps the intervals valid: they are those of a [confidence
+//! sequence](confidence_sequence), which contains the true share after every number of replicates
+//! at once in 95 % of cases. So they hold at the number where the rule stopped, however it came to
+//! that, for each configuration by itself. Replicates are added in the order of their index and
+//! never left out for what they show.
 
 #[cfg(test)]
 mod tests;
@@ -128,8 +130,8 @@ impl Goal {
         assessment
     }
 
-    /// The next round: what each open configuration is to have, in the order of the space. Without open
-    /// ones there is none. A budget is the most trials of the round.
+    /// The next round: what each open configuration is to have, in the order of the space. Without
+    /// open ones there is none. A budget is the most trials of the round.
     ///
     /// # Panics
     /// As [`Self::assess`].
@@ -189,8 +191,8 @@ pub fn trials_added(allotments: &[Allotment], cells: &[Replicates]) -> u64 {
         .sum()
 }
 
-/// The allotments as calls of at most [`MAX_TRIALS_OF_A_CALL`] trials; one that is larger than that is a
-/// call of its own.
+/// The allotments as calls of at most [`MAX_TRIALS_OF_A_CALL`] trials; one that is larger than that
+/// is a call of its own.
 #[must_use]
 pub fn calls(allotments: &[Allotment], cells: &[Replicates]) -> Vec<Vec<Allotment>> {
     let mut calls: Vec<Vec<Allotment>> = Vec::new();

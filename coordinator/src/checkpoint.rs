@@ -1,4 +1,4 @@
-//! EDGE: the bytes of checkpoints, in a folder beside the database or in an object store. It never
+//! EDGE: the bytes of checkpoints, in a folder next to the database or in an object store. It never
 //! looks into them and decides nothing: which checkpoint a trial has is the scheduler's affair.
 //!
 //! A blob is written once, whole, under a name that no other ever has, and is durable before

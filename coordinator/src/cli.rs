@@ -160,7 +160,7 @@ pub fn run_to_end(
         Ok(code) => code,
         Err(error) => exit::fail(&error),
     };
-    // Standard input may still be read by a thread that nobody can wake.
+    // Standard input may still be read by a thread that cannot be woken.
     runtime.shutdown_background();
     code
 }

@@ -31,7 +31,7 @@ thread_local! {
     static JUMP_MS: std::cell::Cell<i64> = const { std::cell::Cell::new(0) };
 }
 
-/// Sets this thread's wall clock wrong by so many milliseconds.
+/// Sets this thread's wall clock wrong by a number of milliseconds.
 #[cfg(test)]
 pub(crate) fn jump(milliseconds: i64) {
     JUMP_MS.set(milliseconds);

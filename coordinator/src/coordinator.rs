@@ -53,7 +53,7 @@ pub struct CoordinatorOptions {
 }
 
 impl CoordinatorOptions {
-    /// The same, for whoever knows this secret only: the process that starts it, and its children.
+    /// The same, for holders of this secret only: the process that starts it, and its children.
     #[must_use]
     pub fn owned_by(self, own: Secret) -> Self {
         let protection = Protection {
@@ -72,7 +72,7 @@ impl CoordinatorOptions {
             lease_duration: DEFAULT_LEASE_DURATION,
             max_failure_rate: DEFAULT_MAX_FAILURE_RATE,
             metrics_listen: None,
-            checkpoints: CheckpointLocation::beside(database),
+            checkpoints: CheckpointLocation::next_to(database),
             protection: Protection::default(),
         }
     }
@@ -180,7 +180,7 @@ impl Coordinator {
         format!("{scheme}://{}", self.address)
     }
 
-    /// Whether it asks for a token and nobody had a valid one when it started.
+    /// Whether it asks for a token, and none was valid when it started.
     #[must_use]
     pub const fn is_barred(&self) -> bool {
         self.is_barred

@@ -5,8 +5,8 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 /// What is open besides connections: the database, checkpoints on their way, listeners, logs.
 const OTHERS: u64 = 64;
 
-/// Raises this process's limit until so many connections fit, as far as the system lets it. Returns how
-/// many do.
+/// Raises this process's limit until `connections` connections fit, as far as the system allows.
+/// Returns how many do.
 pub(crate) fn make_room(connections: usize) -> usize {
     let wanted = OTHERS.saturating_add(connections as u64);
     let limit = getrlimit(Resource::Nofile);

@@ -48,15 +48,15 @@ const MAX_COMMANDS_PER_COMMIT: usize = 1_024;
 /// Commands that may wait; senders beyond it wait themselves.
 const MAX_WAITING_COMMANDS: usize = 4_096;
 
-/// A round that comes later than a deadline by this part of a lease's term was kept from coming: the
-/// process was stopped, or a commit took long. Renewals may be waiting unread, so nobody is blamed.
+/// A round that comes later than a deadline by this part of a lease's term was kept from coming:
+/// the process was stopped, or a commit took long. Renewals may wait unread, so no trial is blamed.
 const LATE_PART_OF_A_TERM: u32 = 4;
 
 /// How often the database's files are looked after while there is nothing to commit.
 const LOOK_AFTER_EVERY: Duration = Duration::from_secs(1);
 
-/// How long a worker that never ran anything is known after it was heard of last: a day, so that people
-/// see who came for nothing.
+/// How long a worker that never ran anything is known after it was heard of last: a day, so that
+/// people see who came for nothing.
 const IDLE_WORKERS_STAY_MS: i64 = 24 * 60 * 60 * 1_000;
 
 /// Why the driver had to stop. The database holds everything that was acknowledged.
@@ -84,7 +84,7 @@ pub struct Driver {
     sweeps: Sweeps,
     roster: Roster,
     metrics: Metrics,
-    /// Takes the bytes of checkpoints that nobody needs any more.
+    /// Takes the bytes of checkpoints that are no longer needed.
     garbage: Garbage,
     commands: mpsc::Receiver<Command>,
     waiting: Waiting,
@@ -148,15 +148,16 @@ impl Driver {
         self.scheduler.checkpoint_blobs()
     }
 
-    /// Hands the blobs of checkpoints that nobody needs any more to a collector, from now on.
+    /// Hands the blobs of checkpoints that are no longer needed to a collector, from now on.
     #[must_use]
     pub fn with_garbage(mut self, garbage: Garbage) -> Self {
         self.garbage = garbage;
         self
     }
 
-    /// Runs until told to stop or until every handle is gone, on a thread of its own: every commit keeps
-    /// it waiting for the disk. The task ends with an error if the database could not be written.
+    /// Runs until told to stop or until every handle is gone, on a thread of its own: every commit
+    /// keeps it waiting for the disk. The task ends with an error if the database could not be
+    /// written.
     ///
     /// # Panics
     /// Outside of a runtime.
@@ -213,7 +214,7 @@ impl Driver {
         let now = clock::now();
         if self.is_late(now) {
             tracing::warn!("was kept from listening; every lease gets a fresh term");
-            self.scheduler.start_terms_anew(now);
+            self.scheduler.restart_terms(now);
         }
         self.scheduler.handle_timeout(now);
         for command in self.take_deferred() {
@@ -264,7 +265,7 @@ impl Driver {
         Ok(())
     }
 
-    /// Whether leases lapsed while nobody could have renewed them.
+    /// Whether leases lapsed while no worker could have renewed them.
     fn is_late(&self, now: Instant) -> bool {
         let late = self.lease_duration / LATE_PART_OF_A_TERM;
         let deadline = self.scheduler.poll_timeout();
@@ -299,12 +300,12 @@ impl Driver {
                 }
                 round.replies.add(reply, known.map(drop));
             }
-            Command::Bury {
+            Command::ProcessDied {
                 process,
                 failure,
                 reply,
             } => {
-                let ended = self.scheduler.bury(&process, &failure).len();
+                let ended = self.scheduler.process_died(&process, &failure).len();
                 round.replies.add(reply, ended);
             }
             Command::TakeBack { is_gone, reply } => {

@@ -1,5 +1,5 @@
 //! The services over the network: wire messages to commands and answers back. It bounds what it
-//! reads, lets nobody pass the gate who may not, and decides nothing else.
+//! reads, stops at the gate those who may not pass, and decides nothing else.
 
 mod checkpoints;
 mod copies;
@@ -42,8 +42,7 @@ pub(crate) use view::worker as worker_status;
 
 /// A silent connection is probed this often...
 const KEEPALIVE: Duration = Duration::from_secs(20);
-/// ...and dropped if nobody answers within this time: it frees memory and is not the lease, which ends
-/// by itself.
+/// ...and dropped without an answer within this time. That frees memory; the lease ends by itself.
 const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(10);
 /// Calls one connection may have under way.
 const MAX_CONCURRENT_CALLS: usize = 256;

@@ -1,5 +1,5 @@
-//! How a coordinator's port is protected: plain data that `serve` and `run` fill in and `grpc/` acts
-//! on. It decides nothing.
+//! How a coordinator's port is protected: plain data that `serve` and `run` fill in and `grpc/`
+//! acts on. It decides nothing.
 
 use crate::trust::Secret;
 
@@ -8,7 +8,7 @@ use crate::trust::Secret;
 pub struct Protection {
     /// Ask for a token even if none was ever made. Once one was made, one is always asked for.
     pub needs_tokens: bool,
-    /// Whoever has this secret may do everything: for the processes that this one starts.
+    /// The secret that allows everything: for the processes that this one starts.
     pub own: Option<Secret>,
     /// Encrypt, with these keys.
     pub tls: Option<ServerTls>,
@@ -23,7 +23,7 @@ pub struct ServerTls {
     pub certificate: String,
     /// Its private key.
     pub key: String,
-    /// Ask callers for a certificate of this authority, beside their token.
+    /// Ask callers for a certificate of this authority as well as their token.
     pub client_authority: Option<String>,
 }
 
@@ -50,7 +50,7 @@ pub const DEFAULT_PEER_CONNECTIONS: usize = 2_048;
 /// Connections beyond a peer's limit that are kept, so that their calls can be answered with the
 /// reason; those beyond are closed.
 pub const TOLD_WHY: usize = 64;
-/// Peers at their limit that fill the coordinator; then whoever comes is closed.
+/// Peers at their limit that fill the coordinator; then every new connection is closed.
 const FULL_PEERS: usize = 4;
 /// Calls a second on one connection: a worker makes a few, and a stress test some hundreds.
 pub const DEFAULT_CALLS_PER_SECOND: u32 = 2_000;

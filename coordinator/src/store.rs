@@ -1,9 +1,9 @@
 //! The one SQLite database: open, migrate, commit, restore, read. The only room with SQL, and the
 //! only one that touches the database file.
 //!
-//! [`Store`] is the coordinator's: the connections that write, in one process and never at once. [`Reader`] is
-//! everybody's: it can change nothing. Neither decides anything about trials; that is the
-//! scheduler's, and the schema in `migrations/` states the same rules again as constraints.
+//! [`Store`] is the coordinator's: the connections that write, in one process and never at once.
+//! [`Reader`] is everybody's: it can change nothing. Neither decides anything about trials; that is
+//! the scheduler's, and the schema in `migrations/` states the same rules again as constraints.
 
 mod backup;
 mod checkpoint;
@@ -75,7 +75,7 @@ pub struct Store {
     writer: rusqlite::Connection,
     /// Under which numbers results are written.
     metric_ids: MetricIds,
-    /// The file, for connections beside these.
+    /// The file, for further connections.
     path: PathBuf,
     files: ServedFiles,
     #[cfg(test)]
@@ -128,8 +128,8 @@ impl Store {
         Ok(())
     }
 
-    /// Closes the database and folds its log into the file, which then is complete by itself. Not closing
-    /// loses nothing.
+    /// Closes the database and folds its log into the file, which then is complete by itself. Not
+    /// closing loses nothing.
     ///
     /// # Errors
     /// The disk failed; everything committed is still in the log.

@@ -1,5 +1,5 @@
-//! Files that are there whole or not at all: written beside their place under another name, brought to
-//! the disk, then renamed. A disk that fills up leaves what was there before, and a symbolic link in the
+//! Files that are there whole or not at all: written to the same folder under another name, synced,
+//! then renamed. A disk that fills up leaves what was there before, and a symbolic link in the
 //! place is replaced, never followed. It decides no names.
 
 use std::{

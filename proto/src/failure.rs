@@ -16,7 +16,7 @@ pub enum Cause {
     Crashed,
     /// An allocation failed, or the kernel ended the process to get memory back.
     OutOfMemory,
-    /// The process or its machine is gone and nobody saw why: no word for a whole lease term, or
+    /// The process or its machine is gone and no one saw why: no word for a whole lease term, or
     /// ended from outside, as by SIGKILL.
     WorkerLost,
     /// Something else, which the message tells.

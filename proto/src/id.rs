@@ -102,7 +102,7 @@ impl fmt::Display for TrialId {
 }
 
 /// One execution of a trial, counted from 1. The trial's current attempt is the fencing token:
-/// whoever speaks for an older one is refused.
+/// a call for an older one is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Attempt(pub u32);
 
@@ -161,8 +161,8 @@ impl FromStr for WorkerId {
     }
 }
 
-/// The SHA-256 of a value's canonical JSON form, as 64 hexadecimal digits; the first sixteen are its
-/// [`ContentKey`].
+/// The SHA-256 of a value's canonical JSON form, as 64 hexadecimal digits; the first sixteen are
+/// its [`ContentKey`].
 #[must_use]
 pub fn content_sha256(value: &impl Serialize) -> String {
     hexadecimal(&Sha256::digest(canonical_json(value).as_bytes()))

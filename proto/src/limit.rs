@@ -1,10 +1,10 @@
 //! A limit on everything a peer or a sweep file may ask for, each with its reason.
 
-/// The version of the protocol between workers and coordinator. It rises whenever a message that one
-/// of them sends would be misread by the other.
+/// The version of the protocol between workers and coordinator. It rises whenever a message that
+/// one of them sends would be misread by the other.
 pub const PROTOCOL: u32 = 2;
-/// Buckets of difficulty of one evaluation: a curve that people can read, a few rows a trial; a row for
-/// each of the tasks of bAbI.
+/// Buckets of difficulty of one evaluation: a curve that people can read, a few rows a trial; a row
+/// for each of the tasks of bAbI.
 pub const MAX_DIFFICULTY_BUCKETS: usize = 20;
 /// Trials of one sweep without an explicit confirmation: a larger grid is more often a typing
 /// mistake than a wish.
@@ -17,7 +17,7 @@ pub const MAX_AXIS_VALUES: usize = 100_000;
 pub const MAX_EXCLUSIONS: usize = 1_000;
 /// Conditions of exclusion rules tried on points of the grid, of one sweep: some seconds.
 pub const MAX_RULE_CHECKS: u64 = 1 << 31;
-/// Bytes of a specification: with what is said of it beside, an answer stays below
+/// Bytes of a specification: with the rest of the message, an answer stays below
 /// [`MAX_WIRE_MESSAGE_BYTES`].
 pub const MAX_SPECIFICATION_BYTES: usize = 3 * 1_024 * 1_024;
 /// Replicates of one configuration.
@@ -66,8 +66,8 @@ pub const MAX_CONFIGURATION_BYTES: usize = 16 * 1_024;
 pub const MAX_PARAMETERS: usize = 128;
 /// Length of a parameter's name.
 pub const MAX_PARAMETER_BYTES: usize = 64;
-/// Different parameters of programs, and tables of them, that a process ever knows: a few hundred bytes
-/// each, which are never given back.
+/// Different parameters of programs, and tables of them, that a process ever knows: a few hundred
+/// bytes each, which are never given back.
 pub const MAX_PARAMETER_ROWS: usize = 100_000;
 /// Bytes of a program's canonical JSON form.
 pub const MAX_PROGRAM_BYTES: usize = 16 * 1_024;
@@ -116,8 +116,8 @@ pub const MAX_BATCH: u32 = 65_536;
 pub const MAX_EXAMPLES: u32 = 10_000_000;
 /// Parameter updates of one trial.
 pub const MAX_UPDATES: u64 = 1_000_000_000_000;
-/// Characters of a peer's text that an answer repeats: enough to recognise it by, and never so many
-/// that the answer does not fit where answers go.
+/// Characters of a peer's text that an answer repeats: enough to recognise it by, and few enough
+/// for an answer to fit where answers go.
 pub const MAX_SHOWN_CHARACTERS: usize = 80;
 
 /// The beginning of a text, as an answer or an error repeats it.

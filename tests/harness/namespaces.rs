@@ -1,8 +1,10 @@
 //! Machines of their own for a coordinator and two workers, as network namespaces: each worker is
-//! joined with the coordinator by a cable, and nothing leads to or from the network of this machine.
-//! Cables are cut by nftables, which drops packets and tells nobody, as a broken switch does.
+//! joined with the coordinator by a cable, and nothing leads to or from the network of this
+//! machine. Cables are cut by nftables, which drops packets without an error, as a broken switch
+//! does.
 //!
-//! The addresses are those set aside for documentation (RFC 5737); they exist only in the namespaces.
+//! The addresses are those set aside for documentation (RFC 5737); they exist only in the
+//! namespaces.
 
 use std::{
     fs,
@@ -148,8 +150,8 @@ impl Namespaces {
         }
     }
 
-    /// Gives a worker's machine another address; connections from the old one are dead and nobody is
-    /// told.
+    /// Gives a worker's machine another address; connections from the old one are dead,
+    /// without an error.
     pub(crate) fn move_worker(&self, worker: usize) {
         self.move_end(&self.workers[worker], worker, 2, 3);
     }

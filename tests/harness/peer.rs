@@ -1,4 +1,5 @@
-//! A worker's side of the protocol, call by call: for tests that decide themselves what is said when.
+//! A worker's side of the protocol, call by call: for tests that decide themselves what is said
+//! when.
 
 use std::time::Duration;
 
@@ -61,7 +62,7 @@ impl Peer {
             request_id: self.requests.to_string(),
             max_lanes: 1,
             sweep_id: String::new(),
-            beside: None,
+            together_with: None,
             programs: false,
         };
         let answer = self.leases.acquire(request).await.expect("an answer");
@@ -86,8 +87,8 @@ impl Peer {
         self.leases.report(request).await.map(drop)
     }
 
-    /// Ends an attempt with success, and with a last observation at this step. An attempt that is not
-    /// its own is a refusal.
+    /// Ends an attempt with success, and with a last observation at this step. An attempt that is
+    /// not its own is a refusal.
     pub(crate) async fn finish(
         &mut self,
         token: wire::LeaseToken,

@@ -1,5 +1,6 @@
-//! What a test needs of the machine beside the program: sshd, Slurm, a validator, namespaces. Where it is not
-//! there the test says so and passes, unless `PONDERSWEEP_REQUIRE` names it, as `.ci/run` does.
+//! What a test needs of the machine besides the program: sshd, Slurm, a validator, namespaces.
+//! Where it is not there the test says so and passes, unless `PONDERSWEEP_REQUIRE` names it, as
+//! `.ci/run` does.
 
 use std::{
     io::Write as _,

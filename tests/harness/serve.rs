@@ -37,14 +37,14 @@ impl Serve {
         Self::start_with(sandbox, address, &[])
     }
 
-    /// Starts one that can write no file beyond so many blocks of 512 bytes (of 1,024 with some
+    /// Starts one that can write no file beyond `blocks` blocks of 512 bytes (of 1,024 with some
     /// shells): to the program, writing more fails as on a disk that does.
     pub(crate) fn start_on_small_disk(sandbox: &Sandbox, blocks: u32) -> Self {
         // Without the trap the kernel would end the program before it can say why.
         Self::start_after(sandbox, &format!("trap '' XFSZ; ulimit -f {blocks}"))
     }
 
-    /// Starts one that may have so many files and connections open.
+    /// Starts one that may have `files` files and connections open.
     pub(crate) fn start_with_few_files(sandbox: &Sandbox, files: u32) -> Self {
         Self::start_after(sandbox, &format!("ulimit -n {files}"))
     }

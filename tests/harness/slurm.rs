@@ -13,9 +13,9 @@ use super::{
     wait_until,
 };
 
-/// How long a job's credential is good, in seconds: also how long Slurm lets a task wait that is queued
-/// again, lest its former run is taken for the next. Two minutes unless said; but a node that is slower
-/// than this to start a job refuses it.
+/// How long a job's credential is good, in seconds: also how long Slurm lets a task wait that is
+/// queued again, lest its former run is taken for the next. Two minutes unless said; but a node
+/// that is slower than this to start a job refuses it.
 const CREDENTIAL_SECONDS: u32 = 5;
 
 /// A Slurm that runs, stopped with the value.
@@ -58,7 +58,7 @@ impl Slurm {
 
     fn start_daemons(&mut self, folder: &Path) {
         let key = folder.join("key");
-        // Shared by nobody but these daemons, and for as long as they live.
+        // Shared by these daemons only, and for as long as they live.
         fs::write(&key, [7; 128]).expect("the sandbox can be written");
         let mode = std::os::unix::fs::PermissionsExt::from_mode(0o600);
         fs::set_permissions(&key, mode).expect("it is ours");

@@ -1,4 +1,4 @@
-//! A real sshd for one test: loopback only, with keys of its own, and nobody's configuration.
+//! A real sshd for one test: loopback only, with keys of its own, and no user's configuration.
 
 use std::{
     fs,
@@ -17,7 +17,7 @@ use super::{
 const SEPARATION: &str = "/run/sshd";
 
 /// An sshd that runs, stopped with the value. To its clients it is two hosts, `alpha` and `beta`;
-/// nobody listens on a third, `gone`.
+/// a third, `gone`, does not listen.
 pub(crate) struct Sshd {
     child: Child,
     config: PathBuf,

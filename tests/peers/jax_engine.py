@@ -76,7 +76,7 @@ def make_update(problem, lanes):
 
 
 class JaxEngine:
-    """Trains so many equal trials at once; `lanes` updates a call."""
+    """Trains `lanes` equal trials at once."""
 
     can_check_fixture = True
 

@@ -5,7 +5,8 @@ use serde_json::Value;
 
 use crate::harness::{Sandbox, Serve, TINY, wait_until};
 
-/// [`TINY`] with two replicates of its four configurations at first, and four more where they are needed.
+/// [`TINY`] with two replicates of its four configurations at first, and four more where they are
+/// needed.
 fn adaptive() -> String {
     let easy = "name = \"tiny\"\nsolved_threshold = 0.55";
     let text = TINY.replace("count = 2", "count = 2\nmost = 6");
@@ -102,7 +103,7 @@ fn allocate_shows_what_it_would_add_adds_it_once_and_the_run_goes_on() {
     assert_eq!(sandbox.count(WITHHELD), 16);
     assert_eq!(allocate(&["--budget", "3"]), 3);
     assert_eq!(sandbox.count(WITHHELD), 13);
-    // Whoever waits gets nothing more.
+    // Asking again gives nothing more.
     assert_eq!(allocate(&[]), 1);
     assert_eq!(allocate(&[]), 0);
 

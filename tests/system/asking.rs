@@ -122,7 +122,7 @@ fn a_report_folder_is_its_own() {
     assert_eq!(fs::read(sandbox.path("outside.csv")).unwrap(), b"mine");
     verify().assert_code(0);
 
-    // What is not its own is named, and nothing is written beside it.
+    // What is not its own is named, and nothing is written to that folder.
     sandbox.write("report/figure_of_another.svg", "<svg/>");
     verify()
         .assert_code(1)

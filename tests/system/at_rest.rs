@@ -1,5 +1,5 @@
-//! Databases as files: that one of them is everything after a clean end, that nobody else writes it, and
-//! what happens when it is taken away, cut, copied or has no room.
+//! Databases as files: that one of them is everything after a clean end, that only one process
+//! writes it, and what happens when it is taken away, cut, copied or has no room.
 
 use std::{fs, io::Write as _, os::unix::fs::symlink, path::Path, process::Command};
 
@@ -11,7 +11,7 @@ const TRIALS: &str = "select count(*) from trial";
 const OBSERVATIONS: &str = "select count(*) from observation";
 const TOKENS: &str = "select count(*) from token";
 
-/// A database with the tiny sweep, which nobody serves yet.
+/// A database with the tiny sweep, without a coordinator yet.
 fn submitted() -> Sandbox {
     let sandbox = Sandbox::new();
     sandbox.write("tiny.toml", TINY);
@@ -26,7 +26,7 @@ fn count_in_copy(sandbox: &Sandbox, sql: &str) -> u64 {
     copy.count(sql)
 }
 
-/// A database file that is everything, with nothing beside it that has content.
+/// A database file that is everything: no other file with content goes with it.
 #[track_caller]
 fn assert_complete(sandbox: &Sandbox, sql: &str, expected: u64) {
     let log = fs::metadata(sandbox.path("results.db-wal"));
@@ -44,7 +44,7 @@ fn a_clean_end_of_any_command_that_writes_leaves_one_complete_file() {
         sandbox
             .run(&["token", "new", "--role", "worker"])
             .assert_code(0);
-        assert!(!sandbox.has("results.db-wal"), "nobody has it open");
+        assert!(!sandbox.has("results.db-wal"), "no process has it open");
         assert_complete(&sandbox, TOKENS, tokens);
         let serve = Serve::start(&sandbox);
         // Also with somebody who looks on.
@@ -294,11 +294,7 @@ fn a_run_that_was_killed_goes_on_at_once_and_makes_progress_however_often() {
     sandbox.run(&["run", "tiny.toml"]).assert_code(0);
     assert_eq!(sandbox.count(succeeded), 8);
     let lapsed = "select count(*) from attempt where ending = 'lapsed'";
-    assert_eq!(
-        sandbox.count(lapsed),
-        0,
-        "nobody waited for a lease to lapse"
-    );
+    assert_eq!(sandbox.count(lapsed), 0, "no lease had to lapse");
     let blamed = "select count(*) from trial where worker_losses > 0";
     assert_eq!(sandbox.count(blamed), 0);
     // What lost attempts observed is in no export.

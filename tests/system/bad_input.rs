@@ -205,7 +205,7 @@ fn an_address_off_loopback_needs_insecure() {
 fn a_coordinator_that_is_away_exits_with_69() {
     let sandbox = Sandbox::new();
     sandbox.write("tiny.toml", TINY);
-    // A port nobody listens on: it was free a moment ago.
+    // A port that no process listens on: it was free a moment ago.
     let free = std::net::TcpListener::bind("127.0.0.1:0")
         .unwrap()
         .local_addr()

@@ -1,5 +1,5 @@
 //! Trials that take their workers down for real: a limit on the address space of a process, which
-//! Rust answers by aborting it, and SIGKILL. Nobody but the guilty trial ends without a result.
+//! Rust answers by aborting it, and SIGKILL. Only the guilty trial ends without a result.
 
 use std::process::Command;
 
@@ -82,7 +82,7 @@ fn a_poison_trial_on_a_distant_worker_fails_alone_and_its_mates_succeed() {
     let submitted = sandbox.run(&["submit", "poisoned.toml", "--coordinator", &url]);
     assert_eq!(submitted.code, 0, "{}", submitted.stderr);
 
-    // Whoever runs this worker starts it again whenever it dies, and knows no reason.
+    // A supervisor would start this worker again whenever it dies, and know no reason.
     let mut lives = 0;
     wait_until("every trial has ended", || {
         lives += 1;

@@ -123,18 +123,18 @@ async fn a_checkpoint_of_several_pieces_comes_back_to_the_next_holder_as_it_was(
         bytes: bytes.len() as u64,
     };
     assert_eq!(lease.checkpoint, Some(expected));
-    let heir = lease.token.unwrap();
-    assert_eq!((heir.trial_id, heir.attempt), (token.trial_id, 2));
-    assert_eq!(scene.load("b", heir).await.unwrap(), bytes);
-    scene.start("b", heir, 1, 20).await.unwrap();
-    scene.start("b", heir, 1, 20).await.unwrap();
+    let successor = lease.token.unwrap();
+    assert_eq!((successor.trial_id, successor.attempt), (token.trial_id, 2));
+    assert_eq!(scene.load("b", successor).await.unwrap(), bytes);
+    scene.start("b", successor, 1, 20).await.unwrap();
+    scene.start("b", successor, 1, 20).await.unwrap();
     wait_until("only the newest is kept", || {
         blobs(&scene.sandbox).len() == 1
     });
 }
 
 #[tokio::test]
-async fn whoever_does_not_hold_the_lease_can_neither_write_nor_read_nor_use_a_checkpoint() {
+async fn a_worker_without_the_lease_can_neither_write_nor_read_nor_use_a_checkpoint() {
     let mut scene = Scene::new().await;
     scene.register("a").await;
     scene.register("b").await;
@@ -149,11 +149,11 @@ async fn whoever_does_not_hold_the_lease_can_neither_write_nor_read_nor_use_a_ch
         assert_eq!(refused.unwrap_err().code(), Code::FailedPrecondition);
     }
     scene.drain("a").await;
-    let heir = scene.acquire("b", "1").await[0];
+    let successor = scene.acquire("b", "1").await[0];
     let late = scene.save("a", token, 30, b"too late").await.unwrap_err();
     assert_eq!(late.code(), Code::FailedPrecondition);
 
-    assert_eq!(scene.load("b", heir).await.unwrap(), b"mine");
+    assert_eq!(scene.load("b", successor).await.unwrap(), b"mine");
     assert_eq!(blobs(&scene.sandbox).len(), 1);
     let refused = "select count(*) from event where kind = 'refused' and detail like '%checkpoint'";
     assert_eq!(scene.sandbox.count(refused), 4);
@@ -213,7 +213,7 @@ async fn an_acknowledged_checkpoint_survives_a_killed_coordinator() {
 }
 
 #[tokio::test]
-async fn a_checkpoint_that_cannot_be_stored_is_not_acknowledged_and_ends_nobody() {
+async fn a_checkpoint_that_cannot_be_stored_is_not_acknowledged_and_ends_no_attempt() {
     let mut scene = Scene::new().await;
     scene.register("a").await;
     let token = scene.acquire("a", "1").await[0];

@@ -1,5 +1,5 @@
-//! Uploads of checkpoints that never end, or take their time: they hold what has arrived of them and
-//! nothing more, and results never wait for them.
+//! Uploads of checkpoints that never end, or take their time: they hold what has arrived of them
+//! and nothing more, and results never wait for them.
 
 use std::time::Duration;
 
@@ -38,7 +38,7 @@ struct Upload {
 }
 
 impl Upload {
-    /// A worker of its own leases a trial and announces a checkpoint of so many bytes.
+    /// A worker of its own leases a trial and announces a checkpoint of `bytes` bytes.
     async fn begin(serve: &Serve, number: u64, bytes: u64) -> Self {
         let name = format!("uploading-{number}");
         let mut peer = Peer::register(&serve.url, &name).await;

@@ -60,7 +60,7 @@ pub(crate) fn worker(sandbox: &Sandbox, serve: &Serve, more: &[&str]) -> Running
     sandbox.start(&[&arguments, more].concat())
 }
 
-/// Results and observations of a run that nobody disturbs. One for all tests: it takes its time.
+/// Results and observations of an undisturbed run. One for all tests: it takes its time.
 fn undisturbed() -> &'static (SweepDigest, Value) {
     static UNDISTURBED: OnceLock<(SweepDigest, Value)> = OnceLock::new();
     UNDISTURBED.get_or_init(run_undisturbed)
@@ -116,8 +116,8 @@ fn a_trial_whose_workers_are_killed_goes_on_elsewhere_and_ends_as_an_undisturbed
     let address = serve.address().to_owned();
     serve.kill();
     serve = Serve::start_at(&sandbox, &address);
-    let heir = worker(&sandbox, &serve, &["--checkpoint-every", "1"]).finish();
-    assert_eq!(heir.code, 0, "{}", heir.stderr);
+    let successor = worker(&sandbox, &serve, &["--checkpoint-every", "1"]).finish();
+    assert_eq!(successor.code, 0, "{}", successor.stderr);
 
     // One trial twice, or each once: that depends on when the leases lapse.
     assert_eq!(sandbox.count(STARTED_LATER), 2);
@@ -142,7 +142,7 @@ fn a_run_that_is_stopped_goes_on_where_its_trials_were() {
     assert_as_undisturbed(&sandbox);
 }
 
-/// What an heir says that finds the checkpoint spoiled, and how the sweep ends.
+/// What a successor says that finds the checkpoint spoiled, and how the sweep ends.
 fn check_spoiled(spoil: impl FnOnce(&PathBuf), expected: &str) {
     let (sandbox, serve) = scene();
     let victim = worker(&sandbox, &serve, &["--checkpoint-every", "1"]);
@@ -151,21 +151,21 @@ fn check_spoiled(spoil: impl FnOnce(&PathBuf), expected: &str) {
     assert_eq!(blobs.len(), 1);
     spoil(&blobs[0]);
 
-    let heir = worker(&sandbox, &serve, &[]).finish();
+    let successor = worker(&sandbox, &serve, &[]).finish();
 
-    assert_eq!(heir.code, 0, "{}", heir.stderr);
-    assert!(heir.stderr.contains(expected), "{}", heir.stderr);
+    assert_eq!(successor.code, 0, "{}", successor.stderr);
+    assert!(successor.stderr.contains(expected), "{}", successor.stderr);
     assert!(
-        heir.stderr.contains("starting at update 0"),
+        successor.stderr.contains("starting at update 0"),
         "{}",
-        heir.stderr
+        successor.stderr
     );
     assert_eq!(sandbox.count(STARTED_LATER), 0);
     assert_as_undisturbed(&sandbox);
 }
 
 #[test]
-fn a_damaged_checkpoint_is_refused_and_the_trial_starts_anew() {
+fn a_damaged_checkpoint_is_refused_and_the_trial_starts_over() {
     let flip = |blob: &PathBuf| {
         let mut bytes = fs::read(blob).unwrap();
         let middle = bytes.len() / 2;
@@ -184,7 +184,7 @@ fn a_lost_checkpoint_is_no_reason_not_to_train() {
 }
 
 #[test]
-fn another_programs_checkpoint_is_refused_and_the_trial_starts_anew() {
+fn another_programs_checkpoint_is_refused_and_the_trial_starts_over() {
     let (sandbox, serve) = scene();
     let victim = worker(&sandbox, &serve, &["--checkpoint-every", "1"]);
     kill_after_a_checkpoint(&sandbox, &victim);
@@ -195,7 +195,7 @@ fn another_programs_checkpoint_is_refused_and_the_trial_starts_anew() {
     fs::write(&other, program).unwrap();
     make_executable(&other);
 
-    let heir = std::process::Command::new(other)
+    let successor = std::process::Command::new(other)
         .args([
             "worker",
             "--coordinator",
@@ -207,8 +207,8 @@ fn another_programs_checkpoint_is_refused_and_the_trial_starts_anew() {
         .output()
         .unwrap();
 
-    let said = String::from_utf8(heir.stderr).unwrap();
-    assert!(heir.status.success(), "{said}");
+    let said = String::from_utf8(successor.stderr).unwrap();
+    assert!(successor.status.success(), "{said}");
     assert!(said.contains("of another binary"), "{said}");
     assert_eq!(sandbox.count(STARTED_LATER), 0);
     assert_as_undisturbed(&sandbox);
@@ -228,7 +228,7 @@ fn what_a_killed_coordinator_left_behind_is_removed_when_it_starts_again() {
     serve.kill();
     let kept = blobs(&sandbox);
     let left = kept[0].with_file_name("trial-1-attempt-1-update-1-0.0");
-    fs::write(&left, "nobody recorded it").unwrap();
+    fs::write(&left, "not recorded").unwrap();
 
     let serve = Serve::start_at(&sandbox, &address);
 

@@ -46,8 +46,8 @@ fn check_leaves_in_order(tell: impl FnOnce(&Running)) {
     assert_eq!(sandbox.count(RETURNED), 1);
     let done = sandbox.count("select updates_done from checkpoint");
     assert!(done > 0, "{}", left.stderr);
-    let heir = worker(&sandbox, &serve, &[]).finish();
-    assert_eq!(heir.code, 0, "{}", heir.stderr);
+    let successor = worker(&sandbox, &serve, &[]).finish();
+    assert_eq!(successor.code, 0, "{}", successor.stderr);
     let went_on = "select max(started_from_updates) from attempt";
     assert_eq!(sandbox.count(went_on), done);
     assert_as_undisturbed(&sandbox);
@@ -142,8 +142,8 @@ fn a_worker_can_leave_while_the_coordinator_is_away_and_its_trial_is_run_by_anot
 
     assert_eq!(left.code, 0, "{}", left.stderr);
     let serve = Serve::start_at(&sandbox, &address);
-    let heir = worker(&sandbox, &serve, &[]).finish();
-    assert_eq!(heir.code, 0, "{}", heir.stderr);
+    let successor = worker(&sandbox, &serve, &[]).finish();
+    assert_eq!(successor.code, 0, "{}", successor.stderr);
     let lapsed = "select count(*) from attempt where ending = 'lapsed'";
     assert_eq!(sandbox.count(lapsed), 1);
     assert_as_undisturbed(&sandbox);

@@ -74,8 +74,8 @@ fn trials_of_a_killed_worker_are_run_by_another_with_the_same_results() {
     let victim = worker(&sandbox, &serve.url);
     freeze_with_a_trial(&sandbox, &victim);
     victim.signal(Signal::KILL);
-    let heir = worker(&sandbox, &serve.url);
-    assert_eq!(heir.finish().code, 0);
+    let successor = worker(&sandbox, &serve.url);
+    assert_eq!(successor.finish().code, 0);
 
     assert_eq!(sandbox.count(SUCCEEDED), 8);
     let lapsed = "select count(*) from attempt where ending = 'lapsed'";
@@ -90,8 +90,8 @@ fn a_stopped_worker_that_wakes_up_late_is_refused_and_changes_nothing() {
     let sleeper = worker(&sandbox, &serve.url);
     wait_for_a_trial(&sandbox);
     sleeper.signal(Signal::STOP);
-    let heir = worker(&sandbox, &serve.url);
-    assert_eq!(heir.finish().code, 0);
+    let successor = worker(&sandbox, &serve.url);
+    assert_eq!(successor.finish().code, 0);
     sleeper.signal(Signal::CONT);
     assert_eq!(sleeper.finish().code, 0);
 
@@ -145,7 +145,7 @@ fn a_worker_told_to_stop_hands_its_trial_back() {
     clippy::disallowed_methods,
     reason = "what happens while the coordinator does not run cannot be seen from outside"
 )]
-fn a_coordinator_that_was_stopped_itself_blames_nobody() {
+fn a_coordinator_that_was_stopped_itself_blames_no_worker() {
     let (sandbox, serve) = scene(slower());
     let worker = worker(&sandbox, &serve.url);
     wait_for_a_trial(&sandbox);

@@ -28,7 +28,7 @@ async fn say(address: &str, bytes: &[u8]) {
 }
 
 #[tokio::test]
-async fn noise_on_the_port_disturbs_nobody() {
+async fn noise_on_the_port_disturbs_no_one() {
     let sandbox = Sandbox::new();
     sandbox.write("tiny.toml", TINY);
     let serve = Serve::start(&sandbox);

@@ -22,7 +22,7 @@ fn launch(sandbox: &Sandbox, slurm: &Slurm, arguments: &[&str]) -> Finished {
     Finished::from(command.output().expect("the program starts"))
 }
 
-/// Launches so many workers of one slot, for at most so many minutes.
+/// Launches `workers` workers of one slot, for a limited number of minutes.
 fn launch_workers(
     sandbox: &Sandbox,
     slurm: &Slurm,
@@ -124,7 +124,7 @@ fn a_worker_whose_limit_is_announced_is_queued_again_until_the_sweep_is_done() {
     assert_as_undisturbed(&sandbox);
 }
 
-/// A sweep of one trial that nobody sees the end of.
+/// A sweep of one trial that does not end.
 fn endless() -> (Sandbox, Serve) {
     let sandbox = Sandbox::new();
     let endless = TINY

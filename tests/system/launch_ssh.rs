@@ -76,7 +76,7 @@ fn workers_are_started_once_leave_in_order_and_change_no_result() {
     );
     assert_eq!(column(&listed, "state"), ["running"; 2]);
 
-    // One dies the hard way and is started anew; the other stays.
+    // One is killed and started again; the other stays.
     let victim = Pid::from_raw(processes[0].parse().unwrap()).unwrap();
     kill_process(victim, Signal::KILL).expect("it runs");
     let replaced = on(&["alpha,beta:1"]);

@@ -1,5 +1,5 @@
-//! The benchmarks run, small, and print what they promise. No figure is judged here: they depend on the
-//! machine.
+//! The benchmarks run, small, and print what they promise. No figure is judged here: they depend on
+//! the machine.
 
 use serde_json::Value;
 
@@ -26,7 +26,7 @@ fn number(found: &Value, path: &str) -> f64 {
 }
 
 #[test]
-fn bench_null_prints_its_rate_beside_the_floors_of_the_same_run() {
+fn bench_null_prints_its_rate_next_to_the_floors_of_the_same_run() {
     let arguments = [
         "--rounds",
         "2",

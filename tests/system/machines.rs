@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::harness::{Peer, Running, Sandbox, Serve, TINY, wait_until};
 
-/// A sweep that nobody finishes by accident.
+/// A sweep that does not finish by accident.
 fn endless() -> String {
     TINY.replace("updates = 40", "updates = 10000000")
 }

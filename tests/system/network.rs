@@ -1,7 +1,7 @@
 //! A coordinator and two workers on machines of their own, with a network between them that is cut,
-//! slow, lossy or changes its addresses. Whatever it does, the sweep ends with the table of a run that
-//! nobody disturbed. Every wait here has one limit, [`crate::harness::PATIENCE`]: TCP by itself would
-//! believe in a dead connection for a quarter of an hour.
+//! slow, lossy or changes its addresses. Whatever it does, the sweep ends with the table of an
+//! undisturbed run. Every wait here has one limit, [`crate::harness::PATIENCE`]: TCP by
+//! itself would believe in a dead connection for a quarter of an hour.
 
 use std::{process::Stdio, sync::OnceLock};
 
@@ -39,7 +39,7 @@ struct Scene {
 }
 
 impl Scene {
-    /// A coordinator that was given the sweep, and nobody who works.
+    /// A coordinator that was given the sweep, and no workers yet.
     fn without_workers() -> Option<Self> {
         let machines = Namespaces::new()?;
         let sandbox = Sandbox::new();
@@ -130,7 +130,7 @@ fn a_partition_changes_no_result() {
 }
 
 #[test]
-fn a_coordinator_that_nobody_can_be_heard_by_changes_no_result() {
+fn a_coordinator_that_hears_no_worker_changes_no_result() {
     check_partition(Direction::ToCoordinator);
 }
 

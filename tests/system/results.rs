@@ -1,4 +1,4 @@
-//! The published results: every report under `results/` is that of the database beside it.
+//! The published results: every report under `results/` is that of its database.
 
 use std::{fs, path::Path};
 

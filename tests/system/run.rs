@@ -135,7 +135,7 @@ fn a_terminal_that_is_closed_stops_in_order_unless_the_program_is_to_outlive_it(
 }
 
 #[test]
-fn those_who_wait_for_a_database_that_nobody_serves_are_told() {
+fn watch_and_wait_say_that_no_coordinator_serves_the_database() {
     let sandbox = Sandbox::new();
     sandbox.write("tiny.toml", TINY);
     sandbox.submit("tiny.toml");

@@ -77,20 +77,21 @@ impl Scene {
         worker_id: &str,
         request_id: &str,
     ) -> Vec<wire::LeaseToken> {
-        self.acquire_beside(worker_id, request_id, None).await
+        self.acquire_together_with(worker_id, request_id, None)
+            .await
     }
 
-    async fn acquire_beside(
+    async fn acquire_together_with(
         &mut self,
         worker_id: &str,
         request_id: &str,
-        beside: Option<wire::LeaseToken>,
+        together_with: Option<wire::LeaseToken>,
     ) -> Vec<wire::LeaseToken> {
         let request = wire::AcquireRequest {
             worker_id: worker_id.into(),
             request_id: request_id.into(),
             max_lanes: 1,
-            beside,
+            together_with,
             ..wire::AcquireRequest::default()
         };
         let leases = self
@@ -118,7 +119,7 @@ impl Scene {
             .map_err(|status| status.code())
     }
 
-    /// Ends attempts and leases up to so many trials in one call; returns their leases.
+    /// Ends attempts and leases more trials in one call; returns their leases.
     async fn finish_and_acquire(
         &mut self,
         worker_id: &str,
@@ -212,7 +213,7 @@ async fn both_services_are_healthy_and_can_be_reflected() {
 async fn a_worker_that_never_registered_is_told_so() {
     let mut scene = Scene::new().await;
     let request = wire::DrainRequest {
-        worker_id: "nobody".into(),
+        worker_id: "unknown".into(),
     };
     assert_eq!(
         scene.leases.drain(request).await.unwrap_err().code(),
@@ -266,17 +267,20 @@ async fn the_call_that_ends_a_bundle_leases_the_next_and_may_be_repeated() {
 }
 
 #[tokio::test]
-async fn a_bundle_grows_only_beside_a_lease_of_its_worker() {
+async fn a_bundle_grows_only_around_a_lease_of_its_worker() {
     let mut scene = Scene::new().await;
     scene.register("a").await;
     scene.register("b").await;
     let held = scene.acquire("a", "1").await[0];
-    assert_eq!(scene.acquire_beside("b", "1", Some(held)).await, []);
-    let beside = scene.acquire_beside("a", "2", Some(held)).await;
-    assert_eq!(beside.len(), 1);
-    assert_ne!(beside[0], held);
-    assert_eq!(scene.acquire_beside("a", "2", Some(held)).await, beside);
-    assert_eq!(scene.finish("a", &beside).await, Ok(vec![]));
+    assert_eq!(scene.acquire_together_with("b", "1", Some(held)).await, []);
+    let more = scene.acquire_together_with("a", "2", Some(held)).await;
+    assert_eq!(more.len(), 1);
+    assert_ne!(more[0], held);
+    assert_eq!(
+        scene.acquire_together_with("a", "2", Some(held)).await,
+        more
+    );
+    assert_eq!(scene.finish("a", &more).await, Ok(vec![]));
 }
 
 #[tokio::test]

@@ -8,7 +8,7 @@ use crate::harness::{Peer, Sandbox, Serve, TINY};
 
 const OBSERVATIONS: &str = "select count(*) from observation";
 
-/// A database with the tiny sweep, which nobody serves yet.
+/// A database with the tiny sweep, without a coordinator yet.
 fn submitted() -> Sandbox {
     let sandbox = Sandbox::new();
     sandbox.write("tiny.toml", TINY);
@@ -25,8 +25,8 @@ fn copy(from: &Sandbox) -> Sandbox {
     to
 }
 
-/// With `synchronous = FULL` a commit is in the log before it is answered: the files need neither the
-/// process that wrote them nor its shared memory.
+/// With `synchronous = FULL` a commit is in the log before it is answered: the files need neither
+/// the process that wrote them nor its shared memory.
 #[tokio::test]
 async fn what_is_acknowledged_is_in_the_files_at_that_moment() {
     let sandbox = submitted();
@@ -165,8 +165,8 @@ fn a_damaged_database_is_refused_by_every_command_with_the_reason() {
     );
 }
 
-/// Without it, who closes the database takes itself for the last that had it open, and removes the log
-/// (SQLite before 3.51). The coordinator would then write into a file without a name.
+/// Without it, who closes the database takes itself for the last that had it open, and removes the
+/// log (SQLite before 3.51). The coordinator would then write into a file without a name.
 #[test]
 fn a_running_coordinator_holds_its_lock_on_the_database() {
     let sandbox = submitted();

@@ -59,8 +59,8 @@ fn with<T>(token: Option<&str>, message: T) -> Request<T> {
     request
 }
 
-/// Makes any call by its path, with a message whose first field is "last", and reads the beginning of
-/// the answer: enough for a call to do what it does, and to say why it does not.
+/// Makes any call by its path, with a message whose first field is "last", and reads the beginning
+/// of the answer: enough for a call to do what it does, and to say why it does not.
 pub(crate) async fn call(
     channel: &Channel,
     path: &'static str,
@@ -177,7 +177,7 @@ async fn every_role_may_make_exactly_its_calls() {
 }
 
 #[tokio::test]
-async fn nobody_speaks_for_a_worker_of_another_token() {
+async fn a_token_does_not_speak_for_a_worker_of_another() {
     let scene = Scene::new(&[]);
     let (owner, other) = (
         token(&scene.sandbox, "worker", &[]),
@@ -315,7 +315,7 @@ async fn tokens_are_made_and_revoked_while_the_coordinator_serves() {
     let sandbox = Sandbox::new();
     sandbox.write("tiny.toml", TINY);
     let serve = Serve::start(&sandbox);
-    // Nobody made a token yet, and nobody is asked for one.
+    // No token was made yet, and none is asked for.
     serve.submit(&sandbox, "tiny.toml");
     let channel = connect(&serve.url).await;
     const GET: &str = "/pondersweep.v1.Sweeps/GetSweep";
@@ -335,7 +335,7 @@ async fn tokens_are_made_and_revoked_while_the_coordinator_serves() {
         .unwrap()
         .into_inner();
     progress.message().await.expect("progress");
-    // One that nobody knew a moment ago is known at once.
+    // A new one is known at once.
     let second = token(&sandbox, "viewer", &[]);
     call(&channel, GET, Some(&second))
         .await

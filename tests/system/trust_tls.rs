@@ -70,7 +70,8 @@ fn a_sweep_is_trained_over_encrypted_calls_with_certificates_on_both_sides() {
 #[test]
 fn somebody_in_between_with_another_authority_is_refused() {
     let sandbox = sandbox();
-    // As if somebody answered at the coordinator's address, with a certificate of another authority.
+    // As if somebody answered at the coordinator's address, with a certificate of another
+    // authority.
     let serve = serve(&sandbox, &[]);
     for command in [SUBMIT, WORK] {
         let refused = run(&sandbox, &serve.url, &command, "other", None);
@@ -94,7 +95,7 @@ fn a_client_without_a_certificate_of_the_asked_authority_is_refused() {
             &[&WORK[..], &["--connect-timeout", "1"]].concat(),
         ] {
             let refused = run(&sandbox, &serve.url, command, "tls", certificate);
-            // The alert may arrive after the connection is gone, which looks like nobody there.
+            // The alert may arrive after the connection is gone, which looks like a closed port.
             assert!(
                 [77, 69].contains(&refused.code),
                 "{certificate:?}: {}",
@@ -109,7 +110,7 @@ fn a_client_without_a_certificate_of_the_asked_authority_is_refused() {
 #[test]
 fn a_token_is_not_sent_unencrypted_to_another_machine() {
     let sandbox = sandbox();
-    // An address that belongs to nobody (RFC 5737); it is not even tried.
+    // An address for documentation (RFC 5737), which no machine has; it is not even tried.
     for command in [SUBMIT, WORK] {
         let arguments = [&command[..], &["--coordinator", "http://192.0.2.1:7878"]].concat();
         let refused = sandbox.run(&arguments);

@@ -33,8 +33,8 @@ const TRANSFER_TIMEOUT: Duration = Duration::from_secs(120);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// A connection on which nothing arrives for this long is probed...
 const KEEPALIVE: Duration = Duration::from_secs(10);
-/// ...and left for a new one when no answer to the probe arrives within this time. Together they bound
-/// how long a half-open connection can deceive a worker: 15 seconds, whatever TCP believes.
+/// ...and left for a new one when no answer to the probe arrives within this time. Together they
+/// bound how long a half-open connection can deceive a worker: 15 seconds, whatever TCP believes.
 const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Whatever a coordinator says, a worker that got nothing asks again after this at the earliest...
@@ -67,12 +67,12 @@ pub struct CheckpointRef {
 pub struct Wanted {
     /// Unique for each acquisition of the worker.
     pub request_id: String,
-    /// At most so many trials.
+    /// The largest number of trials.
     pub max_lanes: u32,
     /// Only trials of this sweep, if one is named.
     pub sweep: Option<SweepId>,
-    /// Only trials that can be trained beside this one, which the worker holds, if one is named.
-    pub beside: Option<LeaseToken>,
+    /// Only trials that can be trained together with this one, which the worker holds, if named.
+    pub together_with: Option<LeaseToken>,
     /// The worker runs users' programs.
     pub programs: bool,
 }
@@ -192,13 +192,13 @@ impl Client {
             request_id: wanted.request_id,
             max_lanes: wanted.max_lanes,
             sweep_id: sweep_id.unwrap_or_default(),
-            beside: wanted.beside.map(Into::into),
+            together_with: wanted.together_with.map(Into::into),
             programs: wanted.programs,
         }
     }
 
-    /// Extends the leases and returns those that are no longer the worker's; says whether the worker
-    /// is about to leave. Tried once: the next heartbeat is the repetition.
+    /// Extends the leases and returns those that are no longer the worker's; says whether the
+    /// worker is about to leave. Tried once: the next heartbeat is the repetition.
     ///
     /// # Errors
     /// The coordinator refused, or cannot be reached.
@@ -267,7 +267,7 @@ impl Client {
         Ok(files.map(|file| (file.path, file.content)).collect())
     }
 
-    /// Hands back every lease. Tried once: whoever drains is about to leave.
+    /// Hands back every lease. Tried once: a worker that drains is about to leave.
     ///
     /// # Errors
     /// The coordinator refused, or cannot be reached; the leases then lapse by themselves.

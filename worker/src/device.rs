@@ -1,5 +1,5 @@
-//! EDGE: a device's name to a burn device. The only room that opens one; besides it only `operation/`
-//! names a backend, the one that has kernels. It decides nothing about training.
+//! EDGE: a device's name to a burn device. The only room that opens one; besides it only
+//! `operation/` names a backend, the one that has kernels. It decides nothing about training.
 //!
 //! A [`DeviceName`] that exists can compute here: its backend is in this build and its hardware in
 //! this machine. Which backends a build has is chosen by Cargo features (docs/devices.md says how).
@@ -56,7 +56,7 @@ impl DeviceName {
         }
     }
 
-    /// Bundles it trains side by side unless told otherwise, on a machine with so many cores. Flex
+    /// Bundles it trains side by side unless told otherwise, given the machine's cores. Flex
     /// gives a bundle one core; every other backend spreads one bundle over the whole device.
     #[must_use]
     pub const fn default_slots(self, cores: u32) -> u32 {

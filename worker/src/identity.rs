@@ -14,7 +14,7 @@ use sha2::{Digest, Sha256};
 use crate::device::DeviceName;
 pub use machine::cpu;
 
-/// Describes this process as a worker with so many `slots` on a device, its device `number`.
+/// Describes this process as a worker with `slots` slots on a device, its device `number`.
 ///
 /// # Errors
 /// The program's own file cannot be read.
@@ -50,8 +50,8 @@ pub fn host() -> String {
 }
 
 /// A name no other worker has: host, process id, when this process looked at the clock, and which
-/// of its devices. The process id alone comes back after a reboot, the host alone is shared by every
-/// process of a machine.
+/// of its devices. The process id alone comes back after a reboot, the host alone is shared by
+/// every process of a machine.
 fn worker_id(host: &str, number: usize) -> io::Result<WorkerId> {
     #[expect(
         clippy::disallowed_methods,

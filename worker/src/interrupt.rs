@@ -1,6 +1,6 @@
-//! EDGE: Ctrl-C, SIGTERM, SIGHUP and the end of standard input, for every command that runs until told
-//! to stop. The first signal asks it to stop in order, the second ends the process at once. For workers
-//! also SIGUSR1, with which batch systems announce the end of a job.
+//! EDGE: Ctrl-C, SIGTERM, SIGHUP and the end of standard input, for every command that runs until
+//! told to stop. The first signal asks it to stop in order, the second ends the process at once.
+//! For workers also SIGUSR1, with which batch systems announce the end of a job.
 
 use std::{fs, io};
 
@@ -16,9 +16,9 @@ pub const EXIT_INTERRUPTED: u8 = 130;
 /// Says which signals a process ignores, as bits: those of a child of `nohup` have the first.
 const PROCESS_STATUS: &str = "/proc/self/status";
 
-/// A token that is cancelled by the first SIGINT, SIGTERM or, unless it is ignored, SIGHUP. Others may cancel it as well: signals
-/// are counted by themselves, since Ctrl-C reaches a child also as the end of its standard input,
-/// and is still the first.
+/// A token that is cancelled by the first SIGINT, SIGTERM or, unless it is ignored, SIGHUP. Others
+/// may cancel it as well: signals are counted by themselves, since Ctrl-C reaches a child also as
+/// the end of its standard input, and is still the first.
 ///
 /// # Errors
 /// The process may not handle signals.
@@ -57,7 +57,7 @@ async fn received(signal: &mut Option<Signal>) {
     }
 }
 
-/// Whether whoever started this process made it go on when its terminal is gone.
+/// Whether this process was started to go on when its terminal is gone, as by `nohup`.
 fn ignores_hang_up() -> bool {
     let status = fs::read_to_string(PROCESS_STATUS).unwrap_or_default();
     ignores_first_signal(&status)
@@ -69,7 +69,7 @@ fn ignores_first_signal(status: &str) -> bool {
     ignored.is_some_and(|bits| bits & 1 == 1)
 }
 
-/// Cancels the token when standard input closes: the kernel closes it when whoever holds its other
+/// Cancels the token when standard input closes: the kernel closes it when the process at its other
 /// end is gone, however that ended.
 pub async fn cancel_on_end_of_stdin(stop: CancellationToken) {
     let mut ignored = [0; 64];

@@ -18,9 +18,11 @@ use crate::{
     train::{self, Continue, Observer},
 };
 
-/// At which no trial diverges, whatever it will do with its own: a rate is a number per lane, and what is
-/// measured holds for every trial of the shape.
+/// At which no trial diverges, whatever it will do with its own: a rate is a number per lane, and
+/// what is measured holds for every trial of the shape.
 const LEARNING_RATE: f64 = 1e-9;
+/// Why the locks of this file are never poisoned.
+const UNPOISONED: &str = "no thread panics while it holds the lock";
 /// Samples of an evaluation that is timed; more take in proportion.
 const TIMED_EXAMPLES: u32 = 1_000;
 
@@ -33,8 +35,8 @@ pub struct Pace {
     pub seconds_per_evaluation: f64,
 }
 
-/// Times trials of this one's shape on a device, their updates for so long. `None` for what the device
-/// cannot train.
+/// Times trials of this one's shape on a device, their updates for so long. `None` for what the
+/// device cannot train.
 #[must_use]
 pub fn of_trial(device: DeviceName, trial: &TrialSpec, window: Duration) -> Option<Pace> {
     let timed = catch_unwind(AssertUnwindSafe(|| {
@@ -54,7 +56,7 @@ pub(crate) fn endless(trial: &TrialSpec) -> TrialSpec {
     with(trial, MAX_UPDATES, MAX_UPDATES, None)
 }
 
-/// The trial with so many updates, evaluated so often and on so many samples.
+/// The trial with `updates` updates, evaluated every `every` of them on `examples` samples.
 fn with(trial: &TrialSpec, updates: u64, every: u64, examples: Option<u32>) -> TrialSpec {
     let mut settings = trial.configuration.to_settings();
     let set = |settings: &mut pondersweep_proto::spec::Settings| {
@@ -83,7 +85,7 @@ fn evaluation(device: &Device, trial: &TrialSpec, seconds_per_update: f64) -> Op
         NonZeroUsize::MIN,
         &clock,
     );
-    let times = clock.0.into_inner().expect("nobody panics with it");
+    let times = clock.0.into_inner().expect(UNPOISONED);
     let &[first, second] = &times[..] else {
         return None;
     };
@@ -100,7 +102,7 @@ impl Observer for Clock {
     fn after_update(&self, _: usize, _: u64) -> Continue {
         #[expect(clippy::disallowed_methods, reason = "an edge: its purpose is to time")]
         let now = Instant::now();
-        self.0.lock().expect("nobody panics with it").push(now);
+        self.0.lock().expect(UNPOISONED).push(now);
         Continue::Yes
     }
 }
@@ -121,7 +123,7 @@ pub(crate) fn updates_per_second(
     let laps = Mutex::new(Laps::new(window));
     let pacer = Pacer { laps, go_on };
     train::train(trials, device, NonZeroUsize::MIN, &pacer);
-    let laps = pacer.laps.into_inner().expect("nobody panics with it");
+    let laps = pacer.laps.into_inner().expect(UNPOISONED);
     let lanes = trials.len() as f64;
     laps.per_second().map(|updates| updates * lanes)
 }
@@ -140,7 +142,7 @@ impl Observer for Pacer<'_> {
         if !(self.go_on)() {
             return Continue::Stop;
         }
-        let mut laps = self.laps.lock().expect("nobody panics with it");
+        let mut laps = self.laps.lock().expect(UNPOISONED);
         // All lanes make an update at once, and the first is asked first.
         if lane == 0 {
             laps.note(updates_done, now);

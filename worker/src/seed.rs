@@ -1,6 +1,7 @@
 //! PURE: all randomness of a trial. Every number is a function of (sweep seed, configuration unless
-//! seeds are common, replicate, purpose, position); there is no generator whose state could depend on who drew
-//! before, so a retried trial, another batch split or another bundle draws the same numbers.
+//! seeds are common, replicate, purpose, position); there is no generator whose state could depend
+//! on who drew before, so a retried trial, another batch split or another bundle draws the same
+//! numbers.
 
 mod philox;
 
@@ -65,7 +66,7 @@ impl Seeds {
 /// Blocks made at once: two run side by side in a processor's registers, more do not fit.
 const BLOCKS: usize = 2;
 
-/// Numbers of 32 bits in so many blocks of four words.
+/// Numbers of 32 bits in `BLOCKS` blocks of four 64-bit words.
 const READY: usize = 2 * 4 * BLOCKS;
 
 /// The random numbers at one position of one stream, without end.

@@ -1,6 +1,6 @@
-//! PURE: the learning problems, and batches of their samples. How a task draws a sample stands in its own
-//! file; what follows from its settings, in the contract's `task`. The rest of the worker knows a task by
-//! what [`Task`] says.
+//! PURE: the learning problems, and batches of their samples. How a task draws a sample stands in
+//! its own file; what follows from its settings, in the contract's `task`. The rest of the worker
+//! knows a task by what [`Task`] says.
 
 mod babi;
 mod paired_associates;
@@ -96,7 +96,7 @@ pub struct Task {
     source: Arc<dyn Source>,
 }
 
-/// What a sample is beside its input.
+/// What is known of a sample besides its input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sample {
     /// The right answer, from 0.
@@ -229,8 +229,8 @@ impl Batch {
         }
     }
 
-    /// The same without the padding that all its samples begin with. What is left depends on the samples
-    /// of all lanes, so that only a lane alone may do without.
+    /// The same without the padding that all its samples begin with. What is left depends on the
+    /// samples of all lanes, so that only a lane alone may do without.
     #[must_use]
     pub fn without_padding(self) -> Self {
         let [_, _, elements] = self.x.dims();

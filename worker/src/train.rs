@@ -42,7 +42,7 @@ pub enum LaneEnd {
     },
     /// The observer stopped it.
     Stopped,
-    /// Its training panicked, with this text. The lanes beside it end as if it had not been there.
+    /// Its training panicked, with this text. The other lanes end as if it had not been there.
     Panicked(String),
 }
 
@@ -57,7 +57,7 @@ pub fn divergence(step: u64, reason: &str) -> String {
 pub enum Continue {
     /// It goes on.
     Yes,
-    /// It ends here; the lanes beside it go on undisturbed.
+    /// It ends here; the other lanes go on undisturbed.
     Stop,
 }
 
@@ -69,15 +69,15 @@ pub trait Observer: Sync {
     /// A lane was measured.
     fn observe(&self, lane: usize, observation: Observation);
 
-    /// The last evaluation of a lane, broken down: after its observations. By default nobody wants it.
+    /// The last evaluation of a lane, broken down: after its observations. By default not kept.
     fn break_down(&self, _lane: usize, _breakdown: Breakdown) {}
 
     /// A lane's update is done, its observations included. Asked of every lane that still runs,
     /// also after the last update.
     fn after_update(&self, lane: usize, updates_done: u64) -> Continue;
 
-    /// A lane is between two updates, and goes on or was just stopped: whoever wants to keep its
-    /// state asks for it here. By default nobody does.
+    /// A lane is between two updates, and goes on or was just stopped: an observer that keeps its
+    /// state asks for it here. By default it is not kept.
     fn offer_state(&self, _lane: usize, _updates_done: u64, _state: &dyn Fn() -> LaneState) {}
 }
 
@@ -98,7 +98,7 @@ pub fn train(
 /// Trains the trials, which all have one shape, each from where it starts, and says how each ended,
 /// in their order.
 ///
-/// Where lanes are computed one by one, each is trained from start to end by one of so many
+/// Where lanes are computed one by one, each is trained from start to end by one of the
 /// threads, which take lanes from a queue: none waits for another, and a lane's numbers stay in
 /// its core's caches. Elsewhere lanes that have done as many updates are one program on the
 /// caller's thread; programs are trained one after the other.

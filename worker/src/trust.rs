@@ -20,10 +20,10 @@ use tonic::{
 
 pub use validity::{Unusable, unusable};
 
-/// A token for programs that cannot have a file, such as containers: not a flag, since everybody on a
-/// machine sees the arguments of its processes.
+/// A token for programs that cannot have a file, such as containers: not a flag, since everybody on
+/// a machine sees the arguments of its processes.
 pub const TOKEN_VARIABLE: &str = "PONDERSWEEP_TOKEN";
-/// Every variable of this file and of `serve`'s keys, for whoever starts a process without them.
+/// Every variable of this file and of `serve`'s keys, for code that starts a process without them.
 pub const TRUST_VARIABLES: [&str; 5] = [
     TOKEN_VARIABLE,
     "PONDERSWEEP_TOKEN_FILE",
@@ -91,7 +91,7 @@ pub enum TrustError {
         /// What it should hold.
         content: &'static str,
     },
-    /// An encrypted address, and nobody to vouch for it.
+    /// An encrypted address, and no authority that vouches for it.
     #[error(
         "{0} is encrypted, but no authority is named that vouches for it\nhint: --tls-ca PATH names the ca.pem of `pondersweep tls init`"
     )]
@@ -137,8 +137,8 @@ pub struct Means {
     pub insecure: bool,
 }
 
-/// Chooses ring for every encrypted connection of this process. A build with S3 has two libraries for
-/// that, between which rustls chooses only when it is told to.
+/// Chooses ring for every encrypted connection of this process. A build with S3 has two libraries
+/// for that, between which rustls chooses only when it is told to.
 pub fn choose_cryptography() {
     // Refused only if somebody has chosen before.
     let _ = rustls::crypto::ring::default_provider().install_default();
@@ -252,8 +252,8 @@ impl Trust {
 }
 
 impl Means {
-    /// Whether somebody who has these would speak to the coordinator at a URL. It is encrypted if and only
-    /// if an authority is among them.
+    /// Whether somebody who has these would speak to the coordinator at a URL. It is encrypted if
+    /// and only if an authority is among them.
     ///
     /// # Errors
     /// The URL is none, or what they are does not fit it or would expose the token.
@@ -384,7 +384,7 @@ pub fn chain(error: &dyn std::error::Error) -> String {
     text
 }
 
-/// Whoever may read a secret may use it: says so of a file that is open to everybody on its machine.
+/// Warns of a secret's file that everybody on its machine can read, and so use.
 pub fn warn_if_anyone_reads(secret: &Path) {
     let mode = fs::metadata(secret).map(|found| found.permissions().mode());
     if mode.is_ok_and(|mode| mode & 0o004 != 0) {

@@ -1,4 +1,4 @@
-//! The two runs that are compared: a sweep that nobody disturbs, and the same one while faults happen
+//! The two runs that are compared: an undisturbed sweep, and the same one while faults happen
 //! to it as planned. It judges neither.
 
 use std::{
@@ -12,7 +12,7 @@ use pondersweep::{clock, sweep::SweepSpec};
 use pondersweep_proto::id::{LeaseToken, SweepId};
 
 use super::{
-    arena::{Arena, LateAnswer},
+    cluster::{Cluster, LateAnswer},
     gateway::CallCounts,
     network::NetworkCounts,
     process::{Journal, Process},
@@ -121,18 +121,19 @@ pub(super) async fn disturbed(
         attack.weather(FaultKind::Network),
         attack.weather(FaultKind::Calls),
     );
-    let mut arena = Arena::start(&database, spec.id(), attack.workers, weather, journal).await?;
+    let mut cluster =
+        Cluster::start(&database, spec.id(), attack.workers, weather, journal).await?;
     let mut counts = FaultCounts::default();
-    let attacked = attack_until_ended(attack, spec, &mut arena, &mut counts).await;
-    let stopped = arena.stop().await;
+    let attacked = attack_until_ended(attack, spec, &mut cluster, &mut counts).await;
+    let stopped = cluster.stop().await;
     attacked?;
     stopped?;
-    counts.crashes = arena.crashes;
+    counts.crashes = cluster.crashes;
     Ok(Disturbance {
         faults: counts,
-        network: arena.network.counts(),
-        calls: arena.gateway.counts().into_iter().collect(),
-        acknowledged: arena.acknowledged(),
+        network: cluster.network.counts(),
+        calls: cluster.gateway.counts().into_iter().collect(),
+        acknowledged: cluster.acknowledged(),
         seconds: clock::now().duration_since(started).as_secs_f64(),
     })
 }
@@ -140,7 +141,7 @@ pub(super) async fn disturbed(
 async fn attack_until_ended(
     attack: &Attack,
     spec: &SweepSpec,
-    arena: &mut Arena,
+    cluster: &mut Cluster,
     counts: &mut FaultCounts,
 ) -> anyhow::Result<()> {
     let trials = spec.trials();
@@ -155,10 +156,10 @@ async fn attack_until_ended(
     let mut progress = Progress::new(spec.id());
     while progress.ended < trials {
         tokio::time::sleep(LOOK_EVERY).await;
-        arena.tend()?;
-        progress.look(arena).await?;
+        cluster.tend()?;
+        progress.look(cluster).await?;
         if let Some(fault) = agenda.next_due(progress.ended, clock::now()) {
-            happen(fault, arena, counts).await?;
+            happen(fault, cluster, counts).await?;
         }
     }
     counts.left = agenda.left() as u64;
@@ -170,39 +171,39 @@ async fn attack_until_ended(
             delay: Duration::ZERO,
             dice: attack.seed,
         };
-        happen(last_word, arena, counts).await?;
+        happen(last_word, cluster, counts).await?;
     }
     Ok(())
 }
 
 async fn happen(
     fault: PlannedFault,
-    arena: &mut Arena,
+    cluster: &mut Cluster,
     counts: &mut FaultCounts,
 ) -> anyhow::Result<()> {
     let dice = fault.dice;
     let counter = match fault.kind {
         FaultKind::KillWorker => {
-            arena.kill_worker(dice).await?;
+            cluster.kill_worker(dice).await?;
             &mut counts.workers_killed
         }
         FaultKind::KillCoordinator => {
-            arena.kill_coordinator().await?;
+            cluster.kill_coordinator().await?;
             &mut counts.coordinators_killed
         }
         FaultKind::StopWorker => {
-            arena.stop_worker(dice);
+            cluster.stop_worker(dice);
             &mut counts.workers_stopped
         }
         FaultKind::StopCoordinator => {
-            arena.stop_coordinator(dice);
+            cluster.stop_coordinator(dice);
             &mut counts.coordinators_stopped
         }
         FaultKind::Network => {
-            arena.network.cut_all();
+            cluster.network.cut_all();
             &mut counts.outages
         }
-        FaultKind::LateResults => match arena.speak_late(dice).await? {
+        FaultKind::LateResults => match cluster.report_late(dice).await? {
             LateAnswer::None => return Ok(()),
             LateAnswer::Refused => &mut counts.late_refused,
             LateAnswer::Accepted => &mut counts.late_accepted,
@@ -230,9 +231,9 @@ impl Progress {
     }
 
     /// Looks into the database. One that cannot be read this moment is looked at again.
-    async fn look(&mut self, arena: &Arena) -> anyhow::Result<()> {
+    async fn look(&mut self, cluster: &Cluster) -> anyhow::Result<()> {
         let now = clock::now();
-        if let Ok(mut reader) = arena.reader().await
+        if let Ok(mut reader) = cluster.reader().await
             && let Ok(completeness) = reader.completeness(self.sweep_id).await
         {
             let ended = completeness.trials.ended();

@@ -1,7 +1,7 @@
 //! A lossy go-between for calls: it passes both services' calls on to the coordinator, except that
-//! some requests never reach it and some replies never come back. To a client both look alike, which
-//! is why every call must be safe to repeat. It stands outside of the coordinator on purpose: what
-//! people run has no switch that loses calls.
+//! some requests never reach it and some replies never come back. To a client both look alike,
+//! which is why every call must be safe to repeat. It stands outside of the coordinator on purpose:
+//! what people run has no switch that loses calls.
 
 use std::{
     collections::BTreeMap,
@@ -27,10 +27,10 @@ use tonic::{
     transport::{Channel, Endpoint, Server},
 };
 
-/// One call in so many is lost.
+/// One call in this many is lost.
 const LOST_ONE_IN: usize = 6;
-/// What a client may be told of a lost call: whatever a proxy or a broken stream may make of it.
-const EXCUSES: [Code; 5] = [
+/// The status a client may get for a lost call: what proxies and broken streams make of it.
+const LOSS_CODES: [Code; 5] = [
     Code::Unavailable,
     Code::Unknown,
     Code::Cancelled,
@@ -45,7 +45,7 @@ pub(super) enum CallFate {
     Answered,
     /// It never reaches the coordinator.
     RequestLost(Code),
-    /// The coordinator serves it, and nobody hears of it.
+    /// The coordinator serves it, and the answer is lost.
     ReplyLost(Code),
 }
 
@@ -56,10 +56,10 @@ impl CallFate {
             (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01B3)
         });
         let mut random = SplitMix64::new(name ^ call.wrapping_mul(0xD6E8_FEB8_6659_FD93));
-        let excuse = EXCUSES[random.below(EXCUSES.len())];
+        let code = LOSS_CODES[random.below(LOSS_CODES.len())];
         match (random.below(LOST_ONE_IN), random.below(2)) {
-            (0, 0) => Self::RequestLost(excuse),
-            (0, _) => Self::ReplyLost(excuse),
+            (0, 0) => Self::RequestLost(code),
+            (0, _) => Self::ReplyLost(code),
             _ => Self::Answered,
         }
     }
@@ -152,8 +152,8 @@ impl Drop for Gateway {
 impl Shared {
     async fn forward(&self, request: Request<Body>) -> Result<Response<Body>, Status> {
         let fate = self.draw(request.uri().path());
-        if let CallFate::RequestLost(excuse) = fate {
-            return Err(Status::new(excuse, "the request was lost on purpose"));
+        if let CallFate::RequestLost(code) = fate {
+            return Err(Status::new(code, "the request was lost on purpose"));
         }
         let upstream = locked(&self.upstream).clone();
         let mut upstream = upstream.ok_or_else(|| Status::unavailable("leads nowhere yet"))?;
@@ -164,9 +164,7 @@ impl Shared {
         // Answered by the coordinator once this returns, for a reply begins when the work is done.
         let response = upstream.call(request).await.map_err(away)?;
         match fate {
-            CallFate::ReplyLost(excuse) => {
-                Err(Status::new(excuse, "the reply was lost on purpose"))
-            }
+            CallFate::ReplyLost(code) => Err(Status::new(code, "the reply was lost on purpose")),
             _ => Ok(response),
         }
     }

@@ -22,7 +22,7 @@ use tokio_util::sync::CancellationToken;
 const LOOPBACK: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 /// Bytes carried at once: small, so that a cut may fall anywhere inside a message.
 const CHUNK_BYTES: usize = 512;
-/// A cut or half-open connection carries up to so many bytes first: a few calls.
+/// A cut or half-open connection carries at most this many bytes first: a few calls.
 const MOST_BYTES: usize = 24 * 1_024;
 /// The longest delay of a chunk.
 const LONGEST_DELAY_MS: usize = 60;
@@ -39,9 +39,9 @@ pub(super) enum Fate {
     Refused,
     /// Every chunk waits, up to so long.
     Slow { longest: Duration },
-    /// Cut after so many bytes of both directions together.
+    /// Cut after this many bytes of both directions together.
     Cut { after_bytes: u64 },
-    /// After so many bytes answers vanish, and nobody is told.
+    /// After this many bytes answers vanish, without an error on either side.
     HalfOpen {
         after_bytes: u64,
         cut_after: Duration,
@@ -387,7 +387,7 @@ mod tests {
         assert!(has(|fate| matches!(fate, Fate::HalfOpen { .. })));
     }
 
-    /// The one case that the fates above spare: nobody ever cuts the dead connection. The worker's
+    /// The one case that the fates above leave out: the dead connection is never cut. The worker's
     /// keepalive must.
     #[tokio::test]
     async fn a_worker_leaves_a_connection_that_stays_half_open_by_itself() {
@@ -414,7 +414,7 @@ mod tests {
             request_id: "1".into(),
             max_lanes: 1,
             sweep: None,
-            beside: None,
+            together_with: None,
             programs: false,
         };
         let acquired = client.acquire(wanted).await.unwrap();

@@ -69,7 +69,7 @@ pub(super) struct Process {
 }
 
 impl Process {
-    /// Starts the product with arguments. Its lines arrive at the receiver; nobody has to listen.
+    /// Starts the product with arguments. Its lines arrive at the receiver, which may be dropped.
     pub(super) fn start(
         name: String,
         folder: &Path,
@@ -88,7 +88,7 @@ impl Process {
             let mut said = BufReader::new(stderr).lines();
             while let Ok(Some(line)) = said.next_line().await {
                 notes.note(&who, &line);
-                // Whoever does not listen does not keep the process from talking.
+                // A dropped receiver does not keep the process from writing.
                 let _ = sender.send(line).await;
             }
         });

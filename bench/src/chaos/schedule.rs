@@ -1,6 +1,6 @@
-//! Which faults happen when. Pure: a seed and a sweep's size make a list, and the same seed makes the
-//! same list. Faults wait for a number of ended trials and then for a random moment, so that they are
-//! spread over the whole sweep however fast the machine is.
+//! Which faults happen when. Pure: a seed and a sweep's size make a list, and the same seed makes
+//! the same list. Faults wait for a number of ended trials and then for a random moment, so that
+//! they are spread over the whole sweep however fast the machine is.
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -13,9 +13,9 @@ use pondersweep::SplitMix64;
 /// A random moment lies within this time: as long as a trial takes or longer, so that faults meet
 /// every part of it.
 const LONGEST_DELAY_MS: usize = 400;
-/// One fault in so many follows the one before at once, while things are still starting again.
+/// One fault in this many follows the one before at once, while things are still starting again.
 const AT_ONCE_ONE_IN: usize = 5;
-/// For so many kills there is one fault of each other kind that happens at a moment.
+/// For this many kills there is one fault of each other kind that happens at a moment.
 const KILLS_PER_OTHER: u32 = 5;
 
 /// A kind of fault.
@@ -52,9 +52,9 @@ impl FaultKind {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct PlannedFault {
     pub(super) kind: FaultKind,
-    /// It waits until so many trials have ended...
+    /// It waits until this many trials have ended...
     pub(super) after_trials: u64,
-    /// ...and then so long.
+    /// ...and then this long.
     pub(super) delay: Duration,
     /// A number of its own, to choose its victim and its length.
     pub(super) dice: u64,
@@ -103,7 +103,7 @@ impl Agenda {
         }
     }
 
-    /// The next fault whose moment has come, with so many trials ended.
+    /// The next fault whose moment has come when `ended` trials have ended.
     pub(super) fn next_due(&mut self, ended: u64, now: Instant) -> Option<PlannedFault> {
         while let Some(fault) = self
             .waiting
@@ -123,7 +123,7 @@ impl Agenda {
     }
 }
 
-/// Trials that make a sweep long enough for so many faults to come one after the other.
+/// Trials that make a sweep long enough for all its faults to come one after the other.
 pub(super) const fn trials_for(kills: u32) -> u64 {
     // A quarter more than kills, and never so few that a fault meets nothing.
     let trials = kills as u64 + kills as u64 / 4;

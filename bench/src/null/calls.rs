@@ -41,8 +41,8 @@ pub(super) fn flush_times(path: &Path) -> anyhow::Result<Vec<Duration>> {
     (0..FLUSHES).map(|_| flush()).collect()
 }
 
-/// Calls a second that the server at a URL answers without doing anything, over so many
-/// connections with so many calls under way on each.
+/// Calls a second that the server at a URL answers without doing anything, over a number of
+/// connections with a number of calls under way on each.
 pub(super) async fn calls_per_second(
     url: &str,
     connections: u32,

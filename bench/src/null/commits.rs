@@ -42,7 +42,7 @@ impl Pending {
     /// The sweep has fewer pending trials.
     pub(super) fn take(&mut self, load: FloorLoad) -> Vec<[Range<u64>; 2]> {
         let end = self.0.start + u64::from(load.trials);
-        assert!(end <= self.0.end, "the sweep has so many trials");
+        assert!(end <= self.0.end, "the sweep has enough trials");
         let mut batches = Vec::new();
         let mut ended = self.0.start..self.0.start;
         while ended.start < end {

@@ -119,7 +119,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn without_a_second_bundle_nobody_has_waited() {
+    fn without_a_second_bundle_there_was_no_wait() {
         assert_eq!(seconds(&[], 0.99), 0.0);
     }
 }

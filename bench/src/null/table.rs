@@ -125,7 +125,7 @@ mod tests {
     use crate::machine::test_machine;
 
     #[test]
-    fn people_read_what_was_done_and_every_figure_beside_its_floor() {
+    fn people_read_what_was_done_and_every_figure_next_to_its_floor() {
         let heading = heading(&test_machine(0.0), &EFFORT, &result());
         let rows = rows(&result());
         let cells = |row: &Vec<Value>| row.iter().map(text).collect::<Vec<_>>().join(" | ");

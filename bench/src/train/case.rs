@@ -2,7 +2,7 @@
 
 use super::shape::Shape;
 
-/// One bundle on so many threads.
+/// One bundle on a number of threads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Case {
     pub(super) shape: Shape,

@@ -1,5 +1,6 @@
-//! Memory of a lane: what one more of them in training adds to the most memory a process ever had. Every
-//! measurement has a process of its own, since none gives memory back for the next to be counted.
+//! Memory of a lane: what one more of them in training adds to the most memory a process ever had.
+//! Every measurement has a process of its own, since none gives memory back for the next to be
+//! counted.
 
 use std::{
     collections::{HashMap, hash_map::Entry},
@@ -32,7 +33,7 @@ pub(super) fn of_cases(cases: &[Case]) -> anyhow::Result<Vec<Option<u64>>> {
     Ok(bytes)
 }
 
-/// The most memory this process had once it trained so many lanes at the same time; 0 where the
+/// The most memory this process has used after training `lanes` lanes at the same time; 0 where the
 /// system does not tell.
 pub(super) fn take(shape: &Shape, lanes: u32) -> anyhow::Result<u64> {
     let trials = shape.trials(lanes)?;

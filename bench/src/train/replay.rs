@@ -40,7 +40,7 @@ pub(super) struct ReplayedBatch {
 }
 
 impl Replay {
-    /// Trains one trial for so many updates.
+    /// Trains one trial for `updates` updates.
     pub(super) fn record(shape: &Shape, updates: u64) -> Result<Self, SpecError> {
         let trial = shape.observed_trial(updates)?;
         let losses = Mutex::new(Vec::new());
@@ -79,7 +79,10 @@ struct Losses<'a>(&'a Mutex<Vec<f64>>);
 impl Observer for Losses<'_> {
     fn observe(&self, _: usize, observation: Observation) {
         if observation.metric == built_in::LOSS_TRAINING {
-            let mut losses = self.0.lock().expect("nobody panics with it");
+            let mut losses = self
+                .0
+                .lock()
+                .expect("no thread panics while it holds the lock");
             losses.push(observation.value);
         }
     }

@@ -33,7 +33,7 @@ impl Shape {
         self.settings(MAX_UPDATES, MAX_UPDATES)
     }
 
-    /// So many replicates of it: the lanes of one bundle.
+    /// `lanes` replicates of it: the lanes of one bundle.
     pub(super) fn trials(&self, lanes: u32) -> Result<Vec<TrialSpec>, SpecError> {
         let configuration = self.configuration()?;
         let trial = |replicate| TrialSpec {

@@ -25,7 +25,7 @@ pub(super) struct CaseResult {
     pub(super) bytes_per_lane: Option<u64>,
 }
 
-/// The floor of so many threads, in 10^9 operations a second.
+/// The floor of a number of threads, in 10^9 operations a second.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Floor {
     pub(super) threads: u32,

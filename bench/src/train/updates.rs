@@ -19,7 +19,7 @@ const WARM_UPDATES: u64 = 3;
 /// Updates of all lanes that a figure stands on at least, however short the window.
 const LEAST_UPDATES: u64 = 2;
 
-/// Trains the trials as one bundle on so many threads until the observer stops them all.
+/// Trains the trials as one bundle on `threads` threads until the observer stops them all.
 ///
 /// # Panics
 /// There is no thread.
@@ -40,8 +40,9 @@ pub(super) fn updates_per_second(trials: &[TrialSpec], threads: usize, window: D
     stopwatch.rate()
 }
 
-/// Counts the updates of all lanes, whichever thread they come from: right also where a thread trains
-/// its lanes one after the other. The first then fills the window, and the others end at once.
+/// Counts the updates of all lanes, whichever thread they come from: right also where a thread
+/// trains its lanes one after the other. The first then fills the window, and the others end at
+/// once.
 struct Stopwatch {
     window: Duration,
     warm_updates: u64,
@@ -96,7 +97,10 @@ impl Observer for Timed<'_> {
 
     fn after_update(&self, _: usize, _: u64) -> Continue {
         let now = clock::now();
-        self.0.lock().expect("nobody panics with it").note(now)
+        self.0
+            .lock()
+            .expect("no thread panics while it holds the lock")
+            .note(now)
     }
 }
 

@@ -1,5 +1,5 @@
-//! Removes blobs that nobody needs: those the driver names, and those an earlier run of the
-//! coordinator left behind. What cannot be removed now is removed at a later start; nobody waits.
+//! Removes blobs that are no longer needed: those the driver names, and those an earlier run of the
+//! coordinator left behind. What cannot be removed now is removed at a later start, without a wait.
 
 use std::{collections::HashSet, fs, path::Path, time::Duration};
 
@@ -18,7 +18,7 @@ const FINISH_WITHIN: Duration = Duration::from_secs(5);
 /// What object_store puts between a file's name and a number while it writes the file.
 const UNFINISHED: char = '#';
 
-/// Where the driver leaves the names of blobs that nobody needs. By default nobody takes them.
+/// Where the driver leaves the names of blobs that are not needed. By default they are dropped.
 #[derive(Clone, Debug, Default)]
 pub struct Garbage(Option<mpsc::Sender<String>>);
 

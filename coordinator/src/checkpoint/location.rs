@@ -25,9 +25,9 @@ pub enum CheckpointLocation {
 }
 
 impl CheckpointLocation {
-    /// The folder beside a database: its name with `.checkpoints` at the end.
+    /// The folder next to a database: its name with `.checkpoints` at the end.
     #[must_use]
-    pub fn beside(database: &Path) -> Self {
+    pub fn next_to(database: &Path) -> Self {
         let mut folder = database.as_os_str().to_owned();
         folder.push(".checkpoints");
         Self::Folder(folder.into())
@@ -53,8 +53,8 @@ impl CheckpointLocation {
                 make_durable(path).map_err(source)?;
                 let store = LocalFileSystem::new_with_prefix(path);
                 let store = store.map_err(|source| self.failed(source))?;
-                // Files and their folder reach the disk before anybody hears of them, and the folder
-                // of the database's id goes with the last of its blobs.
+                // Files and their folder reach the disk before anybody hears of them, and the
+                // folder of the database's id goes with the last of its blobs.
                 let store = store.with_fsync(true).with_automatic_cleanup(true);
                 Ok(Arc::new(store))
             }
@@ -160,8 +160,8 @@ mod tests {
     }
 
     #[test]
-    fn the_default_lies_beside_the_database() {
-        let beside = CheckpointLocation::beside(Path::new("/data/results.db"));
-        assert_eq!(beside.to_string(), "/data/results.db.checkpoints");
+    fn the_default_is_next_to_the_database() {
+        let location = CheckpointLocation::next_to(Path::new("/data/results.db"));
+        assert_eq!(location.to_string(), "/data/results.db.checkpoints");
     }
 }

@@ -1,5 +1,5 @@
-//! `pondersweep audit`: trains a random sample of a sweep's trials again and says what follows from it.
-//! It reads the database and never writes anywhere.
+//! `pondersweep audit`: trains a random sample of a sweep's trials again and says what follows from
+//! it. It reads the database and never writes anywhere.
 
 mod conclusion;
 
@@ -38,7 +38,8 @@ pub(super) struct AuditArgs {
     sweep: String,
     #[command(flatten)]
     place: PlaceArgs,
-    /// Share of the trials to train again, of every machine, device and binary; at least one of each
+    /// Share of the trials to train again, of every machine, device and binary; at least one of
+    /// each
     #[arg(long, default_value_t = 0.05, value_name = "SHARE", value_parser = fraction)]
     fraction: f64,
     /// Draws the sample: the same seed, the same trials
@@ -126,7 +127,7 @@ fn work(
     done: &Mutex<Vec<Result<Replayed, ReplayError>>>,
     updates: &Arc<Updates>,
 ) {
-    // Nobody panics with either: training keeps its own panics.
+    // No thread panics with either lock: training catches its own panics.
     let next = || queue.lock().unwrap_or_else(PoisonError::into_inner).next();
     while let Some(trial) = next() {
         let replayed = replay(trial, updates);
@@ -146,7 +147,7 @@ fn work(
         let mut done = done.lock().unwrap_or_else(PoisonError::into_inner);
         done.push(replayed);
         if failed {
-            // Whoever is at work ends its trial and finds nothing more.
+            // The other threads end their trial and find nothing more.
             queue
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner)

@@ -1,5 +1,5 @@
-//! `pondersweep export`: a view of the database as CSV, JSON lines or Parquet, row by row or in groups
-//! of rows, so that a million trials need little memory.
+//! `pondersweep export`: a view of the database as CSV, JSON lines or Parquet, row by row or in
+//! groups of rows, so that a million trials need little memory.
 
 mod parquet;
 
@@ -62,8 +62,9 @@ enum ExportRows {
 }
 
 impl ExportRows {
-    /// The rows of one sweep. The id is sixteen hexadecimal digits: nothing to escape. The columns of a
-    /// program's trials and cells are those of its own tables, which are offered beside the views.
+    /// The rows of one sweep. The id is sixteen hexadecimal digits: nothing to escape. The columns
+    /// of a program's trials and cells are those of its own tables, which are offered next to the
+    /// views.
     fn sql(self, sweep_id: &str, is_program: bool) -> String {
         match self {
             Self::Trials if is_program => "select * from trials order by trial_id".to_owned(),
@@ -154,8 +155,8 @@ async fn write_json_lines(
     Ok(writer.flush()?)
 }
 
-/// A value as its column's type has it, which is the same in every export: a whole number in a column of
-/// numbers is one of them.
+/// A value as its column's type has it, which is the same in every export: a whole number in a
+/// column of numbers is one of them.
 #[expect(
     clippy::cast_precision_loss,
     reason = "a column of numbers holds settings and metrics, far below 2^53"

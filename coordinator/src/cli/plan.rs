@@ -1,5 +1,5 @@
-//! `pondersweep plan`: what a sweep file would run, and what that costs: each shape is trained for a
-//! moment to see. It runs nothing else.
+//! `pondersweep plan`: what a sweep file would run, and what that costs: each shape is trained for
+//! a moment to see. It runs nothing else.
 
 use std::{
     num::NonZeroU32,
@@ -88,7 +88,8 @@ fn of_program(spec: &SweepSpec, plan: &Plan) -> String {
     )
 }
 
-/// Trains each shape for a moment, as many at once as there will be, the largest and the smallest first.
+/// Trains each shape for a moment, as many at once as there will be, the largest and the smallest
+/// first.
 fn speeds(spec: &SweepSpec, plan: &Plan, workers: u32) -> Vec<Option<Speed>> {
     let until: Instant = clock::now() + ALL_TIMING;
     let mut speeds = vec![None; plan.shapes.len()];
@@ -123,7 +124,7 @@ fn from_both_ends(plan: &Plan) -> Vec<usize> {
     order
 }
 
-/// The speed of a core while so many train; `None` for what cannot be trained.
+/// The speed of a core while `cores` of them train; `None` for what cannot be trained.
 fn speed(trial: &TrialSpec, cores: u32) -> Option<Speed> {
     let time = || pace::of_trial(DeviceName::CPU, trial, WINDOW);
     let paces: Vec<pace::Pace> = thread::scope(|scope| {

@@ -35,8 +35,8 @@ pub(super) struct ServeArgs {
         value_parser = listen_address
     )]
     listen: SocketAddr,
-    /// Trust the network: serve an address off loopback without encryption, and without tokens if none
-    /// was ever made
+    /// Trust the network: serve an address off loopback without encryption, and without tokens if
+    /// none was ever made
     #[arg(long)]
     insecure: bool,
     #[command(flatten)]
@@ -108,9 +108,9 @@ pub(super) async fn run(args: ServeArgs) -> anyhow::Result<ExitCode> {
     if args.stop_with_stdin {
         tokio::spawn(cancel_on_end_of_stdin(stop.clone()));
     }
-    let beside = || CheckpointLocation::beside(&args.database.db);
+    let next_to_database = || CheckpointLocation::next_to(&args.database.db);
     let options = CoordinatorOptions {
-        checkpoints: args.checkpoints.unwrap_or_else(beside),
+        checkpoints: args.checkpoints.unwrap_or_else(next_to_database),
         database: args.database.db,
         listen: args.listen,
         lease_duration: Duration::from_secs(args.lease.get()),

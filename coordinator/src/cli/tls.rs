@@ -125,7 +125,7 @@ fn name(params: &mut CertificateParams, common_name: &str) {
         .push(DnType::CommonName, common_name);
 }
 
-/// Valid from yesterday, since clocks differ, for so many days from now on.
+/// Valid from yesterday, since clocks differ, for `days` days from now on.
 fn validity(mut params: CertificateParams, days: u16) -> anyhow::Result<CertificateParams> {
     let now = jiff::Timestamp::from_millisecond(clock::now_ms())?;
     let today = jiff::tz::TimeZone::UTC.to_datetime(now).date();

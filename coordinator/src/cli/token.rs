@@ -1,4 +1,4 @@
-//! `pondersweep token`: who may call a coordinator. Whoever may write the database file may do this,
+//! `pondersweep token`: who may call a coordinator. Who may write the database file may do this,
 //! whether a coordinator serves it or not.
 
 use std::{
@@ -77,7 +77,7 @@ pub(super) async fn run(command: TokenCommand) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// A secret nobody had before.
+/// A new secret.
 pub(super) fn draw_secret() -> anyhow::Result<Secret> {
     let mut bytes = [0; SECRET_BYTES];
     getrandom::fill(&mut bytes).context("the system gives no random numbers")?;
@@ -101,8 +101,8 @@ async fn new(args: NewArgs) -> anyhow::Result<()> {
     stored
 }
 
-/// Gives the secret away and stores the token, in this order: a token that cannot be read by anyone is of
-/// no use.
+/// Gives the secret away and stores the token, in this order: a token that cannot be read by anyone
+/// is of no use.
 async fn hand_over(
     tokens: &mut TokenAdministration,
     token: &TokenRecord,

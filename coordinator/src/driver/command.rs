@@ -90,7 +90,7 @@ impl From<WorkerId> for Speaker {
 /// What a worker asks.
 #[derive(Clone, Debug)]
 pub enum LeaseRequest {
-    /// Up to so many trials of one shape.
+    /// Up to `max_lanes` trials of one shape.
     Acquire {
         /// Unique for each acquisition; a repeated one gets the same leases.
         request_id: String,
@@ -98,8 +98,8 @@ pub enum LeaseRequest {
         max_lanes: u32,
         /// Only trials of this sweep.
         only: Option<SweepId>,
-        /// Only trials that can be trained beside this one, which the worker holds.
-        beside: Option<LeaseToken>,
+        /// Only trials that can be trained together with this one, which the worker holds.
+        together_with: Option<LeaseToken>,
         /// The worker runs users' programs.
         programs: bool,
     },
@@ -239,7 +239,7 @@ pub enum Grant {
     Checkpoint(Option<Checkpoint>),
     /// Whether the checkpoint is the trial's newest now.
     Saved(Saved),
-    /// So many leases were handed back.
+    /// This many leases were handed back.
     Returned(u32),
 }
 
@@ -266,14 +266,14 @@ pub(super) enum Command {
         worker: WorkerRecord,
         reply: oneshot::Sender<Result<(), LeaseError>>,
     },
-    /// Whoever started a worker's process saw it die.
-    Bury {
+    /// The process that started a worker's process saw it die.
+    ProcessDied {
         process: Process,
         failure: Failure,
         /// How many leases ended with it.
         reply: oneshot::Sender<usize>,
     },
-    /// Whoever starts a coordinator knows of processes that cannot reach it.
+    /// The program that starts a coordinator knows of processes that cannot reach it.
     TakeBack {
         is_gone: fn(&Process) -> bool,
         /// How many leases ended.

@@ -1,6 +1,6 @@
-//! Sweeps being created. A large one is written out on a thread of its own and written down piece by
-//! piece, a piece a round, so that everybody else is served in between; it is there, and whoever asked
-//! for it is answered, once the last piece is on the disk. One is created after the other.
+//! Sweeps being created. A large one is written out on a thread of its own and written down piece
+//! by piece, a piece a round, so that others are served in between. Once the last piece is on the
+//! disk the sweep exists, and those who asked for it are answered. One is created after the other.
 
 use std::{collections::VecDeque, sync::Arc};
 
@@ -30,7 +30,7 @@ struct Asked {
     sweep_id: SweepId,
     spec: Arc<SweepSpec>,
     at_ms: i64,
-    /// Whoever asked for it, the first one first.
+    /// Those who asked for it, the first one first.
     replies: Vec<Reply>,
     /// Once it is its turn.
     writing: Option<Writing>,
@@ -101,7 +101,7 @@ impl Driver {
         Ok(())
     }
 
-    /// Takes up the sweep whose last piece is written, and answers whoever asked for it.
+    /// Takes up the sweep whose last piece is written, and answers those who asked for it.
     async fn take_up(&mut self) {
         let asked = self.creations.0.pop_front();
         let Asked {

@@ -181,9 +181,13 @@ impl DriverHandle {
     ///
     /// # Errors
     /// The coordinator is stopping.
-    pub async fn bury(&self, process: Process, failure: Failure) -> Result<usize, LeaseError> {
+    pub async fn process_died(
+        &self,
+        process: Process,
+        failure: Failure,
+    ) -> Result<usize, LeaseError> {
         Ok(self
-            .ask(|reply| Command::Bury {
+            .ask(|reply| Command::ProcessDied {
                 process,
                 failure,
                 reply,
@@ -191,8 +195,8 @@ impl DriverHandle {
             .await?)
     }
 
-    /// Takes back what the workers of such processes hold, of which nobody is to blame, and says how many
-    /// leases that were.
+    /// Takes back what the workers of such processes hold, blaming no trial, and returns the number
+    /// of leases.
     ///
     /// # Errors
     /// The coordinator is stopping.
@@ -205,8 +209,8 @@ impl DriverHandle {
     /// Serves a worker.
     ///
     /// # Errors
-    /// The worker is not known, its name belongs to another token, it speaks for a lease it does not
-    /// hold, or the coordinator is stopping.
+    /// The worker is not known, its name belongs to another token, it speaks for a lease it does
+    /// not hold, or the coordinator is stopping.
     pub async fn lease(
         &self,
         speaker: impl Into<Speaker>,

@@ -23,7 +23,8 @@ pub(super) fn call(worker_id: &WorkerId, request: &LeaseRequest) -> Span {
     )
 }
 
-/// Says in the span of a call that it was served, and of which sweep it was. Nothing is durable yet.
+/// Says in the span of a call that it was served, and of which sweep it was. Nothing is durable
+/// yet.
 pub(super) fn served(span: &Span, token: Option<LeaseToken>, accepted: bool, sweeps: &Sweeps) {
     if span.is_disabled() {
         return;
@@ -41,7 +42,7 @@ pub(super) fn commit(changes: usize) -> Span {
 
 /// Logs the changes of one commit.
 pub(super) fn committed(changes: &[Change], sweeps: &Sweeps) {
-    // A million trials may change at once, and most often nobody listens.
+    // A million trials may change at once, and most often the log is off.
     if !tracing::enabled!(Level::INFO) {
         return;
     }

@@ -1,6 +1,6 @@
 //! Which workers are known, whose token each belongs to, when each was last heard of, and how far
-//! their leases are. Kept in memory: who a worker is goes to the database, and every few seconds who
-//! was heard of. Workers cost nothing to invent, so those that never ran anything are bounded.
+//! their leases are. Kept in memory: who a worker is goes to the database, and every few seconds
+//! who was heard of. Workers cost nothing to invent, so those that never ran anything are bounded.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -33,7 +33,8 @@ pub(super) struct Roster {
     /// Updates done by the live attempt of a trial, as last reported.
     updates_done: HashMap<TrialId, u64>,
     lease_duration: Duration,
-    /// Workers that never ran anything, at most: those that were counted, and those that came since.
+    /// Workers that never ran anything, at most: those that were counted, and those that came
+    /// since.
     idle: usize,
     /// When the idle ones were last counted.
     counted_at: Option<Instant>,
@@ -57,7 +58,7 @@ impl Known {
         }
     }
 
-    /// Refuses whoever shows another token than the one that registered the worker.
+    /// Refuses any other token than the one that registered the worker.
     fn check(&self, worker_id: &WorkerId, token_id: Option<&TokenId>) -> Result<(), LeaseError> {
         if self.record.token_id.as_ref() == token_id {
             return Ok(());
@@ -70,7 +71,7 @@ impl Known {
 }
 
 impl Roster {
-    /// The workers a database knows, so many of which never ran anything.
+    /// The workers a database knows, and how many of them never ran anything.
     pub(super) fn restore(
         workers: Vec<WorkerRecord>,
         idle: usize,
@@ -88,8 +89,8 @@ impl Roster {
         }
     }
 
-    /// Makes a worker known, unless its name belongs to another token. Whether that is news: only then
-    /// it is recorded, with what it says of itself.
+    /// Makes a worker known, unless its name belongs to another token. Whether that is news: only
+    /// then it is recorded, with what it says of itself.
     pub(super) fn register(
         &mut self,
         worker: &WorkerRecord,

@@ -103,7 +103,7 @@ impl Driver {
                 request_id,
                 max_lanes,
                 only,
-                beside,
+                together_with,
                 programs,
             } => {
                 self.scheduler.note_programs(worker_id, programs);
@@ -111,10 +111,10 @@ impl Driver {
                 let room = room.saturating_sub(self.scheduler.held_by(worker_id));
                 let max_lanes = max_lanes.min(room);
                 let (scheduler, request) = (&mut self.scheduler, &request_id);
-                let tokens = match beside {
+                let tokens = match together_with {
                     None => scheduler.acquire(worker_id, request, max_lanes, only, now),
                     Some(held) => {
-                        scheduler.acquire_beside(worker_id, request, max_lanes, held, now)
+                        scheduler.acquire_together_with(worker_id, request, max_lanes, held, now)
                     }
                 };
                 let leases = tokens.into_iter().map(|token| self.lease_view(token));

@@ -1,6 +1,6 @@
 //! Decisions about sweeps of very many trials. The trials follow in pieces, a piece a commit, and
-//! everybody else is served in between; whoever decided is answered when all have followed, and a
-//! later decision about the same sweep waits for that. What trials become is the scheduler's to say.
+//! others are served in between. A decision is answered when all have followed, and a later one
+//! about the same sweep waits for that. What trials become is the scheduler's to say.
 
 use pondersweep_proto::{error::SweepError, id::SweepId};
 use tokio::sync::oneshot;
@@ -10,8 +10,8 @@ use super::{
     command::{Command, SweepChange, SweepView},
 };
 
-/// Trials that follow a decision in one commit: some tens of milliseconds, in which nobody else is
-/// answered.
+/// Trials that follow a decision in one commit: some tens of milliseconds, in which no other
+/// call is answered.
 pub(super) const MAX_TRIALS_STEERED_PER_COMMIT: usize = 4_096;
 
 /// Where the answer to a decision goes.
@@ -34,7 +34,7 @@ struct Unanswered {
 }
 
 impl Driver {
-    /// Whether there is something to do although nobody asks and no deadline has passed.
+    /// Whether there is work left without a command or a deadline.
     pub(super) fn has_more_to_do(&self) -> bool {
         self.scheduler.is_steering(None) || !self.waiting.deferred.is_empty()
     }

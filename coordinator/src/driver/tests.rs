@@ -210,7 +210,7 @@ async fn give(handle: &DriverHandle, call: Call) -> Result<Option<Grant>, ()> {
                 request_id,
                 max_lanes: 1,
                 only: None,
-                beside: None,
+                together_with: None,
                 programs: false,
             })
             .await
@@ -306,7 +306,7 @@ async fn every_call_may_fail(story: &[Call]) {
             let running = Running::start(&failing, PlannedFailure::after(0, moment)).await;
             give(&running.handle, call)
                 .await
-                .expect_err("nobody is told");
+                .expect_err("a failed commit is not acknowledged");
             running.failed().await;
             let expected = if moment == CommitMoment::Before {
                 &before
@@ -327,8 +327,8 @@ async fn every_call_may_fail(story: &[Call]) {
     }
 }
 
-/// Works through the sweep as a patient worker does, over restarts of a coordinator whose disk fails
-/// at random; returns what is stored in the end.
+/// Works through the sweep as a patient worker does, over restarts of a coordinator whose disk
+/// fails at random; returns what is stored in the end.
 async fn work_through(
     path: &Path,
     random: &mut Option<SplitMix64>,
@@ -481,7 +481,7 @@ async fn decisions_about_one_sweep_take_effect_in_the_order_in_which_they_came()
     running.stop().await;
 }
 
-/// A sweep that is created in so many pieces.
+/// A sweep that is created in `pieces` pieces.
 fn spec_of_pieces(pieces: u64) -> SweepSpec {
     let mut terms = terms();
     let rows = pieces * ROWS_OF_A_PIECE;
@@ -508,7 +508,7 @@ async fn others_are_answered_while_a_large_sweep_is_created() {
         )
     };
     let (answers, seen) = seen_until(handle, creating).await;
-    // Both have it, one has made it, and nobody has seen a part of it.
+    // Both have it, one has made it, and a part of it was never seen.
     let ((first, created), (second, again)) = (answers.0.unwrap(), answers.1.unwrap());
     assert_eq!((created, again), (true, false));
     assert_eq!(first.counts.pending, large.trials());

@@ -52,7 +52,7 @@ impl Scene {
         let database = folder.path().join("results.db");
         let mut store = Store::open(&database).await.unwrap();
         let blobs = Blobs::new(
-            CheckpointLocation::beside(&database),
+            CheckpointLocation::next_to(&database),
             &store.database_id().await.unwrap(),
             0,
         );
@@ -101,7 +101,7 @@ impl Scene {
             request_id: "1".into(),
             max_lanes: 2,
             sweep_id: String::new(),
-            beside: None,
+            together_with: None,
             programs: false,
         };
         let granted = self.leases.acquire(Request::new(acquire)).await.unwrap();
@@ -134,7 +134,7 @@ impl Scene {
         }
     }
 
-    /// The honest worker's calls are answered as if nobody else were there.
+    /// The honest worker's calls are answered as if it were alone.
     async fn honest_work_is_untouched(self) {
         let renew = wire::RenewRequest {
             worker_id: "honest".into(),
@@ -238,7 +238,7 @@ async fn claims_of_more_work_than_there_is_are_survived() {
         request_id: "1".into(),
         max_lanes: 3,
         sweep_id: String::new(),
-        beside: None,
+        together_with: None,
         programs: false,
     };
     let granted = scene.leases.acquire(Request::new(acquire)).await.unwrap();

@@ -1,6 +1,6 @@
 //! The tokens of the database as the services see them: read again every second, and at once when
-//! somebody shows a token that is not known. So a token that was just made is accepted, a revoked one
-//! is refused within a second, and nothing must be told to the coordinator. It writes nothing.
+//! somebody shows a token that is not known. So a token that was just made is accepted, a revoked
+//! one is refused within a second, and nothing must be told to the coordinator. It writes nothing.
 
 use std::{path::Path, sync::Arc, time::Duration};
 
@@ -75,7 +75,7 @@ impl Keys {
         Arc::clone(&self.current.borrow())
     }
 
-    /// Whether nobody could be let in now.
+    /// Whether no token is valid now.
     pub(crate) fn is_barred(&self) -> bool {
         self.current().is_barred(clock::now_ms())
     }

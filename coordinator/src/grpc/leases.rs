@@ -238,7 +238,7 @@ fn acquisition(request: wire::AcquireRequest) -> Result<LeaseRequest, Status> {
         request_id,
         max_lanes,
         sweep_id,
-        beside,
+        together_with,
         programs,
     } = request;
     if request_id.is_empty() || request_id.len() > MAX_REQUEST_ID_BYTES {
@@ -248,7 +248,7 @@ fn acquisition(request: wire::AcquireRequest) -> Result<LeaseRequest, Status> {
         request_id,
         max_lanes: max_lanes.clamp(1, MAX_LANES),
         only: parse_sweep_id(&sweep_id)?,
-        beside: beside.map(Into::into),
+        together_with: together_with.map(Into::into),
         programs,
     })
 }
@@ -303,7 +303,7 @@ pub(super) fn token(token: Option<wire::LeaseToken>) -> Result<LeaseToken, Statu
         .ok_or_else(|| malformed("no lease token"))
 }
 
-/// Refuses a call with so many observations in all, if they are too many.
+/// Refuses a call with too many observations in all.
 fn bound_observations(count: usize) -> Result<(), Status> {
     if count > MAX_OBSERVATIONS {
         return Err(malformed("too many observations in one call"));
@@ -385,7 +385,7 @@ fn worker_record(worker: wire::WorkerInfo) -> Result<WorkerRecord, Status> {
     })
 }
 
-/// The text, cut to so many bytes at the end of a character.
+/// The text, cut to at most `bytes` bytes at the end of a character.
 fn cut(mut text: String, bytes: usize) -> String {
     text.truncate(text.floor_char_boundary(bytes));
     text

@@ -74,8 +74,8 @@ impl SweepService {
         let turn = tokio::time::timeout(MAX_WAIT_FOR_CHECK, turn).await;
         let busy = |_| SweepError::Unavailable("it is checking other specifications".into());
         let turn = turn.map_err(busy)?;
-        // Every configuration of a large space is looked at, which takes a moment; the services go on,
-        // and the turn lasts as long, whether the caller waits or not.
+        // Every configuration of a large space is looked at, which takes a moment; the services go
+        // on, and the turn lasts as long, whether the caller waits or not.
         let checking = tokio::task::spawn_blocking(move || {
             let _turn = turn;
             SweepSpec::from_peer(&json, most)?.with_files(files)
@@ -335,7 +335,7 @@ fn parse_page_token(token: &str) -> Result<u64, SweepError> {
     first.ok_or_else(|| SweepError::Invalid("not a page token".into()))
 }
 
-/// Sends progress whenever it changes, until the sweep has ended or nobody listens.
+/// Sends progress whenever it changes, until the sweep has ended or the client has gone.
 async fn send_progress(
     driver: DriverHandle,
     sweep_id: String,

@@ -1,6 +1,6 @@
-//! EDGE: hosts, reached by the system's `ssh`, so that its configuration, agents and jump hosts hold
-//! here as well. Scripts go in on standard input; what comes back is read by `plan/`. Never asks
-//! for a password: whoever launches on twenty hosts is not there to type it twenty times.
+//! EDGE: hosts, reached by the system's `ssh`, so that its configuration, agents and jump hosts
+//! hold here as well. Scripts go in on standard input; what comes back is read by `plan/`. Never
+//! asks for a password: a launch on twenty hosts must not need it twenty times.
 
 use std::{fs::File, path::PathBuf, process::Stdio, time::Duration};
 
@@ -13,7 +13,7 @@ use super::{
 
 /// How long a host may take to accept a connection, in seconds.
 const CONNECT_SECONDS: u32 = 10;
-/// How long a host may take to run a script, beside what the script waits for by itself.
+/// How long a host may take to run a script, on top of what the script itself waits for.
 const SCRIPT_LIMIT: Duration = Duration::from_secs(60);
 /// How long a host may take to receive the program.
 const COPY_LIMIT: Duration = Duration::from_secs(900);
@@ -239,8 +239,8 @@ fn socket(tunnel: &Tunnel) -> String {
     tunnel.control_path.replace('%', "%%")
 }
 
-/// The options of an ssh that forwards a port of the host's loopback and goes to the background once
-/// it does.
+/// The options of an ssh that forwards a port of the host's loopback and goes to the background
+/// once it does.
 fn tunnel_options(tunnel: &Tunnel) -> Vec<String> {
     let alive = format!("ServerAliveInterval={TUNNEL_ALIVE_SECONDS}");
     let timeout = format!("ConnectTimeout={CONNECT_SECONDS}");

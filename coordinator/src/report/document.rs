@@ -109,7 +109,7 @@ impl Document {
 }
 
 impl Table {
-    /// The rows that a format with so many shows, and how many it leaves out.
+    /// The rows that a format of at most `most` rows shows, and how many it leaves out.
     pub(super) fn first_rows(&self, most: usize) -> (&[Vec<Field>], usize) {
         let shown = &self.rows[..self.rows.len().min(most)];
         (shown, self.rows.len() - shown.len() + self.left_out)

@@ -44,7 +44,7 @@ const MAX_FACETS: usize = 6;
 pub enum Figure {
     /// A metric over seeds.
     BoxPlot(BoxPlotFigure),
-    /// Ponder steps beside the prior's.
+    /// Ponder steps next to the prior's.
     PonderSteps(PonderStepsFigure),
     /// A quantity over two parameters.
     HeatMap(HeatMapFigure),
@@ -55,7 +55,8 @@ pub enum Figure {
 /// The figures of a report.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Figures {
-    /// The headline over seeds against each swept parameter; `lambda_p` gives the paper's Figure 2b.
+    /// The headline over seeds against each swept parameter; `lambda_p` gives the paper's Figure
+    /// 2b.
     pub headline: Vec<BoxPlotFigure>,
     /// Ponder steps against each swept parameter.
     pub ponder_steps: Vec<PonderStepsFigure>,
@@ -74,7 +75,8 @@ pub struct Caption {
     pub trials_expected: u64,
     /// When a trial is solved.
     pub goal: Goal,
-    /// The axes of the space, in the order of a trial's values; empty where there are several sweeps.
+    /// The axes of the space, in the order of a trial's values; empty where there are several
+    /// sweeps.
     pub axes: Vec<ValueAxis>,
     /// Swept parameters that are on no axis of the figure: all their values are pooled.
     pub pooled: Vec<Setting>,

@@ -24,8 +24,8 @@ pub struct ReportInput {
     pub sweep_id: SweepId,
     /// What was swept, and when a trial counts as solved.
     pub terms: SweepTerms,
-    /// The metrics that tables and figures show, and the one that trials are judged by. The first is the
-    /// headline.
+    /// The metrics that tables and figures show, and the one that trials are judged by. The first
+    /// is the headline.
     pub metrics: Vec<Metric>,
     /// When a trial counts as solved.
     pub goal: Goal,
@@ -60,8 +60,9 @@ pub struct TrialRow {
 /// Where the headline stands among [`ReportInput::metrics`].
 pub const HEADLINE: usize = 0;
 
-/// What a trial measured, by place in [`ReportInput::metrics`]. The trials of a sweep share the memory: a
-/// list of its own for every one of a million takes longer to make and to drop than to read.
+/// What a trial measured, by place in [`ReportInput::metrics`]. The trials of a sweep share the
+/// memory: a list of its own for every one of a million takes longer to make and to drop than to
+/// read.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct MetricValues {
     all: Arc<Vec<Option<f64>>>,
@@ -103,9 +104,9 @@ pub struct CurvePoint {
 /// What was measured on the samples of one difficulty.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct DifficultyPoint {
-    /// The samples have so many non-zero elements at least.
+    /// The fewest non-zero elements of the samples.
     pub first_nonzeros: u32,
-    /// And so many at most.
+    /// The most.
     pub last_nonzeros: u32,
     /// Share of correct answers.
     pub accuracy: f64,
@@ -147,9 +148,9 @@ const fn is_zero(count: &u64) -> bool {
     *count == 0
 }
 
-/// The metrics that a report on this experiment shows, the headline first, then the same quantity on other
-/// difficulties, and so on with every quantity; last the metric that trials are judged by, if it is none
-/// of them.
+/// The metrics that a report on this experiment shows, the headline first, then the same quantity
+/// on other difficulties, and so on with every quantity; last the metric that trials are judged by,
+/// if it is none of them.
 #[must_use]
 pub fn shown_metrics(table: &MetricTable, headline: &Metric, goal: &MetricName) -> Vec<Metric> {
     let mut shown: Vec<Metric> = Vec::new();
@@ -211,7 +212,8 @@ impl ReportInput {
         })
     }
 
-    /// What the learning problem is called where its results are shown; `None` for a user's program.
+    /// What the learning problem is called where its results are shown; `None` for a user's
+    /// program.
     pub(super) fn task(&self) -> Option<TaskWords> {
         let template = &self.terms.template;
         self.is_trained()
@@ -244,8 +246,8 @@ impl ReportInput {
         task.and_then(|task| task.chance)
     }
 
-    /// A trial's headline as the statistics count it: higher is better. What a diverged trial measured
-    /// before it diverged is not a result.
+    /// A trial's headline as the statistics count it: higher is better. What a diverged trial
+    /// measured before it diverged is not a result.
     #[must_use]
     pub fn score(&self, trial: &TrialRow) -> Replicate {
         let sign = match self.headline().better {
@@ -261,9 +263,9 @@ impl ReportInput {
         }
     }
 
-    /// What a trial without a score counts as in the statistics: a diverged one as guessing, or just below
-    /// the worst that was measured where that is lower, so that no setting that diverges ever beats one
-    /// that was measured; a missing one as nothing.
+    /// What a trial without a score counts as in the statistics: a diverged one as guessing, or
+    /// just below the worst that was measured where that is lower, so that no setting that diverges
+    /// ever beats one that was measured; a missing one as nothing.
     #[must_use]
     pub fn counting(&self) -> Counting {
         let scores = self.trials.iter().map(|trial| self.score(trial));
@@ -304,8 +306,8 @@ impl ReportInput {
         self.terms.initial_replicates.is_some()
     }
 
-    /// Replicates of every configuration that are run whatever they show: all of them, unless some are
-    /// added after looking at results.
+    /// Replicates of every configuration that are run whatever they show: all of them, unless some
+    /// are added after looking at results.
     pub(super) fn fixed_replicates(&self) -> u32 {
         let terms = &self.terms;
         terms.initial_replicates.unwrap_or(terms.replicates)
@@ -343,8 +345,8 @@ pub(super) fn swept_axes(axes: &[Axis]) -> Vec<usize> {
 }
 
 impl TrialRow {
-    /// The final value of the metric at this place of [`ReportInput::metrics`]; `None` where it was not
-    /// measured or is not a number.
+    /// The final value of the metric at this place of [`ReportInput::metrics`]; `None` where it was
+    /// not measured or is not a number.
     #[must_use]
     pub fn metric(&self, place: usize) -> Option<f64> {
         self.metrics.get(place).filter(|value| value.is_finite())

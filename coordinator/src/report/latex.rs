@@ -1,5 +1,5 @@
-//! A document as LaTeX: tables in booktabs form and figures from PNG files if they lie beside it, ready to be
-//! compiled or to be copied from.
+//! A document as LaTeX, ready to be compiled or copied from: tables in booktabs form, and figures
+//! from the PNG files of its folder, if there are any.
 
 use std::fmt::Write;
 

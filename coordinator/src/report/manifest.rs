@@ -1,6 +1,6 @@
-//! What a published report is bound to: the sweeps it shows as hashes, the programs and devices behind
-//! their results, the program that made it, and every file. Pure: who writes it hands in the hashes,
-//! and who checks it compares.
+//! What a published report is bound to: the sweeps it shows as hashes, the programs and devices
+//! behind their results, the program that made it, and every file. Pure: who writes it hands in the
+//! hashes, and who checks it compares.
 
 use std::collections::BTreeMap;
 
@@ -28,7 +28,7 @@ pub struct Manifest {
     pub solved_at: Option<f64>,
     /// The sweeps it shows, in its order.
     pub sweeps: Vec<ManifestSweep>,
-    /// The files beside the manifest, in the order they were written.
+    /// The files of the manifest's folder, in the order they were written.
     pub files: Vec<ManifestFile>,
 }
 
@@ -93,8 +93,8 @@ pub struct ManifestResults {
     pub sha256: String,
     /// Trials of a block, of which each has a hash of its own: 1 unless there are many.
     pub trials_per_block: u64,
-    /// The first digits of the hash of every block of trials, in their order: they tell where results
-    /// differ.
+    /// The first digits of the hash of every block of trials, in their order: they tell where
+    /// results differ.
     pub blocks: Vec<String>,
 }
 
@@ -113,7 +113,7 @@ pub struct ManifestProducer {
     pub results: u64,
 }
 
-/// A file beside the manifest.
+/// A file in the manifest's folder.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ManifestFile {
     /// Its name.
@@ -133,8 +133,8 @@ impl ManifestCounts {
 }
 
 impl ManifestSweep {
-    /// The first thing in which two descriptions of one sweep differ, in words; the producers count as
-    /// well. `self` is what was published.
+    /// The first thing in which two descriptions of one sweep differ, in words; the producers count
+    /// as well. `self` is what was published.
     #[must_use]
     pub fn first_difference(&self, found: &Self) -> Option<SweepDifference> {
         if self.spec_sha256 != found.spec_sha256 {
@@ -172,7 +172,8 @@ pub enum SweepDifference {
     Specification,
     /// Which trials there are.
     TrialSet,
-    /// The results of some of the trials with an index from `first` to before `end`, counted from 0.
+    /// The results of some of the trials with an index from `first` to before `end`, counted from
+    /// 0.
     Results {
         /// Of the first.
         first: u64,

@@ -12,7 +12,7 @@ use super::{
 /// Rows of a table: a page still loads in a browser; the table's file has them all.
 pub const MAX_ROWS: usize = 1_000;
 
-/// The document as GitHub-flavoured Markdown; figures lie beside it as SVG.
+/// The document as GitHub-flavoured Markdown; figures are in its folder as SVG.
 #[must_use]
 pub fn render(document: &Document) -> String {
     let mut text = format!("# {}\n", escaped(&document.title));

@@ -48,7 +48,7 @@ fn cell(axes: &[Axis], trial: &PlacedTrial<'_>) -> usize {
     })
 }
 
-/// A cancelled trial has no result and is nobody's failure: it is only counted as missing.
+/// A cancelled trial has no result and is no failure: it is only counted as missing.
 const fn has_ended(outcome: TrialState) -> bool {
     match outcome {
         TrialState::Succeeded | TrialState::Infeasible | TrialState::Failed => true,

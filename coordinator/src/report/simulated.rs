@@ -67,7 +67,7 @@ impl SimulatedSweep {
         self
     }
 
-    /// Only so many replicates of every configuration are run anyway.
+    /// Only `replicates` replicates of every configuration run at first.
     pub(super) fn initially(mut self, replicates: u32) -> Self {
         self.initial_replicates = Some(replicates);
         self

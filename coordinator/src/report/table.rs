@@ -18,9 +18,9 @@ pub struct ParameterTable {
     pub rows: Vec<ParameterRow>,
 }
 
-/// The trials with one value of a parameter. Where they are of several configurations, some of which
-/// were given more replicates for what they showed, only those that all of them were given anyway: more
-/// of one configuration would be no more of the others.
+/// The trials with one value of a parameter. Where they are of several configurations, some of
+/// which were given more replicates for what they showed, only those that all of them were given
+/// anyway: more of one configuration would be no more of the others.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct ParameterRow {
     /// The value.
@@ -38,7 +38,7 @@ pub struct CellRow {
     pub sensitivity: Sensitivity,
 }
 
-/// The table of every swept parameter, in the order of the space. Only the first rows, so many, have
+/// The table of every swept parameter, in the order of the space. Only a number of first rows have
 /// intervals.
 pub(super) fn parameter_tables(
     input: &ReportInput,

@@ -1,6 +1,7 @@
-//! Writes a report into a folder of its own: the only file of this room that touches the disk. It decides
-//! file names, and what an earlier report has left there; it follows no link out of the folder. All files
-//! are written beside their places first, so a disk that fills up leaves the earlier report as it was.
+//! Writes a report into a folder of its own: the only file of this room that touches the disk. It
+//! decides file names, and what an earlier report has left there; it follows no link out of the
+//! folder. All files are written under other names first, so that a full disk leaves the earlier
+//! report as it was.
 
 use std::{
     fs,
@@ -51,8 +52,8 @@ pub enum Pictures {
     Svg,
 }
 
-/// Writes the study in every form into the folder, which is made if it is missing, and names the files
-/// in the order they were written. Those of an earlier report go.
+/// Writes the study in every form into the folder, which is made if it is missing, and names the
+/// files in the order they were written. Those of an earlier report go.
 ///
 /// # Errors
 /// The first file that could not be written, or is not a report's.
@@ -98,8 +99,8 @@ pub fn write_all(
     writer.finish()
 }
 
-/// Files in the folder of a report that have the form of a report's and are not its own, in the order of
-/// their names.
+/// Files in the folder of a report that have the form of a report's and are not its own, in the
+/// order of their names.
 ///
 /// # Errors
 /// The folder cannot be read.

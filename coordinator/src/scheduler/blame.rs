@@ -1,4 +1,4 @@
-//! Who is to blame for an attempt that gave no result: the trial, or whatever was beside it. A pure
+//! Who is to blame for an attempt that gave no result: the trial, or something else. A pure
 //! function from what is known to what is counted; it changes nothing itself.
 //!
 //! **Told.** A worker that lives says which of its trials failed and of what. That is counted against
@@ -9,8 +9,8 @@
 //! are run when nothing else of their sweep is pending, each alone on a worker that holds nothing
 //! else. There an innocent one succeeds and is cleared, and only what is lost alone is counted.
 //!
-//! How soon a trial becomes a suspect depends on the evidence. Whoever watched the process die saw
-//! it die of what it computed: suspects at once. A worker that only fell silent is most often a
+//! How soon a trial becomes a suspect depends on the evidence. A process that was seen to die died
+//! of what it computed: suspects at once. A worker that only fell silent is most often a
 //! machine that went away, so a trial is forgiven the first time and a suspect from the second on;
 //! otherwise every machine that is taken away would send all its trials into quarantine.
 //!
@@ -95,7 +95,7 @@ pub struct Record {
 pub(super) enum Evidence {
     /// The worker itself says that this attempt failed.
     Told,
-    /// Whoever watches over the worker's process saw it die.
+    /// The process that started the worker saw it die.
     SawItDie { alone: bool },
     /// The worker fell silent.
     Silence { alone: bool },

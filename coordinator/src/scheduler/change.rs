@@ -178,7 +178,8 @@ pub enum Change {
         /// What stands against the trial now.
         record: Record,
     },
-    /// A trial without a live attempt changed state: it was cancelled, made pending again, or allotted.
+    /// A trial without a live attempt changed state: it was cancelled, made pending again, or
+    /// allotted.
     Trial {
         /// Which trial.
         trial_id: TrialId,
@@ -191,10 +192,10 @@ pub enum Change {
         trial_id: TrialId,
         /// Its newest checkpoint.
         checkpoint: Checkpoint,
-        /// The checkpoint it takes the place of, which nobody needs any more.
+        /// The checkpoint it takes the place of, which is no longer needed.
         replaced: Option<Checkpoint>,
     },
-    /// A trial has ended, so nobody needs its checkpoint any more.
+    /// A trial has ended, so its checkpoint is no longer needed.
     CheckpointDropped {
         /// Which trial.
         trial_id: TrialId,
@@ -222,7 +223,7 @@ pub enum Change {
 }
 
 impl Change {
-    /// The checkpoint that nobody needs once this change is durable.
+    /// The checkpoint that is not needed once this change is durable.
     #[must_use]
     pub const fn unneeded(&self) -> Option<&Checkpoint> {
         match self {

@@ -1,4 +1,4 @@
-//! Which checkpoint a trial has: saved by whoever holds its lease, used by whoever holds it next, and
+//! Which checkpoint a trial has: saved by the holder of its lease, used by the next holder, and
 //! gone when the trial has ended. It knows nothing of the bytes but a name for them.
 
 use pondersweep_proto::id::{Attempt, LeaseToken, TrialId, WorkerId};
@@ -90,7 +90,7 @@ impl Scheduler {
     }
 
     /// Notes that an attempt starts from the trial's checkpoint, the one that this attempt wrote
-    /// after so many updates. Noting it again changes nothing.
+    /// after `updates_done` updates. Noting it again changes nothing.
     ///
     /// # Errors
     /// The attempt is not the worker's current lease, which is recorded; or that is not the trial's

@@ -3,12 +3,12 @@
 
 use super::sweep::TrialCounts;
 
-/// Trials that must have ended before a share of them means anything. With fewer, the share is that
-/// of so many: three early failures are no reason to stop a sweep of a thousand trials.
+/// Trials that must have ended before a share of them means anything. With fewer, the share is
+/// taken of this many: three early failures are no reason to stop a sweep of a thousand trials.
 const FEWEST_TRIALS: u64 = 10;
 
-/// The counts from which on a sweep's failure rate is counted: those when a person last resumed it or
-/// retried trials. What was failing then is known to that person.
+/// The counts from which on a sweep's failure rate is counted: those when a person last resumed it
+/// or retried trials. What was failing then is known to that person.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Baseline {
     /// Trials that had a result or had failed.

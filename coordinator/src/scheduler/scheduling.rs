@@ -157,9 +157,9 @@ impl Scheduler {
     }
 
     /// Leases up to `max_lanes` pending trials of one shape: of the oldest active sweep, or of the
-    /// one sweep named, that may be trained on the worker's device, in the order of their ids. The same request of the same worker gets the
-    /// same leases, as far as it still holds them. Suspects keep to themselves, see
-    /// `blame`.
+    /// one sweep named, that may be trained on the worker's device, in the order of their ids. The
+    /// same request of the same worker gets the same leases, as far as it still holds them.
+    /// Suspects keep to themselves, see `blame`.
     pub fn acquire(
         &mut self,
         worker_id: &WorkerId,
@@ -176,11 +176,11 @@ impl Scheduler {
         self.lease(worker_id, request_id, bundle, now)
     }
 
-    /// Leases up to `max_lanes` more pending trials that can be trained beside one the worker
-    /// holds: of its sweep and its shape, in the order of their ids. None when it is no longer the
-    /// worker's, or must be alone. A repeated request gets the same leases, as from
+    /// Leases up to `max_lanes` more pending trials that can be trained together with one the
+    /// worker holds: of its sweep and its shape, in the order of their ids. None when it is no
+    /// longer the worker's, or must be alone. A repeated request gets the same leases, as from
     /// [`Self::acquire`].
-    pub fn acquire_beside(
+    pub fn acquire_together_with(
         &mut self,
         worker_id: &WorkerId,
         request_id: &str,
@@ -196,7 +196,7 @@ impl Scheduler {
         if max_lanes == 0 || !sweep.is_dispatched() || self.is_suspect(held.trial_id) {
             return Vec::new();
         }
-        let bundle = sweep.next_beside(held.trial_id, max_lanes as usize);
+        let bundle = sweep.next_together_with(held.trial_id, max_lanes as usize);
         self.lease(worker_id, request_id, bundle, now)
     }
 
@@ -320,8 +320,8 @@ impl Scheduler {
     /// Ends an attempt. The same end of the same attempt is accepted again without effect: its
     /// first answer may have been lost.
     ///
-    /// A lapsed attempt has ended, even while nobody else runs the trial yet: whoever was told that
-    /// a trial is pending must be able to rely on it.
+    /// A lapsed attempt has ended, even while the trial does not run elsewhere yet: a caller that
+    /// was told that a trial is pending must be able to rely on it.
     ///
     /// # Errors
     /// The attempt is not the worker's current lease; that it tried is recorded.
@@ -346,7 +346,7 @@ impl Scheduler {
         Ok(Finished::Now)
     }
 
-    /// Takes back everything a worker holds. Nobody is to blame: it counts neither as a failure
+    /// Takes back everything a worker holds. No trial is blamed: it counts neither as a failure
     /// nor as a loss.
     pub fn drain(&mut self, worker_id: &WorkerId) -> Vec<LeaseToken> {
         let held: Vec<TrialId> = self.leases.of_worker(worker_id).collect();
@@ -354,8 +354,8 @@ impl Scheduler {
         held.into_iter().map(give_back).collect()
     }
 
-    /// Ends everything the workers of a process hold, because whoever watches over it saw it die.
-    pub fn bury(&mut self, process: &Process, failure: &Failure) -> Vec<LeaseToken> {
+    /// Ends everything the workers of a process hold, because its parent saw it die.
+    pub fn process_died(&mut self, process: &Process, failure: &Failure) -> Vec<LeaseToken> {
         let workers = self.processes.workers(process).iter();
         let held: Vec<TrialId> = workers
             .flat_map(|worker| self.leases.of_worker(worker))
@@ -367,8 +367,8 @@ impl Scheduler {
         held.into_iter().map(end).collect()
     }
 
-    /// Takes back everything that the workers of processes hold which can no longer speak, for reasons
-    /// that have nothing to do with what they ran. Nobody is to blame.
+    /// Takes back everything that the workers of processes hold which can no longer speak, for
+    /// reasons that have nothing to do with what they ran. No trial is blamed.
     pub fn take_back(&mut self, is_gone: impl Fn(&Process) -> bool) -> Vec<LeaseToken> {
         let held: Vec<TrialId> = self.leases.trials().collect();
         let of_gone = held.into_iter().filter(|&trial_id| {
@@ -389,7 +389,7 @@ impl Scheduler {
 
     /// Gives every live lease a fresh term: for a coordinator that could not listen for a while and
     /// cannot know who spoke.
-    pub fn start_terms_anew(&mut self, now: Instant) {
+    pub fn restart_terms(&mut self, now: Instant) {
         let deadline = now + self.limits.lease_duration;
         let live: Vec<TrialId> = self.leases.trials().collect();
         live.into_iter()
@@ -429,7 +429,7 @@ impl Scheduler {
         self.end_blaming(trial_id, event, ending, verdict.blamed)
     }
 
-    /// Ends a live lease of which nobody is to blame.
+    /// Ends a live lease and blames no trial.
     pub(super) fn end(&mut self, trial_id: TrialId, event: Event, ending: Ending) -> LeaseToken {
         self.end_blaming(trial_id, event, ending, false)
     }
@@ -509,7 +509,8 @@ impl Scheduler {
             Finish::Succeeded => TrialState::Succeeded,
             Finish::Infeasible(_) => TrialState::Infeasible,
             // After a failure the trial may be pending, and lapsed attempts end there as well, so
-            // a repeated failure cannot be told from a late one; it is refused, which loses nothing.
+            // a repeated failure cannot be told from a late one; it is refused, which loses
+            // nothing.
             Finish::Failed(_) => return false,
         };
         trial.attempt == token.attempt.0 && trial.state == expected

@@ -1,8 +1,8 @@
 //! A seeded simulation of everything that may go wrong around the scheduler: workers that stall,
-//! die, repeat themselves and speak late, trials that panic or kill the process they run in, people
-//! who change their minds, a coordinator that is killed before or after its commits. Invariants are
-//! checked after every step, those of blame with every end; a failure prints its seed, and
-//! `PONDERSWEEP_SIMULATION_SEED=N` replays it alone.
+//! die, repeat themselves and report late, trials that panic or kill the process they run in,
+//! people who change their minds, a coordinator that is killed before or after its commits.
+//! Invariants are checked after every step, those of blame with every end; a failure prints its
+//! seed, and `PONDERSWEEP_SIMULATION_SEED=N` replays it alone.
 
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
@@ -185,8 +185,8 @@ impl ModelDatabase {
         }
     }
 
-    /// A suspect runs alone; nobody is blamed for what happened in company; and only who is blamed
-    /// enough has failed.
+    /// A suspect runs alone; no trial is blamed for what happened in company; and only trials that
+    /// are blamed often enough have failed.
     fn check_blame(
         &self,
         token: LeaseToken,
@@ -276,13 +276,13 @@ fn limits() -> SchedulerLimits {
 }
 
 /// Every worker is a process of its own.
-fn bury(scheduler: &mut Scheduler, worker_id: &WorkerId, cause: Cause) {
+fn process_died(scheduler: &mut Scheduler, worker_id: &WorkerId, cause: Cause) {
     let process = Process {
         host: worker_id.to_string(),
         process_id: 1,
     };
     scheduler.register(worker_id, process.clone());
-    scheduler.bury(&process, &Failure::new(cause, "died"));
+    scheduler.process_died(&process, &Failure::new(cause, "died"));
 }
 
 fn counted(record: Record) -> u16 {
@@ -388,7 +388,7 @@ impl Simulation {
             7..=8 => self.renew(index),
             9..=13 => self.finish(index),
             14 => self.fail(index),
-            15 => self.speak_late(index),
+            15 => self.report_late(index),
             16 => self.drain(index),
             17 => self.die(index),
             18 => self.person(),
@@ -419,7 +419,7 @@ impl Simulation {
         self.now += TERM * u32::try_from(self.dice.roll(12)).unwrap() / 10;
         // Now and then it was the coordinator that did not listen.
         if self.dice.one_in(10) {
-            self.scheduler.start_terms_anew(self.now);
+            self.scheduler.restart_terms(self.now);
         }
         self.scheduler.handle_timeout(self.now);
         self.commit();
@@ -433,12 +433,12 @@ impl Simulation {
         let worker = &mut self.workers[index];
         worker.requests += u32::from(!repeats);
         let (id, request) = (worker.worker_id.clone(), worker.requests.to_string());
-        let beside = self.dice.pick(&self.workers[index].holds);
-        let beside = beside.filter(|_| self.dice.one_in(2));
-        let tokens = match beside {
+        let held = self.dice.pick(&self.workers[index].holds);
+        let held = held.filter(|_| self.dice.one_in(2));
+        let tokens = match held {
             Some(held) => {
                 let (scheduler, now) = (&mut self.scheduler, self.now);
-                scheduler.acquire_beside(&id, &request, lanes, held, now)
+                scheduler.acquire_together_with(&id, &request, lanes, held, now)
             }
             None => self.scheduler.acquire(&id, &request, lanes, only, self.now),
         };
@@ -550,7 +550,7 @@ impl Simulation {
     }
 
     /// Speaks for anything it, or anybody, ever held.
-    fn speak_late(&mut self, index: usize) {
+    fn report_late(&mut self, index: usize) {
         let id = self.workers[index].worker_id.clone();
         let whose = self.dice.roll(self.workers.len() as u64) as usize;
         let Some(token) = self.dice.pick(&self.workers[whose].held_before) else {
@@ -576,23 +576,23 @@ impl Simulation {
         self.hire();
     }
 
-    /// A worker's process is killed, and whoever watches over it says so.
+    /// A worker's process is killed, and its parent says so.
     fn kill(&mut self, index: usize) {
-        self.bury(index, Cause::WorkerLost);
+        self.process_died(index, Cause::WorkerLost);
         self.die(index);
     }
 
     /// A worker's process dies of what it runs; perhaps somebody sees it.
     fn die_of_memory(&mut self, index: usize) {
         if self.dice.one_in(2) {
-            self.bury(index, Cause::OutOfMemory);
+            self.process_died(index, Cause::OutOfMemory);
         }
         self.die(index);
     }
 
-    fn bury(&mut self, index: usize, cause: Cause) {
+    fn process_died(&mut self, index: usize, cause: Cause) {
         let id = self.workers[index].worker_id.clone();
-        bury(&mut self.scheduler, &id, cause);
+        process_died(&mut self.scheduler, &id, cause);
         self.commit();
     }
 
@@ -687,7 +687,7 @@ impl Simulation {
         let worker: WorkerId = format!("last{request}").parse().unwrap();
         let tokens = self.scheduler.acquire(&worker, request, 2, None, self.now);
         if tokens.iter().any(|t| KILLERS.contains(&t.trial_id.0)) {
-            bury(&mut self.scheduler, &worker, Cause::OutOfMemory);
+            process_died(&mut self.scheduler, &worker, Cause::OutOfMemory);
             return;
         }
         for token in tokens {

@@ -1,6 +1,6 @@
-//! What people decide about a whole sweep: pause, resume, cancel, retry, allot more replicates. A sweep
-//! may have a million trials, so the last three change its trials in pieces ([`Scheduler::steer`]), so
-//! that whoever calls can commit and serve others in between.
+//! What people decide about a whole sweep: pause, resume, cancel, retry, allot more replicates. A
+//! sweep may have a million trials, so the last three change its trials in pieces
+//! ([`Scheduler::steer`]), so that the caller can commit and serve others in between.
 
 use pondersweep_proto::id::{SweepId, TrialId};
 
@@ -25,8 +25,8 @@ pub struct WrongState {
 
 /// A decision about a sweep whose trials have not all followed yet.
 ///
-/// It is not stored. That a sweep is being cancelled is seen from its state and its pending trials; a
-/// retry or an allotment is answered when it is over, so whoever asked for one that a crash cut short
+/// It is not stored. That a sweep is being cancelled is seen from its state and its pending trials;
+/// a retry or an allotment is answered when it is over, so a caller whose request a crash cut short
 /// asks again.
 #[derive(Clone, Debug)]
 pub(super) struct Steering {
@@ -43,7 +43,7 @@ pub(super) struct Steering {
 pub(super) enum Concerned {
     /// Those in one of these states.
     InState(Vec<TrialState>),
-    /// Those that are withheld, of the first so many replicates of each configuration.
+    /// Those that are withheld, of a number of first replicates of each configuration.
     Allotted(Vec<u32>),
 }
 
@@ -66,8 +66,8 @@ impl Steering {
             SweepState::Cancelled if !sweep.all_ended() => {
                 Some(Self::new(Event::Cancelled, &[TrialState::Pending]))
             }
-            // A retry or an allotment was cut short after every trial that it had reached had ended: no
-            // trial is concerned any more, but the sweep has yet to finish.
+            // A retry or an allotment was cut short after every trial that it had reached had
+            // ended: no trial is concerned any more, but the sweep has yet to finish.
             SweepState::Active | SweepState::Paused if sweep.all_ended() => {
                 Some(Self::new(Event::Retried, &[]))
             }
@@ -90,8 +90,8 @@ impl Scheduler {
         )
     }
 
-    /// Dispatches a paused sweep again, and forgives what has failed in it so far. Resuming an active
-    /// sweep changes nothing.
+    /// Dispatches a paused sweep again, and forgives what has failed in it so far. Resuming an
+    /// active sweep changes nothing.
     ///
     /// # Errors
     /// The sweep has ended.
@@ -104,8 +104,8 @@ impl Scheduler {
         )
     }
 
-    /// Ends a sweep: its leases now, its pending trials by [`Self::steer`]; none of them is dispatched
-    /// in between. Cancelling again changes nothing.
+    /// Ends a sweep: its leases now, its pending trials by [`Self::steer`]; none of them is
+    /// dispatched in between. Cancelling again changes nothing.
     ///
     /// # Errors
     /// The sweep is finished: there is nothing to cancel.
@@ -123,7 +123,8 @@ impl Scheduler {
             SweepState::Active | SweepState::Paused => {}
         }
         self.enter(sweep_id, SweepState::Cancelled, "cancelled by a person");
-        // At once: an attempt that goes on in a cancelled sweep would end as if nothing had been said.
+        // At once: an attempt that goes on in a cancelled sweep would end as if nothing had been
+        // said.
         for trial_id in self.sweep_mut(sweep_id).in_state(&[TrialState::Leased]) {
             self.end(trial_id, Event::Cancelled, Ending::Cancelled);
         }
@@ -160,8 +161,9 @@ impl Scheduler {
     }
 
     /// Lets configurations have more of the replicates that were withheld, and says how many trials
-    /// that are: by [`Self::steer`], which also makes a finished sweep active again. `replicates` has a
-    /// number for every configuration: how many it is to have in all; it never has fewer than before.
+    /// that are: by [`Self::steer`], which also makes a finished sweep active again. `replicates`
+    /// has a number for every configuration: how many it is to have in all; it never has fewer than
+    /// before.
     ///
     /// # Errors
     /// The sweep is cancelled.
@@ -185,9 +187,9 @@ impl Scheduler {
         Ok(trials)
     }
 
-    /// Whether trials of a sweep have yet to follow what a person decided about it; of any sweep, if
-    /// none is named. A verb of this room waits for them, so callers that have others to serve should
-    /// not give one.
+    /// Whether trials of a sweep have yet to follow what a person decided about it; of any sweep,
+    /// if none is named. A verb of this room waits for them, so callers that have others to serve
+    /// should not give one.
     #[must_use]
     pub fn is_steering(&self, only: Option<SweepId>) -> bool {
         let mut sweeps = self.sweeps.values();
@@ -237,8 +239,8 @@ impl Scheduler {
         }
     }
 
-    /// Makes a sweep with retried trials active again, if it had ended. With every piece, since what
-    /// has failed in the retried trials must not count from the first moment on.
+    /// Makes a sweep with retried trials active again, if it had ended. With every piece, since
+    /// what has failed in the retried trials must not count from the first moment on.
     fn reopen(&mut self, sweep_id: SweepId) {
         self.forgive(sweep_id);
         let sweep = self.sweep_mut(sweep_id);
@@ -251,8 +253,8 @@ impl Scheduler {
         self.enter(sweep_id, state, &reason);
     }
 
-    /// Makes a finished sweep active again, because it has trials to run. Its failures are forgiven: what
-    /// did not pause it before its end must not pause it now.
+    /// Makes a finished sweep active again, because it has trials to run. Its failures are
+    /// forgiven: what did not pause it before its end must not pause it now.
     fn go_on(&mut self, sweep_id: SweepId) {
         if self.sweep_mut(sweep_id).state == SweepState::Finished {
             self.forgive(sweep_id);
@@ -292,7 +294,7 @@ impl Scheduler {
         Ok(())
     }
 
-    /// Counts the sweep's failure rate anew.
+    /// Counts the sweep's failure rate from zero again.
     fn forgive(&mut self, sweep_id: SweepId) {
         let sweep = self.sweep_mut(sweep_id);
         sweep.baseline = Baseline::now(&sweep.counts);

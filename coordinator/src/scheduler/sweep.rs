@@ -50,7 +50,7 @@ pub struct TrialCounts {
 }
 
 impl TrialCounts {
-    /// All trials that have ended or are to be run: those that are withheld are expected by nobody.
+    /// All trials that have ended or are to be run, without those that are withheld.
     #[must_use]
     pub const fn total(&self) -> u64 {
         self.pending + self.leased + self.ended()
@@ -199,7 +199,7 @@ impl Sweep {
     }
 
     /// The next trials of the shape of this one, in the order of their ids; never a suspect.
-    pub(super) fn next_beside(&self, trial_id: TrialId, most: usize) -> Vec<TrialId> {
+    pub(super) fn next_together_with(&self, trial_id: TrialId, most: usize) -> Vec<TrialId> {
         let shape = self.shape(self.index(trial_id));
         self.ids_of(self.queue.next_of(shape, most))
     }

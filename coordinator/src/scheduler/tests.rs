@@ -101,11 +101,16 @@ impl Scene {
             .acquire(&worker(name), &request, lanes, None, self.now)
     }
 
-    fn acquire_beside(&mut self, name: &str, held: LeaseToken, lanes: u32) -> Vec<LeaseToken> {
+    fn acquire_together_with(
+        &mut self,
+        name: &str,
+        held: LeaseToken,
+        lanes: u32,
+    ) -> Vec<LeaseToken> {
         self.requests += 1;
         let request = self.requests.to_string();
         self.scheduler
-            .acquire_beside(&worker(name), &request, lanes, held, self.now)
+            .acquire_together_with(&worker(name), &request, lanes, held, self.now)
     }
 
     fn acquire_one(&mut self, name: &str) -> LeaseToken {
@@ -169,22 +174,22 @@ fn a_bundle_is_widened_by_trials_of_its_own_sweep_and_shape() {
     scene.scheduler.enqueue(entry(2, 5));
     let held = scene.acquire_one("a");
     // Not the 2, whose turn it is but whose shape is another, nor any trial of the other sweep.
-    assert_eq!(ids(&scene.acquire_beside("a", held, 8)), [3]);
-    assert_eq!(ids(&scene.acquire_beside("a", held, 8)), [0; 0]);
+    assert_eq!(ids(&scene.acquire_together_with("a", held, 8)), [3]);
+    assert_eq!(ids(&scene.acquire_together_with("a", held, 8)), [0; 0]);
     assert_eq!(scene.acquire_one("a").trial_id, TrialId(2));
     scene.scheduler.sanity_check();
 }
 
 #[test]
-fn nothing_is_leased_beside_what_is_not_held_or_of_a_paused_sweep() {
+fn no_bundle_grows_around_a_lease_that_is_not_held_or_of_a_paused_sweep() {
     let mut scene = Scene::new();
     let held = scene.acquire_one("a");
-    assert_eq!(scene.acquire_beside("b", held, 8), []);
+    assert_eq!(scene.acquire_together_with("b", held, 8), []);
     scene.scheduler.pause(sweep_id(1)).unwrap();
-    assert_eq!(scene.acquire_beside("a", held, 8), []);
+    assert_eq!(scene.acquire_together_with("a", held, 8), []);
     scene.scheduler.resume(sweep_id(1)).unwrap();
     scene.pass(TERM);
-    assert_eq!(scene.acquire_beside("a", held, 8), []);
+    assert_eq!(scene.acquire_together_with("a", held, 8), []);
 }
 
 #[test]
@@ -309,7 +314,7 @@ fn failures_and_losses_have_limits_of_their_own() {
 }
 
 #[test]
-fn a_lease_handed_back_blames_nobody() {
+fn a_lease_handed_back_blames_no_trial() {
     let mut scene = Scene::new();
     for _ in 0..10 {
         assert_eq!(ids(&scene.acquire("a", 2)), [1, 3]);

@@ -61,7 +61,7 @@ pub(super) struct Trial {
 }
 
 impl Trial {
-    /// A trial that nobody has run, to be run or withheld.
+    /// A trial that has not run yet, to be run or withheld.
     pub(super) fn new(state: TrialState) -> Self {
         Self::restored(state, 0, Record::default())
     }

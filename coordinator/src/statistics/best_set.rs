@@ -43,8 +43,9 @@ pub struct Comparison {
     pub cell: usize,
     /// How much higher the best cell's mean is.
     pub difference: f64,
-    /// Its interval, not corrected for the number of comparisons, by resampling pairs or both groups;
-    /// Student's or Welch's with fewer than [`FEW`] replicates in either, `None` with fewer than two.
+    /// Its interval, not corrected for the number of comparisons, by resampling pairs or both
+    /// groups; Student's or Welch's with fewer than [`FEW`] replicates in either, `None` with fewer
+    /// than two.
     pub interval: Option<Interval>,
     /// Two-sided p-value of the test that the pairing asks for.
     pub p: f64,
@@ -64,8 +65,8 @@ pub enum Verdict {
     Worse,
     /// It is not: the cell belongs to the set of the best.
     Indistinguishable,
-    /// So few replicates can never reach alpha after correction, however far apart they are: the cell
-    /// stays in the set for want of evidence.
+    /// So few replicates can never reach alpha after correction, however far apart they are: the
+    /// cell stays in the set for want of evidence.
     TooFewReplicates,
 }
 
@@ -78,12 +79,12 @@ impl Verdict {
 }
 
 impl BestSet {
-    /// Compares the cells, each with its score by replicate (`None` where there is none), with the best of
-    /// them. `None` if no cell has a score.
+    /// Compares the cells, each with its score by replicate (`None` where there is none), with the
+    /// best of them. `None` if no cell has a score.
     ///
-    /// The best is chosen by the same data, which is why a cell in the set is not shown to be equal to
-    /// it: what holds is that the truly best cell is left out with a probability of at most alpha
-    /// (2 % where 5 % are allowed, in this room's coverage study).
+    /// The best is chosen by the same data, which is why a cell in the set is not shown to be equal
+    /// to it: what holds is that the truly best cell is left out with a probability of at most
+    /// alpha (2 % where 5 % are allowed, in this room's coverage study).
     #[must_use]
     pub fn of(cells: &[Vec<Option<f64>>], pairing: Pairing, alpha: f64, seed: u64) -> Option<Self> {
         let best = best(cells)?;
@@ -116,8 +117,8 @@ impl BestSet {
     }
 }
 
-/// `first_step` is the smallest p-value at the strictest of Holm's steps: a cell that fails it can only
-/// be told apart after others were.
+/// `first_step` is the smallest p-value at the strictest of Holm's steps: a cell that fails it can
+/// only be told apart after others were.
 fn verdict(adjusted_p: f64, first_step: f64, alpha: f64) -> Verdict {
     if adjusted_p <= alpha {
         Verdict::Worse
@@ -128,7 +129,7 @@ fn verdict(adjusted_p: f64, first_step: f64, alpha: f64) -> Verdict {
     }
 }
 
-/// The fewest replicates of each cell with which so many comparisons can be decided at a level, if the
+/// The fewest replicates of each cell with which all comparisons can be decided at a level, if the
 /// scores are far enough apart; `None` if there are none that few.
 #[must_use]
 pub fn seeds_to_decide(pairing: Pairing, comparisons: usize, alpha: f64) -> Option<usize> {

@@ -5,23 +5,25 @@ use statrs::function::beta::ln_beta;
 
 use super::{CONFIDENCE, interval::Interval};
 
-/// Both parameters of the beta distribution that the shares are mixed with: Jeffreys' prior. It decides
-/// where the intervals are narrow, never whether they hold.
+/// Both parameters of the beta distribution that the shares are mixed with: Jeffreys' prior. It
+/// decides where the intervals are narrow, never whether they hold.
 const MIXTURE: f64 = 0.5;
-/// Halvings of a bisection: an interval of length 1 is then shorter than the last bit of its middle.
+/// Halvings of a bisection: an interval of length 1 is then shorter than the last bit of its
+/// middle.
 const HALVINGS: u32 = 60;
 
-/// The confidence sequence of the probability behind `successes` out of `trials`, at [`CONFIDENCE`]; all
-/// of [0, 1] without trials. Of one sequence of independent trials, the intervals after every number of
-/// them contain the probability **all at once** in 95 % of cases. So it may be looked at as often as one
-/// likes, and whoever lets more trials follow because it was too wide keeps that promise; Wilson's
-/// interval promises for a number of trials that was fixed beforehand.
+/// The confidence sequence of the probability behind `successes` out of `trials`, at
+/// [`CONFIDENCE`]; all of [0, 1] without trials. Of one sequence of independent trials, the
+/// intervals after every number of them contain the probability **all at once** in 95 % of cases.
+/// So it may be looked at as often as one likes, and the promise holds even where more trials
+/// follow because it was too wide; Wilson's interval promises for a number of trials that was fixed
+/// beforehand.
 ///
-/// It holds every share p of which the beta-binomial mixture is no more than 1 / (1 - confidence) times
-/// as likely as the results are under p: `B(1/2 + s, 1/2 + f) / B(1/2, 1/2) / (p^s (1 - p)^f)`, for s
-/// successes and f failures. At the true share that ratio is a martingale that begins with 1, and by
-/// Ville's inequality it ever reaches 20 in at most one case in twenty (Robbins 1970; Howard, Ramdas,
-/// `McAuliffe` and Sekhon 2021).
+/// It holds every share p of which the beta-binomial mixture is no more than 1 / (1 - confidence)
+/// times as likely as the results are under p: `B(1/2 + s, 1/2 + f) / B(1/2, 1/2) / (p^s (1 -
+/// p)^f)`, for s successes and f failures. At the true share that ratio is a martingale that begins
+/// with 1, and by Ville's inequality it ever reaches 20 in at most one case in twenty (Robbins
+/// 1970; Howard, Ramdas, `McAuliffe` and Sekhon 2021).
 ///
 /// # Panics
 /// If there are more successes than trials.
@@ -147,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_looks_after_every_trial_is_seldom_misled() {
+    fn looking_after_every_trial_seldom_misleads() {
         let mut generator = SplitMix64::new(5);
         for truth in [0.02, 0.3, 0.5, 0.9] {
             let (sequences, trials) = (400, 200);

@@ -12,7 +12,7 @@ pub enum Replicate {
     Measured(f64),
     /// Training diverged: a result without a score.
     Infeasible,
-    /// There is no result: the machinery failed, or nobody has run it yet.
+    /// There is no result: the machinery failed, or it has not run yet.
     Missing,
 }
 

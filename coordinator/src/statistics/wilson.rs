@@ -21,7 +21,7 @@ pub fn wilson_interval(successes: u64, trials: u64) -> Option<Interval> {
     Some(wilson_of_share(share, trials as f64))
 }
 
-/// Wilson's interval of a share of so many trials, a whole number or not.
+/// Wilson's interval of a share of `count` trials, a whole number or not.
 pub(super) fn wilson_of_share(share: f64, count: f64) -> Interval {
     let z = two_sided_normal_quantile();
     let shrink = 1.0 + z * z / count;

@@ -1,5 +1,6 @@
-//! Copies a database as it is at one moment, whether a coordinator writes it or not (SQLite's online
-//! backup). It changes nothing in what it copies, and what it makes is complete or not there at all.
+//! Copies a database as it is at one moment, whether a coordinator writes it or not (SQLite's
+//! online backup). It changes nothing in what it copies, and what it makes is complete or not there
+//! at all.
 
 use std::{
     fs::{self, File, Permissions},
@@ -15,7 +16,7 @@ use rusqlite::{
 
 use super::{
     error::{DatabaseError, OpenError},
-    inspect::{Found, beside, inspect},
+    inspect::{Found, inspect, sibling},
     lock, mount,
     open::{open_scanner, resolve},
     statement::statements,
@@ -73,8 +74,8 @@ pub enum BackupError {
     },
 }
 
-/// Copies a database to a place where nothing is, or whose file may be replaced. Returns the length of
-/// the copy in bytes, which is on the disk then.
+/// Copies a database to a place where nothing is, or whose file may be replaced. Returns the length
+/// of the copy in bytes, which is on the disk then.
 ///
 /// # Errors
 /// See [`BackupError`].
@@ -111,8 +112,8 @@ pub(crate) struct CopyForReaders {
 /// Room that is left for others where a copy is made.
 const SPARE_BYTES: u64 = 64 * 1_024 * 1_024;
 
-/// Copies a database into a folder, for its owner only and without its tokens, where that leaves as much
-/// room again.
+/// Copies a database into a folder, for its owner only and without its tokens, where that leaves as
+/// much room again.
 pub(crate) fn copy_for_readers(from: &Path, folder: &Path) -> Result<CopyForReaders, BackupError> {
     let from = resolve(from).map_err(BackupError::Open)?;
     let place = Place {
@@ -120,7 +121,7 @@ pub(crate) fn copy_for_readers(from: &Path, folder: &Path) -> Result<CopyForRead
         permissions: Some(Permissions::from_mode(0o600)),
     };
     let length = fs::metadata(&from).map(|found| found.len());
-    let log = fs::metadata(beside(&from, "-wal")).map_or(0, |found| found.len());
+    let log = fs::metadata(sibling(&from, "-wal")).map_or(0, |found| found.len());
     let wanted = length.map_err(|source| place.failed(source))? + log;
     let room = rustix::fs::statvfs(folder).map_err(|error| place.failed(error.into()))?;
     if room.f_bavail.saturating_mul(room.f_frsize) < 2 * wanted + SPARE_BYTES {
@@ -156,9 +157,9 @@ impl Place<'_> {
         if self.path.is_dir() {
             return Err(BackupError::Open(OpenError::NotAFile { path: path() }));
         }
-        // A log beside would be taken for that of the copy.
+        // A log next to the copy would be taken for the copy's own.
         let is_there = |path: &Path| path.symlink_metadata().is_ok();
-        if !replace && (is_there(self.path) || is_there(&beside(self.path, "-wal"))) {
+        if !replace && (is_there(self.path) || is_there(&sibling(self.path, "-wal"))) {
             return Err(BackupError::Exists { path: path() });
         }
         if lock::is_taken(self.path) {
@@ -171,7 +172,7 @@ impl Place<'_> {
         self.path.parent().unwrap_or(Path::new("/"))
     }
 
-    /// A complete copy beside the place, gone with the value.
+    /// A complete copy in the folder it will be moved within, gone with the value.
     fn copy(&self, from: &Path) -> Result<tempfile::NamedTempFile, BackupError> {
         let failed = |error: rusqlite::Error| BackupError::Copy {
             path: self.path.to_owned(),
@@ -219,7 +220,7 @@ impl Place<'_> {
     fn put(&self, copy: tempfile::NamedTempFile, replace: bool) -> Result<u64, BackupError> {
         let put = if replace {
             for ending in ["-wal", "-shm"] {
-                match fs::remove_file(beside(self.path, ending)) {
+                match fs::remove_file(sibling(self.path, ending)) {
                     Err(error) if error.kind() != io::ErrorKind::NotFound => {
                         return Err(self.failed(error));
                     }

@@ -2,8 +2,8 @@
 //! which stored state it expects, so a decision that does not fit what is stored is found here and
 //! not in the results.
 //!
-//! The statements run on the calling thread: handing one to another thread and waiting for it, as sqlx
-//! does, takes longer than dozens of them.
+//! The statements run on the calling thread: handing one to another thread and waiting for it, as
+//! sqlx does, takes longer than dozens of them.
 
 mod attempt;
 mod breakdown;
@@ -33,7 +33,7 @@ use crate::{
 use attempt::{End, NewLease};
 pub(super) use event::Event;
 
-/// Rows that one statement inserts as long as there are so many: as many as a bundle often has.
+/// Rows that one statement inserts while there are enough: as many as a bundle often has.
 const ROWS_OF_A_STATEMENT: usize = 16;
 
 statements! {
@@ -74,7 +74,8 @@ impl Store {
     /// Writes the whole batch in one transaction, on the calling thread. When it returns, it is on
     /// the disk.
     ///
-    /// Order: workers, observations, changes as listed, results, seconds, breakdowns, and an event for every change.
+    /// Order: workers, observations, changes as listed, results, seconds, breakdowns, and an event
+    /// for every change.
     ///
     /// # Errors
     /// A change contradicts what is stored, or the disk failed. Nothing of the batch was written;
@@ -121,8 +122,8 @@ type Row<'a, const COLUMNS: usize> = [ToSqlOutput<'a>; COLUMNS];
 /// One transaction being written.
 pub(super) struct Writer<'a> {
     connection: &'a Connection,
-    /// The statements it has run, by text and number of rows: a handful, so that looking through them is
-    /// quicker than asking the connection's cache at every row.
+    /// The statements it has run, by text and number of rows: a handful, so that looking through
+    /// them is quicker than asking the connection's cache at every row.
     prepared: Vec<((&'static str, usize), CachedStatement<'a>)>,
     metric_ids: &'a MetricIds,
     pub(super) at_ms: i64,
@@ -330,7 +331,8 @@ impl<'a> Writer<'a> {
         Ok(())
     }
 
-    /// Inserts rows, each in the order of the statement's question marks; `change` says what a row is.
+    /// Inserts rows, each in the order of the statement's question marks; `change` says what a row
+    /// is.
     fn insert<const COLUMNS: usize>(
         &mut self,
         statement: &'static str,
@@ -373,7 +375,7 @@ impl<'a> Writer<'a> {
             .map_err(|error| CommitError::writing(change, error))
     }
 
-    /// A statement, made for so many rows.
+    /// A statement, made for a number of rows.
     fn prepared(
         &mut self,
         statement: &'static str,

@@ -1,6 +1,6 @@
 //! Writes a new sweep with all its configurations and trials: piece by piece, so that others can
-//! commit in between, and the row of the sweep itself with the last piece. Until then nobody finds the
-//! others, and [`remove_unfinished`] takes away what a crash left of them.
+//! commit in between, and the row of the sweep itself with the last piece. Until then the others
+//! are not found, and [`remove_unfinished`] takes away what a crash left of them.
 
 use pondersweep_proto::id::{SweepId, TrialId, canonical_json, content_sha256};
 use rusqlite::{Connection, OptionalExtension as _, Transaction, TransactionBehavior};
@@ -19,10 +19,10 @@ use super::{
 };
 use crate::sweep::{Expansion, Piece, SweepSpec, SweepTerms};
 
-/// Configurations and trials of one commit: some tenths of a second, in which nobody else is answered.
-/// The keys of trials come in no order, so nearly every commit writes nearly every page of their index
-/// again; half as many rows would be twice as much to write.
-/// Tests create sweeps of several pieces.
+/// Configurations and trials of one commit: some tenths of a second, in which no call is answered.
+/// The keys of trials come in no order, so nearly every commit writes nearly every page of their
+/// index again; half as many rows would be twice as much to write. Tests create sweeps of several
+/// pieces.
 pub(crate) const ROWS_OF_A_PIECE: u64 = if cfg!(test) { 2_048 } else { 32_768 };
 
 statements! {
@@ -97,8 +97,8 @@ impl Store {
         Ok(creation.stored())
     }
 
-    /// Numbers the trials of a sweep that is not there yet. Until its last piece is written, no other
-    /// may be begun.
+    /// Numbers the trials of a sweep that is not there yet. Until its last piece is written, no
+    /// other may be begun.
     pub(crate) fn begin_creation(
         &self,
         spec: &SweepSpec,
@@ -157,8 +157,9 @@ impl Store {
     }
 }
 
-/// Removes what was written of a sweep whose creation was cut short: nobody was told of it. Nothing
-/// that a worker ever had goes with it: the database refuses to lose a trial that has attempts.
+/// Removes what was written of a sweep whose creation was cut short: it was never confirmed.
+/// Nothing that a worker ever had goes with it: the database refuses to lose a trial that has
+/// attempts.
 pub(super) fn remove_unfinished(connection: &mut Connection) -> Result<(), rusqlite::Error> {
     let unfinished = connection.query_row(FIND_UNFINISHED, [], |row| row.get(0));
     let Some(sweep_id): Option<String> = unfinished.optional()? else {

@@ -74,7 +74,7 @@ pub enum OpenError {
     /// A log with content whose database is empty or gone.
     #[error(
         "{path} is empty or gone, but there is still its log {path}-wal\n\
-         hint: put the file back to where its log is; to begin anew, move the log away"
+         hint: put the file back to where its log is; to start a new database, move the log away"
     )]
     OnlyLog {
         /// The database.
@@ -202,8 +202,8 @@ pub enum DatabaseError {
     DiskFailed(String),
     /// The file was taken away, replaced or cut while it was written.
     #[error(
-        "{0}\nhint: whoever did that while a coordinator ran: put the file back as it was, with its -wal, and start \
-         again; nothing was acknowledged since"
+        "{0}\nhint: put the file back as it was, with its -wal, and start again; nothing was \
+         acknowledged since"
     )]
     Disturbed(String),
     /// Somebody else holds the write lock, such as an editor of databases.
@@ -211,7 +211,7 @@ pub enum DatabaseError {
         "another program holds the database locked ({0})\nhint: close it; reading is always possible, writing belongs to the coordinator"
     )]
     Locked(String),
-    /// The operating system lets nobody, or not this user, write the file or those beside it.
+    /// The operating system does not let this user write the file, or its log and lock next to it.
     #[error(
         "the database cannot be written ({0})\nhint: check the owner and permissions of the file, of its -wal and -shm, and of their directory"
     )]
@@ -266,7 +266,7 @@ pub(super) mod code {
     pub(in crate::store) const BUSY: i32 = 5;
     /// A lock is held within this connection.
     pub(in crate::store) const LOCKED: i32 = 6;
-    /// The file, or a file beside it, may be read only.
+    /// The file, or one of its companions, may only be read.
     pub(in crate::store) const READ_ONLY: i32 = 8;
     /// The operating system failed to read or write.
     pub(in crate::store) const IO: i32 = 10;
@@ -278,7 +278,7 @@ pub(super) mod code {
     pub(in crate::store) const CORRUPT: i32 = 11;
     /// The disk is full.
     pub(in crate::store) const FULL: i32 = 13;
-    /// A file beside the database cannot be made.
+    /// A file next to the database cannot be made.
     pub(in crate::store) const CANNOT_OPEN: i32 = 14;
     /// The file is not a database.
     pub(in crate::store) const NOT_A_DATABASE: i32 = 26;

@@ -1,5 +1,5 @@
-//! Makes the disk fail where a test wants it: just before a transaction is committed, and just after,
-//! when it is durable and nobody has been told. Compiled for tests only.
+//! Makes the disk fail where a test wants it: just before a transaction is committed, and just
+//! after, when it is durable and not yet acknowledged. Compiled for tests only.
 
 use super::error::DatabaseError;
 
@@ -17,7 +17,7 @@ pub(crate) enum CommitMoment {
 pub(crate) struct PlannedFailure(Option<(u32, CommitMoment)>);
 
 impl PlannedFailure {
-    /// Fails after so many commits that succeed.
+    /// Fails after `commits` commits that succeed.
     pub(crate) const fn after(commits: u32, moment: CommitMoment) -> Self {
         Self(Some((commits, moment)))
     }

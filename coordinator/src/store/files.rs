@@ -1,6 +1,6 @@
-//! Whether the names of a served database still stand for the files that SQLite writes. SQLite holds
-//! them open and never looks at the names again: once they are gone, commits go on into files that end
-//! with the process.
+//! Whether the names of a served database still stand for the files that SQLite writes. SQLite
+//! holds them open and never looks at the names again: once they are gone, commits go on into files
+//! that end with the process.
 
 use std::{
     fs, io,
@@ -11,13 +11,13 @@ use rusqlite::Connection;
 
 use super::{
     error::{DatabaseError, OpenError},
-    inspect::{beside, log_of, refuse_cut_off},
+    inspect::{log_of, refuse_cut_off, sibling},
     lock::Identity,
     log,
 };
 
-/// Length of the log's header, and of what stands before each page in it (sqlite.org/fileformat.html,
-/// section 4.1).
+/// Length of the log's header, and of what stands before each page in it
+/// (sqlite.org/fileformat.html, section 4.1).
 const LOG_HEADER_BYTES: u64 = 32;
 const FRAME_HEADER_BYTES: u64 = 24;
 
@@ -55,7 +55,7 @@ impl ServedFiles {
         let names = [
             database.to_owned(),
             log_of(database),
-            beside(database, "-shm"),
+            sibling(database, "-shm"),
         ];
         let opened = names.map(|name| match fs::metadata(&name) {
             Ok(found) => Ok((name, Identity::of(&found))),
@@ -82,7 +82,8 @@ impl ServedFiles {
     /// Looks whether what is committed would be, or was, found again.
     ///
     /// # Errors
-    /// A name is gone or stands for another file, or the log is shorter than what was written to it.
+    /// A name is gone or stands for another file, or the log is shorter than what was written to
+    /// it.
     pub(super) fn check(&mut self, connection: &Connection) -> Result<(), DatabaseError> {
         let mut log_bytes = 0;
         for (name, opened) in &self.opened {

@@ -1,5 +1,5 @@
-//! Looks at a database file before it is opened: whether it is ours, whole, has its log with it, and is
-//! of a schema that this program knows. It changes nothing.
+//! Looks at a database file before it is opened: whether it is ours, whole, has its log with it,
+//! and is of a schema that this program knows. It changes nothing.
 
 use std::{
     fs, io,
@@ -27,7 +27,8 @@ statements! {
 pub(super) enum Found {
     /// No file, or an empty one: to SQLite they are the same.
     Nothing,
-    /// A database of this program, and its schema where no log beside the file knows better.
+    /// A database of this program, and its schema unless a log next to the file may have a newer
+    /// one.
     Ours(Option<i64>),
 }
 
@@ -68,10 +69,10 @@ fn nothing(path: &Path) -> Result<Found, OpenError> {
     Ok(Found::Nothing)
 }
 
-/// The schema of a file that [`inspect`] has found, with what its log says: one whose migrations are
-/// those of this program.
+/// The schema of a file that [`inspect`] has found, with what its log says: one whose migrations
+/// are those of this program.
 pub(super) fn judge(path: &Path) -> Result<i64, OpenError> {
-    if has_content(&beside(path, "-journal")) {
+    if has_content(&sibling(path, "-journal")) {
         // A creation was cut short; SQLite takes it back when the file is opened for writing.
         return Ok(0);
     }
@@ -145,18 +146,18 @@ fn refuse_others_log(path: &Path, schema: i64) -> Result<(), OpenError> {
     Ok(())
 }
 
-/// Whether a write-ahead log with content lies beside the file.
+/// Whether there is a write-ahead log with content next to the file.
 pub(super) fn has_log(path: &Path) -> bool {
     has_content(&log_of(path))
 }
 
 /// The write-ahead log of a database.
 pub(super) fn log_of(path: &Path) -> PathBuf {
-    beside(path, "-wal")
+    sibling(path, "-wal")
 }
 
-/// A file that SQLite keeps beside a database.
-pub(super) fn beside(path: &Path, ending: &str) -> PathBuf {
+/// A file that SQLite keeps next to a database.
+pub(super) fn sibling(path: &Path, ending: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(ending);
     name.into()

@@ -1,6 +1,6 @@
-//! The metrics of every sweep in the database: their rows, and by which number a commit writes each. The
-//! program's tables are the source; what stands here is written when a sweep is created and completed
-//! when a newer program opens the file.
+//! The metrics of every sweep in the database: their rows, and by which number a commit writes
+//! each. The program's tables are the source; what stands here is written when a sweep is created
+//! and completed when a newer program opens the file.
 
 use std::sync::Arc;
 
@@ -80,7 +80,7 @@ pub(super) fn complete_metrics(connection: &Connection, at_ms: i64) -> Result<()
     let mut sweeps = statement.query([])?;
     while let Some(row) = sweeps.next()? {
         let (sweep_id, spec): (String, String) = (row.get(0)?, row.get(1)?);
-        // One that cannot be read is reported by whoever restores it.
+        // One that cannot be read is reported when it is restored.
         if let Ok(terms) = serde_json::from_str::<SweepTerms>(&spec) {
             let experiment = terms.experiment();
             upsert(

@@ -13,8 +13,8 @@ use rustix::fs::{Mode, OFlags};
 use super::error::OpenError;
 
 /// File systems whose files are written by the kernel of this machine and by no other. Only there
-/// SQLite's locks and shared memory are sure to work (sqlite.org/wal.html, "all processes must be on the
-/// same host"). What is not listed may work; a list of those that do not would never end.
+/// SQLite's locks and shared memory are sure to work (sqlite.org/wal.html, "all processes must be
+/// on the same host"). What is not listed may work; a list of those that do not would never end.
 const LOCAL: &[&str] = &[
     // Disks.
     "ext2",
@@ -67,7 +67,8 @@ pub fn trust_file_systems() {
     IS_TRUSTED.store(true, Ordering::Relaxed);
 }
 
-/// Refuses an absolute path without symbolic links that lies on a file system not known to be local.
+/// Refuses an absolute path without symbolic links that lies on a file system not known to be
+/// local.
 pub(super) fn check(path: &Path) -> Result<(), OpenError> {
     if IS_TRUSTED.load(Ordering::Relaxed) {
         return Ok(());
@@ -86,8 +87,8 @@ pub(super) fn check(path: &Path) -> Result<(), OpenError> {
     }
 }
 
-/// Whether a file is mounted by itself, as containers may do it, so that the files beside it are not those
-/// beside it elsewhere.
+/// Whether a file is mounted by itself, as containers may do it, so that the files next to
+/// it are not those it has elsewhere.
 pub(super) fn is_mounted_alone(path: &Path) -> bool {
     let table = fs::read("/proc/self/mountinfo").unwrap_or_default();
     let table = String::from_utf8_lossy(&table);
@@ -95,7 +96,8 @@ pub(super) fn is_mounted_alone(path: &Path) -> bool {
     mounts.any(|mount| Path::new(&mount.point) == path)
 }
 
-/// The kernel's number of the mount that holds a path, or would hold it; none where it does not tell.
+/// The kernel's number of the mount that holds a path, or would hold it; none where it does not
+/// tell.
 fn mount_id(path: &Path) -> Option<String> {
     // A descriptor of the place and not of the content: closing it leaves every lock in place.
     let open = |path: &Path| rustix::fs::open(path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty());
@@ -120,8 +122,8 @@ struct Mount {
 fn unknown_mount(table: &str, id: Option<&str>, path: &Path) -> Option<Mount> {
     let mounts = || table.lines().filter_map(parse);
     let named = id.and_then(|id| mounts().find(|mount| mount.id == id));
-    // Where the kernel did not say: the longest mount point that contains the path holds it; of two mounts
-    // in one place the later covers the earlier, and `max_by_key` keeps the last.
+    // Where the kernel did not say: the longest mount point that contains the path holds it; of two
+    // mounts in one place the later covers the earlier, and `max_by_key` keeps the last.
     let around = || mounts().filter(|mount| path.starts_with(&mount.point));
     let found = named.or_else(|| around().max_by_key(|mount| mount.point.len()))?;
     (!LOCAL.contains(&&*found.kind)).then_some(found)
@@ -226,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn a_table_that_makes_no_sense_refuses_nobody() {
+    fn a_table_that_makes_no_sense_refuses_no_database() {
         let table = "gibberish\n- - -\n";
         assert!(unknown_mount(table, None, Path::new("/")).is_none());
     }

@@ -66,8 +66,8 @@ pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 pub(super) enum Cache {
     /// Room for the indices of a million trials, whose keys arrive in no order.
     Large,
-    /// Room for what neighbouring trials need. A commit in which a page was split looks through all of
-    /// the cache (SQLite's `pcache1TruncateUnsafe`), so it should not be larger.
+    /// Room for what neighbouring trials need. A commit in which a page was split looks through all
+    /// of the cache (SQLite's `pcache1TruncateUnsafe`), so it should not be larger.
     Small,
 }
 
@@ -81,15 +81,15 @@ impl Cache {
     }
 }
 
-/// Pages of the log, 64 MiB, after which a commit also carries them over into the database: with the
-/// thousand pages that are SQLite's default, this is what most commits of a fast sweep wait for. A log
-/// of this length is read back in a fraction of a second.
+/// Pages of the log, 64 MiB, after which a commit also carries them over into the database: with
+/// the thousand pages that are SQLite's default, this is what most commits of a fast sweep wait
+/// for. A log of this length is read back in a fraction of a second.
 const CHECKPOINT_PAGES: u32 = 16_384;
 /// The same in bytes.
 const LOG_BYTES: u32 = CHECKPOINT_PAGES * 4_096;
 
-/// Rows that are read ahead: with SQLite's thread and the reader taking turns after every fifty, most
-/// of the time of reading a million rows is spent on waking each other.
+/// Rows that are read ahead: with SQLite's thread and the reader taking turns after every fifty,
+/// most of the time of reading a million rows is spent on waking each other.
 const ROWS_AHEAD: usize = 2_048;
 
 /// Prepared statements kept: all that commits have.
@@ -112,7 +112,7 @@ pub(super) async fn open_writer(path: &Path) -> Result<(SqliteConnection, Writer
     inspect(&path)?;
     let lock = WriterLock::take(&path).await?;
     tell_of_other_names(&path);
-    // Once more: only now is nobody else writing it.
+    // Once more: only under the lock is no one else writing it.
     let found = inspect(&path)?;
     if found != Found::Nothing {
         check_writable(&path)?;
@@ -126,14 +126,15 @@ pub(super) async fn open_writer(path: &Path) -> Result<(SqliteConnection, Writer
         execute(&mut connection, &path, MARK_AS_OURS).await?;
     }
     migrate(&mut connection, &path).await?;
-    // After the tables: a file that says that it has a log and has no tables was parted from its log.
+    // After the tables: a file that says that it has a log and has no tables was parted from its
+    // log.
     execute(&mut connection, &path, WRITE_AHEAD).await?;
     complete(&path)?;
     Ok((connection, lock))
 }
 
-/// Opens a database once more, for writing on the calling thread. [`open_writer`] has judged it before,
-/// and holds the lock.
+/// Opens a database once more, for writing on the calling thread. [`open_writer`] has judged it
+/// before, and holds the lock.
 pub(super) fn connect_writer(
     path: &Path,
     cache: Cache,
@@ -170,8 +171,9 @@ pub(super) async fn open_administrator(
     Ok((connection, None))
 }
 
-/// Opens the database for reading only; whether a coordinator runs makes no difference. One of an older
-/// schema is not changed: what is read is a copy of it, brought up to date, that goes with the value.
+/// Opens the database for reading only; whether a coordinator runs makes no difference. One of an
+/// older schema is not changed: what is read is a copy of it, brought up to date, that goes with
+/// the value.
 pub(super) async fn open_reader(
     path: &Path,
 ) -> Result<(SqliteConnection, Option<UpgradedCopy>), OpenError> {
@@ -201,7 +203,8 @@ pub(super) async fn open_reader(
     Ok((connection, copy))
 }
 
-/// Lets this connection alone see the views of this program, where the file has those of another build.
+/// Lets this connection alone see the views of this program, where the file has those of another
+/// build.
 async fn prepare_views(connection: &mut SqliteConnection, path: &Path) -> Result<(), OpenError> {
     let stale = open_scanner(path).and_then(|scanner| stale_views(&scanner));
     let stale = stale.map_err(|error| OpenError::Database {
@@ -220,7 +223,7 @@ async fn connect_reader(path: &Path) -> Result<(SqliteConnection, i64), OpenErro
     let options = options(path).read_only(true);
     let mut connection = match connect(path, &options).await {
         // In a directory that cannot be written, SQLite cannot make its shared memory. Without a
-        // log beside it the file is complete by itself and nobody writes it.
+        // log next to it the file is complete by itself and is not being written.
         Err(OpenError::Database { .. }) if !has_log(path) => {
             connect(path, &options.immutable(true)).await?
         }
@@ -231,18 +234,19 @@ async fn connect_reader(path: &Path) -> Result<(SqliteConnection, i64), OpenErro
     Ok((connection, found))
 }
 
-/// Opens a database once more, for walking through very many rows on the calling thread. [`open_reader`] has
-/// judged it before.
+/// Opens a database once more, for walking through very many rows on the calling thread.
+/// [`open_reader`] has judged it before.
 pub(super) fn open_scanner(path: &Path) -> Result<rusqlite::Connection, rusqlite::Error> {
     let opened = connect_scanner(path);
     if opened.is_ok() || has_log(path) {
         return opened;
     }
-    // As for readers: in a directory that cannot be written, only a file that nobody writes is read.
+    // As for readers: in a directory that cannot be written, only a file that no one writes is
+    // read.
     connect_immutable(path)
 }
 
-/// Opens a file that nobody writes and that has no log, leaving nothing beside it.
+/// Opens a file that no one writes and that has no log, leaving no file next to it.
 pub(super) fn connect_immutable(path: &Path) -> Result<rusqlite::Connection, rusqlite::Error> {
     let escaped = path.display().to_string();
     let escaped = escaped.replace('%', "%25").replace('?', "%3f");
@@ -280,8 +284,8 @@ pub(super) fn resolve(path: &Path) -> Result<PathBuf, OpenError> {
     Ok(fs::canonicalize(&path).unwrap_or(path))
 }
 
-/// The lock is the file's, but the log is that of a name: what a killed coordinator leaves in it is not
-/// found by another.
+/// The lock is the file's, but the log is that of a name: what a killed coordinator leaves in it is
+/// not found by another.
 fn tell_of_other_names(path: &Path) {
     let is_linked = fs::metadata(path).is_ok_and(|found| found.nlink() > 1);
     if is_linked || mount::is_mounted_alone(path) {

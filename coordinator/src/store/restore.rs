@@ -58,7 +58,7 @@ impl Store {
         let workers = sqlx::query(WORKERS).fetch_all(&mut *snapshot).await?;
         let checkpoints = restore_checkpoints(&mut snapshot).await?;
         snapshot.rollback().await?;
-        // Nobody reads these pages again.
+        // These pages are not read again.
         let forget = sqlx::query(FORGET_PAGES).execute(&mut self.connection);
         forget.await?;
         Ok(Restored {

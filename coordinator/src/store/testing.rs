@@ -246,7 +246,7 @@ fn record_of(ending: &Ending) -> Record {
     record
 }
 
-/// Ten samples of each range; of the harder ones so many are answered rightly.
+/// Ten samples of each range; of the harder ones, `correct` are answered correctly.
 pub(super) fn breakdown(correct: u64) -> Breakdown {
     let row = |row: &'static str, counts: &[u64]| CountRow {
         row: row.into(),

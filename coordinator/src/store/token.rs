@@ -1,6 +1,6 @@
-//! Who may call the coordinator: the table `token`. Its administrator is whoever may write the
-//! database file, so no token can make another. It is the one table that is written beside a running
-//! coordinator, which has the only other writing connection: each change here is one short
+//! Who may call the coordinator: the table `token`. Its administrators are those who may write the
+//! database file, so no token can make another. It is the one table that is written next to a
+//! running coordinator, which has the only other writing connection: each change here is one short
 //! transaction, and SQLite lets one wait for the other.
 
 use std::path::{Path, PathBuf};

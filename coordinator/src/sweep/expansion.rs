@@ -1,5 +1,6 @@
-//! A sweep written out: its configurations with their canonical forms, then its trials by their keys.
-//! In pieces, since there may be a million of both and nobody should wait for all of them at once.
+//! A sweep written out: its configurations with their canonical forms, then its trials by their
+//! keys. In pieces, since there may be a million of both, and other calls should not wait for all
+//! of them.
 
 use pondersweep_proto::{id::ContentKey, spec::TrialKeys};
 
@@ -34,7 +35,7 @@ pub(crate) struct Piece {
 }
 
 impl<'a> Expansion<'a> {
-    /// The pieces of a sweep, of up to so many rows each.
+    /// The pieces of a sweep, of up to `rows_of_a_piece` rows each.
     pub(crate) fn of(spec: &'a SweepSpec, rows_of_a_piece: u64) -> Self {
         assert!(rows_of_a_piece > 0, "a piece has rows");
         Self {
@@ -46,7 +47,7 @@ impl<'a> Expansion<'a> {
         }
     }
 
-    /// Writes configurations out, up to so many, and finds the keys of their trials.
+    /// Writes up to `most` configurations out, and finds the keys of their trials.
     fn configurations(&mut self, most: u64) -> Vec<(ContentKey, String)> {
         let end = (self.configuration + most).min(self.spec.configurations());
         let positions = std::mem::replace(&mut self.configuration, end)..end;

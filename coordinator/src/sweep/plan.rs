@@ -1,6 +1,6 @@
 //! What a sweep will cost before it runs: its trials, the shapes they can be bundled by, the
-//! floating-point operations of each, counted from the equations, and their time. It measures nothing;
-//! how fast shapes are trained comes in as an argument.
+//! floating-point operations of each, counted from the equations, and their time. It measures
+//! nothing; how fast shapes are trained comes in as an argument.
 
 mod operations;
 
@@ -30,7 +30,7 @@ pub struct Speed {
 pub struct Plan {
     /// Points of the search space.
     pub configurations: u64,
-    /// Configurations times replicates, at most: all other numbers are of so many.
+    /// Configurations times replicates, at most: all other numbers are of these.
     pub trials: u64,
     /// Those of them that are run anyway; the others are withheld until they are allotted.
     pub initial_trials: u64,
@@ -91,7 +91,7 @@ pub struct ShapePlan {
 }
 
 impl Plan {
-    /// Counts a sweep, so many trials of one shape at most trained together. Its time is not known yet.
+    /// Counts a sweep whose bundles have at most `lanes` trials. Its time is not known yet.
     ///
     /// # Panics
     /// Without lanes.
@@ -126,8 +126,8 @@ impl Plan {
 }
 
 impl Plan {
-    /// The plan with its time, for so many workers and the speed of each shape. One that was not timed is
-    /// as fast for its operations as the timed one with the number nearest to its own.
+    /// The plan with its time, for a number of workers and the speed of each shape. One that was
+    /// not timed is as fast for its operations as the timed one with the number nearest to its own.
     ///
     /// # Panics
     /// There are more or fewer speeds than shapes, or no workers.

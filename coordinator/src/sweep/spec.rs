@@ -98,8 +98,8 @@ impl SweepSpec {
         &self.files
     }
 
-    /// Reads a specification from JSON, as a peer sent it: a claim until it was checked. It may have so
-    /// many trials at most, which are counted before any is looked at where no rule leaves any out.
+    /// Reads a specification from JSON, as a peer sent it: a claim until it was checked. Its trials
+    /// are limited to this number; where no rule excludes any, they are counted before any is read.
     ///
     /// # Errors
     /// It is no specification, one that cannot be, or too large.

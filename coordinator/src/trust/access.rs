@@ -6,9 +6,9 @@ use super::role::Role;
 /// Who may make a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Access {
-    /// Everybody who can connect, without a token.
+    /// All who can connect, without a token.
     Anyone,
-    /// Whoever has one of these roles.
+    /// Holders of one of these roles.
     Roles(&'static [Role]),
 }
 
@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn a_call_there_is_not_is_nobodys() {
+    fn a_call_that_does_not_exist_is_open_to_no_one() {
         for path in [
             "",
             "/",

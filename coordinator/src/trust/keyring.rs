@@ -60,7 +60,7 @@ pub enum Refusal {
 #[derive(Debug, Default)]
 pub struct Keyring {
     tokens: HashMap<SecretHash, TokenRecord>,
-    /// Whoever `run` starts: it may do everything.
+    /// The secret of what `run` starts: it may do everything.
     own: Option<SecretHash>,
 }
 
@@ -107,7 +107,7 @@ impl Keyring {
         !self.tokens.is_empty() || self.own.is_some()
     }
 
-    /// Whether nobody has a token that is valid now.
+    /// Whether no token is valid now.
     #[must_use]
     pub fn is_barred(&self, now_ms: i64) -> bool {
         self.own.is_none()

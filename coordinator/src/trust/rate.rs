@@ -50,7 +50,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_peer_may_make_a_burst_and_then_so_many_calls_a_second() {
+    fn a_peer_may_make_a_burst_and_then_a_limited_number_of_calls_a_second() {
         #[expect(clippy::disallowed_methods, reason = "any moment will do")]
         let start = Instant::now();
         let mut bucket = Bucket::new(10, start);

@@ -1,8 +1,8 @@
 //! A token's secret, its text, and the hash that is all the coordinator keeps of it.
 //!
-//! The secret is 256 random bits, so a plain SHA-256 is the right hash: salts and slow hashes protect
-//! what people can guess, and nobody guesses this. A secret is compared by looking its hash up:
-//! how long that takes tells about hashes of guesses, never about the secret.
+//! The secret is 256 random bits, so a plain SHA-256 is the right hash: salts and slow hashes
+//! protect what people can guess, and this cannot be guessed. A secret is compared by looking its
+//! hash up: how long that takes tells about hashes of guesses, never about the secret.
 
 use std::{fmt, sync::Arc};
 

@@ -43,13 +43,14 @@ pub struct AttemptEnd {
 pub struct Finished {
     /// Attempts that were no longer the worker's to end.
     pub lost: Vec<LeaseToken>,
-    /// The answer to what was wanted next; none if nothing was, or if there was no call to ask with.
+    /// The answer to what was wanted next; none if nothing was, or if there was no call to ask
+    /// with.
     pub next: Option<Acquired>,
 }
 
 impl Client {
-    /// Ends attempts, each by itself, and asks for what the worker wants next, which is granted in the
-    /// same commit; returns once every outcome is durable. Without an end nothing is asked.
+    /// Ends attempts, each by itself, and asks for what the worker wants next, which is granted in
+    /// the same commit; returns once every outcome is durable. Without an end nothing is asked.
     ///
     /// # Errors
     /// The coordinator refused for good.
@@ -146,7 +147,7 @@ mod tests {
 
     use super::*;
 
-    /// Ends of the trials 0, 1, .. with so many observations each.
+    /// Ends of the trials 0, 1, .. with these numbers of observations.
     fn ends(observations: &[usize]) -> Vec<AttemptEnd> {
         let observation = Observation {
             step: 1,

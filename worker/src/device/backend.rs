@@ -88,7 +88,7 @@ impl Backend {
         }
     }
 
-    /// One of its devices; none when there are not so many.
+    /// One of its devices, by number; none when there are fewer.
     #[cfg_attr(
         feature = "tch",
         expect(deprecated, reason = "until burn drops its LibTorch backend")

@@ -69,7 +69,7 @@ pub(super) fn exp<S: Simd>(simd: S, x: S::V) -> S::V {
 /// 1 / (1 + e^-x), within 2.5 ulp for x >= -87, and about e^-88 below.
 ///
 /// Divides: an approximate reciprocal with a Newton step was slower on Zen 4, whose divider works
-/// beside the multipliers that are the bottleneck.
+/// in parallel to the multipliers, which are the bottleneck.
 #[inline(always)]
 pub(super) fn sigmoid<S: Simd>(simd: S, x: S::V) -> S::V {
     let one = simd.splat(1.0);

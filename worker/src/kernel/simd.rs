@@ -18,7 +18,7 @@ pub(super) trait Simd: Copy {
     /// Floats in a vector.
     const LANES: usize;
 
-    /// Sums a multiplication can keep in registers, beside what it reads: more would be spilled.
+    /// Sums a multiplication can keep in registers together with what it reads; more would spill.
     const SUMS: usize;
 
     /// Whether this CPU gains from the elementary functions of one tile being computed while the

@@ -70,7 +70,7 @@ impl UnequalSteps {
         let going_on = before.iter().filter(|&&sample| goes_on(sample)).count();
         let rows = going_on.next_multiple_of(self.tile);
         // Samples that have stopped fill the last tile up: rows of their own, whose gradients are
-        // zero and whose logits nobody reads.
+        // zero and whose logits are not read.
         let mut fillers = rows - going_on;
         let origins = &mut self.origins[step * self.batch..];
         let mut row = 0;

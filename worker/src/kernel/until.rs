@@ -22,10 +22,11 @@ fn stops(rule: StopRule, used: f32) -> bool {
 impl Workspace {
     /// As [`forward`](Self::forward), but each sample stops by the rule.
     ///
-    /// The logits are `[steps of the shape, batch]`, zero after a sample's last step; that step goes
-    /// to `stop_steps`, `[batch]`, in the form [`HaltingBatch`](super::HaltingBatch) takes. Returns the
-    /// steps of the sample that took most: a following [`backward`](Self::backward) takes so many
-    /// rows of the logits' gradients, which must be zero after a sample's last step.
+    /// The logits are `[steps of the shape, batch]`, zero after a sample's last step; that step
+    /// goes to `stop_steps`, `[batch]`, in the form [`HaltingBatch`](super::HaltingBatch) takes.
+    /// Returns the steps of the sample that took most: a following [`backward`](Self::backward)
+    /// takes that many rows of the logits' gradients, which must be zero after a sample's last
+    /// step.
     ///
     /// # Panics
     /// If the workspace is not for [`Pass::TrainingUntil`], or a slice has another length than

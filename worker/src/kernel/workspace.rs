@@ -87,7 +87,7 @@ impl Padded {
     }
 }
 
-/// Parameters in the order the tiles read them; packed anew for every update.
+/// Parameters in the order the tiles read them; packed again for every update.
 pub(super) struct Packed {
     /// W by column group: `[groups, elements of the shape, group width]`.
     pub(super) input: Buffer,

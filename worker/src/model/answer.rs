@@ -6,7 +6,7 @@ use burn::tensor::{
     activation::{log_sigmoid, log_softmax},
 };
 
-/// Logits of an answer that tells so many classes apart.
+/// How many logits tell `classes` classes apart.
 #[must_use]
 pub const fn logits_of(classes: u32) -> usize {
     match classes {

@@ -1,6 +1,6 @@
-//! What training drops: every number of a tensor with the same chance, the others scaled up, so that
-//! means stay. Which ones is drawn from the trial's own streams, so that an update drops the same
-//! whoever computes it.
+//! What training drops: every number of a tensor with the same chance, the others scaled up, so
+//! that means stay. Which ones is drawn from the trial's own streams, so that an update drops the
+//! same wherever it is computed.
 
 use burn::tensor::{Tensor, TensorCreationOptions, TensorData};
 
@@ -26,8 +26,8 @@ impl Dropout {
         })
     }
 
-    /// The tensor (`[lanes, rows, columns]`) with some of its numbers dropped. Each `place` in the network
-    /// drops its own.
+    /// The tensor (`[lanes, rows, columns]`) with some of its numbers dropped. Each `place` in the
+    /// network drops its own.
     pub(super) fn apply(&self, place: usize, tensor: Tensor<3>) -> Tensor<3> {
         let shape = tensor.dims();
         let [_, rows, columns] = shape;

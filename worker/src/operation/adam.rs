@@ -1,12 +1,12 @@
-//! Adam (Kingma and Ba 2015, with bias correction) on tensors: every lane of a bundle at once, after
-//! an optional clipping of each lane's global gradient norm.
+//! Adam (Kingma and Ba 2015, with bias correction) on tensors: every lane of a bundle at once,
+//! after an optional clipping of each lane's global gradient norm.
 
 use burn::tensor::{Device, Tensor, TensorData};
 
 use super::select_lanes;
 use crate::kernel::{self, AdamSettings};
 
-/// The largest norm of a lane that is not clipped, beside lanes that are: larger ones diverge.
+/// The largest norm of an unclipped lane in a bundle with clipped ones: larger ones diverge.
 const UNCLIPPED: f64 = f32::MAX as f64;
 
 /// The optimizer's settings and moments. Rows are lanes, columns parameters.

@@ -56,7 +56,7 @@ impl fmt::Debug for Workspaces {
 }
 
 /// One workspace a lane, given back when dropped: after the backward pass, or with a graph that
-/// nobody differentiates.
+/// is never differentiated.
 pub(super) struct Lent {
     pub(super) workspaces: Vec<Workspace>,
     pass: Pass,

@@ -1,6 +1,6 @@
-//! EDGE: the folder of one attempt: its checkpoints, its output, its log, the pipe it reports through, and
-//! the program's own files. What is of use afterwards stays: the log, and what the program left in its
-//! output folder.
+//! EDGE: the folder of one attempt: its checkpoints, its output, its log, the pipe it reports
+//! through, and the program's own files. What is of use afterwards stays: the log, and what the
+//! program left in its output folder.
 
 use std::{
     fs, io,
@@ -68,7 +68,7 @@ impl Folder {
 
     /// Takes away what is of no use when the attempt has ended.
     pub(super) fn clear(&self) {
-        // What cannot be removed is in nobody's way.
+        // What cannot be removed does no harm.
         let _ = fs::remove_file(&self.report);
         let _ = fs::remove_dir_all(&self.checkpoints);
         if self.files.exists() {
@@ -90,8 +90,8 @@ impl Folder {
         CheckpointState(state)
     }
 
-    /// The content of the checkpoint folder as bytes; `None` where there is nothing, it is too large, or it
-    /// changed meanwhile.
+    /// The content of the checkpoint folder as bytes; `None` where there is nothing, it is too
+    /// large, or it changed meanwhile.
     pub(super) fn pack(&self) -> io::Result<Option<Vec<u8>>> {
         let before = self.checkpoint_state();
         let size: u64 = before
@@ -132,8 +132,8 @@ impl Folder {
     }
 }
 
-/// Makes a folder of this name, with a number behind it where there are such folders already: of another
-/// coordinator, whose attempts may have the same names.
+/// Makes a folder of this name, with a number behind it where there are such folders already: of
+/// another coordinator, whose attempts may have the same names.
 fn make_new(work: &Path, name: &str) -> io::Result<PathBuf> {
     let mut folder = work.join(name);
     let mut number = 1_u64;

@@ -1,5 +1,5 @@
-//! EDGE: the graphics processors that programs may use, each lent to one program at a time. Reads the
-//! environment and the driver's list.
+//! EDGE: the graphics processors that programs may use, each lent to one program at a time. Reads
+//! the environment and the driver's list.
 
 use std::{
     fs,
@@ -13,7 +13,8 @@ pub(super) const VARIABLE: &str = "CUDA_VISIBLE_DEVICES";
 /// The driver's list of processors.
 const DRIVER: &str = "/proc/driver/nvidia/gpus";
 
-/// The processors that this process sees: those that its environment names, else all of the machine.
+/// The processors that this process sees: those that its environment names, else all of the
+/// machine.
 #[must_use]
 pub fn visible_gpus() -> Vec<String> {
     let named = std::env::var(VARIABLE).ok();
@@ -57,7 +58,7 @@ impl Gpus {
         }
     }
 
-    /// Lends so many, as soon as they are free; none were asked for is `None`.
+    /// Lends `wanted` of them as soon as they are free; `None` if that is 0.
     ///
     /// # Errors
     /// There are fewer.

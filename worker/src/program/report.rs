@@ -1,10 +1,11 @@
 //! PURE: what a program reports, line by line, and what of it counts.
 //!
-//! A report is one line of JSON: numbers by the names of metrics, and the step. Without a step the line is
-//! one step after the last that had this metric. Of several values of a metric at one step the first
-//! counts, at whatever step; what a trial measured is the value of the last step. `NaN` and infinities say
-//! that there is no number: of the headline, that these parameters give no result. Anything else that
-//! cannot be read is passed over and noted, since a program that works is not to fail for a line.
+//! A report is one line of JSON: numbers by the names of metrics, and the step. Without a step the
+//! line is one step after the last that had this metric. Of several values of a metric at one step
+//! the first counts, at whatever step; what a trial measured is the value of the last step. `NaN`
+//! and infinities say that there is no number: of the headline, that these parameters give no
+//! result. Anything else that cannot be read is passed over and noted, since a program that works
+//! is not to fail for a line.
 
 use pondersweep_proto::{
     limit::{MAX_UPDATES, shown},
@@ -47,7 +48,7 @@ pub(super) enum Headline {
 }
 
 impl Reports {
-    /// None yet, of an attempt that goes on after so many steps.
+    /// None yet, of an attempt that goes on after `steps_done` steps.
     pub(super) fn new(program: &ProgramSpec, steps_done: u64) -> Self {
         let reported = |metric: &pondersweep_proto::program::ProgramMetric| Reported {
             name: metric.name.clone(),

@@ -1,6 +1,6 @@
-//! EDGE: one program from its start to its end. It is heard through two pipes, of its output and of its
-//! reports; it is asked to end by SIGTERM and, after its grace, ended by SIGKILL with all processes of its
-//! group.
+//! EDGE: one program from its start to its end. It is heard through two pipes, of its output and of
+//! its reports; it is asked to end by SIGTERM and, after its grace, ended by SIGKILL with all
+//! processes of its group.
 
 use std::{
     io,
@@ -41,8 +41,8 @@ use super::{
 };
 use crate::client::Outcome;
 
-/// How long what was reported waits for company before it is sent: people who watch see it soon, and a
-/// program that ends within it costs no call of its own.
+/// How long what was reported waits for company before it is sent: people who watch see it soon,
+/// and a program that ends within it costs no call of its own.
 const FLUSH_AFTER: Duration = Duration::from_secs(1);
 /// Observations that are sent at once.
 const AT_ONCE: usize = 1_024;
@@ -255,7 +255,7 @@ impl Running {
                 }
                 permit = sink.reserve(), if flushes => {
                     let first = self.first_pending();
-                    // Nobody listens only after a stop, and then it is moot.
+                    // The receiver is gone only after a stop, and then it no longer matters.
                     if let Ok(permit) = permit {
                         permit.send(Sent::Observed(first));
                     }
@@ -328,7 +328,7 @@ impl Running {
         self.hear_report(&report);
     }
 
-    /// What is sent next: a call takes no more than so many, however many wait.
+    /// What is sent next: one call takes at most `AT_ONCE`, however many wait.
     fn first_pending(&mut self) -> Vec<Observation> {
         self.pending
             .drain(..AT_ONCE.min(self.pending.len()))
@@ -336,8 +336,8 @@ impl Running {
     }
 
     /// Sends what is in the checkpoint folder, if it changed since it was last sent.
-    /// What was reported before it goes before it: who goes on from it has that. The next one comes soon, so
-    /// nothing waits for this one.
+    /// What was reported before it goes before it: who goes on from it has that. The next one comes
+    /// soon, so nothing waits for this one.
     fn checkpoint(&mut self, saved: &mut CheckpointState, sink: &mpsc::Sender<Sent>) {
         let now = self.folder.checkpoint_state();
         if now == *saved {
@@ -372,7 +372,7 @@ impl Running {
         work: &Work,
         sink: &mpsc::Sender<Sent>,
     ) -> Ended {
-        // Whoever of the group is left. What they wrote is in the pipes.
+        // Ends what is left of the group. What it wrote is in the pipes.
         self.group.signal(Signal::KILL);
         self.hear_rest();
         let (reports, pending) = (&mut self.reports, &mut self.pending);

@@ -1,5 +1,5 @@
-//! Renews what the worker holds, three times within a lease's term, whatever training does, and says
-//! when it is about to leave.
+//! Renews what the worker holds, three times within a lease's term, whatever training does, and
+//! says when it is about to leave.
 
 use std::{
     path::{Path, PathBuf},
@@ -42,7 +42,7 @@ pub(super) fn spawn(
     })
 }
 
-/// Writes the file anew, so that its time of modification tells when.
+/// Writes the file again, so that its time of modification says when.
 fn say_alive(path: &Path) {
     if let Err(error) = std::fs::write(path, "alive\n") {
         tracing::warn!(%error, path = %path.display(), "could not say that this worker is alive");

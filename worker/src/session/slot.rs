@@ -39,7 +39,7 @@ const MESSAGES_AT_ONCE: usize = 1_024;
 /// How wide the bundles of a device are.
 #[derive(Clone, Debug)]
 pub(super) enum Lanes {
-    /// At most so many.
+    /// At most this many.
     AtMost(u32),
     /// What is measured for each shape.
     Measured(Arc<Widths>),
@@ -130,7 +130,8 @@ impl Slot {
                 Some(acquired) => acquired,
                 None => tokio::select! {
                     acquired = self.client.acquire(wanted) => acquired?,
-                    // Not at once: a request under way may be granted after everything was handed back.
+                    // Not at once: a request under way may be granted after everything was handed
+                    // back.
                     () = grace::after(&stop, self.grace().acquire) => break,
                 },
             };
@@ -159,7 +160,7 @@ impl Slot {
             request_id: format!("{}-{round}", self.number),
             max_lanes: self.lanes.at_first(),
             sweep: self.options.sweep,
-            beside: None,
+            together_with: None,
             programs: self.options.programs.is_some(),
         }
     }
@@ -172,8 +173,8 @@ impl Slot {
         leases.into_iter().map(lane).collect()
     }
 
-    /// Adds lanes of the same shape until the bundle is as wide as the device trains best, as far as
-    /// there are any.
+    /// Adds lanes of the same shape until the bundle is as wide as the device trains best, as far
+    /// as there are any.
     async fn widen(
         &self,
         mut lanes: Vec<Lane>,
@@ -195,10 +196,10 @@ impl Slot {
         let more = width.saturating_sub(u32::try_from(lanes.len()).unwrap_or(u32::MAX));
         if more > 0 && !stop.is_cancelled() {
             let wanted = Wanted {
-                request_id: format!("{request_id}-beside"),
+                request_id: format!("{request_id}-more"),
                 max_lanes: more,
                 sweep: None,
-                beside: Some(lanes[0].lease.token),
+                together_with: Some(lanes[0].lease.token),
                 programs: self.options.programs.is_some(),
             };
             tokio::select! {
@@ -249,7 +250,7 @@ impl Slot {
         let (outbox, messages) = outbox::outbox(&starts, self.origin(), cadence);
         let training = compute::spawn(&lanes, starts, self.device, outbox, stop.clone());
         let (announce, announced) = mpsc::unbounded_channel();
-        // Beside the results, which never wait for a checkpoint.
+        // At the same time as the results, which never wait for a checkpoint.
         let over = CancellationToken::new();
         let saving = self.save_announced(&lanes, messages.newest(), announced, stop);
         let saving = over.run_until_cancelled(saving);
@@ -259,7 +260,8 @@ impl Slot {
             let trained = training.await.expect("the compute thread always answers");
             let next = (!stop.is_cancelled()).then_some(next);
             let finished = self.finish(&lanes, trained, next).await?;
-            // What is stopped goes on elsewhere from what is saved now; of all else the end is known.
+            // What is stopped goes on elsewhere from what is saved now; of all else the end is
+            // known.
             if stop.is_cancelled() {
                 over.disarm();
             }
@@ -269,8 +271,8 @@ impl Slot {
     }
 
     /// Reports what the lanes of a bundle observe until their training ends, and says which
-    /// checkpoints may be saved: those before which everything observed is reported, so that whoever
-    /// goes on from one has that.
+    /// checkpoints may be saved: those before which everything observed is reported, so that the
+    /// attempt that goes on from one has that.
     async fn report_all(
         &self,
         lanes: &[Lane],

@@ -95,7 +95,7 @@ pub(crate) struct Fixture {
     /// Of the steps it takes.
     pub(crate) p: Vec<Vec<f64>>,
     pub(crate) prediction: Vec<f64>,
-    /// What the loss weighs beside the prediction: divergence or ponder cost.
+    /// The loss's other term, next to the prediction's: divergence or ponder cost.
     pub(crate) cost: Vec<f64>,
     pub(crate) loss: f64,
     pub(crate) gradient: Vec<f64>,

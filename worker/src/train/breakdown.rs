@@ -31,8 +31,8 @@ struct Bucket {
 }
 
 impl Counts {
-    /// None yet, of samples of these difficulties, in at most so many ranges, and of at most so many
-    /// steps.
+    /// None yet, of samples of these difficulties, in at most `buckets` ranges, and of at most
+    /// `max_steps` steps.
     pub(super) fn new(
         range: EvaluationRange,
         difficulties: RangeInclusive<u32>,

@@ -1,5 +1,5 @@
 //! The lanes that still run and their tensors. Lanes leave (diverged, stopped) by being cut out of
-//! every tensor: the numbers of a lane do not depend on which others run beside it.
+//! every tensor: the numbers of a lane do not depend on which others run with it.
 
 use burn::tensor::{Device, Tensor, TensorData};
 use pondersweep_proto::{setting::Setting, spec::ConfigurationSpec};

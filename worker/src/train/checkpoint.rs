@@ -1,12 +1,12 @@
 //! A lane's state as bytes, and back. The bytes say what they are: their format, who computed them
-//! and for which trial, and a checksum over all of it. Whoever is not exactly that gets a refusal
+//! and for which trial, and a checksum over all of it. A worker or trial that differs gets an error
 //! instead of a state: training goes on to the bit or from the beginning, never in between.
 //!
 //! Format 1, all numbers little-endian: `PSCKPT`, the format (u16); device, backend, instructions
 //! and binary, each a length (u16) and UTF-8; the trial's key, the updates done, those not yet
-//! reported (u64 each), the sums of what training measured in those (f64 each); the number of parameters
-//! (u64), the parameters, their first and second moments (f32 each); the SHA-256 of everything
-//! before it.
+//! reported (u64 each), the sums of what training measured in those (f64 each); the number of
+//! parameters (u64), the parameters, their first and second moments (f32 each); the SHA-256 of
+//! everything before it.
 
 mod bytes;
 

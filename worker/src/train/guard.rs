@@ -8,8 +8,8 @@ use std::{
 
 use super::LaneEnd;
 
-/// Trains lanes together. When that panics nobody knows whose panic it was, so each lane is trained
-/// again alone: those that are innocent end as they would have, and measure the same once more.
+/// Trains lanes together. A panic does not say which lane caused it, so each is then trained again
+/// alone: the innocent ones end as they would have, and measure the same once more.
 pub(super) fn guarded(
     lanes: &[usize],
     train_together: &(impl Fn(&[usize]) -> Vec<LaneEnd> + Sync),

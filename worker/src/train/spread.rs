@@ -1,5 +1,5 @@
-//! EDGE inside a pure room: numbered pieces of work over threads. It decides who computes a piece and
-//! when, never what comes out: no piece sees another.
+//! EDGE inside a pure room: numbered pieces of work over threads. It decides who computes a piece
+//! and when, never what comes out: no piece sees another.
 
 use std::{
     iter, panic,
@@ -42,7 +42,7 @@ pub(super) fn spread<T: Send>(
     results.into_iter().map(|(_, result)| result).collect()
 }
 
-/// The pieces nobody has taken.
+/// The pieces that no thread has taken.
 struct Queue {
     next: AtomicUsize,
     pieces: usize,

@@ -1,4 +1,4 @@
-//! Whole trials: trained as on the processor, alone as in a bundle, beside a lane that diverges, and
+//! Whole trials: trained as on the processor, alone as in a bundle, with a lane that diverges, and
 //! until they have learnt.
 
 use std::{collections::BTreeMap, num::NonZeroUsize, sync::Mutex};

@@ -1,5 +1,5 @@
-//! Every call of both services, with its request lost, its reply lost, or neither: the story it tells
-//! must end the same.
+//! Every call of both services, with its request lost, its reply lost, or neither: the story it
+//! tells must end the same.
 
 use pondersweep::{
     coordinator::{Coordinator, CoordinatorOptions},
@@ -88,7 +88,7 @@ fn acquire(request_id: &str) -> wire::AcquireRequest {
         request_id: request_id.into(),
         max_lanes: 1,
         sweep_id: String::new(),
-        beside: None,
+        together_with: None,
         programs: false,
     }
 }
@@ -255,9 +255,9 @@ async fn ending(reader: &mut Reader, spec: &SweepSpec) -> Ending {
 async fn a_call_that_is_lost_and_given_again_changes_nothing_twice() {
     let answered = story(CallFate::Answered).await;
     assert_eq!(answered.refused, 0);
-    for excuse in EXCUSES {
-        assert_eq!(story(CallFate::RequestLost(excuse)).await, answered);
-        assert_eq!(story(CallFate::ReplyLost(excuse)).await, answered);
+    for code in LOSS_CODES {
+        assert_eq!(story(CallFate::RequestLost(code)).await, answered);
+        assert_eq!(story(CallFate::ReplyLost(code)).await, answered);
     }
 }
 

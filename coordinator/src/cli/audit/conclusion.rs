@@ -23,7 +23,8 @@ pub(super) struct Conclusion {
 }
 
 impl Conclusion {
-    /// From the replays, which say as much as so many trials drawn from all `results` alike.
+    /// From the replays, which say as much as `effective_size` trials drawn from all `results`
+    /// alike.
     pub(super) fn new(replayed: &[Replayed], effective_size: u64, results: u64) -> Self {
         let wrong = replayed.iter().filter(|replayed| !replayed.is_exact());
         let wrong = wrong.count() as u64;

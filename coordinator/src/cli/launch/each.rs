@@ -22,7 +22,7 @@ where
             let _permit = permits
                 .acquire()
                 .await
-                .expect("nobody closes the semaphore");
+                .expect("the semaphore is never closed");
             (number, work.await)
         });
     }

@@ -28,7 +28,7 @@ pub(super) struct Place {
     pub(super) name: String,
     /// In a word.
     pub(super) state: String,
-    /// Whether a worker is there or will be; `None` if nobody can say.
+    /// Whether a worker is there or will be; `None` if that is unknown.
     pub(super) lives: Option<bool>,
     /// What else there is to know.
     pub(super) detail: String,

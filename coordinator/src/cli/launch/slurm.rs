@@ -172,7 +172,7 @@ async fn submit(
     };
     let launched = Launched::Slurm(record.clone());
     let launch = Launch::new(name.clone(), clock::now_ms(), worker, launched);
-    // The job is there: without its number nobody would find it again.
+    // The job is there: without its number it could not be found again.
     ledger
         .remember(&launch)
         .with_context(|| format!("job {} was submitted but cannot be remembered", record.job))?;

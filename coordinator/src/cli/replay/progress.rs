@@ -11,7 +11,7 @@ use crate::cli::output::progress_target;
 pub(in crate::cli) struct Updates(ProgressBar);
 
 impl Updates {
-    /// A bar for so many updates.
+    /// A bar for `updates` updates.
     pub(in crate::cli) fn new(updates: u64) -> Arc<Self> {
         // Hidden by itself where standard error is no terminal.
         let bar = ProgressBar::with_draw_target(Some(updates), progress_target());

@@ -30,9 +30,12 @@ use tokio_util::sync::CancellationToken;
 use super::{Replayable, Updates};
 use crate::replay::{Counts, End, Measured, Origin, counts};
 
+/// Why the lock of what was heard is never poisoned.
+const UNPOISONED: &str = "no thread panics while it observes";
+
 /// What this process is when it computes on a device.
 pub(super) fn origin(device: DeviceName) -> io::Result<Origin> {
-    // Neither a number among devices nor slots: nobody leases anything to this process.
+    // Neither a number among devices nor slots: this process leases nothing.
     let (_, info) = identify(0, device, 0)?;
     let told = |text: String| (!text.is_empty()).then_some(text);
     Ok(Origin {
@@ -70,7 +73,7 @@ pub(super) fn train(
     let Heard {
         observations,
         counts,
-    } = heard.expect("nobody panics while observing");
+    } = heard.expect(UNPOISONED);
     Ok(Measured::new(end, observations, counts))
 }
 
@@ -135,7 +138,7 @@ struct Heard {
 
 impl Listener<'_> {
     fn heard(&self) -> MutexGuard<'_, Heard> {
-        self.heard.lock().expect("nobody panics while observing")
+        self.heard.lock().expect(UNPOISONED)
     }
 }
 

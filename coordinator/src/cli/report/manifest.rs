@@ -1,5 +1,5 @@
 //! Gathers a report's manifest: hashes from the database and of the files that were written, and writes
-//! it beside them.
+//! it to their folder.
 
 use std::{fs, io, path::Path};
 

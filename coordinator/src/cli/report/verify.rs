@@ -1,5 +1,6 @@
 //! `report --verify`: whether a published report is that of a database: the database against the
-//! manifest's hashes, the files beside it against theirs, and the tables made anew. It changes nothing.
+//! manifest's hashes, the files of its folder against theirs, and the tables made again. It changes
+//! nothing.
 
 mod tables;
 
@@ -169,7 +170,7 @@ fn results(first: u64, end: u64) -> String {
     )
 }
 
-/// Whether a file beside the manifest is the published one.
+/// Whether a file of the manifest's folder is the published one.
 fn check_file(folder: &Path, published: &ManifestFile) -> Check {
     let problem = match fs::read(file_in(folder, &published.name)) {
         Err(error) => Some(format!("cannot be read: {error}")),
@@ -186,7 +187,8 @@ fn check_file(folder: &Path, published: &ManifestFile) -> Check {
     Check::new("file", published.name.clone(), problem)
 }
 
-/// Files that lie among those of the report and are not its own, such as the figures of another one.
+/// Files that lie among those of the report and are not its own, such as the figures of another
+/// one.
 fn strangers(folder: &Path, path: &Path, manifest: &Manifest) -> anyhow::Result<Vec<Check>> {
     let files = manifest.files.iter().map(|file| folder.join(&file.name));
     // As the folder's entries are named.

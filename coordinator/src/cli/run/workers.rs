@@ -30,7 +30,7 @@ use crate::{driver::DriverHandle, scheduler::Process, trust::Secret};
 /// something is wrong with the machine then. What a worker held when it died is charged with it,
 /// and limited by that.
 const MAX_IDLE_DEATHS: usize = 10;
-/// How long a worker may take to leave in order: whoever pressed Ctrl-C waits for it.
+/// How long a worker may take to leave in order: the user who pressed Ctrl-C waits for it.
 const GRACE: Duration = Duration::from_secs(6);
 /// How long a worker may take to stop before it is killed.
 const STOP_WITHIN: Duration = Duration::from_secs(8);
@@ -159,7 +159,7 @@ impl Workers {
             "{MAX_IDLE_DEATHS} workers ended before they held a trial; the last one: {}",
             ended.how
         );
-        // No waiting here: whoever calls this may drop it at any await, and the worker with it.
+        // No waiting here: the caller may drop this at any await, and the worker with it.
         self.start_one(ended.place)?;
         let with = match ended.held {
             0 => String::new(),
@@ -186,9 +186,10 @@ impl Workers {
     }
 }
 
-/// Whether a process on this machine is no worker that could ever reach the coordinator of this `run`.
-/// Holding the database's lock, it knows that no other `run` lives that uses it; and what an earlier one
-/// started stops by itself, and knows neither where this coordinator listens nor its secret.
+/// Whether a process on this machine is no worker that could ever reach the coordinator of this
+/// `run`. Holding the database's lock, it knows that no other `run` lives that uses it; and what an
+/// earlier one started stops by itself, and knows neither where this coordinator listens nor its
+/// secret.
 pub(super) fn is_gone(process: &Process) -> bool {
     if process.host != identity::host() {
         return false;
@@ -198,8 +199,8 @@ pub(super) fn is_gone(process: &Process) -> bool {
     is_of_run_or_no_worker(&arguments)
 }
 
-/// As [`is_gone`], from the arguments of the process as the kernel has them; none, where there is no
-/// process.
+/// As [`is_gone`], from the arguments of the process as the kernel has them; none, where there is
+/// no process.
 fn is_of_run_or_no_worker(arguments: &[u8]) -> bool {
     let arguments: Vec<&[u8]> = arguments.split(|&byte| byte == 0).collect();
     let is_worker = arguments
@@ -244,7 +245,7 @@ async fn attend(
     };
     let how = failure.message.clone();
     let held = match process_id {
-        Some(process_id) => bury(&driver, process_id, failure).await,
+        Some(process_id) => process_died(&driver, process_id, failure).await,
         None => 0,
     };
     Ended {
@@ -256,13 +257,16 @@ async fn attend(
 }
 
 /// Reports a dead child; returns how many leases ended with it.
-async fn bury(driver: &DriverHandle, process_id: u32, failure: Failure) -> usize {
+async fn process_died(driver: &DriverHandle, process_id: u32, failure: Failure) -> usize {
     let host = identity::host();
     let process = Process { host, process_id };
-    driver.bury(process, failure).await.unwrap_or_else(|error| {
-        tracing::warn!(%error, "could not report a dead worker; its leases will lapse");
-        0
-    })
+    driver
+        .process_died(process, failure)
+        .await
+        .unwrap_or_else(|error| {
+            tracing::warn!(%error, "could not report a dead worker; its leases will lapse");
+            0
+        })
 }
 
 /// Keeps the last lines, and any that says what the process is dying of: a backtrace may follow it.

@@ -1,5 +1,5 @@
-//! What a peer may ask for at most: it is counted before any of it is done, and long answers come in
-//! pages.
+//! What a peer may ask for at most: it is counted before any of it is done, and long answers come
+//! in pages.
 
 use pondersweep_proto::{
     limit::{MAX_LANES, MAX_ROWS_OF_PAGE, MAX_SPECIFICATION_BYTES},
@@ -9,7 +9,7 @@ use pondersweep_proto::{
 use super::*;
 use crate::sweep::{Axis, Condition, Exclusion, SweepTerms};
 
-/// So many values of lambda_p.
+/// `values` values of lambda_p.
 fn many(values: u32) -> Vec<ParameterValue> {
     let value = |number| ParameterValue::Number(f64::from(number) / f64::from(values + 1));
     (1..=values).map(value).collect()
@@ -96,7 +96,7 @@ async fn a_worker_holds_no_more_than_its_slots_can_take() {
             request_id: request_id.into(),
             max_lanes: MAX_LANES,
             sweep_id: SweepSpec::new(terms.clone()).unwrap().id().to_string(),
-            beside: None,
+            together_with: None,
             programs: false,
         };
         let granted = scene.leases.acquire(Request::new(request)).await.unwrap();

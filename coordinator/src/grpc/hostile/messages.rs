@@ -1,5 +1,6 @@
-//! What a hostile peer sends: valid messages with numbers and texts from the edges of what fits, some
-//! of them again, some with their bytes changed. It never speaks under the honest worker's name.
+//! What a hostile peer sends: valid messages with numbers and texts from the edges of what fits,
+//! some of them again, some with their bytes changed. It never speaks under the honest worker's
+//! name.
 
 use proptest::{prelude::*, sample::select};
 
@@ -51,7 +52,7 @@ fn any_text() -> impl Strategy<Value = String> {
 /// The peer's own name most of the time, and never the honest worker's.
 fn any_worker() -> impl Strategy<Value = String> {
     let own =
-        select(vec!["mallory", "mallory2", "nobody", "", "two words"]).prop_map(str::to_owned);
+        select(vec!["mallory", "mallory2", "stranger", "", "two words"]).prop_map(str::to_owned);
     prop_oneof![4 => own, 1 => any_text()]
         .prop_filter("the honest worker's name", |name| name != "honest")
 }
@@ -226,14 +227,14 @@ fn any_acquisition() -> impl Strategy<Value = wire::AcquireRequest> {
         any_text(),
         any_token(),
     );
-    acquire.prop_map(|(worker_id, request_id, max_lanes, text, beside)| {
+    acquire.prop_map(|(worker_id, request_id, max_lanes, text, together_with)| {
         let is_sweep = text.len() == 16;
         wire::AcquireRequest {
             worker_id,
             request_id,
             max_lanes,
             sweep_id: if is_sweep { text } else { String::new() },
-            beside,
+            together_with,
             programs: false,
         }
     })

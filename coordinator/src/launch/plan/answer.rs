@@ -33,7 +33,7 @@ pub enum Answer {
     Log,
 }
 
-/// What a host said: the script's answer, if it gave one, and the lines beside it.
+/// What a host said: the script's answer, if it gave one, and all other lines.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Said {
     /// What the script came to; `None` if it did not get that far.

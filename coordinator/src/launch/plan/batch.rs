@@ -1,12 +1,12 @@
-//! The batch script of a launch through Slurm: an array whose tasks are workers. `sbatch` copies it;
-//! nothing here runs it.
+//! The batch script of a launch through Slurm: an array whose tasks are workers. `sbatch` copies
+//! it; nothing here runs it.
 
 use std::fmt::Write as _;
 
 use super::{LaunchName, TimeLimit, TimeLimitError, WorkerPlan, quote};
 
-/// How long before the time limit Slurm announces it, in seconds, beside what leaving in order may
-/// take: Slurm may be up to a minute late or early.
+/// How long before the time limit Slurm announces it, in seconds, on top of what leaving in order
+/// may take: Slurm may be up to a minute late or early.
 const ANNOUNCEMENT_MARGIN_SECONDS: u64 = 100;
 /// What leaving in order may take unless it is said: the worker's own default.
 const DEFAULT_GRACE_SECONDS: u64 = 20;
@@ -60,7 +60,7 @@ const TAKEN: [(&str, &str); 8] = [
 ];
 
 impl Batch {
-    /// An array of so many workers, each `binary worker` as planned, whose logs go to `folder`;
+    /// An array of workers, each `binary worker` as planned, whose logs go to `folder`;
     /// `options` are for `sbatch`.
     ///
     /// # Errors
@@ -181,7 +181,7 @@ impl Batch {
         command
     }
 
-    /// A shell that stays beside its worker and queues the task again when the limit was announced.
+    /// A shell that stays with its worker and queues the task again when the limit was announced.
     /// Slurm sends SIGTERM to both itself, so passing it on would be a second one.
     fn write_until_done(&self, script: &mut String) {
         let _ = write!(

@@ -185,6 +185,6 @@ mod tests {
         assert!(matches!(refusal("a:0"), HostError::BadSlots(_)));
         assert!(matches!(refusal("::1"), HostError::BadSlots(_)));
         assert_eq!(refusal("a,a:2"), HostError::Twice(HostName("a".into())));
-        assert_eq!(refusal(" # nobody\n"), HostError::None);
+        assert_eq!(refusal(" # none\n"), HostError::None);
     }
 }

@@ -1,7 +1,8 @@
 //! What a Kubernetes cluster is told: an Indexed Job of workers, and, unless the coordinator is
-//! elsewhere, the coordinator with its service, its volume and the rule who may reach it. The `.yaml`
-//! files here are the manifest; this file says what is filled in. A misspelt field is found by a
-//! system test, against the schemas that Kubernetes publishes. Applying it is `kubectl`'s business.
+//! elsewhere, the coordinator with its service, its volume and the rule who may reach it. The
+//! `.yaml` files here are the manifest; this file says what is filled in. A misspelt field is found
+//! by a system test, against the schemas that Kubernetes publishes. Applying it is `kubectl`'s
+//! business.
 
 mod template;
 
@@ -15,7 +16,7 @@ const COORDINATOR: &str = include_str!("kubernetes/coordinator.yaml");
 const WORKER: &str = include_str!("kubernetes/worker.yaml");
 /// Where a worker finds its credentials.
 const ACCESS_FOLDER: &str = "/run/pondersweep";
-/// Beside the worker's own grace, in seconds: for the container to be taken down.
+/// Added to the worker's own grace, in seconds, for the container to be taken down.
 const GRACE_MARGIN_SECONDS: u64 = 10;
 /// What leaving in order may take unless it is said: the worker's own default.
 const DEFAULT_GRACE_SECONDS: u64 = 20;
@@ -28,7 +29,7 @@ pub const PORT: u16 = 7878;
 pub struct Cluster {
     /// The launch; every object carries its name.
     pub name: LaunchName,
-    /// The namespace; the one of whoever applies it unless named.
+    /// The namespace; unless named, that of the user who applies the manifest.
     pub namespace: Option<String>,
     /// The image with the program.
     pub image: String,

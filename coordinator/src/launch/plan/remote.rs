@@ -13,14 +13,14 @@ const STOP: &str = include_str!("remote/stop.sh");
 const LOGS: &str = include_str!("remote/logs.sh");
 const COPY: &str = include_str!("remote/copy.sh");
 
-/// How long a worker that was just started is watched, in tenths of a second: a busy host takes seconds
-/// to read a program and to end it.
+/// How long a worker that was just started is watched, in tenths of a second: a busy host takes
+/// seconds to read a program and to end it.
 const START_MOMENTS: u32 = 100;
 /// No line of a credential is this one: it has characters that neither tokens nor PEM files have.
 const END_OF_FILE: &str = "<end of file>";
 
-/// A shell function that writes credentials into a folder of their own, or takes away what lies there.
-/// The shell itself writes them: nothing of them is an argument of any process.
+/// A shell function that writes credentials into a folder of their own, or takes away what lies
+/// there. The shell itself writes them: nothing of them is an argument of any process.
 fn write_credentials(credentials: &Credentials) -> String {
     let mut script = String::from(
         "write_credentials() {\n  rm -rf \"$here/access\"\n  mkdir \"$here/access\" || return\n",
@@ -48,8 +48,9 @@ fn set_arguments(arguments: &[String], credentials: &Credentials) -> String {
 }
 
 /// The command that reads a script from standard input and runs it, which may read on. Login shells
-/// are not all POSIX shells, so the command is one that each passes on as it is: its quoted word has
-/// no apostrophe, backslash, exclamation mark or line end. `dd` takes no byte more than it was told.
+/// are not all POSIX shells, so the command is one that each passes on as it is: its quoted word
+/// has no apostrophe, backslash, exclamation mark or line end. `dd` takes no byte more than it was
+/// told.
 #[must_use]
 pub fn run_from_stdin(script: &str) -> String {
     let bytes = script.len();
@@ -59,7 +60,7 @@ pub fn run_from_stdin(script: &str) -> String {
 /// How a worker is stopped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stop {
-    /// Asked to leave in order, and waited for so many tenths of a second.
+    /// Asked to leave in order, and waited for.
     InOrder {
         /// The longest wait.
         moments: u32,
@@ -80,8 +81,8 @@ pub struct Remote<'a> {
 }
 
 impl Remote<'_> {
-    /// Starts a worker with these `arguments`, unless one lives. The program is `binary`, looked for
-    /// on the path, or the `copied` one; it must be of the version `wanted`.
+    /// Starts a worker with these `arguments`, unless one lives. The program is `binary`, looked
+    /// for on the path, or the `copied` one; it must be of the version `wanted`.
     #[must_use]
     pub fn start(
         &self,
@@ -105,7 +106,7 @@ impl Remote<'_> {
         self.script(&words, &parts)
     }
 
-    /// Takes a program of so many bytes from standard input, as `copied` in the launches' folder.
+    /// Takes a program of `bytes` bytes from standard input, as `copied` in the launches' folder.
     #[must_use]
     pub fn copy(&self, copied: &str, bytes: u64) -> String {
         let words = [("copied", copied), ("bytes", &bytes.to_string())];

@@ -1,5 +1,5 @@
 //! How every worker of a launch is started: the arguments of `pondersweep worker`. Paths of
-//! credentials are left to whoever knows where they lie on the other side.
+//! credentials are left to the caller, who knows where they are on the other side.
 
 use std::num::NonZeroU32;
 
@@ -22,7 +22,7 @@ pub struct WorkerPlan {
     pub checkpoint_every_seconds: Option<u64>,
     /// Leave when there is nothing to do.
     pub exit_when_idle: bool,
-    /// Leave in order after so many seconds.
+    /// Leave in order after this many seconds.
     pub lifetime_seconds: Option<u64>,
     /// How long leaving in order may take, in seconds.
     pub grace_seconds: Option<u64>,

@@ -8,7 +8,8 @@ use crate::{
     statistics::{Anova, Counting, Effect, fold_of_spreads, logits},
 };
 
-/// Where the widest cell spreads so many times as the narrowest, a share is taken on the logit scale, too.
+/// Where the widest cell spreads this many times as much as the narrowest, a share is also taken on
+/// the logit scale.
 const SPREADS_DIFFER: f64 = 3.0;
 
 /// The decomposition of a grid.
@@ -122,7 +123,8 @@ impl Decomposition {
         ))
     }
 
-    /// Where the scale decides: another effect is the largest, or one is significant on one scale only.
+    /// Where the scale decides: another effect is the largest, or one is significant on one scale
+    /// only.
     pub(super) fn disagreement(&self, logit: &Anova) -> Option<String> {
         let is_shown =
             |anova: &Anova, index: usize| anova.effects[index].p.is_some_and(|p| p <= ALPHA);
@@ -212,8 +214,8 @@ impl Decomposition {
     }
 }
 
-/// Half a sample of an evaluation: no share is known to be nearer to an end. A user's program does not say
-/// how many samples it has.
+/// Half a sample of an evaluation: no share is known to be nearer to an end. A user's program does
+/// not say how many samples it has.
 fn floor(input: &ReportInput) -> f64 {
     let examples = if input.is_trained() {
         input.terms.template.count(Setting::EXAMPLES)

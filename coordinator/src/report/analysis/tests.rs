@@ -141,8 +141,8 @@ fn settings_that_diverged_do_not_make_seeds_look_alike() {
         field(&analysis, 2, "seeds_needed").clone()
     };
     let alone = grid().outcomes(|trial| if trial < 4 { Succeeded } else { Pending });
-    let beside = grid().outcomes(|trial| if trial < 4 { Succeeded } else { Infeasible });
-    assert_eq!(needed(beside.input()), needed(alone.input()));
+    let with_infeasible = grid().outcomes(|trial| if trial < 4 { Succeeded } else { Infeasible });
+    assert_eq!(needed(with_infeasible.input()), needed(alone.input()));
 }
 
 #[test]
@@ -267,8 +267,8 @@ fn the_power_at_a_cell_is_that_of_its_own_spread() {
     assert!(needed(rows - 2) < pooled && pooled < needed(rows - 1));
 }
 
-/// Two cells that are nearly done and hardly vary, two that vary between chance and done; what tells the
-/// first two apart is invisible next to the luck of the others.
+/// Two cells that are nearly done and hardly vary, two that vary between chance and done; what
+/// tells the first two apart is invisible next to the luck of the others.
 fn uneven() -> ReportInput {
     let mut input = SimulatedSweep::new(5)
         .numbers(Setting::LAMBDA_P, &[0.1, 0.9])
@@ -323,7 +323,8 @@ fn updates_until_learnt_are_those_of_the_first_evaluation_that_was_good_enough()
         .numbers(Setting::LAMBDA_P, &[0.1, 0.9])
         .outcomes(|trial| if trial == 5 { Infeasible } else { Succeeded })
         .input();
-    // Evaluated at 1250, 2500, 3750 and 5000 updates; the last trial diverged after it had been good enough.
+    // Evaluated at 1250, 2500, 3750 and 5000 updates; the last trial diverged after it had been
+    // good enough.
     for (trial, reached) in input.trials.iter_mut().zip([1, 2, 2, 3, 9, 0]) {
         for (point, index) in trial.curve.iter_mut().zip(0..) {
             point.values[HEADLINE] = Some(if index >= reached { 0.97 } else { 0.5 });

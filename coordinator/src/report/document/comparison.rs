@@ -1,4 +1,4 @@
-//! The methods beside each other and beside the paper: its Figure 1.
+//! The methods next to each other and to the paper: its Figure 1.
 
 use pondersweep_proto::{
     metric::{Better, built_in},
@@ -48,8 +48,8 @@ impl Reported<'_> {
         axis.is_some_and(|axis| self.input.terms.axes[axis].values.len() > 1)
     }
 
-    /// What of the sweep stands beside the paper: its best cell; but where nothing is swept but how often a
-    /// step is repeated, every cell, since each is a network of its own.
+    /// What of the sweep is compared with the paper: its best cell; but where only the number of
+    /// repeated steps is swept, every cell, since each is a network of its own.
     pub(super) fn entrants(&self) -> Vec<Entrant<'_>> {
         let template = &self.input.terms.template;
         let is_fixed = self.input.is_trained()
@@ -132,7 +132,8 @@ fn fixed_steps(steps: u64) -> String {
     }
 }
 
-/// The paper's Figure 1 with the sweeps' own numbers above the paper's; `None` while there are none.
+/// The paper's Figure 1 with the sweeps' own numbers above the paper's; `None` while there are
+/// none.
 pub(super) fn figure_1(sweeps: &[Reported<'_>], bootstrap_seed: u64) -> Option<Table> {
     let measured = sweeps
         .iter()

@@ -1,4 +1,4 @@
-//! One or several sweeps as one document: abstract, the methods beside the paper, a chapter each.
+//! One or several sweeps as one document: abstract, the methods next to the paper, a chapter each.
 
 use std::{
     collections::{BTreeSet, HashSet},
@@ -73,7 +73,7 @@ fn document(inputs: &[ReportInput], sweeps: &[StudySweep], seed: u64) -> Documen
         .collect();
     let profiles = profiles(&reported, seed);
     let mut sections = vec![conclusion(&reported, &profiles)];
-    // The paper has nothing beside a user's program.
+    // The paper has nothing to compare a user's program with.
     let trained = inputs.iter().all(ReportInput::is_trained);
     let methods = trained.then(|| figure_1(&reported, seed)).flatten();
     if let Some(table) = methods {

@@ -1,4 +1,4 @@
-//! Ponder steps against one parameter, beside what the prior alone would do.
+//! Ponder steps against one parameter, next to what the prior alone would do.
 
 use pondersweep_proto::{
     metric::Metric,

@@ -1,4 +1,4 @@
-// Shows at once, beside the pointer, what a browser shows of a mark after a while. Loads nothing.
+// Shows at once, next to the pointer, what a browser shows of a mark after a while. Loads nothing.
 "use strict";
 
 const tip = document.body.appendChild(document.createElement("div"));

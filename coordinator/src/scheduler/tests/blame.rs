@@ -14,9 +14,9 @@ impl Scene {
     fn die(&mut self, name: &str, cause: Cause) -> Vec<u64> {
         let failure = Failure::new(cause, "killed by a signal");
         self.scheduler.register(&worker(name), process(name));
-        let buried = ids(&self.scheduler.bury(&process(name), &failure));
+        let ended = ids(&self.scheduler.process_died(&process(name), &failure));
         self.scheduler.sanity_check();
-        buried
+        ended
     }
 
     fn record(&self, trial: u64) -> Record {
@@ -39,7 +39,7 @@ fn a_bundle_whose_worker_was_seen_to_die_is_run_again_one_by_one_and_last() {
     let mut scene = Scene::new();
     assert_eq!(ids(&scene.acquire("a", 8)), [1, 3]);
     assert_eq!(scene.die("a", Cause::OutOfMemory), [1, 3]);
-    // Nobody was blamed, and everything else goes first.
+    // Neither was blamed, and everything else goes first.
     assert_eq!(scene.record(1).out_of_memory, 0);
     scene.finish_the_others();
 
@@ -76,7 +76,7 @@ fn a_suspect_waits_for_a_worker_that_holds_nothing() {
 }
 
 #[test]
-fn a_worker_that_falls_silent_once_sends_nobody_into_quarantine() {
+fn a_worker_that_falls_silent_once_sends_no_trial_into_quarantine() {
     let mut scene = Scene::new();
     scene.acquire("a", 8);
     scene.pass(TERM);
@@ -132,8 +132,8 @@ fn two_workers_of_one_process_are_company() {
     }
     let (first, second) = (scene.acquire_one("gpu"), scene.acquire_one("cpu"));
     let failure = Failure::new(Cause::Crashed, "SIGSEGV");
-    let buried = scene.scheduler.bury(&process("node"), &failure);
-    assert_eq!(buried, [first, second]);
+    let ended = scene.scheduler.process_died(&process("node"), &failure);
+    assert_eq!(ended, [first, second]);
     assert_eq!(scene.record(1).failures, 0);
     for trial in [3, 4] {
         let other = scene.acquire_one("other");

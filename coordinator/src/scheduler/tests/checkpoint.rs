@@ -2,7 +2,7 @@
 
 use super::*;
 
-/// A checkpoint of an attempt after so many updates.
+/// A checkpoint of an attempt after `updates_done` updates.
 fn checkpoint(attempt: u32, updates_done: u64) -> Checkpoint {
     Checkpoint {
         attempt: Attempt(attempt),
@@ -93,7 +93,7 @@ fn the_next_attempt_starts_from_the_checkpoint_and_may_replace_it_with_an_earlie
     // Its answer may be lost.
     scene.start("b", second, 100).unwrap();
     scene.start("b", second, 100).unwrap();
-    // It may also have refused the checkpoint and begun anew.
+    // It may also have refused the checkpoint and started over.
     assert_eq!(scene.save("b", second, 50), Ok(Saved::Now));
     assert_eq!(scene.newest(), Some(50));
 }

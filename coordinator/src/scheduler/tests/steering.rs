@@ -105,8 +105,8 @@ fn a_later_decision_takes_effect_after_every_trial_has_followed_the_earlier() {
     assert_eq!(scene.stands(), (SweepState::Active, 4, 0, 0));
 }
 
-/// A scene with a second sweep, whose trials 7 and 8, the second replicates, are withheld; the first one
-/// is out of the way.
+/// A scene with a second sweep, whose trials 7 and 8, the second replicates, are withheld; the
+/// first one is out of the way.
 fn withholding() -> Scene {
     let mut scene = Scene::new();
     scene.cancel();
@@ -142,7 +142,7 @@ impl Scene {
 }
 
 #[test]
-fn withheld_trials_are_given_to_nobody_and_the_sweep_finishes_without_them() {
+fn withheld_trials_are_not_leased_and_the_sweep_finishes_without_them() {
     let mut scene = withholding();
     assert_eq!(scene.second_stands(), (SweepState::Active, 2, 0, 2));
     scene.work_off();

@@ -11,16 +11,17 @@ use crate::statistics::{
     summary::mean,
 };
 
-/// Above this many numbers nothing is drawn: the quantiles of the bootstrap distribution are read off
-/// its Cornish-Fisher expansion, from which drawing 2,000 resamples would differ by chance alone.
-/// Drawing costs 2,000 steps for each number, which a million trials cannot pay in each table.
+/// Above this many numbers nothing is drawn: the quantiles of the bootstrap distribution are read
+/// off its Cornish-Fisher expansion, from which drawing 2,000 resamples would differ by chance
+/// alone. Drawing costs 2,000 steps for each number, which a million trials cannot pay in each
+/// table.
 pub const MAX_RESAMPLED: usize = 1_000;
 
 /// Percentile bootstrap interval (Efron 1979) of the mean at [`CONFIDENCE`], a pure function of the
-/// numbers, whatever their order, and the seed; above [`MAX_RESAMPLED`] numbers, of its limit; below
-/// [`FEW`] Student's on the scale. `None` below two numbers: one seed says nothing about the spread over
-/// seeds. With five to ten numbers it is narrow: five normal ones cover 84 %, ten 90 % (see the study in
-/// this room's documentation, and [`IntervalMethod`](super::IntervalMethod)).
+/// numbers, whatever their order, and the seed; above [`MAX_RESAMPLED`] numbers, of its limit;
+/// below [`FEW`] Student's on the scale. `None` below two numbers: one seed says nothing about the
+/// spread over seeds. With five to ten numbers it is narrow: five normal ones cover 84 %, ten 90 %
+/// (see the study in this room's documentation, and [`IntervalMethod`](super::IntervalMethod)).
 #[must_use]
 pub fn mean_interval(values: &[f64], scale: Scale, seed: u64) -> Option<Interval> {
     let [interval] = mean_intervals([values], [scale], seed);
@@ -74,8 +75,8 @@ fn resampled_means<const LISTS: usize>(
     means
 }
 
-/// The sums of one resample. Apart from its caller: within it the compiler keeps the sums in memory instead
-/// of registers, which takes three times as long.
+/// The sums of one resample. Apart from its caller: within it the compiler keeps the sums in memory
+/// instead of registers, which takes three times as long.
 #[inline(never)]
 fn resampled_sums<const LISTS: usize>(
     rows: &[[f64; LISTS]],
@@ -154,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn lists_beside_each_other_have_the_intervals_they_have_alone() {
+    fn lists_side_by_side_have_the_intervals_they_have_alone() {
         let mut generator = SplitMix64::new(11);
         let mut list = |count| -> Vec<f64> { (0..count).map(|_| generator.unit()).collect() };
         let lists = [7, 40, 7, 0, 1, 40, MAX_RESAMPLED + 1].map(&mut list);

@@ -3,12 +3,12 @@
 use super::PowerTarget;
 use crate::statistics::distribution::{noncentral_student_probability_below, student_quantile};
 
-/// Seeds beyond which nobody repeats a configuration, and up to which the distribution was checked.
+/// More seeds than a configuration is repeated with; the distribution was checked up to here.
 pub const MAX_SEEDS_FOR_MEAN: u64 = 1_000;
 
-/// The probability that a two-sided t test at `alpha` sees a difference of `effect` standard deviations
-/// with that many independent seeds in each configuration (Cohen 1988, section 2; the noncentral t distribution).
-/// Exact for normal scores. Zero below two seeds.
+/// The probability that a two-sided t test at `alpha` sees a difference of `effect` standard
+/// deviations with that many independent seeds in each configuration (Cohen 1988, section 2; the
+/// noncentral t distribution). Exact for normal scores. Zero below two seeds.
 #[must_use]
 pub fn mean_power(effect: f64, seeds: u64, alpha: f64) -> f64 {
     if seeds < 2 {

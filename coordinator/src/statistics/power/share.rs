@@ -1,17 +1,18 @@
 //! Seeds for a difference between shares, such as the share of seeds that solve the task.
 
 use super::PowerTarget;
-/// Seeds up to which power is counted out: beyond, it takes seconds, and nobody runs so many.
+/// Seeds up to which power is counted out: beyond, it takes seconds, and sweeps have fewer.
 pub const MAX_SEEDS_FOR_SHARE: u64 = 512;
 
 /// Tables whose probabilities differ by less than this, relatively, are equally likely (R's rule).
 const SAME: f64 = 1e-7;
 
-/// The probability that Fisher's exact test, two-sided at `alpha`, tells two configurations apart that
-/// succeed with these probabilities, with that many seeds each: the sum over every pair of outcomes.
+/// The probability that Fisher's exact test, two-sided at `alpha`, tells two configurations apart
+/// that succeed with these probabilities, with that many seeds each: the sum over every pair of
+/// outcomes.
 ///
-/// The test rejects where the tables with the same margins that are no likelier than the observed one
-/// have a probability of at most `alpha` together (Fisher 1935; as in R and scipy).
+/// The test rejects where the tables with the same margins that are no likelier than the observed
+/// one have a probability of at most `alpha` together (Fisher 1935; as in R and scipy).
 #[must_use]
 pub fn share_power(first: f64, second: f64, seeds: u64, alpha: f64) -> f64 {
     let ways = Ways::up_to(2 * seeds);

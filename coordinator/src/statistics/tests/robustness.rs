@@ -1,4 +1,4 @@
-//! Laws of the robustness index; its values are checked by hand beside it.
+//! Laws of the robustness index; its values are checked by hand where it is defined.
 
 use proptest::prelude::*;
 

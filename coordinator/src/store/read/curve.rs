@@ -21,7 +21,7 @@ statements! {
         ORDER BY observation.trial_id, observation.step";
 }
 
-/// What a trial had measured after so many parameter updates.
+/// What a trial had measured after a number of parameter updates.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct CurveValue {
     /// The updates.

@@ -1,10 +1,10 @@
 //! What the result tables of a sweep say, as one hash. Two databases in which a sweep was measured
-//! alike have the same, whatever faults, workers and attempts lie between; who measured it, when and
-//! how fast is left out. It is the oracle of every test that disturbs a sweep.
+//! alike have the same, whatever faults, workers and attempts lie between; who measured it, when
+//! and how fast is left out. It is the oracle of every test that disturbs a sweep.
 //!
-//! It names the columns that it hashes, those of the first published results, so that a later column or
-//! metric leaves published hashes as they are. What a sweep has beyond them is hashed as rows, by name,
-//! where it has any.
+//! It names the columns that it hashes, those of the first published results, so that a later
+//! column or metric leaves published hashes as they are. What a sweep has beyond them is hashed as
+//! rows, by name, where it has any.
 
 use pondersweep_proto::id::{SweepId, hexadecimal};
 use sha2::{Digest as _, Sha256};
@@ -28,8 +28,8 @@ statements! {
             ponder_steps_expected_extrapolation, loss_extrapolation, loss_training,
             ponder_steps_computed, step, message
         FROM trial_result WHERE trial_id >= ?1 AND trial_id < ?2 ORDER BY trial_id";
-    /// Of all attempts together: what a lost attempt saw must be what its heir sees, and then it is
-    /// one row. Two attempts that disagree are two rows, which no undisturbed sweep has.
+    /// Of all attempts together: what a lost attempt saw must be what its successor sees, and then
+    /// it is one row. Two attempts that disagree are two rows, which no undisturbed sweep has.
     OBSERVED = "
         SELECT DISTINCT trial.trial_key, observation.step, observation.metric, observation.value
         FROM trial JOIN observation ON observation.trial_id = trial.trial_id
@@ -91,7 +91,8 @@ pub struct SweepDigest {
     pub trials: u64,
     /// Different observations of those trials.
     pub observations: u64,
-    /// SHA-256 of both, of the results and of the last evaluations broken down, as hexadecimal digits.
+    /// SHA-256 of both, of the results and of the last evaluations broken down, as hexadecimal
+    /// digits.
     pub sha256: String,
 }
 

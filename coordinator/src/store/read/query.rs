@@ -1,6 +1,7 @@
-//! A person's own SQL, answered row by row. It can change nothing: the connection was opened for reading
-//! only, and SQLite asks [`permit`] about everything that a statement would do. It runs on a thread of its
-//! own, a few rows ahead of whoever takes them, so that an answer of any length needs little memory.
+//! A person's own SQL, answered row by row. It can change nothing: the connection was opened for
+//! reading only, and SQLite asks [`permit`] about everything that a statement would do. It runs on
+//! a thread of its own, a few rows ahead of the reader, so that an answer of any length needs
+//! little memory.
 
 use std::{
     path::Path,
@@ -169,7 +170,7 @@ fn answer(
         return;
     }
     if let Err(error) = send_rows(&mut statement, rows) {
-        // Whoever asked may have gone.
+        // The reader may have gone.
         let _ = rows.blocking_send(Err(guarded.refused(error)));
     }
 }
@@ -288,8 +289,8 @@ impl Guarded {
     }
 }
 
-/// Whether a query may do this: read what is in the database, and nothing else. What is not permitted is
-/// said in words.
+/// Whether a query may do this: read what is in the database, and nothing else. What is not
+/// permitted is said in words.
 fn permit(action: &AuthAction<'_>) -> Result<(), String> {
     match action {
         AuthAction::Select | AuthAction::Read { .. } | AuthAction::Recursive => Ok(()),

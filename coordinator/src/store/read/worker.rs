@@ -121,7 +121,7 @@ impl Reader {
         Ok(workers)
     }
 
-    /// So many workers in the order of their ids, from the one after this.
+    /// A number of workers in the order of their ids, from the one after this.
     ///
     /// # Errors
     /// The disk failed, or what is stored is of another version.

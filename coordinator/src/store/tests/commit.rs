@@ -93,7 +93,7 @@ async fn replicates_beyond_the_first_are_stored_as_withheld_and_become_pending_o
     let restored = fixture.store.restore().await.unwrap();
     let expected = [PENDING, PENDING, withheld, PENDING];
     assert_eq!(restored.sweeps[0].trials, expected);
-    // The database itself lets nobody run what is withheld.
+    // The database itself refuses to run what is withheld.
     let refusal = "update trial set attempt = 1 where trial_id = 3";
     let refused = fixture.refusal(refusal).await;
     assert!(
@@ -202,7 +202,7 @@ async fn every_kind_of_change_is_restored() {
 }
 
 #[tokio::test]
-async fn becoming_pending_again_starts_the_counters_anew() {
+async fn becoming_pending_again_resets_the_counters() {
     let mut fixture = Fixture::new().await;
     for trial_id in [1, 2] {
         fixture.lease(trial_id, 1, "w1").await;
@@ -436,7 +436,7 @@ async fn a_trial_that_succeeded_without_a_word_is_not_solved() {
 async fn one_row_of_many_that_does_not_fit_takes_all_of_them_down() {
     let mut fixture = Fixture::of(spec(20)).await;
     let before = fixture.content().await;
-    let worker = |trial_id| if trial_id == 3 { "nobody" } else { "w1" };
+    let worker = |trial_id| if trial_id == 3 { "unknown" } else { "w1" };
     let leases = (1..=20).map(|trial_id| leased(trial_id, 1, worker(trial_id)));
     let error = fixture.store.commit(&batch(leases.collect())).unwrap_err();
     let text = error.to_string();
@@ -463,7 +463,7 @@ async fn a_change_that_contradicts_the_database_takes_its_whole_batch_down() {
         // A second live attempt, and an attempt number left out.
         (leased(1, 2, "w2"), "the lease of trial 1 attempt 2 to w2"),
         (leased(3, 2, "w2"), "the lease of trial 3 attempt 2 to w2"),
-        (leased(3, 1, "nobody"), "FOREIGN KEY"),
+        (leased(3, 1, "unknown"), "FOREIGN KEY"),
         // Only the current attempt may end, and only once.
         (
             ended(1, 2, Ending::Lapsed, TrialState::Pending),

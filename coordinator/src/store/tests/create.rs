@@ -1,5 +1,5 @@
-//! Creating a sweep piece by piece: nobody finds a part of it, and a part is removed when the database is
-//! opened again.
+//! Creating a sweep piece by piece: a part of it is not found, and is removed when the database
+//! is opened again.
 
 use super::super::{
     Reader, Store, Value,
@@ -11,7 +11,7 @@ use crate::sweep::Expansion;
 const REPLICATES: u32 = 7;
 const ROWS: u64 = 5;
 
-/// Writes pieces of a sweep beside the fixture's own.
+/// Writes pieces of a second sweep.
 fn write_pieces(fixture: &mut Fixture, pieces: usize) {
     let spec = spec(REPLICATES);
     let mut creation = fixture.store.begin_creation(&spec, NOW_MS).unwrap();
@@ -52,7 +52,7 @@ async fn a_sweep_is_there_with_its_last_piece() {
 }
 
 #[tokio::test]
-async fn a_part_of_a_sweep_is_found_by_nobody_and_removed_when_the_database_is_opened_again() {
+async fn a_part_of_a_sweep_is_not_found_and_is_removed_when_the_database_is_opened_again() {
     for pieces in 1..=3 {
         let mut fixture = Fixture::new().await;
         write_pieces(&mut fixture, pieces);

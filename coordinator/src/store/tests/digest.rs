@@ -45,7 +45,7 @@ async fn undisturbed() -> Fixture {
 }
 
 /// Trial 1 is lost after these observations, and succeeds elsewhere with those.
-async fn disturbed(lost: Vec<Observation>, heir: Vec<Observation>) -> SweepDigest {
+async fn disturbed(lost: Vec<Observation>, successor: Vec<Observation>) -> SweepDigest {
     let mut fixture = Fixture::new().await;
     fixture.lease(2, 1, "w1").await;
     fixture.commit(vec![leased(1, 1, "w1")]).await;
@@ -53,7 +53,7 @@ async fn disturbed(lost: Vec<Observation>, heir: Vec<Observation>) -> SweepDiges
     let lapsed = ended(1, 1, Ending::Lapsed, TrialState::Pending);
     fixture.commit(vec![lapsed]).await;
     fixture.lease(1, 2, "w2").await;
-    report(&mut fixture, 2, heir).await;
+    report(&mut fixture, 2, successor).await;
     let batch = Batch {
         seconds: vec![(token(1, 2), 99.0)],
         at_ms: 2_000_000_000_000,

@@ -217,7 +217,7 @@ async fn what_is_no_database_is_refused_and_left_alone() {
     let files = fs::read_dir(directory.path()).unwrap().count();
     assert_eq!(
         files, 1,
-        "no lock and no log beside a file that is not ours"
+        "no lock and no log next to a file that is not ours"
     );
 }
 

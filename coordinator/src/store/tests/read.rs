@@ -491,7 +491,7 @@ async fn completeness_counts_what_a_report_must_confess() {
         worker_id: "w2".parse().unwrap(),
         call: "finish",
     };
-    // The second refused call names a trial that never was: nobody's, but in the log.
+    // The second refused call names a trial that does not exist: it is in the log all the same.
     fixture
         .commit(vec![succeeded, late(1), late(u64::MAX)])
         .await;
@@ -659,7 +659,7 @@ async fn a_worker_is_listed_with_what_it_did_and_when_it_was_last_heard_of() {
     assert_eq!(standing(-60_000), WorkerStanding::Draining);
     assert_eq!(standing(5_000), WorkerStanding::Draining);
     assert_eq!(standing(5_001), WorkerStanding::Silent);
-    // Nobody unknown is heard of.
+    // A worker that is not registered is not noted.
     let unknown = Batch {
         sightings: vec![sighting("w9", WorkerState::Working)],
         ..sighted

@@ -89,8 +89,8 @@ async fn no_statement_of_a_commit_builds_a_table_to_check_a_row() {
             .map(|step| step.get("opcode"))
             .collect();
         assert!(steps.iter().any(|step| step == "Transaction"));
-        // Workers that were heard of are rare and come as a list; an attempt that starts from a checkpoint
-        // is rare, too, and reads the table that it writes.
+        // Workers that were heard of are rare and come as a list; an attempt that starts from a
+        // checkpoint is rare, too, and reads the table that it writes.
         let may =
             statement.contains("json_each") || statement.contains("SELECT trial_id, ?2, step");
         let builds = steps.iter().any(|step| step == "OpenEphemeral");
@@ -348,7 +348,7 @@ async fn the_database_itself_refuses_what_must_not_be() {
         (
             "FOREIGN KEY",
             "INSERT INTO attempt (trial_id, attempt, worker_id, request_id, started_at_ms)
-             VALUES (3, 1, 'nobody', 'r', 0)",
+             VALUES (3, 1, 'unknown', 'r', 0)",
         ),
         (
             "attempt_that_ended_says_how",

@@ -1,4 +1,4 @@
-//! Tokens beside a running coordinator.
+//! Tokens that are changed while a coordinator runs.
 
 use super::super::{TokenAdministration, TokenError, testing::Fixture};
 use crate::trust::{Role, Secret, TokenRecord};

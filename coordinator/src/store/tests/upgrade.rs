@@ -1,5 +1,5 @@
-//! Databases of earlier versions: the published ones as they were written, opened, brought up to date and
-//! compared with what was published of them.
+//! Databases of earlier versions: the published ones as they were written, opened, brought up to
+//! date and compared with what was published of them.
 
 use std::{
     fs,
@@ -59,7 +59,7 @@ async fn a_reader_of_an_older_database_reads_a_copy_and_leaves_the_file_alone() 
         assert!(!copy.exists());
         assert_eq!(fs::read(&path).unwrap(), fs::read(fixture(name)).unwrap());
         let files = fs::read_dir(folder.path()).unwrap().count();
-        assert_eq!(files, 1, "nothing beside it");
+        assert_eq!(files, 1, "no other file");
     }
 }
 

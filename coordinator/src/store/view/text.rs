@@ -158,7 +158,7 @@ SELECT
     trial.trial_key AS trial_key,
     trial.configuration_id AS configuration_id,
     trial.replicate AS replicate,
-    -- 'interpolation' or 'extrapolation'; samples with so many non-zeros, both ends included.
+    -- 'interpolation' or 'extrapolation'; samples with this many non-zeros, both ends included.
     counted.group_name AS range,
     CAST(counted.row_name AS INTEGER) AS first_nonzeros,
     CAST(substr(counted.row_name, instr(counted.row_name, '-') + 1) AS INTEGER) AS last_nonzeros,

@@ -1,4 +1,4 @@
-//! Sweep files nobody would write: whatever the text, reading it ends in a sweep or in errors that can
+//! Hostile sweep files: whatever the text, reading it ends in a sweep or in errors that can
 //! be printed, soon and without a panic.
 
 use proptest::{prelude::*, sample::select};

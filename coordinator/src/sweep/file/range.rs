@@ -61,7 +61,7 @@ pub(super) fn read(
     let plain: Vec<_> = values.iter().map(|(value, _)| value.clone()).collect();
     if let Some(index) = first_repeated(&plain) {
         let what = format!("has the value {} twice", plain[index]);
-        let hint = "its ends are too close for so many values, of twelve digits each";
+        let hint = "its ends are too close for that number of values, of twelve digits each";
         return Err(ends.wrong(&what, hint));
     }
     Ok(values)
@@ -127,7 +127,7 @@ fn geometric(range: &Ends, index: usize) -> f64 {
 }
 
 /// Rounds to twelve significant digits, so that 0.1 to 0.9 in nine steps has the 0.3 that people
-/// type and not 0.30000000000000004. What is nothing beside `scale` is nothing.
+/// type and not 0.30000000000000004. What is tiny relative to `scale` is zero.
 fn round(value: f64, scale: f64) -> f64 {
     if value.abs() < scale * 1e-12 {
         return 0.0;

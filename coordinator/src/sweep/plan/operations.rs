@@ -66,8 +66,8 @@ impl Operations {
     }
 
     /// Of one parameter update: forward and backward over one batch. A backward pass computes
-    /// two products for each one of the forward pass, by the weights and by their input; nobody
-    /// needs the gradient of x, so `x W` has only the first.
+    /// two products for each one of the forward pass, by the weights and by their input; the
+    /// gradient of x is not needed, so `x W` has only the first.
     #[must_use]
     pub fn per_update(&self) -> f64 {
         self.batch * (2.0 * self.input + 3.0 * (self.recurrence + self.heads))
@@ -84,9 +84,9 @@ impl Operations {
     }
 }
 
-/// `x W` of one sample, which is the same at every step and so computed once; and `h U` at steps 2..N:
-/// h_0 is zero, so step 1 needs none. Then the parameters: every unit of every gate reads the input, the
-/// state, a flag of the first step and two biases; the heads read the state.
+/// `x W` of one sample, which is the same at every step and so computed once; and `h U` at steps
+/// 2..N: h_0 is zero, so step 1 needs none. Then the parameters: every unit of every gate reads the
+/// input, the state, a flag of the first step and two biases; the heads read the state.
 fn recurrent(configuration: &ConfigurationSpec, elements: f64, steps: f64) -> [f64; 3] {
     let gates = match configuration.choice(Setting::STEP_FUNCTION) {
         // Reset, update and candidate.
@@ -105,8 +105,8 @@ fn recurrent(configuration: &ConfigurationSpec, elements: f64, steps: f64) -> [f
     ]
 }
 
-/// The embedding of a sample's tokens; and, at every step, queries, keys, values and what they make,
-/// the products between tokens, and the transition. Then the parameters.
+/// The embedding of a sample's tokens; and, at every step, queries, keys, values and what they
+/// make, the products between tokens, and the transition. Then the parameters.
 fn transformer(configuration: &ConfigurationSpec, tokens: &Tokens, steps: f64) -> [f64; 3] {
     let count = |setting| f64::from(configuration.count(setting));
     let (width, attention) = (count(Setting::HIDDEN), count(Setting::ATTENTION_WIDTH));
@@ -126,7 +126,8 @@ fn transformer(configuration: &ConfigurationSpec, tokens: &Tokens, steps: f64) -
         Content::Sentences { vocabulary } => (0.0, vocabulary),
     };
     let answers = f64::from(task::classes(configuration));
-    // Vectors of the width of a state: of words or numbers, places and steps, layer norms and biases.
+    // Vectors of the width of a state: of words or numbers, places and steps, layer norms and
+    // biases.
     let vectors = (words + tokens.numbers) as f64 + number + steps + 1.0 + 6.0 + layers;
     let heads = (answers + 1.0) * (width + 1.0);
     let weights = 4.0 * width * attention + transition + inner * layers + heads;

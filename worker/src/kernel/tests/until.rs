@@ -158,7 +158,7 @@ fn samples_that_never_stop_give_the_bits_of_the_whole_pass() {
 }
 
 #[test]
-fn a_sample_has_the_same_logits_whoever_stops_beside_it() {
+fn a_sample_has_the_same_logits_whichever_others_stop() {
     for set in InstructionSet::available() {
         let case = Case::spread(shape(CELLS[1], [61, 8, 32, 9]), 8);
         let whole = case.run(&mut case.workspace(set));

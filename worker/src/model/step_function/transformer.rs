@@ -1,11 +1,11 @@
-//! The block of a Universal Transformer (Dehghani et al. 2018, arXiv 1807.03819), the same at every step,
-//! over all tokens of a sample: `h' = h + Attention(h)`, `h'' = h' + Transition(h')`, with layer norms
-//! where the settings say. A vector that tells the step is added to every token first; what place a
-//! token has is part of its embedding. Answer and halting are read from the tokens of the query. It has
-//! no kernels: tensors compute it on every device.
+//! The block of a Universal Transformer (Dehghani et al. 2018, arXiv 1807.03819), the same at every
+//! step, over all tokens of a sample: `h' = h + Attention(h)`, `h'' = h' + Transition(h')`, with
+//! layer norms where the settings say. A vector that tells the step is added to every token first;
+//! what place a token has is part of its embedding. Answer and halting are read from the tokens of
+//! the query. It has no kernels: tensors compute it on every device.
 //!
-//! Where the papers are silent this follows tensor2tensor's `universal_transformer_small`: no biases in
-//! the attention, dropout on embedded tokens and on what attention and transition add.
+//! Where the papers are silent this follows tensor2tensor's `universal_transformer_small`: no
+//! biases in the attention, dropout on embedded tokens and on what attention and transition add.
 
 use burn::tensor::{Int, Tensor, TensorCreationOptions, TensorData, activation::relu};
 use pondersweep_proto::{
@@ -23,10 +23,11 @@ use crate::model::{
 
 /// Added to a variance before its root is taken.
 const NORM_EPSILON: f64 = 1e-5;
-/// Range of the learnt vectors of places and steps before training: small beside tokens of variance 1.
+/// Range of the learnt vectors of places and steps before training: small; tokens have variance 1.
 const SIGNAL_RANGE: f32 = 0.1;
 
-/// Range of the words' vectors before training: with their variance of 1/3 that of a sentence is about 2.
+/// Range of the words' vectors before training: with their variance of 1/3 that of a sentence is
+/// about 2.
 const WORD_RANGE: f32 = 1.0;
 /// Added to what a query makes of a key that is padding: its share is exactly zero.
 const PADDING: f32 = -1e9;
@@ -72,8 +73,8 @@ impl Block {
         }
     }
 
-    /// Places that are told apart: the question, the candidates if there are any, and memory; where it is
-    /// in order each of its tokens.
+    /// Places that are told apart: the question, the candidates if there are any, and memory; where
+    /// it is in order each of its tokens.
     const fn places(&self) -> usize {
         let memory = match self.tokens.content {
             Content::Vectors => 1,
@@ -358,8 +359,8 @@ fn of_vectors(x: &Tensor<3>, weights: Tensor<3>) -> Tensor<3> {
     tokens.matmul(weights)
 }
 
-/// The sum of every token's words, each weighed by its place in the sentence: number by number, as in
-/// end-to-end memory networks (Sukhbaatar et al. 2015), and learnt.
+/// The sum of every token's words, each weighed by its place in the sentence: number by number, as
+/// in end-to-end memory networks (Sukhbaatar et al. 2015), and learnt.
 fn of_sentences(x: &Tensor<3>, words: Tensor<3>, weights: Tensor<3>) -> Tensor<3> {
     let [lanes, batch, elements] = x.dims();
     let ([_, vocabulary, width], [_, numbers, _]) = (words.dims(), weights.dims());
@@ -397,8 +398,8 @@ fn with_places(tokens: Tensor<3>, batch: usize, block: &Block, places: Tensor<3>
     tokens.reshape([lanes, rows, width])
 }
 
-/// Of steps t = 1.. `sin(t / 10000^(2j/width))` at 2j, the cosine at 2j + 1 (arXiv 1807.03819, equations
-/// 6 and 7), `[1, steps, width]`.
+/// Of steps t = 1.. `sin(t / 10000^(2j/width))` at 2j, the cosine at 2j + 1 (arXiv 1807.03819,
+/// equations 6 and 7), `[1, steps, width]`.
 fn sinusoids(steps: usize, width: usize, x: &Tensor<3>) -> Tensor<3> {
     let numbers = (1..=steps).flat_map(|step| {
         (0..width).map(move |column| {

@@ -8,8 +8,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Lane, Slot, outbox::Checkpoint};
 
-/// What is decided about all lanes that have done as many updates, so that lanes of one program stay
-/// in step when they are stopped, and go on as one program elsewhere.
+/// What is decided about all lanes that have done as many updates, so that lanes of one program
+/// stay in step when they are stopped, and go on as one program elsewhere.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Decision {
     /// Training stops here.
@@ -38,7 +38,7 @@ impl Cadence {
         }
     }
 
-    /// What happens after so many updates. The first lane that asks decides for all.
+    /// What happens after this many updates. The first lane that asks decides for all.
     pub(super) fn decide(&mut self, updates_done: u64, stop: bool, now: Instant) -> Decision {
         match self.decided {
             Some((update, decision)) if update == updates_done => decision,
@@ -61,8 +61,8 @@ impl Cadence {
 }
 
 impl Slot {
-    /// Saves a checkpoint: tried once, since the next one comes soon; but persistently when there is
-    /// none to come.
+    /// Saves a checkpoint: tried once, since the next one comes soon; but persistently when there
+    /// is none to come.
     pub(super) async fn save(&self, lane: &Lane, checkpoint: Checkpoint, stop: &CancellationToken) {
         let (token, updates_done) = (lane.lease.token, checkpoint.updates_done);
         if lane.control.is_lost() {

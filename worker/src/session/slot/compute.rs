@@ -78,7 +78,7 @@ fn on_thread<T: Send + 'static>(
     compute: impl FnOnce() -> T + Send + 'static,
 ) -> oneshot::Receiver<T> {
     let (sender, receiver) = oneshot::channel();
-    // The slot may have left already, on a stop; then nobody needs the answer.
+    // The slot may have left already, on a stop; then the answer is not needed.
     let span = tracing::Span::current();
     let run = move || drop(sender.send(span.in_scope(compute)));
     let spawned = thread::Builder::new().name("train".into()).spawn(run);
@@ -146,7 +146,7 @@ impl Bridge {
     fn decide(&self, updates_done: u64) -> Decision {
         #[expect(
             clippy::disallowed_methods,
-            reason = "an edge: checkpoints come every so many seconds"
+            reason = "an edge: checkpoints come at intervals of seconds"
         )]
         let now = std::time::Instant::now();
         let cadence = &self.outbox.cadence;

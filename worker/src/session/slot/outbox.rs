@@ -1,9 +1,9 @@
-//! What a bundle's training leaves for the coordinator until it is there to take it: observations, in
-//! order and bounded, and of every lane the newest checkpoint.
+//! What a bundle's training leaves for the coordinator until it is there to take it: observations,
+//! in order and bounded, and of every lane the newest checkpoint.
 //!
-//! When the buffer is full, training waits: nothing is thrown away, and memory stays bounded however
-//! long the coordinator is away. Of checkpoints only the newest is of use, so an older one that still
-//! waits makes room for it.
+//! When the buffer is full, training waits: nothing is thrown away, and memory stays bounded
+//! however long the coordinator is away. Of checkpoints only the newest is of use, so an older one
+//! that still waits makes room for it.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -16,8 +16,8 @@ use crate::train::{
     checkpoint::{Origin, encode},
 };
 
-/// Messages that may wait for a coordinator that is away; training then waits as well. It is hours of
-/// evaluations, and a few hundred kilobytes.
+/// Messages that may wait for a coordinator that is away; training then waits as well. It is hours
+/// of evaluations, and a few hundred kilobytes.
 const BUFFERED_MESSAGES: usize = 8_192;
 
 /// A lane's state as bytes.
@@ -33,7 +33,7 @@ pub(super) struct Checkpoint {
 pub(super) enum Message {
     /// A lane was measured.
     Observed(usize, Observation),
-    /// A lane was checkpointed after so many updates. The bytes wait elsewhere, unless newer ones
+    /// A lane was checkpointed after this many updates. The bytes wait elsewhere, unless newer ones
     /// have taken their place.
     Checkpointed(usize, u64),
 }
@@ -112,7 +112,7 @@ impl Outbox {
 }
 
 impl Messages {
-    /// Adds up to so many messages as soon as there are any; false when there never will be.
+    /// Adds up to `most` messages as soon as there are any; false when no more will come.
     pub(super) async fn receive(&mut self, to: &mut Vec<Message>, most: usize) -> bool {
         self.messages.recv_many(to, most).await > 0
     }
@@ -124,8 +124,8 @@ impl Messages {
 }
 
 impl Newest {
-    /// The lane's newest checkpoint, if it is of so many updates or fewer. A newer one is announced by
-    /// a message that is still to come, after the observations before it.
+    /// The lane's newest checkpoint, if no newer than `announced`. A newer one is announced by a
+    /// message that is still to come, after the observations before it.
     pub(super) fn take(&self, lane: usize, announced: u64) -> Option<Checkpoint> {
         lock(&self.0[lane]).take_if(|newest| newest.updates_done <= announced)
     }

@@ -1,5 +1,6 @@
 //! A slot whose trial runs a user's program: what it leaves is passed on while it runs, its end is
-//! reported, and what it can go on from is kept. One program at a time, whatever the width of a bundle.
+//! reported, and what it can go on from is kept. One program at a time, whatever the width of a
+//! bundle.
 
 use std::sync::Arc;
 
@@ -119,7 +120,8 @@ impl Slot {
             longest_grace: self.grace().deliver / 2,
         };
         let (sink, mut sent) = mpsc::channel(BUFFERED_MESSAGES);
-        // It goes on while a coordinator that is away keeps a call waiting, and ends with this slot.
+        // It goes on while a coordinator that is away keeps a call waiting, and ends with this
+        // slot.
         let mut running = JoinSet::new();
         running.spawn(program::run(work, sink).in_current_span());
         while let Some(message) = sent.recv().await {
@@ -175,7 +177,7 @@ impl Slot {
         let token = lane.lease.token;
         let bytes = match self.client.load_checkpoint(token).await {
             Ok(bytes) => bytes,
-            Err(error) => return self.anew(lane, error),
+            Err(error) => return self.start_over(lane, error),
         };
         if let Err(why) = program::check_checkpoint(&bytes) {
             tracing::warn!(%token, %why, "starting from the beginning");
@@ -183,7 +185,7 @@ impl Slot {
         }
         match self.client.start_from_checkpoint(token, checkpoint).await {
             Ok(()) => Ok(Some((checkpoint.updates_done, bytes))),
-            Err(error) => self.anew(lane, error),
+            Err(error) => self.start_over(lane, error),
         }
     }
 }

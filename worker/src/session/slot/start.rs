@@ -35,7 +35,7 @@ impl Slot {
         let token = lane.lease.token;
         let bytes = match self.client.load_checkpoint(token).await {
             Ok(bytes) => bytes,
-            Err(error) => return self.anew(lane, error),
+            Err(error) => return self.start_over(lane, error),
         };
         let state = match decode(&bytes, &lane.lease.spec, &self.origin()) {
             Ok(state) => state,
@@ -55,12 +55,17 @@ impl Slot {
                 lane.control.set_updates_done(updates_done);
                 Ok(Some(state))
             }
-            Err(error) => self.anew(lane, error),
+            Err(error) => self.start_over(lane, error),
         }
     }
 
-    /// No checkpoint is no reason not to train; but a lost lease is, and a coordinator that refuses.
-    pub(super) fn anew<T>(&self, lane: &Lane, error: LeaseError) -> Result<Option<T>, LeaseError> {
+    /// No checkpoint is no reason not to train; but a lost lease is, and a coordinator that
+    /// refuses.
+    pub(super) fn start_over<T>(
+        &self,
+        lane: &Lane,
+        error: LeaseError,
+    ) -> Result<Option<T>, LeaseError> {
         match error {
             LeaseError::CheckpointLost(why) => {
                 tracing::warn!(token = %lane.lease.token, %why, "starting at update 0");

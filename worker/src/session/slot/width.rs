@@ -3,10 +3,12 @@
 
 use std::fmt;
 
-/// The share of the best rate that is good enough: of all such widths the narrowest is taken, since a
-/// narrow bundle leaves more of a sweep to other workers and takes fewer lanes with it when it is lost.
+/// The share of the best rate that is good enough: of all such widths the narrowest is taken, since
+/// a narrow bundle leaves more of a sweep to other workers and takes fewer lanes with it when it is
+/// lost.
 const GOOD_ENOUGH: f64 = 0.97;
-/// The widest bundle that is tried: a device that is still not full then has other bounds than width.
+/// The widest bundle that is tried: a device that is still not full then has other bounds than
+/// width.
 const WIDEST: u32 = 128;
 /// Doublings in a row that bring nothing, after which no wider bundle is tried.
 const PATIENCE: usize = 2;
@@ -107,7 +109,7 @@ mod tests {
 
     use super::*;
 
-    /// The curve of a device with these rates at 1, 2, 4, .. lanes, each of so many bytes.
+    /// The curve of a device with these rates at 1, 2, 4, .. lanes, each of `bytes_per_lane`.
     fn climb(rates: &[f64], bytes_per_lane: u64, available: Option<u64>) -> Curve {
         Curve::climb(available, |lanes| {
             Some(Point {

@@ -35,7 +35,7 @@ pub(in crate::session) struct Widths {
 }
 
 impl Widths {
-    /// Of a device with so many slots. Nothing is measured yet.
+    /// Of a device with `slots` slots. Nothing is measured yet.
     pub(in crate::session) fn new(device: DeviceName, slots: u32) -> Self {
         Self {
             device,
@@ -51,8 +51,9 @@ impl Widths {
         Body::of(&self.device.open(), &layout) != Body::Tensors
     }
 
-    /// The width for trials of this one's shape. Measures it, for seconds, if it is not known; slots
-    /// that ask meanwhile wait, so that they do not disturb each other. 1 when it may not go on.
+    /// The width for trials of this one's shape. Measures it, for seconds, if it is not known;
+    /// slots that ask meanwhile wait, so that they do not disturb each other. 1 when it may not go
+    /// on.
     pub(super) fn of(&self, trial: &TrialSpec, go_on: &(dyn Fn() -> bool + Sync)) -> u32 {
         let shape = ShapeKey::of(&trial.configuration);
         // A panic of training is caught below, and an insertion is a single operation.
@@ -84,8 +85,8 @@ impl Widths {
         })
     }
 
-    /// None if they may not go on, or do not fit into the device's own memory, of which drivers tell
-    /// only by failing.
+    /// None if they may not go on, or do not fit into the device's own memory, of which drivers
+    /// tell only by failing.
     fn rate(&self, trials: &[TrialSpec], go_on: &(dyn Fn() -> bool + Sync)) -> Option<f64> {
         let timed = catch_unwind(AssertUnwindSafe(|| {
             updates_per_second(&self.device.open(), trials, WINDOW, go_on)
@@ -98,7 +99,7 @@ impl Widths {
     }
 }
 
-/// So many replicates of the trial, to be trained for as long as anyone times, and never measured.
+/// `lanes` replicates of the trial, trained until the timing stops them, and never evaluated.
 fn copies(trial: &TrialSpec, lanes: u32) -> Vec<TrialSpec> {
     let endless = endless(trial);
     let replicate = |replicate| TrialSpec {

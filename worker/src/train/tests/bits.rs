@@ -1,5 +1,5 @@
 //! A lane's bits do not depend on the bundle, its place in it, or the number of threads; not even
-//! when lanes beside it diverge or are stopped.
+//! when other lanes diverge or are stopped.
 
 use pondersweep_proto::{setting::Setting, spec::TrialSpec};
 
@@ -9,7 +9,7 @@ use crate::{operation::Body, test_support::of_tokens};
 /// How a bundle is trained.
 #[derive(Clone, Copy, Debug)]
 enum Way {
-    /// Lane by lane, on so many threads.
+    /// Lane by lane, on this many threads.
     Spread(usize),
     /// As one program.
     Together(Body),

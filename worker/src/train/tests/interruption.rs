@@ -1,5 +1,5 @@
 //! An interrupted trial ends as an undisturbed one, to the bit: wherever it is interrupted, however
-//! often, and whichever lanes it runs beside before and after.
+//! often, and whichever lanes it runs with before and after.
 
 use std::{collections::BTreeMap, num::NonZeroUsize, sync::Mutex};
 

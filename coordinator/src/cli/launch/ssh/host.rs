@@ -187,7 +187,7 @@ impl Outcome {
         }
     }
 
-    /// What the host, or ssh, said; without what nobody needs to know when all is well.
+    /// What the host, or ssh, said, without what is of no use when all is well.
     pub(super) fn said(&self) -> String {
         match &self.result {
             Ok((Answer::Missing(system), _)) => {

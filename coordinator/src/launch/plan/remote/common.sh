@@ -10,7 +10,7 @@ case $directory in '~/'*) directory=$HOME/${directory#'~/'} ;; esac
 here=$directory/$launch/$host
 
 # What tells a process from a later one with its number; nothing for a process that is dead,
-# even if nobody has waited for it yet.
+# even if its parent has not waited for it yet.
 identity() {
   if [ -r /proc/self/stat ]; then
     fields=$(sed 's/^.*) //' "/proc/$1/stat" 2>/dev/null)

@@ -26,7 +26,7 @@ const LEGEND_LINE: f64 = 24.0;
 const MAX_LEGEND_NAME: f64 = 460.0;
 /// Room below the plot for labels that are turned.
 const MAX_UPRIGHT_LABEL: f64 = 72.0;
-/// Room beside the plot for the labels of a vertical axis.
+/// Room at the side of the plot for the labels of a vertical axis.
 const MAX_SIDE_LABEL: f64 = 62.0;
 
 const TICK_SIZE: f64 = 15.0;
@@ -242,8 +242,8 @@ pub(super) fn horizontal_quantity(scene: &mut Scene, scale: &Scale, name: &str) 
 /// The vertical axis of a parameter.
 pub(super) fn vertical_values(scene: &mut Scene, axis: &ValueAxis, slots: Slots) {
     let size = TICK_SIZE.min(slots.step.abs() - 1.0);
-    let beside = |text: &str| text_width(text, size) <= MAX_SIDE_LABEL;
-    let texts = labels_that_fit(&axis.values, beside);
+    let fits = |text: &str| text_width(text, size) <= MAX_SIDE_LABEL;
+    let texts = labels_that_fit(&axis.values, fits);
     let size = size_that_fits(&texts, size, MAX_SIDE_LABEL);
     for (position, text) in texts.iter().enumerate() {
         let y = slots.centre(position);

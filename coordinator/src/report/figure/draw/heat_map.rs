@@ -15,7 +15,7 @@ use crate::report::{
     number::significant,
 };
 
-/// The colour bar, beside the plot.
+/// The colour bar, right of the plot.
 const BAR: (f64, f64) = (RIGHT + 28.0, RIGHT + 52.0);
 
 /// Below this size a cell's text can no longer be read.

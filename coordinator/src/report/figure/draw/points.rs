@@ -1,5 +1,5 @@
-//! Draws the trials of one value as points: as high as their metric, and only so far from the middle of
-//! their column that none hides another.
+//! Draws the trials of one value as points: as high as their metric, and only so far from the
+//! middle of their column that none hides another.
 
 use super::{
     frame::{LegendEntry, Slots},
@@ -104,8 +104,8 @@ impl<'a> PointStyle<'a> {
     }
 }
 
-/// Places of points at these heights, the lowest value first: each as near to the middle as the ones
-/// before leave it. Where a column is too narrow for all, the rest lie evenly over it.
+/// Places of points at these heights, the lowest value first: each as near to the middle as the
+/// ones before leave it. Where a column is too narrow for all, the rest lie evenly over it.
 fn spread(heights: impl Iterator<Item = f64>, middle: f64, width: f64, radius: f64) -> Vec<Point> {
     /// The golden ratio's multiples fill an interval evenly, however many there are.
     const GOLDEN: f64 = 0.618_033_988_749_895;
@@ -143,7 +143,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn points_that_would_touch_stand_beside_each_other_and_others_in_the_middle() {
+    fn points_that_would_touch_stand_side_by_side_and_others_in_the_middle() {
         let places = spread([10.0, 10.0, 10.0, 200.0].into_iter(), 50.0, 60.0, 4.0);
         assert_eq!((places[0], places[3]), ((50.0, 10.0), (50.0, 200.0)));
         assert_eq!((places[1], places[2]), ((58.0, 10.0), (42.0, 10.0)));

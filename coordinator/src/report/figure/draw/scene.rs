@@ -208,7 +208,7 @@ pub(super) fn fitted_label(text: &str, size: f64, width: f64) -> String {
     cut(text, size, width, |kept| (kept.div_ceil(2), kept / 2))
 }
 
-/// The text with as many characters as fit, so many of them from its start and from its end.
+/// The text with as many characters as fit, split between its start and its end by `parts`.
 fn cut(text: &str, size: f64, width: f64, parts: fn(usize) -> (usize, usize)) -> String {
     if text_width(text, size) <= width {
         return text.to_owned();

@@ -32,13 +32,13 @@ use super::{
 pub(super) const LEASE: Duration = Duration::from_secs(1);
 /// How long a coordinator may take to start: it opens a small database.
 const START_WITHIN: Duration = Duration::from_secs(30);
-/// How long somebody who speaks late waits for an answer.
+/// How long a late report waits for an answer.
 const SPEAK_WITHIN: Duration = Duration::from_secs(5);
 /// How long a process may take to stop in order.
 const STOP_WITHIN: Duration = Duration::from_secs(20);
 
-/// Everything that is attacked.
-pub(super) struct Arena {
+/// What the faults attack: the coordinator, its workers, and the network and gateway between them.
+pub(super) struct Cluster {
     folder: PathBuf,
     database: PathBuf,
     sweep_id: SweepId,
@@ -62,17 +62,17 @@ struct Worker {
     wakes: Option<Instant>,
 }
 
-/// What came of speaking for an attempt that lapsed.
+/// How a report for an attempt that lapsed was answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum LateAnswer {
-    /// No attempt lapsed yet, or nobody answers.
+    /// No attempt lapsed yet, or no answer came.
     None,
     Refused,
     /// The promise is broken.
     Accepted,
 }
 
-impl Arena {
+impl Cluster {
     /// Starts everything: faults in the air by these seeds, or none without.
     pub(super) async fn start(
         database: &Path,
@@ -86,7 +86,7 @@ impl Arena {
         let network = Network::start(gateway.address(), network).await?;
         let (coordinator, coordinator_url) = start_coordinator(database, journal).await?;
         gateway.lead_to(&coordinator_url)?;
-        let mut arena = Self {
+        let mut cluster = Self {
             folder: folder.to_owned(),
             database: database.to_owned(),
             sweep_id,
@@ -102,10 +102,10 @@ impl Arena {
             crashes: 0,
         };
         for _ in 0..workers {
-            let worker = arena.start_worker()?;
-            arena.workers.push(worker);
+            let worker = cluster.start_worker()?;
+            cluster.workers.push(worker);
         }
-        Ok(arena)
+        Ok(cluster)
     }
 
     /// Results that a worker was told are accepted.
@@ -117,8 +117,8 @@ impl Arena {
     /// Kills a worker and starts another.
     pub(super) async fn kill_worker(&mut self, dice: u64) -> anyhow::Result<()> {
         let index = choose(dice, self.workers.len());
-        let heir = self.start_worker()?;
-        let mut victim = std::mem::replace(&mut self.workers[index], heir);
+        let replacement = self.start_worker()?;
+        let mut victim = std::mem::replace(&mut self.workers[index], replacement);
         victim.process.kill().await;
         Ok(())
     }
@@ -151,8 +151,8 @@ impl Arena {
         self.journal.note("coordinator", "SIGSTOP");
     }
 
-    /// Speaks for an attempt that lapsed as its worker would, with numbers nobody measured.
-    pub(super) async fn speak_late(&self, dice: u64) -> anyhow::Result<LateAnswer> {
+    /// Reports invented numbers for an attempt that lapsed, as its worker might report real ones.
+    pub(super) async fn report_late(&self, dice: u64) -> anyhow::Result<LateAnswer> {
         let mut lapsed = self.reader().await?.lapsed(self.sweep_id).await?;
         // A coordinator that sleeps would keep the attack waiting.
         if lapsed.is_empty() || self.coordinator_wakes.is_some() {
@@ -223,7 +223,7 @@ impl Arena {
         Ok(())
     }
 
-    /// Wakes whoever sleeps and stops everybody in order.
+    /// Wakes all that are stopped and ends everything in order.
     pub(super) async fn stop(&mut self) -> anyhow::Result<()> {
         self.wake_coordinator();
         for worker in &mut self.workers {
