@@ -13,6 +13,7 @@ mod lane_losses;
 pub mod loss;
 mod method;
 mod parameters;
+mod prior;
 mod step_function;
 #[cfg(test)]
 mod tests;
@@ -26,5 +27,6 @@ pub use lane_losses::LaneLosses;
 pub use loss::PonderLoss;
 pub use method::{Act, Method, PonderNet};
 pub use parameters::{Initial, Layout, Weights};
+pub use prior::Prior;
 pub use step_function::Block;
 pub use unroll::{Logits, unroll};

@@ -181,7 +181,7 @@ mod tests {
         let space = &schema["else"]["properties"]["space"]["properties"];
         assert_eq!(
             space["lambda_p"]["anyOf"][0],
-            serde_json::json!({ "type": "number", "exclusiveMinimum": 0.0, "exclusiveMaximum": 1.0 })
+            serde_json::json!({ "type": "number", "exclusiveMinimum": 0.0, "maximum": 1.0 })
         );
         assert!(space["kind"].is_null());
     }

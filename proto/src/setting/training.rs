@@ -80,13 +80,13 @@ rows! {
     LAMBDA_P = Row {
         section: "model",
         name: "lambda_p",
-        kind: Kind::Number(Interval::OPEN_UNIT),
+        kind: Kind::Number(Interval::SHARE),
         uses: &[of(PONDER_NET, LeftOut::Required)],
         per_lane: Some(None),
         label: "parameter of the geometric prior",
         meaning: "Parameter of the geometric prior p_G(lambda_p): its probability of halting at \
-                  each step.",
-        hint: Some("the prior's halting probability lies strictly between 0 and 1, for example 0.2"),
+                  each step. 1 needs `prior_floor`.",
+        hint: Some("the prior's halting probability lies above 0, up to 1, for example 0.2"),
         ..BASE
     };
     BETA = Row {
@@ -282,6 +282,18 @@ rows! {
         meaning: "Weights before training are drawn from U(-s/sqrt(hidden), s/sqrt(hidden)); this is \
                   s. Not stated by the paper. Of a transformer it scales every range that its weights \
                   are drawn from.",
+        ..BASE
+    };
+    PRIOR_FLOOR = Row {
+        section: "model",
+        name: "prior_floor",
+        kind: Kind::Number(Interval::BELOW_ONE),
+        uses: &[of(PONDER_NET, LeftOut::Implied(Default::Number(0.0)))],
+        per_lane: Some(None),
+        label: "least that a step counts as in the prior",
+        meaning: "The least that p_G of a step counts as in the divergence. With lambda_p = 1 the \
+                  prior gives steps after the first nothing, and the divergence from it is infinite \
+                  without a floor. Not in the paper, whose grid has lambda_p = 1.",
         ..BASE
     };
     WEIGHT_DECAY = Row {
@@ -600,6 +612,7 @@ static RULES: &[Rule] = &[
     nonzeros_fit_the_elements,
     extrapolation_has_somewhere_to_go,
     samples_that_stop_early_have_a_divergence,
+    every_step_has_a_prior,
     step_functions_read_what_tasks_show,
     heads_share_the_attention,
     items_suffice,
@@ -666,6 +679,29 @@ fn samples_that_stop_early_have_a_divergence(settings: &Settings) -> Result<(), 
         Setting::KL_DIRECTION.path(),
         "the prior's divergence from samples that stop early is infinite",
         "with kl_direction = \"prior_network\" let unroll be \"fixed\"",
+    ))
+}
+
+fn every_step_has_a_prior(settings: &Settings) -> Result<(), SpecError> {
+    if settings.choice::<ModelKind>(Setting::METHOD) != ModelKind::PonderNet {
+        return Ok(());
+    }
+    let [lambda_p, floor] =
+        [Setting::LAMBDA_P, Setting::PRIOR_FLOOR].map(|row| settings.number(row));
+    if floor > 0.0 && settings.says(Setting::KL_DIRECTION, KlDirection::PriorNetwork.name()) {
+        return Err(SpecError::new(
+            Setting::PRIOR_FLOOR.path(),
+            "the prior's divergence from the network has no floor",
+            "leave it out, or kl_direction",
+        ));
+    }
+    if lambda_p < 1.0 || floor > 0.0 {
+        return Ok(());
+    }
+    Err(SpecError::new(
+        Setting::LAMBDA_P.path(),
+        "lambda_p = 1 gives steps after the first no prior: the divergence is infinite",
+        "let lambda_p be below 1, or set model.prior_floor, for example to 1e-6",
     ))
 }
 

@@ -19,12 +19,13 @@ use pondersweep_proto::spec::{KlDirection, Residual};
 use super::elementary::{exp, log_1_plus, sigmoid, softplus_and_sigmoid};
 use super::instruction_set::{InstructionSet, Job};
 use super::simd::{Simd, load_some, store_some};
+use crate::model::Prior;
 
 /// What the loss depends on besides the logits.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct HaltingSettings {
-    /// Parameter of the geometric prior, in (0, 1).
-    pub lambda_p: f64,
+    /// What halting is held against.
+    pub prior: Prior,
     /// Weight of the divergence from the prior.
     pub beta: f64,
     /// N, where the prior is truncated and renormalised.
@@ -83,7 +84,11 @@ impl HaltingLoss {
     #[must_use]
     pub(super) fn new(settings: &HaltingSettings) -> Self {
         Self {
-            log_prior: log_prior(settings.lambda_p, settings.max_steps),
+            log_prior: settings
+                .prior
+                .log_masses(settings.max_steps)
+                .map(|mass| mass as f32)
+                .collect(),
             beta: settings.beta as f32,
             residual: settings.residual,
             reverse: settings.direction == KlDirection::PriorNetwork,
@@ -140,15 +145,6 @@ pub(super) fn check_sizes(batch: &HaltingBatch<'_>, result: &HaltingResult<'_>) 
     assert_eq!(result.distribution.len(), size, "distribution");
     assert_eq!(result.answer_logits.len(), size, "answer gradients");
     assert_eq!(result.halting_logits.len(), size, "halting gradients");
-}
-
-/// log p_G(n) = log(lambda_p (1 - lambda_p)^(n-1) / (1 - (1 - lambda_p)^N)), n = 1 ..= N.
-fn log_prior(lambda_p: f64, max_steps: usize) -> Vec<f32> {
-    let log_continue = (-lambda_p).ln_1p();
-    let log_mass = (-(log_continue * max_steps as f64).exp()).ln_1p();
-    (0..max_steps)
-        .map(|continued| (lambda_p.ln() + continued as f64 * log_continue - log_mass) as f32)
-        .collect()
 }
 
 struct Evaluate<'a, 'b> {
@@ -387,7 +383,7 @@ mod tests {
 
     fn settings(residual: Residual, max_steps: usize) -> HaltingSettings {
         HaltingSettings {
-            lambda_p: 0.3,
+            prior: Prior::geometric(0.3),
             beta: 0.7,
             max_steps,
             residual,
@@ -414,9 +410,10 @@ mod tests {
         let largest = log_p.iter().copied().fold(f64::MIN, f64::max);
         let mass = log_p.iter().map(|l| (l - largest).exp()).sum::<f64>().ln() + largest;
         let log_prior = |index: i32| {
-            let continues: f64 = 1.0 - settings.lambda_p;
+            let continues: f64 = 1.0 - settings.prior.lambda_p;
             let total = 1.0 - continues.powi(settings.max_steps as i32);
-            (settings.lambda_p * continues.powi(index) / total).ln()
+            let mass = settings.prior.lambda_p * continues.powi(index) / total;
+            mass.max(settings.prior.floor).ln()
         };
         let (mut prediction, mut divergence) = (0.0, 0.0);
         let mut p = Vec::new();
@@ -559,6 +556,14 @@ mod tests {
                     ..settings(residual, steps)
                 };
                 check(&reversed, batch, steps, false);
+                let floored = HaltingSettings {
+                    prior: Prior {
+                        lambda_p: 1.0,
+                        floor: 1e-3,
+                    },
+                    ..settings(residual, 20)
+                };
+                check(&floored, batch, steps, false);
             }
         }
     }
@@ -567,7 +572,7 @@ mod tests {
     fn the_divergence_is_of_the_network_from_the_prior_unless_the_reverse_is_asked_for() {
         // p = (1/4, 3/4) from lambda_1 = 1/4; the prior at lambda_p = 1/2 over two steps is (2/3, 1/3).
         let settings = HaltingSettings {
-            lambda_p: 0.5,
+            prior: Prior::geometric(0.5),
             beta: 1.0,
             max_steps: 2,
             residual: Residual::Remainder,

@@ -141,13 +141,13 @@ mod tests {
 
     use super::*;
     use crate::{
-        model::{Act, PonderNet},
+        model::{Act, PonderNet, Prior},
         seed::{Purpose, Seeds},
         test_support::trial,
     };
 
     const PONDER_NET: Method = Method::PonderNet(PonderNet {
-        lambda_p: 0.2,
+        prior: Prior::geometric(0.2),
         beta: 0.01,
         unroll: Unroll::Fixed,
         epsilon: 0.05,

@@ -50,17 +50,18 @@ impl LaneLosses {
         };
         Self(match methods[0] {
             Method::PonderNet(settings) => {
-                let lambda_p = number(|method| match method {
-                    Method::PonderNet(settings) => Some(settings.lambda_p),
-                    _ => None,
-                });
+                let prior = |method: &Method| match method {
+                    Method::PonderNet(settings) => settings.prior,
+                    _ => panic!("the lanes of a bundle have one kind of model"),
+                };
+                let priors: Vec<_> = methods.iter().map(prior).collect();
                 let beta = number(|method| match method {
                     Method::PonderNet(settings) => Some(settings.beta),
                     _ => None,
                 });
                 Kind::PonderNet {
                     loss: PonderLoss::new(
-                        &lambda_p,
+                        &priors,
                         &beta,
                         limit.max_steps(),
                         settings.kl_direction,

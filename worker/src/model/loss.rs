@@ -4,7 +4,7 @@
 use burn::tensor::{Tensor, TensorCreationOptions, TensorData};
 use pondersweep_proto::spec::KlDirection;
 
-use super::{answer::log_likelihood, halting::HaltingDistribution, unroll::Logits};
+use super::{answer::log_likelihood, halting::HaltingDistribution, prior::Prior, unroll::Logits};
 
 /// The numbers of each lane that make its loss.
 #[derive(Clone, Debug)]
@@ -26,21 +26,19 @@ pub struct Terms {
 }
 
 impl PonderLoss {
-    /// From each lane's `lambda_p` and `beta`, and the direction of the divergence.
+    /// From each lane's prior and `beta`, and the direction of the divergence.
     #[must_use]
     pub fn new(
-        lambda_p: &[f64],
+        priors: &[Prior],
         beta: &[f64],
         max_steps: usize,
         direction: KlDirection,
         options: impl Into<TensorCreationOptions>,
     ) -> Self {
         let options = options.into();
-        let lanes = lambda_p.len();
-        let log_prior: Vec<f64> = lambda_p
-            .iter()
-            .flat_map(|&lambda_p| log_prior(lambda_p, max_steps))
-            .collect();
+        let lanes = priors.len();
+        let log_prior = priors.iter().flat_map(|prior| prior.log_masses(max_steps));
+        let log_prior: Vec<f64> = log_prior.collect();
         let log_prior = TensorData::new(log_prior, [lanes, max_steps, 1]);
         let beta = TensorData::new(beta.to_vec(), [lanes, 1]);
         Self {
@@ -95,12 +93,4 @@ pub fn per_lane(per_sample: Tensor<2>) -> Tensor<1> {
 
 fn over_steps(terms: Tensor<3>) -> Tensor<2> {
     terms.sum_dim(1).squeeze_dim(1)
-}
-
-/// `log p_G(n)` for n = 1..=N: the geometric prior `lambda_p (1 - lambda_p)^(n-1)`, truncated at N
-/// and divided by its mass `1 - (1 - lambda_p)^N`, which adds a constant to the loss.
-fn log_prior(lambda_p: f64, max_steps: usize) -> impl Iterator<Item = f64> {
-    let log_continue = (-lambda_p).ln_1p();
-    let log_mass = (-(log_continue * max_steps as f64).exp_m1()).ln();
-    (0..max_steps).map(move |before| lambda_p.ln() + before as f64 * log_continue - log_mass)
 }

@@ -5,6 +5,8 @@ use pondersweep_proto::{
     spec::{ConfigurationSpec, KlDirection, ModelKind, Residual, Unroll},
 };
 
+use super::prior::Prior;
+
 /// How halting is learnt.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Method {
@@ -20,7 +22,7 @@ pub enum Method {
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[expect(missing_docs, reason = "documented where they are settings")]
 pub struct PonderNet {
-    pub lambda_p: f64,
+    pub prior: Prior,
     pub beta: f64,
     pub unroll: Unroll,
     pub epsilon: f64,
@@ -42,7 +44,10 @@ impl Method {
     pub fn of(configuration: &ConfigurationSpec) -> Self {
         match configuration.choice(Setting::METHOD) {
             ModelKind::PonderNet => Self::PonderNet(PonderNet {
-                lambda_p: configuration.number(Setting::LAMBDA_P),
+                prior: Prior {
+                    lambda_p: configuration.number(Setting::LAMBDA_P),
+                    floor: configuration.number(Setting::PRIOR_FLOOR),
+                },
                 beta: configuration.number(Setting::BETA),
                 unroll: configuration.choice(Setting::UNROLL),
                 epsilon: configuration.number(Setting::EPSILON),

@@ -64,7 +64,7 @@ impl Objective {
 pub(crate) fn fused_loss(method: &Method, max_steps: usize) -> Loss {
     match method {
         Method::PonderNet(settings) => Loss::ponder_net(&HaltingSettings {
-            lambda_p: settings.lambda_p,
+            prior: settings.prior,
             beta: settings.beta,
             max_steps,
             residual: settings.residual,

@@ -6,7 +6,7 @@ use pondersweep_proto::spec::{KlDirection, Residual, StepFunction, Unroll};
 
 use super::{Body, Network, Objective};
 use crate::{
-    model::{Act, Layout, Method, PonderNet, StepLimit},
+    model::{Act, Layout, Method, PonderNet, Prior, StepLimit},
     test_support::{device, reference::Fixture},
 };
 
@@ -201,7 +201,7 @@ fn ponder_net(lane: u32, unroll: Unroll, residual: Residual) -> Method {
 
 fn directed(lane: u32, unroll: Unroll, residual: Residual, kl_direction: KlDirection) -> Method {
     Method::PonderNet(PonderNet {
-        lambda_p: 0.1 + 0.2 * f64::from(lane),
+        prior: Prior::geometric(0.1 + 0.2 * f64::from(lane)),
         beta: 0.01 + 0.5 * f64::from(lane),
         unroll,
         epsilon: 0.2,

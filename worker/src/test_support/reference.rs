@@ -10,7 +10,7 @@ use pondersweep_proto::{
 
 use crate::{
     kernel::Shape,
-    model::{Act, Block, Layout, Method, PonderNet, StepLimit, answer},
+    model::{Act, Block, Layout, Method, PonderNet, Prior, StepLimit, answer},
 };
 
 macro_rules! texts {
@@ -191,7 +191,7 @@ impl Fixture {
     pub(crate) fn method(&self) -> Method {
         match self.kind {
             ModelKind::PonderNet => Method::PonderNet(PonderNet {
-                lambda_p: self.lambda_p.unwrap(),
+                prior: Prior::geometric(self.lambda_p.unwrap()),
                 beta: self.beta.unwrap(),
                 unroll: self.unroll.unwrap(),
                 epsilon: self.epsilon.unwrap(),

@@ -1,7 +1,12 @@
 //! What a sweep shows and what it does not, in a few sentences by fixed rules, each with the number that it
 //! rests on. The rules are in `docs/report.md`; nothing is said here that no table of the report has.
 
-use pondersweep_proto::{metric::Better, setting::Setting};
+use std::slice;
+
+use pondersweep_proto::{
+    metric::Better,
+    setting::{ParameterValue, Setting},
+};
 
 use super::{ALPHA, AnalysisError, anova::Decomposition, best::pairing, grid::ScoredGrid};
 use crate::{
@@ -227,6 +232,7 @@ impl Found {
         self.unsaid.extend(at_another_threshold(input, cells));
         self.unsaid.extend(still_rising(input, cells));
         self.unsaid.extend(at_one_learning_rate(input));
+        self.unsaid.extend(without_a_prior(input));
     }
 }
 
@@ -235,15 +241,41 @@ fn at_one_learning_rate(input: &ReportInput) -> Option<String> {
     if !input.is_trained() {
         return None;
     }
-    let axis = input.axis_of(Setting::LEARNING_RATE);
-    let rate = match axis.map(|axis| &input.terms.axes[axis].values[..]) {
-        None => significant(input.terms.template.number(Setting::LEARNING_RATE), 6),
-        Some([rate]) => label(rate),
-        Some(_) => return None,
+    let [rate] = values(input, Setting::LEARNING_RATE) else {
+        return None;
     };
     Some(format!(
-        "whether any of it holds at another learning_rate than {rate}"
+        "whether any of it holds at another learning_rate than {}",
+        label(rate)
     ))
+}
+
+/// With lambda_p = 1 the prior is a floor's choice after the first step.
+fn without_a_prior(input: &ReportInput) -> Option<String> {
+    if !values(input, Setting::LAMBDA_P).contains(&1.0.into()) {
+        return None;
+    }
+    let floors: Vec<String> = values(input, Setting::PRIOR_FLOOR)
+        .iter()
+        .map(label)
+        .collect();
+    Some(format!(
+        "how lambda_p = 1 compares: its prior has nothing after the first step, and prior_floor ({}) \
+         stands for it",
+        floors.join(", ")
+    ))
+}
+
+/// The values of a setting in the sweep; none if it has no such setting.
+fn values(input: &ReportInput, setting: Setting) -> &[ParameterValue] {
+    match input.axis_of(setting) {
+        Some(axis) => &input.terms.axes[axis].values,
+        None => input
+            .terms
+            .template
+            .get(setting)
+            .map_or(&[], slice::from_ref),
+    }
 }
 
 fn totals(input: &ReportInput, goal: &Goal, cells: &[Cell<'_>]) -> (usize, usize) {

@@ -333,7 +333,7 @@ fn a_long_line_is_shown_around_its_error_and_wide_characters_take_one_column() {
 fn of_very_many_errors_the_first_are_shown() {
     let list = format!(
         "[{}]",
-        (1..=12).map(|i| format!("{i}, ")).collect::<String>()
+        (2..=13).map(|i| format!("{i}, ")).collect::<String>()
     );
     let message = message(edited("[0.1, 0.5]", &list));
     assert_eq!(message.matches("is out of range").count(), 10);

@@ -9,8 +9,8 @@ use pondersweep_proto::{
 use super::{in_f64, numbers};
 use crate::{
     model::{
-        Act, Block, Initial, LaneLosses, Layout, Method, PonderNet, StepLimit, Weights, answer,
-        loss, unroll,
+        Act, Block, Initial, LaneLosses, Layout, Method, PonderNet, Prior, StepLimit, Weights,
+        answer, loss, unroll,
     },
     seed::Seeds,
     test_support::trial,
@@ -114,7 +114,7 @@ fn ponder_net(residual: Residual, unroll: Unroll) -> [Method; LANES] {
 fn directed(residual: Residual, unroll: Unroll, kl_direction: KlDirection) -> [Method; LANES] {
     [(0.2, 0.3), (0.7, 0.05)].map(|(lambda_p, beta)| {
         Method::PonderNet(PonderNet {
-            lambda_p,
+            prior: Prior::geometric(lambda_p),
             beta,
             unroll,
             epsilon: 0.2,

@@ -4,7 +4,7 @@ use pondersweep_proto::spec::{KlDirection, Residual};
 
 use super::{assert_close, in_f64, in_precision, numbers, of_samples, per_step};
 use crate::model::{
-    HaltingDistribution, Logits, PonderLoss, StepLimit,
+    HaltingDistribution, Logits, PonderLoss, Prior, StepLimit,
     loss::{self, Terms},
 };
 use burn::tensor::{DType, Tensor};
@@ -41,7 +41,8 @@ fn directed_terms(
     };
     let limit = StepLimit::fixed(lambdas.len());
     let halting = HaltingDistribution::new(logits.halting.clone(), limit, residual);
-    let objective = PonderLoss::new(&[lambda_p], &[0.5], lambdas.len(), direction, in_f64());
+    let prior = [Prior::geometric(lambda_p)];
+    let objective = PonderLoss::new(&prior, &[0.5], lambdas.len(), direction, in_f64());
     let targets = Tensor::ones([1, 1, 1], in_f64());
     objective.terms(&logits, &halting, &targets)
 }
@@ -159,7 +160,8 @@ fn the_loss_weighs_the_divergence_by_beta() {
     };
     let (limit, residual) = (StepLimit::fixed(2), Residual::Remainder);
     let halting = HaltingDistribution::new(logits.halting.clone(), limit, residual);
-    let objective = PonderLoss::new(&[0.5], &[0.25], 2, KlDirection::NetworkPrior, in_f64());
+    let prior = [Prior::geometric(0.5)];
+    let objective = PonderLoss::new(&prior, &[0.25], 2, KlDirection::NetworkPrior, in_f64());
     let targets = Tensor::ones([1, 1, 1], in_f64());
     let loss = loss::per_lane(objective.per_sample(&logits, &halting, &targets));
     let expected = std::f64::consts::LN_2 + 0.25 * numbers(divergence)[0];
@@ -187,7 +189,15 @@ fn loss_and_gradient_stay_finite_where_everything_saturates() {
                     };
                     let halting = HaltingDistribution::new(logits.halting.clone(), limit, residual);
                     let options = in_precision(DType::F32);
-                    let objective = PonderLoss::new(&[0.9], &[1.0], 20, direction, options.clone());
+                    let prior = match direction {
+                        KlDirection::PriorNetwork => Prior::geometric(0.9),
+                        KlDirection::NetworkPrior => Prior {
+                            lambda_p: 1.0,
+                            floor: 1e-9,
+                        },
+                    };
+                    let objective =
+                        PonderLoss::new(&[prior], &[1.0], 20, direction, options.clone());
                     let targets = Tensor::ones([1, 1, 1], options);
                     let loss = objective.per_sample(&logits, &halting, &targets).sum();
                     let gradients = loss.backward();

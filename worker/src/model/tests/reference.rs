@@ -72,11 +72,11 @@ impl Fixture {
             Method::PonderNet(settings) => {
                 let z = logits.halting.clone();
                 let halting = HaltingDistribution::new(z, self.limit(), settings.residual);
-                let numbers_of = ([settings.lambda_p], [settings.beta], self.max_steps);
-                let (lambda_p, beta, max_steps) = numbers_of;
+                let (priors, beta) = ([settings.prior], [settings.beta]);
+                let max_steps = self.max_steps;
                 let options = in_precision(dtype);
                 let direction = settings.kl_direction;
-                let objective = PonderLoss::new(&lambda_p, &beta, max_steps, direction, options);
+                let objective = PonderLoss::new(&priors, &beta, max_steps, direction, options);
                 let terms = objective.terms(logits, &halting, targets);
                 self.check_p(of_samples(halting.p()), tolerance);
                 assert_close(&numbers(terms.prediction), &self.prediction, tolerance);

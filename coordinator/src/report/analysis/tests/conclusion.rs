@@ -71,6 +71,22 @@ fn what_decides_the_answer_is_named_where_it_was_not_varied() {
 }
 
 #[test]
+fn a_prior_that_only_its_floor_makes_finite_is_named() {
+    let floored = SimulatedSweep::new(6)
+        .model(serde_json::json!({ "kind": "ponder_net", "lambda_p": 0.3, "prior_floor": 1e-6 }));
+    let floored = floored.numbers(Setting::LAMBDA_P, &[0.9, 1.0]).input();
+    let [_, unsaid] = paragraphs(&floored);
+    let words = "how lambda_p = 1 compares: its prior has nothing after the first step, and prior_floor \
+                 (1e-6) stands for it";
+    assert!(unsaid.contains(words), "{unsaid}");
+    assert!(
+        !concluded(&uneven())
+            .concat()
+            .contains("lambda_p = 1 compares")
+    );
+}
+
+#[test]
 fn few_replicates_and_trials_that_are_missing_or_still_rise_are_named() {
     let outcome = |trial| if trial < 2 { Pending } else { Succeeded };
     let mut input = SimulatedSweep::new(4)
