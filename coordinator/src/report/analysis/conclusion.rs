@@ -238,9 +238,6 @@ impl Found {
 
 /// The learning rate that all trials have, if there is one: methods and settings change places with it.
 fn at_one_learning_rate(input: &ReportInput) -> Option<String> {
-    if !input.is_trained() {
-        return None;
-    }
     let [rate] = values(input, Setting::LEARNING_RATE) else {
         return None;
     };
@@ -266,9 +263,10 @@ fn without_a_prior(input: &ReportInput) -> Option<String> {
     ))
 }
 
-/// The values of a setting in the sweep; none if it has no such setting.
+/// The values of a setting of the built-in training in the sweep; none of a program's.
 fn values(input: &ReportInput, setting: Setting) -> &[ParameterValue] {
     match input.axis_of(setting) {
+        _ if !input.is_trained() => &[],
         Some(axis) => &input.terms.axes[axis].values,
         None => input
             .terms
