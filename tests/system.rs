@@ -68,6 +68,8 @@ mod run;
 mod services;
 #[path = "system/storage.rs"]
 mod storage;
+#[path = "system/stories.rs"]
+mod stories;
 #[path = "system/streams.rs"]
 mod streams;
 #[path = "system/tidy.rs"]

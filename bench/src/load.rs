@@ -170,7 +170,7 @@ impl NullWorker {
             max_lanes,
             sweep: Some(self.sweep_id),
             together_with: None,
-            programs: false,
+            offers: Vec::new(),
         }
     }
 

@@ -13,6 +13,7 @@ pub mod foreign;
 pub mod id;
 pub mod limit;
 pub mod metric;
+pub mod need;
 pub mod program;
 pub mod setting;
 pub mod shape;

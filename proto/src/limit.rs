@@ -28,6 +28,10 @@ pub const MAX_NAME_BYTES: usize = 128;
 pub const MAX_WORKER_ID_BYTES: usize = 64;
 /// Length of a request's identifier.
 pub const MAX_REQUEST_ID_BYTES: usize = 64;
+/// Needs that a worker may offer to meet.
+pub const MAX_OFFERS: usize = 16;
+/// The length of each.
+pub const MAX_OFFER_BYTES: usize = 128;
 /// Length of a message about a failed attempt; longer ones are cut.
 pub const MAX_MESSAGE_BYTES: usize = 4_096;
 /// Length of a worker's descriptive fields (host, device, backend, version).

@@ -63,7 +63,7 @@ impl Peer {
             max_lanes: 1,
             sweep_id: String::new(),
             together_with: None,
-            programs: false,
+            offers: Vec::new(),
         };
         let answer = self.leases.acquire(request).await.expect("an answer");
         let leases = answer.into_inner().leases;

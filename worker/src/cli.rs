@@ -5,7 +5,7 @@ use std::{
 };
 
 use clap::Args;
-use pondersweep_proto::id::SweepId;
+use pondersweep_proto::{id::SweepId, need::Need};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -14,6 +14,7 @@ use crate::{
     program::{Host, HostError, visible_gpus},
     say,
     session::{self, DeviceSlots, SessionError, SessionOptions},
+    stories,
     trust::{TrustArgs, TrustError},
 };
 
@@ -212,6 +213,9 @@ pub struct WorkerArgs {
 
 impl WorkerArgs {
     fn options(&self) -> Result<SessionOptions, SessionError> {
+        let programs = self.programs.host(None)?;
+        let mut offers = stories::offered()?;
+        offers.extend(programs.is_some().then_some(Need::Programs));
         Ok(SessionOptions {
             coordinator: self.coordinator.clone(),
             trust: self.trust.load()?,
@@ -223,7 +227,8 @@ impl WorkerArgs {
             grace: Duration::from_secs(self.grace),
             connect_timeout: Duration::from_secs(self.connect_timeout),
             alive_file: self.alive_file.clone(),
-            programs: self.programs.host(None)?,
+            programs,
+            offers: offers.iter().map(ToString::to_string).collect(),
         })
     }
 
@@ -274,6 +279,7 @@ fn exit_code(error: &SessionError) -> ExitCode {
         SessionError::Refused(_)
         | SessionError::Senseless { .. }
         | SessionError::Programs(_)
+        | SessionError::Stories(_)
         | SessionError::Identity(_) => ExitCode::FAILURE,
     }
 }

@@ -73,8 +73,8 @@ pub struct Wanted {
     pub sweep: Option<SweepId>,
     /// Only trials that can be trained together with this one, which the worker holds, if named.
     pub together_with: Option<LeaseToken>,
-    /// The worker runs users' programs.
-    pub programs: bool,
+    /// What needs the worker meets.
+    pub offers: Vec<String>,
 }
 
 /// The answer to an acquisition.
@@ -193,7 +193,7 @@ impl Client {
             max_lanes: wanted.max_lanes,
             sweep_id: sweep_id.unwrap_or_default(),
             together_with: wanted.together_with.map(Into::into),
-            programs: wanted.programs,
+            offers: wanted.offers,
         }
     }
 

@@ -25,6 +25,7 @@ use crate::{
     program::{Host, HostError},
     say,
     session::{grace::Grace, held::Held, slot::Lanes},
+    stories::StoriesError,
     trust::{Trust, TrustError},
 };
 
@@ -60,6 +61,8 @@ pub struct SessionOptions {
     pub alive_file: Option<PathBuf>,
     /// Where users' programs are run; `None` if none may be.
     pub programs: Option<Arc<Host>>,
+    /// What needs of trials the worker meets: the texts of [`Need`](pondersweep_proto::need::Need)s.
+    pub offers: Vec<String>,
 }
 
 /// A device and how much it does at once.
@@ -98,6 +101,9 @@ pub enum SessionError {
     /// Programs cannot be run here.
     #[error(transparent)]
     Programs(#[from] HostError),
+    /// The published stories that the environment names are not there.
+    #[error(transparent)]
+    Stories(#[from] StoriesError),
     /// What answers is no coordinator that can be worked for.
     #[error(
         "{url} answers with leases of {lease_duration:?}, which no worker can renew\n\

@@ -9,12 +9,13 @@ use std::{
 };
 
 use pondersweep_proto::{
+    need::Need,
     setting::Setting,
     spec::{ConfigurationSpec, Settings, SpecError, StorySet, StorySource, TaskKind},
     task::babi,
 };
 
-use crate::task::stories::{MalformedStory, Published, StoryFile, keep, kept};
+use crate::task::stories::{MalformedStory, Published, StoryFile, digest, keep, kept};
 
 /// Names the folder, where nothing else does.
 pub const VARIABLE: &str = "PONDERSWEEP_BABI";
@@ -28,6 +29,12 @@ pub enum StoriesError {
          hint: set {VARIABLE} to the folder that holds en-10k; docs/tasks.md says where to get it"
     )]
     NoFolder,
+    /// It is another folder.
+    #[error(
+        "{0}, which {VARIABLE} names, has neither en-10k nor en\n\
+         hint: name the folder tasks_1-20_v1-2; docs/tasks.md says where to get it"
+    )]
+    Elsewhere(String),
     /// A file is not there.
     #[error(
         "{folder} has no file qa{task}_..._{kind}.txt in {set}\n\
@@ -77,6 +84,26 @@ static NAMED: OnceLock<PathBuf> = OnceLock::new();
 pub fn folder() -> Option<PathBuf> {
     let stated = || std::env::var_os(VARIABLE).filter(|folder| !folder.is_empty());
     NAMED.get().cloned().or_else(|| stated().map(PathBuf::from))
+}
+
+/// The published stories that the environment names, as what they offer to trials.
+///
+/// # Errors
+/// It names a folder without them.
+pub fn offered() -> Result<Vec<Need>, StoriesError> {
+    let Some(folder) = folder() else {
+        return Ok(Vec::new());
+    };
+    let sets = [StorySet::Large, StorySet::Small];
+    let mut there = sets
+        .into_iter()
+        .filter(|set| folder.join(set.name()).exists())
+        .peekable();
+    if there.peek().is_none() {
+        return Err(StoriesError::Elsewhere(folder.display().to_string()));
+    }
+    let offered = |set| Ok(Need::Stories(digest(&files(&folder, set)?)));
+    there.map(offered).collect()
 }
 
 /// Makes sure that training finds the stories that a configuration is about.
@@ -149,6 +176,11 @@ pub fn fill_in(settings: &mut Settings) -> Result<(), SpecError> {
 /// # Errors
 /// They cannot be had.
 pub fn load(folder: &Path, set: StorySet) -> Result<Published, StoriesError> {
+    Ok(Published::read(&files(folder, set)?)?)
+}
+
+/// The files of a set, in the order of their tasks.
+fn files(folder: &Path, set: StorySet) -> Result<Vec<StoryFile>, StoriesError> {
     let names = |set: StorySet| names(&folder.join(set.name()));
     let (own, small) = (names(set)?, names(StorySet::Small).unwrap_or_default());
     let mut files = Vec::new();
@@ -174,7 +206,7 @@ pub fn load(folder: &Path, set: StorySet) -> Result<Published, StoriesError> {
             });
         }
     }
-    Ok(Published::read(&files)?)
+    Ok(files)
 }
 
 fn unreadable(path: &Path, error: io::Error) -> StoriesError {

@@ -415,7 +415,7 @@ mod tests {
             max_lanes: 1,
             sweep: None,
             together_with: None,
-            programs: false,
+            offers: Vec::new(),
         };
         let acquired = client.acquire(wanted).await.unwrap();
         assert!(acquired.idle, "nothing was submitted");

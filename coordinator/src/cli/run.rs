@@ -11,13 +11,13 @@ use std::{num::NonZeroU32, path::PathBuf, process::ExitCode, time::Duration};
 
 use anyhow::Context as _;
 use clap::Args;
-use pondersweep_proto::id::SweepId;
+use pondersweep_proto::{id::SweepId, need::Need};
 use pondersweep_worker::{
     cli::{CheckpointArgs, DeviceArgs, at_least_one},
     device::DeviceName,
     interrupt::on_interrupt,
     program::visible_gpus,
-    say,
+    say, stories,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -153,7 +153,7 @@ async fn run_trials(
     rounds: &Rounds,
     interrupted: &CancellationToken,
 ) -> anyhow::Result<SweepView> {
-    let is_program = spec.terms().program.is_some();
+    let need = spec.terms().need();
     let (sweep, created) = coordinator.driver.create_sweep(spec).await?;
     let mut sweep = ready_to_run(&coordinator.driver, sweep).await?;
     // A run that was killed could not hand them back.
@@ -183,7 +183,10 @@ async fn run_trials(
         places,
         driver: coordinator.driver.clone(),
         checkpoint_every: args.checkpoints.every_seconds_or(CHECKPOINT_EVERY_SECONDS),
-        programs: is_program.then(|| args.work_dir()),
+        programs: (need == Some(Need::Programs)).then(|| args.work_dir()),
+        stories: matches!(need, Some(Need::Stories(_)))
+            .then(stories::folder)
+            .flatten(),
     })?;
     let mut bar = Bar::new(&sweep.spec.terms().name);
     let ended = tokio::select! {

@@ -100,8 +100,8 @@ pub enum LeaseRequest {
         only: Option<SweepId>,
         /// Only trials that can be trained together with this one, which the worker holds.
         together_with: Option<LeaseToken>,
-        /// The worker runs users' programs.
-        programs: bool,
+        /// What needs the worker meets.
+        offers: Vec<String>,
     },
     /// A fresh term for each lease.
     Renew {

@@ -104,9 +104,9 @@ impl Driver {
                 max_lanes,
                 only,
                 together_with,
-                programs,
+                offers,
             } => {
-                self.scheduler.note_programs(worker_id, programs);
+                self.scheduler.note_offers(worker_id, offers);
                 let room = self.roster.most_leases(worker_id);
                 let room = room.saturating_sub(self.scheduler.held_by(worker_id));
                 let max_lanes = max_lanes.min(room);

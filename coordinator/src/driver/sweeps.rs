@@ -35,7 +35,7 @@ impl SweepEntry {
             replicates: terms.replicates,
             initial_replicates: self.spec.initial_replicates(),
             device: terms.device.clone(),
-            is_program: terms.program.is_some(),
+            need: terms.need().map(|need| need.to_string()),
             limits: TrialLimits {
                 max_failures: terms.max_failures,
                 max_out_of_memory: terms.max_out_of_memory,

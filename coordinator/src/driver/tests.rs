@@ -211,7 +211,7 @@ async fn give(handle: &DriverHandle, call: Call) -> Result<Option<Grant>, ()> {
                 max_lanes: 1,
                 only: None,
                 together_with: None,
-                programs: false,
+                offers: Vec::new(),
             })
             .await
         }

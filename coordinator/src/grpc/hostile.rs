@@ -102,7 +102,7 @@ impl Scene {
             max_lanes: 2,
             sweep_id: String::new(),
             together_with: None,
-            programs: false,
+            offers: Vec::new(),
         };
         let granted = self.leases.acquire(Request::new(acquire)).await.unwrap();
         let granted = granted.into_inner().leases;
@@ -239,7 +239,7 @@ async fn claims_of_more_work_than_there_is_are_survived() {
         max_lanes: 3,
         sweep_id: String::new(),
         together_with: None,
-        programs: false,
+        offers: Vec::new(),
     };
     let granted = scene.leases.acquire(Request::new(acquire)).await.unwrap();
     let claim = |lease: &wire::Lease| wire::LeaseProgress {

@@ -8,8 +8,8 @@ use pondersweep_proto::{
     failure::Failure,
     id::{LeaseToken, SweepId, WorkerId},
     limit::{
-        MAX_ENDS, MAX_LANES, MAX_MESSAGE_BYTES, MAX_OBSERVATIONS, MAX_RENEWALS,
-        MAX_REQUEST_ID_BYTES, MAX_SECONDS, MAX_WORKER_FIELD_BYTES, PROTOCOL, shown,
+        MAX_ENDS, MAX_LANES, MAX_MESSAGE_BYTES, MAX_OBSERVATIONS, MAX_OFFER_BYTES, MAX_OFFERS,
+        MAX_RENEWALS, MAX_REQUEST_ID_BYTES, MAX_SECONDS, MAX_WORKER_FIELD_BYTES, PROTOCOL, shown,
     },
     metric::Observation,
     wire::{self, leases_server::Leases},
@@ -239,17 +239,22 @@ fn acquisition(request: wire::AcquireRequest) -> Result<LeaseRequest, Status> {
         max_lanes,
         sweep_id,
         together_with,
-        programs,
+        offers,
     } = request;
     if request_id.is_empty() || request_id.len() > MAX_REQUEST_ID_BYTES {
         return Err(malformed("a request id has 1 to 64 bytes"));
+    }
+    if offers.len() > MAX_OFFERS || offers.iter().any(|offer| offer.len() > MAX_OFFER_BYTES) {
+        return Err(malformed(
+            "a worker offers up to 16 things of up to 128 bytes",
+        ));
     }
     Ok(LeaseRequest::Acquire {
         request_id,
         max_lanes: max_lanes.clamp(1, MAX_LANES),
         only: parse_sweep_id(&sweep_id)?,
         together_with: together_with.map(Into::into),
-        programs,
+        offers,
     })
 }
 

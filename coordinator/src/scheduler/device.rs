@@ -1,8 +1,8 @@
 //! What each worker computes on, and which sweeps that is good enough for: a sweep may ask for a
-//! device, so that its table is not mixed. Names are compared; none has a meaning here. And whether a worker
-//! runs users' programs, which it says with every acquisition.
+//! device, so that its table is not mixed, and need what a worker says with every acquisition that it
+//! offers. Names are compared; none has a meaning here.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use pondersweep_proto::id::WorkerId;
 
@@ -17,8 +17,8 @@ pub fn is_of_device(device: &str, wanted: &str) -> bool {
 #[derive(Debug, Default)]
 pub(super) struct Devices {
     of: HashMap<WorkerId, String>,
-    /// Those that run users' programs.
-    programs: HashSet<WorkerId>,
+    /// What needs they meet; those that meet none are left out.
+    offers: HashMap<WorkerId, Vec<String>>,
 }
 
 impl Devices {
@@ -27,26 +27,27 @@ impl Devices {
         self.of.insert(worker_id.clone(), device.to_owned());
     }
 
-    /// Notes whether a worker runs users' programs.
-    pub(super) fn note_programs(&mut self, worker_id: &WorkerId, programs: bool) {
-        if programs != self.programs.contains(worker_id) {
-            if programs {
-                self.programs.insert(worker_id.clone());
-            } else {
-                self.programs.remove(worker_id);
-            }
+    /// Notes what a worker offers.
+    pub(super) fn note_offers(&mut self, worker_id: &WorkerId, offers: Vec<String>) {
+        if offers.is_empty() {
+            self.offers.remove(worker_id);
+        } else if self.offers.get(worker_id) != Some(&offers) {
+            self.offers.insert(worker_id.clone(), offers);
         }
     }
 
-    /// Whether a worker runs users' programs.
-    pub(super) fn runs_programs(&self, worker_id: &WorkerId) -> bool {
-        self.programs.contains(worker_id)
+    /// Whether a worker offers what is needed.
+    pub(super) fn meets(&self, worker_id: &WorkerId, need: Option<&str>) -> bool {
+        need.is_none_or(|need| {
+            let offers = self.offers.get(worker_id);
+            offers.is_some_and(|offers| offers.iter().any(|offer| offer == need))
+        })
     }
 
     /// Forgets a worker.
     pub(super) fn forget(&mut self, worker_id: &WorkerId) {
         self.of.remove(worker_id);
-        self.programs.remove(worker_id);
+        self.offers.remove(worker_id);
     }
 
     /// Whether a worker may train what asks for this device. One whose device is not known may train
@@ -83,5 +84,21 @@ mod tests {
         assert!(devices.fit(&worker_id, Some("cpu")));
         devices.note(&worker_id, "cuda:0");
         assert!(!devices.fit(&worker_id, Some("cpu")));
+    }
+
+    #[test]
+    fn a_worker_meets_the_needs_that_it_offered_last() {
+        let worker_id: WorkerId = "w".parse().unwrap();
+        let mut devices = Devices::default();
+        let mut meets = |offers: &[&str], need| {
+            let offers = offers.iter().map(|&offer| offer.to_owned());
+            devices.note_offers(&worker_id, offers.collect());
+            devices.meets(&worker_id, need)
+        };
+        assert!(meets(&[], None));
+        assert!(!meets(&[], Some("programs")));
+        assert!(meets(&["stories:1", "programs"], Some("programs")));
+        assert!(!meets(&["stories:1"], Some("programs")));
+        assert!(!meets(&[], Some("stories:1")));
     }
 }

@@ -130,9 +130,9 @@ impl Scheduler {
         self.devices.note(worker_id, device);
     }
 
-    /// Notes whether a worker runs users' programs.
-    pub fn note_programs(&mut self, worker_id: &WorkerId, programs: bool) {
-        self.devices.note_programs(worker_id, programs);
+    /// Notes what needs a worker meets.
+    pub fn note_offers(&mut self, worker_id: &WorkerId, offers: Vec<String>) {
+        self.devices.note_offers(worker_id, offers);
     }
 
     /// Forgets a worker that holds nothing.
@@ -247,7 +247,7 @@ impl Scheduler {
             sweep.is_dispatched()
                 && only.is_none_or(|only| only == sweep.entry.sweep_id)
                 && self.devices.fit(worker_id, sweep.entry.device.as_deref())
-                && (!sweep.entry.is_program || self.devices.runs_programs(worker_id))
+                && self.devices.meets(worker_id, sweep.entry.need.as_deref())
         };
         if most == 0 {
             return Vec::new();

@@ -334,7 +334,7 @@ impl Simulation {
         let entries: Vec<SweepEntry> = (0..SWEEPS)
             .map(|number| SweepEntry {
                 device: None,
-                is_program: false,
+                need: None,
                 sweep_id: sweep_id(number),
                 first_trial_id: TrialId(1 + number * TRIALS_PER_SWEEP),
                 shape_of_configuration: vec![0, 1, 0],

@@ -30,8 +30,8 @@ pub struct SweepEntry {
     pub initial_replicates: u32,
     /// Only workers on this device may train its trials; without it all may.
     pub device: Option<String>,
-    /// Whether its trials run a user's program, for which only some workers are.
-    pub is_program: bool,
+    /// What its trials need, which only some workers offer.
+    pub need: Option<String>,
     /// What a trial may do before it has failed.
     pub limits: TrialLimits,
 }

@@ -36,7 +36,7 @@ fn worker(name: &str) -> WorkerId {
 fn entry(number: u64, first: u64) -> SweepEntry {
     SweepEntry {
         device: None,
-        is_program: false,
+        need: None,
         sweep_id: sweep_id(number),
         first_trial_id: TrialId(first),
         shape_of_configuration: vec![0, 1],

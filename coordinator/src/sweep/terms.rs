@@ -6,6 +6,7 @@ use std::sync::Arc;
 use pondersweep_proto::{
     experiment::Experiment,
     metric::{Better, MetricName},
+    need::Need,
     program::ProgramSpec,
     setting::{ParameterValue, Setting, parameter_of},
     spec::{ConfigurationSpec, SpecError},
@@ -83,6 +84,15 @@ impl SweepTerms {
         match &self.program {
             None => Experiment::built_in(),
             Some(program) => Experiment::of_program(program),
+        }
+    }
+
+    /// What its trials need of a worker besides a device.
+    #[must_use]
+    pub fn need(&self) -> Option<Need> {
+        match self.program {
+            None => Need::of(&self.template),
+            Some(_) => Some(Need::Programs),
         }
     }
 

@@ -161,7 +161,7 @@ impl Slot {
             max_lanes: self.lanes.at_first(),
             sweep: self.options.sweep,
             together_with: None,
-            programs: self.options.programs.is_some(),
+            offers: self.options.offers.clone(),
         }
     }
 
@@ -200,7 +200,7 @@ impl Slot {
                 max_lanes: more,
                 sweep: None,
                 together_with: Some(lanes[0].lease.token),
-                programs: self.options.programs.is_some(),
+                offers: self.options.offers.clone(),
             };
             tokio::select! {
                 acquired = self.client.acquire(wanted) => lanes.extend(self.hold(acquired?.leases)),

@@ -89,7 +89,7 @@ fn acquire(request_id: &str) -> wire::AcquireRequest {
         max_lanes: 1,
         sweep_id: String::new(),
         together_with: None,
-        programs: false,
+        offers: Vec::new(),
     }
 }
 

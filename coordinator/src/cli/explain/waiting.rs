@@ -130,7 +130,8 @@ fn how_busy(scene: &Scene) -> String {
     } else if scene.troubles.running == 0 {
         format!(
             "{workers} workers are connected and none takes them; those started with --sweep work for \
-             that sweep only, and those without --allow-programs run no programs"
+             that sweep only, those without --allow-programs run no programs, and those whose \
+             PONDERSWEEP_BABI names no copy of a sweep's stories do not train on them"
         )
     } else {
         format!("{taken} of {slots} slots of {workers} connected workers are taken")

@@ -62,6 +62,8 @@ pub(super) struct WorkersOptions {
     pub(super) checkpoint_every: u64,
     /// Where users' programs work, if the sweep has one.
     pub(super) programs: Option<PathBuf>,
+    /// The published stories, if the sweep needs them.
+    pub(super) stories: Option<PathBuf>,
 }
 
 /// The children.
@@ -117,9 +119,10 @@ impl Workers {
         if let Some(gpus) = &place.gpus {
             command.args(["--gpus", gpus]);
         }
-        if let Some(folder) = stories::folder() {
-            command.env(stories::VARIABLE, folder);
-        }
+        match &self.options.stories {
+            Some(folder) => command.env(stories::VARIABLE, folder),
+            None => command.env_remove(stories::VARIABLE),
+        };
         let child = command
             .env(TOKEN_VARIABLE, self.options.secret.reveal())
             .args(["--coordinator", &self.options.coordinator])

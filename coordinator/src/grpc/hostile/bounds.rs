@@ -97,7 +97,7 @@ async fn a_worker_holds_no_more_than_its_slots_can_take() {
             max_lanes: MAX_LANES,
             sweep_id: SweepSpec::new(terms.clone()).unwrap().id().to_string(),
             together_with: None,
-            programs: false,
+            offers: Vec::new(),
         };
         let granted = scene.leases.acquire(Request::new(request)).await.unwrap();
         let leases = granted.into_inner().leases.into_iter();

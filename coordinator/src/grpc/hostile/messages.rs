@@ -235,7 +235,7 @@ fn any_acquisition() -> impl Strategy<Value = wire::AcquireRequest> {
             max_lanes,
             sweep_id: if is_sweep { text } else { String::new() },
             together_with,
-            programs: false,
+            offers: Vec::new(),
         }
     })
 }

@@ -278,7 +278,7 @@ fn words(sentence: &str) -> Vec<String> {
 }
 
 /// Of tasks, kinds and texts, not of paths: two folders with the same files are the same.
-fn digest(files: &[StoryFile]) -> String {
+pub(crate) fn digest(files: &[StoryFile]) -> String {
     let mut order: Vec<&StoryFile> = files.iter().collect();
     order.sort_by_key(|file| (file.task, !file.trains));
     let mut hasher = Sha256::new();
