@@ -2,7 +2,7 @@
 //!
 //! Pure rooms decide, edge rooms act; ARCHITECTURE.md has the map.
 
-mod allotment;
+mod allocation;
 mod checkpoint;
 pub mod cli;
 pub mod clock;

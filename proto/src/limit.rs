@@ -62,8 +62,8 @@ pub const MAX_LANES: u32 = 1_024;
 pub const MAX_ENDS: usize = 256;
 /// Leases of one renewal.
 pub const MAX_RENEWALS: usize = 4_096;
-/// Configurations that one call allots replicates to; more take several calls.
-pub const MAX_ALLOTMENTS: usize = 65_536;
+/// Configurations that one call allocates replicates to; more take several calls.
+pub const MAX_ALLOCATIONS: usize = 65_536;
 /// Bytes of one configuration as JSON: fifty settings with long names and values.
 pub const MAX_CONFIGURATION_BYTES: usize = 16 * 1_024;
 /// Parameters of a program.

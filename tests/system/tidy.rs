@@ -7,7 +7,7 @@ use std::{
 
 /// Rooms that decide without touching the world.
 const PURE: [&str; 13] = [
-    "coordinator/src/allotment",
+    "coordinator/src/allocation",
     "coordinator/src/sweep",
     "coordinator/src/scheduler",
     "coordinator/src/statistics",

@@ -1,6 +1,6 @@
-//! `pondersweep allocate`: gives more of a sweep's withheld replicates to the configurations about which
-//! too little is known, one round of the rule in `allotment/`. Given again while they run, it changes
-//! nothing.
+//! `pondersweep allocate`: gives more of a sweep's withheld replicates to the configurations about
+//! which too little is known, one round of the rule in `allocation/`. Given again while they run,
+//! it changes nothing.
 
 use std::process::ExitCode;
 
@@ -16,7 +16,7 @@ use super::{
     results::SweepStatus,
 };
 use crate::{
-    allotment::{Allotment, Goal, Replicates, calls, trials_added},
+    allocation::{Allocation, Goal, Replicates, calls, trials_added},
     sweep::SweepSpec,
 };
 
@@ -65,28 +65,28 @@ async fn allocate(
     let goal = goal(&spec, args.until_ci, args.threshold)?;
     let cells = control.sweeps.cells(&sweep.sweep_id).await?;
     let cells: Vec<Replicates> = cells.iter().map(of_message).collect::<Result<_, _>>()?;
-    let allotments = goal.allot(&cells, args.budget);
-    let trials = trials_added(&allotments, &cells);
+    let allocations = goal.allocate(&cells, args.budget);
+    let trials = trials_added(&allocations, &cells);
     let verb = if args.dry_run {
         "would be added"
     } else {
-        for call in calls(&allotments, &cells) {
-            let answer = control.sweeps.allot(&sweep.sweep_id, &call).await?;
+        for call in calls(&allocations, &cells) {
+            let answer = control.sweeps.allocate(&sweep.sweep_id, &call).await?;
             sweep = answer.sweep.unwrap_or(sweep);
         }
         "were added"
     };
     say!(
         "{trials} trials {verb} to {} of {} configurations",
-        allotments.len(),
+        allocations.len(),
         cells.len()
     );
-    Ok((rows(&spec, &goal, &cells, &allotments), sweep.into()))
+    Ok((rows(&spec, &goal, &cells, &allocations), sweep.into()))
 }
 
-/// A row for every configuration: its settings, what is known of it, and how many replicates it has and
-/// gets.
-fn rows(spec: &SweepSpec, goal: &Goal, cells: &[Replicates], allotments: &[Allotment]) -> Rows {
+/// A row for every configuration: its settings, what is known of it, and how many replicates it has
+/// and gets.
+fn rows(spec: &SweepSpec, goal: &Goal, cells: &[Replicates], allocations: &[Allocation]) -> Rows {
     let axes = &spec.terms().axes;
     let mut columns: Vec<&str> = axes.iter().map(|axis| axis.parameter.0.name).collect();
     columns.extend([
@@ -99,10 +99,10 @@ fn rows(spec: &SweepSpec, goal: &Goal, cells: &[Replicates], allotments: &[Allot
         "replicates",
         "added",
     ]);
-    let mut allotments = allotments.iter().peekable();
+    let mut allocations = allocations.iter().peekable();
     let row = |(position, cell): (u64, &Replicates)| {
-        let own = allotments.next_if(|allotment| allotment.position == position);
-        let added = own.map_or(0, |allotment| allotment.replicates - cell.given);
+        let own = allocations.next_if(|allocation| allocation.position == position);
+        let added = own.map_or(0, |allocation| allocation.replicates - cell.given);
         let places = axes.iter().zip(spec.positions(position));
         let mut row: Vec<Value> = places
             .map(|(axis, place)| json!(axis.values[place]))

@@ -24,7 +24,7 @@ use super::{
     token::draw_secret,
 };
 use crate::{
-    allotment::Allotment,
+    allocation::Allocation,
     coordinator::{Coordinator, CoordinatorOptions, DEFAULT_MAX_FAILURE_RATE},
     store::{OpenError, Reader},
     sweep::SweepSpec,
@@ -125,8 +125,8 @@ impl Control {
         }
     }
 
-    /// The coordinator that has a database, if it is the one where coordinators listen: on a shared host
-    /// that may be another's.
+    /// The coordinator that has a database, if it is the one where coordinators listen: on a shared
+    /// host that may be another's.
     async fn serving(path: &Path, trust: &Trust) -> Option<Self> {
         let url = coordinator_of_environment().unwrap_or_else(|| DEFAULT_COORDINATOR.into());
         let mut sweeps = Sweeps::connect(&url, trust).await.ok()?;
@@ -326,20 +326,20 @@ impl Sweeps {
     }
 
     /// Lets configurations have more of the replicates that were withheld.
-    pub(super) async fn allot(
+    pub(super) async fn allocate(
         &mut self,
         sweep: &str,
-        allotments: &[Allotment],
-    ) -> Result<wire::AllotReplicatesResponse, SweepError> {
-        let message = |allotment: &Allotment| wire::Allotment {
-            position: allotment.position,
-            replicates: allotment.replicates,
+        allocations: &[Allocation],
+    ) -> Result<wire::AllocateReplicatesResponse, SweepError> {
+        let message = |allocation: &Allocation| wire::Allocation {
+            position: allocation.position,
+            replicates: allocation.replicates,
         };
         unwrap(
             self.0
-                .allot_replicates(wire::AllotReplicatesRequest {
+                .allocate_replicates(wire::AllocateReplicatesRequest {
                     sweep: sweep.into(),
-                    allotments: allotments.iter().map(message).collect(),
+                    allocations: allocations.iter().map(message).collect(),
                 })
                 .await,
         )
@@ -373,8 +373,8 @@ impl Sweeps {
     }
 }
 
-/// Makes sure that a coordinator is there and understands: a certificate that it asks for in vain is
-/// noticed by the first call only, and so is that one side encrypts and the other does not.
+/// Makes sure that a coordinator is there and understands: a certificate that it asks for in vain
+/// is noticed by the first call only, and so is that one side encrypts and the other does not.
 async fn greet(channel: Channel, url: &str) -> Result<(), SweepError> {
     let mut health = HealthClient::new(channel);
     let Err(status) = health.check(HealthCheckRequest::default()).await else {

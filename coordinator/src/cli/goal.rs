@@ -1,10 +1,10 @@
-//! `--until-ci` and `--threshold`: what is to be known about every configuration of a sweep, and what is
-//! known so far. The rule itself is in `allotment/`.
+//! `--until-ci` and `--threshold`: what is to be known about every configuration of a sweep, and
+//! what is known so far. The rule itself is in `allocation/`.
 
 use pondersweep_proto::{error::SweepError, wire};
 
 use crate::{
-    allotment::{Goal, Replicates},
+    allocation::{Goal, Replicates},
     store::CellTally,
     sweep::SweepSpec,
 };

@@ -15,7 +15,7 @@ use tokio::sync::oneshot;
 use tracing::Span;
 
 use crate::{
-    allotment::Allotment,
+    allocation::Allocation,
     scheduler::{Checkpoint, Finish, Process, Saved, SweepState, TrialCounts, TrialState},
     store::WorkerRecord,
     sweep::SweepSpec,
@@ -63,7 +63,7 @@ pub(super) enum SweepChange {
     /// Make ended trials of these states pending again.
     Retry(Vec<TrialState>),
     /// Let configurations have more of the replicates that were withheld.
-    Allot(Vec<Allotment>),
+    Allocate(Vec<Allocation>),
 }
 
 /// Who speaks: a worker, with the token it showed. A worker's name belongs to the token that

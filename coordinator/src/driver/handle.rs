@@ -14,7 +14,7 @@ use super::{
     log,
 };
 use crate::{
-    allotment::Allotment,
+    allocation::Allocation,
     clock,
     metrics::Metrics,
     scheduler::{Process, TrialState},
@@ -150,12 +150,12 @@ impl DriverHandle {
     ///
     /// # Errors
     /// As [`Self::pause`]; or the sweep has no such configuration, or fewer replicates.
-    pub async fn allot(
+    pub async fn allocate(
         &self,
         name: &str,
-        allotments: Vec<Allotment>,
+        allocations: Vec<Allocation>,
     ) -> Result<(SweepView, u64), SweepError> {
-        self.change(name, SweepChange::Allot(allotments)).await
+        self.change(name, SweepChange::Allocate(allocations)).await
     }
 
     /// How far a sweep is.

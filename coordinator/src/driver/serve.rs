@@ -42,10 +42,10 @@ impl Driver {
                     .retry(sweep_id, &states)
                     .map_err(wrong_state)?;
             }
-            SweepChange::Allot(allotments) => {
-                let replicates = entry.replicates_of_each(&allotments)?;
-                let allotted = self.scheduler.allot(sweep_id, replicates);
-                moved = allotted.map_err(wrong_state)?;
+            SweepChange::Allocate(allocations) => {
+                let replicates = entry.replicates_of_each(&allocations)?;
+                let allocated = self.scheduler.allocate(sweep_id, replicates);
+                moved = allocated.map_err(wrong_state)?;
             }
         }
         Ok((self.view(&entry), moved))

@@ -9,7 +9,7 @@ use pondersweep_proto::{
 };
 
 use crate::{
-    allotment::Allotment,
+    allocation::Allocation,
     scheduler::{self, RestoredSweep, TrialCounts, TrialLimits, TrialState},
     store,
     sweep::{Shapes, SweepSpec, select},
@@ -47,27 +47,27 @@ impl SweepEntry {
     /// How many replicates every configuration is to have; 0 where nothing is said of it.
     pub(super) fn replicates_of_each(
         &self,
-        allotments: &[Allotment],
+        allocations: &[Allocation],
     ) -> Result<Vec<u32>, SweepError> {
         let (configurations, most) = (self.spec.configurations(), self.spec.terms().replicates);
         let mut replicates = vec![0; usize::try_from(configurations).expect("MAX_TRIALS fits")];
-        for allotment in allotments {
-            let position = usize::try_from(allotment.position).ok();
+        for allocation in allocations {
+            let position = usize::try_from(allocation.position).ok();
             let found = position.and_then(|position| replicates.get_mut(position));
             let place = found.ok_or_else(|| {
                 SweepError::Invalid(format!(
                     "there is no configuration {}\nhint: the sweep has {configurations}, counted from 0",
-                    allotment.position
+                    allocation.position
                 ))
             })?;
-            if allotment.replicates > most {
+            if allocation.replicates > most {
                 return Err(SweepError::Invalid(format!(
                     "{} replicates of configuration {} are more than the sweep has\n\
                      hint: up to {most}, which is `most` under [replicates] in its file",
-                    allotment.replicates, allotment.position
+                    allocation.replicates, allocation.position
                 )));
             }
-            *place = allotment.replicates.max(*place);
+            *place = allocation.replicates.max(*place);
         }
         Ok(replicates)
     }

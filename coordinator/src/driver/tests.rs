@@ -13,7 +13,7 @@ use tokio::task::JoinHandle;
 
 use super::*;
 use crate::{
-    allotment::{Allotment, MAX_TRIALS_OF_A_CALL},
+    allocation::{Allocation, MAX_TRIALS_OF_A_CALL},
     scheduler::{Finish, SweepState, TrialState},
     statistics::SplitMix64,
     store::{
@@ -99,8 +99,8 @@ fn withholding_spec() -> SweepSpec {
     SweepSpec::new(terms).unwrap()
 }
 
-fn allotment(position: u64, replicates: u32) -> Allotment {
-    Allotment {
+fn allocation(position: u64, replicates: u32) -> Allocation {
+    Allocation {
         position,
         replicates,
     }
@@ -164,7 +164,7 @@ enum Call {
     Cancel,
     Retry,
     CreateWithholding,
-    Allot,
+    Allocate,
 }
 
 /// A story in which every call changes what is stored.
@@ -198,7 +198,7 @@ async fn give(handle: &DriverHandle, call: Call) -> Result<Option<Grant>, ()> {
     let granted = match call {
         Call::Create => return known(handle.create_sweep(spec()).await),
         Call::CreateWithholding => return known(handle.create_sweep(withholding_spec()).await),
-        Call::Allot => return known(handle.allot("last", vec![allotment(1, 3)]).await),
+        Call::Allocate => return known(handle.allocate("last", vec![allocation(1, 3)]).await),
         Call::Pause => return known(handle.pause("last").await),
         Call::Resume => return known(handle.resume("last").await),
         Call::Cancel => return known(handle.cancel("last").await),
@@ -276,8 +276,8 @@ async fn stored(path: &Path) -> (Restored, Vec<Vec<(Attempt, Observation)>>) {
 #[tokio::test]
 async fn a_call_whose_commit_fails_is_not_answered_and_may_be_given_again() {
     let of_retry = [&STORY[..], &[Call::Retry]].concat();
-    let of_allotment = vec![Call::CreateWithholding, Call::Allot];
-    for story in [of_retry, of_allotment] {
+    let of_allocation = vec![Call::CreateWithholding, Call::Allocate];
+    for story in [of_retry, of_allocation] {
         every_call_may_fail(&story).await;
     }
 }
@@ -574,7 +574,7 @@ async fn seen_until<T>(
 }
 
 #[tokio::test]
-async fn replicates_are_allotted_once_however_often_it_is_said_and_over_a_restart() {
+async fn replicates_are_allocated_once_however_often_it_is_said_and_over_a_restart() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("results.db");
     let mut running = Running::healthy(&path).await;
@@ -592,9 +592,12 @@ async fn replicates_are_allotted_once_however_often_it_is_said_and_over_a_restar
     assert_eq!((finished.counts.total(), finished.counts.withheld), (2, 4));
 
     for expected in [1, 0] {
-        let allotted = running.handle.allot("last", vec![allotment(1, 2)]).await;
-        let (view, allotted) = allotted.unwrap();
-        assert_eq!(allotted, expected);
+        let allocated = running
+            .handle
+            .allocate("last", vec![allocation(1, 2)])
+            .await;
+        let (view, allocated) = allocated.unwrap();
+        assert_eq!(allocated, expected);
         assert_eq!(view.state, SweepState::Active);
         assert_eq!((view.counts.pending, view.counts.withheld), (1, 3));
         running.stop().await;
@@ -607,34 +610,34 @@ async fn replicates_are_allotted_once_however_often_it_is_said_and_over_a_restar
     };
     assert_eq!(leases[0].token, token(4));
     // Never fewer than before, the largest number where several are given.
-    let fewer = vec![allotment(1, 1), allotment(0, 3), allotment(0, 2)];
-    let (view, allotted) = running.handle.allot("last", fewer).await.unwrap();
-    assert_eq!((allotted, view.counts.withheld), (2, 1));
+    let fewer = vec![allocation(1, 1), allocation(0, 3), allocation(0, 2)];
+    let (view, allocated) = running.handle.allocate("last", fewer).await.unwrap();
+    assert_eq!((allocated, view.counts.withheld), (2, 1));
     running.stop().await;
 }
 
 #[tokio::test]
-async fn what_cannot_be_allotted_is_refused_and_changes_nothing() {
+async fn what_cannot_be_allocated_is_refused_and_changes_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let running = Running::healthy(&folder.path().join("results.db")).await;
     let handle = &running.handle;
     handle.create_sweep(withholding_spec()).await.unwrap();
     let before = handle.sweep("last").await.unwrap().counts;
-    let good = allotment(0, 3);
-    for bad in [allotment(2, 1), allotment(u64::MAX, 1), allotment(1, 4)] {
-        let refused = handle.allot("last", vec![good, bad]).await;
+    let good = allocation(0, 3);
+    for bad in [allocation(2, 1), allocation(u64::MAX, 1), allocation(1, 4)] {
+        let refused = handle.allocate("last", vec![good, bad]).await;
         assert!(matches!(refused, Err(SweepError::Invalid(_))), "{bad:?}");
     }
     assert_eq!(handle.sweep("last").await.unwrap().counts, before);
     handle.cancel("last").await.unwrap();
-    let refused = handle.allot("last", vec![good]).await;
+    let refused = handle.allocate("last", vec![good]).await;
     assert!(matches!(refused, Err(SweepError::WrongState(_))));
     assert_eq!(handle.sweep("last").await.unwrap().counts.withheld, 4);
     running.stop().await;
 }
 
 #[tokio::test]
-async fn others_are_answered_while_very_many_replicates_are_allotted() {
+async fn others_are_answered_while_very_many_replicates_are_allocated() {
     let folder = tempfile::tempdir().unwrap();
     let running = Running::healthy(&folder.path().join("results.db")).await;
     let mut terms = long_spec().terms().clone();
@@ -643,9 +646,9 @@ async fn others_are_answered_while_very_many_replicates_are_allotted() {
     let handle = &running.handle;
     let spec = SweepSpec::new(terms).unwrap();
     handle.create_sweep(spec).await.unwrap();
-    let all = vec![allotment(0, most), allotment(1, most)];
-    let (allotted, seen) = seen_until(handle, handle.allot("last", all)).await;
-    let (view, count) = allotted.unwrap();
+    let all = vec![allocation(0, most), allocation(1, most)];
+    let (allocated, seen) = seen_until(handle, handle.allocate("last", all)).await;
+    let (view, count) = allocated.unwrap();
     assert_eq!((view.counts.withheld, count), (0, 2 * u64::from(most) - 2));
     let halfway = |view: &&SweepView| view.counts.pending > 2 && view.counts.withheld > 0;
     assert!(seen.iter().flatten().filter(halfway).count() >= 2);

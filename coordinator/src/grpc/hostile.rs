@@ -128,7 +128,10 @@ impl Scene {
             Sent::Create(request) => sweeps.create_sweep(Request::new(*request)).await.err(),
             Sent::Get(request) => sweeps.get_sweep(Request::new(request)).await.err(),
             Sent::Cells(request) => sweeps.list_cells(Request::new(request)).await.err(),
-            Sent::Allot(request) => sweeps.allot_replicates(Request::new(request)).await.err(),
+            Sent::Allocate(request) => sweeps
+                .allocate_replicates(Request::new(request))
+                .await
+                .err(),
             Sent::Watch(request) => sweeps.watch_sweep(Request::new(request)).await.err(),
             Sent::Replay(_) | Sent::Garbled(..) => unreachable!("resolved before they are sent"),
         }

@@ -6,7 +6,7 @@ use std::{path::PathBuf, pin::Pin, sync::Arc, time::Duration};
 use pondersweep_proto::{
     error::SweepError,
     id::WorkerId,
-    limit::{MAX_ALLOTMENTS, MAX_CELLS_OF_PAGE, MAX_ROWS_OF_PAGE, MAX_TRIALS_UNCONFIRMED},
+    limit::{MAX_ALLOCATIONS, MAX_CELLS_OF_PAGE, MAX_ROWS_OF_PAGE, MAX_TRIALS_UNCONFIRMED},
     program::ProgramFile,
     wire::{self, sweeps_server::Sweeps},
 };
@@ -22,7 +22,7 @@ use super::{
     view,
 };
 use crate::{
-    allotment::Allotment,
+    allocation::Allocation,
     clock,
     driver::{DriverHandle, SweepView},
     scheduler::{SweepState, TrialState},
@@ -174,16 +174,16 @@ impl Sweeps for SweepService {
         Ok(Response::new(wire::RetryTrialsResponse { retried, sweep }))
     }
 
-    async fn allot_replicates(
+    async fn allocate_replicates(
         &self,
-        request: Request<wire::AllotReplicatesRequest>,
-    ) -> Result<Response<wire::AllotReplicatesResponse>, Status> {
+        request: Request<wire::AllocateReplicatesRequest>,
+    ) -> Result<Response<wire::AllocateReplicatesResponse>, Status> {
         let request = request.into_inner();
-        let allotments = allotments(&request.allotments)?;
-        let (sweep, allotted) = self.driver.allot(&request.sweep, allotments).await?;
+        let allocations = allocations(&request.allocations)?;
+        let (sweep, allocated) = self.driver.allocate(&request.sweep, allocations).await?;
         let sweep = Some(view::sweep(&sweep));
-        Ok(Response::new(wire::AllotReplicatesResponse {
-            allotted,
+        Ok(Response::new(wire::AllocateReplicatesResponse {
+            allocated,
             sweep,
         }))
     }
@@ -304,18 +304,18 @@ fn states_to_retry(
     Ok(retried)
 }
 
-fn allotments(messages: &[wire::Allotment]) -> Result<Vec<Allotment>, SweepError> {
-    if messages.len() > MAX_ALLOTMENTS {
+fn allocations(messages: &[wire::Allocation]) -> Result<Vec<Allocation>, SweepError> {
+    if messages.len() > MAX_ALLOCATIONS {
         return Err(SweepError::Invalid(format!(
-            "{} allotments are more than the {MAX_ALLOTMENTS} of one call",
+            "{} allocations are more than the {MAX_ALLOCATIONS} of one call",
             messages.len()
         )));
     }
-    let allotment = |message: &wire::Allotment| Allotment {
+    let allocation = |message: &wire::Allocation| Allocation {
         position: message.position,
         replicates: message.replicates,
     };
-    Ok(messages.iter().map(allotment).collect())
+    Ok(messages.iter().map(allocation).collect())
 }
 
 /// The worker that a page begins after.

@@ -131,7 +131,7 @@ pub struct Completeness {
     pub pending: u64,
     /// Trials a worker runs.
     pub leased: u64,
-    /// Trials that are withheld until they are allotted: not among the expected ones.
+    /// Trials that are withheld until they are allocated: not among the expected ones.
     #[serde(skip_serializing_if = "is_zero")]
     pub withheld: u64,
     /// Messages refused because they spoke for an attempt that was no longer current.

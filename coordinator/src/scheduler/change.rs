@@ -36,7 +36,7 @@ pub enum TrialState {
     Failed,
     /// A person ended it.
     Cancelled,
-    /// Not to be run unless its configuration is allotted more replicates.
+    /// Not to be run unless its configuration is allocated more replicates.
     Withheld,
 }
 
@@ -179,7 +179,7 @@ pub enum Change {
         record: Record,
     },
     /// A trial without a live attempt changed state: it was cancelled, made pending again, or
-    /// allotted.
+    /// allocated.
     Trial {
         /// Which trial.
         trial_id: TrialId,

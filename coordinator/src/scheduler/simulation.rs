@@ -613,7 +613,7 @@ impl Simulation {
             6..=7 => {
                 let replicates = (0..3).map(|_| u32::try_from(self.dice.roll(3)).unwrap());
                 let replicates = replicates.collect();
-                _ = self.scheduler.allot(sweep_id, replicates);
+                _ = self.scheduler.allocate(sweep_id, replicates);
             }
             _ => drop(
                 self.scheduler
@@ -656,7 +656,7 @@ impl Simulation {
         for number in 0..SWEEPS {
             let cancelled = [TrialState::Cancelled];
             let _ = self.scheduler.retry(sweep_id(number), &cancelled);
-            let _ = self.scheduler.allot(sweep_id(number), vec![2; 3]);
+            let _ = self.scheduler.allocate(sweep_id(number), vec![2; 3]);
             while self.scheduler.is_steering(None) {
                 self.scheduler.steer(1);
             }

@@ -1,4 +1,4 @@
-//! What people decide about a whole sweep: pause, resume, cancel, retry, allot more replicates. A
+//! What people decide about a whole sweep: pause, resume, cancel, retry, allocate more replicates. A
 //! sweep may have a million trials, so the last three change its trials in pieces
 //! ([`Scheduler::steer`]), so that the caller can commit and serve others in between.
 
@@ -26,7 +26,7 @@ pub struct WrongState {
 /// A decision about a sweep whose trials have not all followed yet.
 ///
 /// It is not stored. That a sweep is being cancelled is seen from its state and its pending trials;
-/// a retry or an allotment is answered when it is over, so a caller whose request a crash cut short
+/// a retry or an allocation is answered when it is over, so a caller whose request a crash cut short
 /// asks again.
 #[derive(Clone, Debug)]
 pub(super) struct Steering {
@@ -44,7 +44,7 @@ pub(super) enum Concerned {
     /// Those in one of these states.
     InState(Vec<TrialState>),
     /// Those that are withheld, of a number of first replicates of each configuration.
-    Allotted(Vec<u32>),
+    Allocated(Vec<u32>),
 }
 
 impl Steering {
@@ -66,7 +66,7 @@ impl Steering {
             SweepState::Cancelled if !sweep.all_ended() => {
                 Some(Self::new(Event::Cancelled, &[TrialState::Pending]))
             }
-            // A retry or an allotment was cut short after every trial that it had reached had
+            // A retry or an allocation was cut short after every trial that it had reached had
             // ended: no trial is concerned any more, but the sweep has yet to finish.
             SweepState::Active | SweepState::Paused if sweep.all_ended() => {
                 Some(Self::new(Event::Retried, &[]))
@@ -170,7 +170,7 @@ impl Scheduler {
     ///
     /// # Panics
     /// Another sweep's configurations were counted.
-    pub fn allot(&mut self, sweep_id: SweepId, replicates: Vec<u32>) -> Result<u64, WrongState> {
+    pub fn allocate(&mut self, sweep_id: SweepId, replicates: Vec<u32>) -> Result<u64, WrongState> {
         self.steer_to_the_end(sweep_id);
         let sweep = self.sweep_mut(sweep_id);
         let configurations = sweep.entry.shape_of_configuration.len();
@@ -179,10 +179,10 @@ impl Scheduler {
             let state = sweep.state;
             return Err(WrongState { sweep_id, state });
         }
-        let concerned = Concerned::Allotted(replicates);
+        let concerned = Concerned::Allocated(replicates);
         let trials = sweep.count_concerned(&concerned);
         if trials > 0 {
-            sweep.steering = Some(Steering::of(Event::Allotted, concerned));
+            sweep.steering = Some(Steering::of(Event::Allocated, concerned));
         }
         Ok(trials)
     }
@@ -225,7 +225,7 @@ impl Scheduler {
         if !trials.is_empty() {
             match steering.event {
                 Event::Retried => self.reopen(sweep_id),
-                Event::Allotted => self.go_on(sweep_id),
+                Event::Allocated => self.go_on(sweep_id),
                 _ => {}
             }
         }
@@ -258,7 +258,7 @@ impl Scheduler {
     fn go_on(&mut self, sweep_id: SweepId) {
         if self.sweep_mut(sweep_id).state == SweepState::Finished {
             self.forgive(sweep_id);
-            self.enter(sweep_id, SweepState::Active, "replicates were allotted");
+            self.enter(sweep_id, SweepState::Active, "replicates were allocated");
         }
     }
 

@@ -26,7 +26,7 @@ pub struct SweepEntry {
     /// Repetitions of every configuration, at most; all configurations come once before any comes
     /// again.
     pub replicates: u32,
-    /// Repetitions that are run anyway; those beyond are withheld until they are allotted.
+    /// Repetitions that are run anyway; those beyond are withheld until they are allocated.
     pub initial_replicates: u32,
     /// Only workers on this device may train its trials; without it all may.
     pub device: Option<String>,
@@ -242,7 +242,7 @@ impl Sweep {
     fn is_concerned(&self, concerned: &Concerned, index: TrialIndex, trial: &Trial) -> bool {
         match concerned {
             Concerned::InState(states) => states.contains(&trial.state),
-            Concerned::Allotted(replicates) => {
+            Concerned::Allocated(replicates) => {
                 let configurations = replicates.len();
                 let (configuration, replicate) = (
                     index as usize % configurations,

@@ -23,8 +23,8 @@ pub(super) enum Event {
     Cancelled,
     /// A person wants it run again.
     Retried,
-    /// Its configuration was allotted more replicates.
-    Allotted,
+    /// Its configuration was allocated more replicates.
+    Allocated,
 }
 
 /// The state after an event; `None` where the event cannot happen.
@@ -37,10 +37,10 @@ pub(super) const fn next(state: TrialState, event: Event) -> Option<TrialState> 
         (Leased, Event::Failed { condemned, .. }) => Some(if condemned { Failed } else { Pending }),
         (Leased, Event::Returned)
         | (Infeasible | Failed | Cancelled, Event::Retried)
-        | (Withheld, Event::Allotted) => Some(Pending),
+        | (Withheld, Event::Allocated) => Some(Pending),
         (Pending | Leased, Event::Cancelled) => Some(Cancelled),
         (Pending, _)
-        | (Leased, Event::Acquired | Event::Retried | Event::Allotted)
+        | (Leased, Event::Acquired | Event::Retried | Event::Allocated)
         | (Succeeded, _)
         | (Infeasible | Failed | Cancelled, _)
         | (Withheld, _) => None,
@@ -104,7 +104,7 @@ impl Trial {
             | Event::Infeasible
             | Event::Returned
             | Event::Cancelled
-            | Event::Allotted => Self::restored(state, attempt, record),
+            | Event::Allocated => Self::restored(state, attempt, record),
         };
     }
 }
@@ -132,7 +132,7 @@ mod tests {
             (Infeasible, Event::Retried, Pending),
             (Failed, Event::Retried, Pending),
             (Cancelled, Event::Retried, Pending),
-            (Withheld, Event::Allotted, Pending),
+            (Withheld, Event::Allocated, Pending),
         ];
         let events = [
             Event::Acquired,
@@ -143,7 +143,7 @@ mod tests {
             Event::Returned,
             Event::Cancelled,
             Event::Retried,
-            Event::Allotted,
+            Event::Allocated,
         ];
         for state in TrialState::ALL {
             for event in events {

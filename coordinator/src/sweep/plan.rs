@@ -32,7 +32,7 @@ pub struct Plan {
     pub configurations: u64,
     /// Configurations times replicates, at most: all other numbers are of these.
     pub trials: u64,
-    /// Those of them that are run anyway; the others are withheld until they are allotted.
+    /// Those of them that are run anyway; the others are withheld until they are allocated.
     pub initial_trials: u64,
     /// Groups of trials trained together.
     pub bundles: u64,

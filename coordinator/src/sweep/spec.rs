@@ -176,7 +176,7 @@ impl SweepSpec {
         self.configurations
     }
 
-    /// Number of trials, those that are withheld until they are allotted included.
+    /// Number of trials, those that are withheld until they are allocated included.
     #[must_use]
     pub fn trials(&self) -> u64 {
         self.configurations * u64::from(self.terms.replicates)

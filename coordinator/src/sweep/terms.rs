@@ -27,7 +27,7 @@ pub struct SweepTerms {
     pub exclusions: Vec<Exclusion>,
     /// Repetitions of every configuration, at most.
     pub replicates: u32,
-    /// Repetitions that are run anyway; those beyond are withheld until they are allotted. Left out of
+    /// Repetitions that are run anyway; those beyond are withheld until they are allocated. Left out of
     /// what names the sweep while it is all of them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub initial_replicates: Option<u32>,

@@ -32,7 +32,7 @@ pub const TABLE: [(&str, Access); 26] = [
     ("/pondersweep.v1.Sweeps/ResumeSweep", CHANGE),
     ("/pondersweep.v1.Sweeps/CancelSweep", CHANGE),
     ("/pondersweep.v1.Sweeps/RetryTrials", CHANGE),
-    ("/pondersweep.v1.Sweeps/AllotReplicates", CHANGE),
+    ("/pondersweep.v1.Sweeps/AllocateReplicates", CHANGE),
     ("/pondersweep.v1.Leases/Register", WORK),
     ("/pondersweep.v1.Leases/Acquire", WORK),
     ("/pondersweep.v1.Leases/Renew", WORK),

@@ -188,15 +188,15 @@ async fn story(first: CallFate) -> Ending {
     let retried = given_again!(first, sweeps, retry_trials, retry).retried;
     let initial = spec.initial_trials();
     assert_eq!(retried, if reply_lost { 0 } else { initial - 1 });
-    let allot = wire::AllotReplicatesRequest {
+    let allocate = wire::AllocateReplicatesRequest {
         sweep: name("last"),
-        allotments: vec![wire::Allotment {
+        allocations: vec![wire::Allocation {
             position: 1,
             replicates: spec.terms().replicates,
         }],
     };
-    let allotted = given_again!(first, sweeps, allot_replicates, allot).allotted;
-    assert_eq!(allotted, u64::from(!reply_lost));
+    let allocated = given_again!(first, sweeps, allocate_replicates, allocate).allocated;
+    assert_eq!(allocated, u64::from(!reply_lost));
     let trials = initial + 1;
     for round in 3..3 + trials - 1 {
         let granted = leases.acquire(acquire(&round.to_string())).await.unwrap();

@@ -1,13 +1,13 @@
-//! The rounds of `run --until-ci`: when everything has ended that was to be run, the rule in `allotment/`
-//! says which configurations get more replicates. It looks at stored results only, so a run that is given
-//! again goes on with the round at which it was killed.
+//! The rounds of `run --until-ci`: when everything has ended that was to be run, the rule in
+//! `allocation/` says which configurations get more replicates. It looks at stored results only, so
+//! a run that is given again goes on with the round at which it was killed.
 
 use std::path::PathBuf;
 
 use clap::Args;
 
 use crate::{
-    allotment::{Goal, Replicates, Standing, calls, trials_added},
+    allocation::{Goal, Replicates, Standing, calls, trials_added},
     cli::goal::{goal, half_width, of_tally, threshold},
     driver::{DriverHandle, SweepView},
     scheduler::SweepState,
@@ -66,19 +66,19 @@ impl Rounds {
         let tallies = reader.tallies(sweep.sweep_id, 0, u32::MAX).await?;
         reader.close().await;
         let cells: Vec<Replicates> = tallies.iter().map(of_tally).collect();
-        let allotments = goal.allot(&cells, None);
+        let allocations = goal.allocate(&cells, None);
         tell(&summary(&goal, &cells));
         let mut latest = None;
-        for call in calls(&allotments, &cells) {
+        for call in calls(&allocations, &cells) {
             let name = sweep.sweep_id.to_string();
-            let (view, _) = self.driver.allot(&name, call).await?;
+            let (view, _) = self.driver.allocate(&name, call).await?;
             latest = Some(view);
         }
         if latest.is_some() {
             tell(&format!(
                 "{} more trials for {} configurations",
-                trials_added(&allotments, &cells),
-                allotments.len()
+                trials_added(&allocations, &cells),
+                allocations.len()
             ));
         }
         Ok(latest)

@@ -22,7 +22,7 @@ pub(super) enum Sent {
     Create(Box<wire::CreateSweepRequest>),
     Get(wire::GetSweepRequest),
     Cells(wire::ListCellsRequest),
-    Allot(wire::AllotReplicatesRequest),
+    Allocate(wire::AllocateReplicatesRequest),
     Watch(wire::WatchSweepRequest),
     /// An earlier message of the same peer, once more.
     Replay(prop::sample::Index),
@@ -322,20 +322,20 @@ pub(super) fn any_sent() -> impl Strategy<Value = Sent> {
             page_token,
         })
     });
-    let allotment = (any_whole(), any_small())
-        .prop_map(|(position, replicates)| wire::Allotment {
+    let allocation = (any_whole(), any_small())
+        .prop_map(|(position, replicates)| wire::Allocation {
             position,
             replicates,
         })
         .boxed();
-    let allotments = prop_oneof![
-        9 => prop::collection::vec(allotment.clone(), 0..5),
-        1 => allotment.prop_map(|one| vec![one; 70_000]),
+    let allocations = prop_oneof![
+        9 => prop::collection::vec(allocation.clone(), 0..5),
+        1 => allocation.prop_map(|one| vec![one; 70_000]),
     ];
-    let allot = (any_text(), any::<bool>(), allotments);
-    let allot = allot.prop_map(|(sweep, last, allotments)| {
+    let allocate = (any_text(), any::<bool>(), allocations);
+    let allocate = allocate.prop_map(|(sweep, last, allocations)| {
         let sweep = if last { "last".into() } else { sweep };
-        Sent::Allot(wire::AllotReplicatesRequest { sweep, allotments })
+        Sent::Allocate(wire::AllocateReplicatesRequest { sweep, allocations })
     });
     let garble = (any::<prop::sample::Index>(), any::<u8>());
     let garbled = (
@@ -352,7 +352,7 @@ pub(super) fn any_sent() -> impl Strategy<Value = Sent> {
         1 => any_spec().prop_map(|spec| Sent::Create(Box::new(wire::CreateSweepRequest { spec, accept_large: false, files: Vec::new() }))),
         1 => any_text().prop_map(|sweep| Sent::Get(wire::GetSweepRequest { sweep })),
         1 => cells,
-        2 => allot,
+        2 => allocate,
         1 => any_text().prop_map(|sweep| Sent::Watch(wire::WatchSweepRequest { sweep })),
         2 => any::<prop::sample::Index>().prop_map(Sent::Replay),
         3 => garbled.prop_map(|(which, bytes)| Sent::Garbled(which, bytes)),
@@ -385,7 +385,7 @@ fn garble(sent: &Sent, changes: &[(prop::sample::Index, u8)]) -> Option<Sent> {
         Sent::Create(request) => Sent::Create(Box::new(changed(&**request, changes)?)),
         Sent::Get(request) => Sent::Get(changed(request, changes)?),
         Sent::Cells(request) => Sent::Cells(changed(request, changes)?),
-        Sent::Allot(request) => Sent::Allot(changed(request, changes)?),
+        Sent::Allocate(request) => Sent::Allocate(changed(request, changes)?),
         Sent::Watch(request) => Sent::Watch(changed(request, changes)?),
         Sent::Replay(_) | Sent::Garbled(..) => return None,
     };

@@ -129,8 +129,8 @@ impl Scene {
         (state, counts.pending, counts.succeeded, counts.withheld)
     }
 
-    fn allot(&mut self, replicates: [u32; 2]) -> Result<u64, WrongState> {
-        self.scheduler.allot(sweep_id(2), replicates.into())
+    fn allocate(&mut self, replicates: [u32; 2]) -> Result<u64, WrongState> {
+        self.scheduler.allocate(sweep_id(2), replicates.into())
     }
 
     /// A worker trains whatever there is.
@@ -152,11 +152,11 @@ fn withheld_trials_are_not_leased_and_the_sweep_finishes_without_them() {
 }
 
 #[test]
-fn allotted_trials_make_a_finished_sweep_go_on_and_saying_it_again_changes_nothing() {
+fn allocated_trials_make_a_finished_sweep_go_on_and_saying_it_again_changes_nothing() {
     let mut scene = withholding();
     scene.work_off();
-    for allotted in [1, 0] {
-        assert_eq!(scene.allot([0, 2]), Ok(allotted));
+    for allocated in [1, 0] {
+        assert_eq!(scene.allocate([0, 2]), Ok(allocated));
         scene.steer(8);
         assert_eq!(scene.second_stands(), (SweepState::Active, 1, 2, 1));
     }
@@ -164,7 +164,7 @@ fn allotted_trials_make_a_finished_sweep_go_on_and_saying_it_again_changes_nothi
     scene.work_off();
     assert_eq!(scene.second_stands(), (SweepState::Finished, 0, 3, 1));
     // Fewer than it has are no fewer.
-    assert_eq!(scene.allot([0, 1]), Ok(0));
+    assert_eq!(scene.allocate([0, 1]), Ok(0));
 }
 
 #[test]
@@ -173,12 +173,12 @@ fn a_cancelled_sweep_keeps_what_it_withheld_and_gets_no_more_until_it_is_retried
     scene.scheduler.cancel(sweep_id(2)).unwrap();
     scene.steer(8);
     assert_eq!(scene.second_stands(), (SweepState::Cancelled, 0, 0, 2));
-    let refused = scene.allot([2, 2]).unwrap_err();
+    let refused = scene.allocate([2, 2]).unwrap_err();
     assert_eq!(refused.state, SweepState::Cancelled);
     let states = [TrialState::Cancelled];
     assert_eq!(scene.scheduler.retry(sweep_id(2), &states), Ok(2));
     // Also while they follow: the later decision waits for the earlier.
-    assert_eq!(scene.allot([2, 2]), Ok(2));
+    assert_eq!(scene.allocate([2, 2]), Ok(2));
     scene.steer(8);
     assert_eq!(scene.second_stands(), (SweepState::Active, 4, 0, 0));
     let withheld = [TrialState::Withheld];
@@ -186,10 +186,10 @@ fn a_cancelled_sweep_keeps_what_it_withheld_and_gets_no_more_until_it_is_retried
 }
 
 #[test]
-fn an_allotment_that_a_crash_cut_short_is_given_again() {
+fn an_allocation_that_a_crash_cut_short_is_given_again() {
     let mut scene = withholding();
     scene.work_off();
-    assert_eq!(scene.allot([2, 2]), Ok(2));
+    assert_eq!(scene.allocate([2, 2]), Ok(2));
     scene.steer(1);
     let trials = (5..=8).map(|trial| RestoredTrial {
         state: scene.state(trial),
@@ -210,13 +210,13 @@ fn an_allotment_that_a_crash_cut_short_is_given_again() {
     };
     scene.scheduler = Scheduler::restore(limits, vec![stored], scene.now);
     assert_eq!(scene.second_stands(), (SweepState::Active, 1, 2, 1));
-    assert_eq!(scene.allot([2, 2]), Ok(1));
+    assert_eq!(scene.allocate([2, 2]), Ok(1));
     scene.steer(8);
     assert_eq!(scene.second_stands(), (SweepState::Active, 2, 2, 0));
 }
 
 #[test]
-fn what_failed_before_a_sweep_finished_does_not_pause_it_when_more_is_allotted() {
+fn what_failed_before_a_sweep_finished_does_not_pause_it_when_more_is_allocated() {
     let mut scene = withholding();
     let limits = SchedulerLimits {
         lease_duration: TERM,
@@ -231,7 +231,7 @@ fn what_failed_before_a_sweep_finished_does_not_pause_it_when_more_is_allotted()
     let failed = Finish::Failed(Failure::of_panic("panicked"));
     scene.scheduler.finish(&worker("b"), last, failed).unwrap();
     assert_eq!(scene.second_stands(), (SweepState::Finished, 0, 1, 2));
-    assert_eq!(scene.allot([2, 0]), Ok(1));
+    assert_eq!(scene.allocate([2, 0]), Ok(1));
     scene.steer(8);
     assert_eq!(scene.second_stands(), (SweepState::Active, 1, 1, 1));
 }

@@ -1,4 +1,4 @@
-//! The replicates of every configuration, counted: what an allotment of more of them goes by.
+//! The replicates of every configuration, counted: what an allocation of more of them goes by.
 
 use pondersweep_proto::id::SweepId;
 use sqlx::{Connection, sqlite::SqliteRow};

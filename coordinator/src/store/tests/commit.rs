@@ -72,7 +72,7 @@ async fn a_sweep_is_restored_with_all_its_trials_in_the_order_of_its_space() {
 }
 
 #[tokio::test]
-async fn replicates_beyond_the_first_are_stored_as_withheld_and_become_pending_once_allotted() {
+async fn replicates_beyond_the_first_are_stored_as_withheld_and_become_pending_once_allocated() {
     let mut terms = spec(2).terms().clone();
     terms.initial_replicates = Some(1);
     let spec = SweepSpec::new(terms).unwrap();
@@ -85,11 +85,11 @@ async fn replicates_beyond_the_first_are_stored_as_withheld_and_become_pending_o
     assert_eq!(restored.sweeps[0].spec, spec);
     let expected = [PENDING, PENDING, withheld.clone(), withheld.clone()];
     assert_eq!(restored.sweeps[0].trials, expected);
-    let allotted = Change::Trial {
+    let allocated = Change::Trial {
         trial_id: TrialId(4),
         state: TrialState::Pending,
     };
-    fixture.commit(vec![allotted]).await;
+    fixture.commit(vec![allocated]).await;
     let restored = fixture.store.restore().await.unwrap();
     let expected = [PENDING, PENDING, withheld, PENDING];
     assert_eq!(restored.sweeps[0].trials, expected);

@@ -3,7 +3,7 @@
 
 use super::streams;
 use crate::{
-    allotment::{Goal, Replicates},
+    allocation::{Goal, Replicates},
     statistics::{SplitMix64, confidence_sequence, wilson_interval},
 };
 
@@ -38,8 +38,8 @@ fn played(generator: &mut SplitMix64, share: f64, goal: &Goal) -> Replicates {
             waiting: 0,
             given: next,
         };
-        match goal.allot(&[cell], None).first() {
-            Some(allotment) => next = allotment.replicates,
+        match goal.allocate(&[cell], None).first() {
+            Some(allocation) => next = allocation.replicates,
             None => return cell,
         }
     }

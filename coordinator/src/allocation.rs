@@ -26,7 +26,7 @@ pub const MAX_TRIALS_OF_A_CALL: u64 = 4_096;
 
 /// How many replicates a configuration is to have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Allotment {
+pub struct Allocation {
     /// Its place in the order of the space, from 0.
     pub position: u64,
     /// In all: giving the number again changes nothing.
@@ -136,7 +136,7 @@ impl Goal {
     /// # Panics
     /// As [`Self::assess`].
     #[must_use]
-    pub fn allot(&self, cells: &[Replicates], budget: Option<u64>) -> Vec<Allotment> {
+    pub fn allocate(&self, cells: &[Replicates], budget: Option<u64>) -> Vec<Allocation> {
         let mut open: Vec<(u64, &Replicates, Assessment)> = (0..)
             .zip(cells)
             .map(|(position, cell)| (position, cell, self.assess(cell)))
@@ -148,21 +148,21 @@ impl Goal {
             nearest_first.then(of_b.half_width().total_cmp(&of_a.half_width()))
         });
         let mut left = budget.unwrap_or(u64::MAX);
-        let mut allotments = Vec::new();
+        let mut allocations = Vec::new();
         for (position, cell, _) in open {
             let step = u64::from(self.step(cell.given)).min(left);
             left -= step;
             if step > 0 {
                 let step = u32::try_from(step).expect("a step fits");
                 let replicates = cell.given + step;
-                allotments.push(Allotment {
+                allocations.push(Allocation {
                     position,
                     replicates,
                 });
             }
         }
-        allotments.sort_by_key(|allotment| allotment.position);
-        allotments
+        allocations.sort_by_key(|allocation| allocation.position);
+        allocations
     }
 
     /// Half as many again, at least one, as far as there are.
@@ -182,28 +182,28 @@ impl Goal {
     }
 }
 
-/// Trials that allotments add to what the configurations have.
+/// Trials that allocations add to what the configurations have.
 #[must_use]
-pub fn trials_added(allotments: &[Allotment], cells: &[Replicates]) -> u64 {
-    allotments
+pub fn trials_added(allocations: &[Allocation], cells: &[Replicates]) -> u64 {
+    allocations
         .iter()
-        .map(|allotment| added(allotment, cells))
+        .map(|allocation| added(allocation, cells))
         .sum()
 }
 
-/// The allotments as calls of at most [`MAX_TRIALS_OF_A_CALL`] trials; one that is larger than that
+/// The allocations as calls of at most [`MAX_TRIALS_OF_A_CALL`] trials; one that is larger than that
 /// is a call of its own.
 #[must_use]
-pub fn calls(allotments: &[Allotment], cells: &[Replicates]) -> Vec<Vec<Allotment>> {
-    let mut calls: Vec<Vec<Allotment>> = Vec::new();
+pub fn calls(allocations: &[Allocation], cells: &[Replicates]) -> Vec<Vec<Allocation>> {
+    let mut calls: Vec<Vec<Allocation>> = Vec::new();
     let mut room = 0;
-    for allotment in allotments {
-        let trials = added(allotment, cells);
+    for allocation in allocations {
+        let trials = added(allocation, cells);
         match calls.last_mut() {
-            Some(call) if trials <= room => call.push(*allotment),
+            Some(call) if trials <= room => call.push(*allocation),
             _ => {
                 room = MAX_TRIALS_OF_A_CALL;
-                calls.push(vec![*allotment]);
+                calls.push(vec![*allocation]);
             }
         }
         room = room.saturating_sub(trials);
@@ -211,7 +211,7 @@ pub fn calls(allotments: &[Allotment], cells: &[Replicates]) -> Vec<Vec<Allotmen
     calls
 }
 
-fn added(allotment: &Allotment, cells: &[Replicates]) -> u64 {
-    let place = usize::try_from(allotment.position).expect("allotments are of these cells");
-    u64::from(allotment.replicates - cells[place].given)
+fn added(allocation: &Allocation, cells: &[Replicates]) -> u64 {
+    let place = usize::try_from(allocation.position).expect("allocations are of these cells");
+    u64::from(allocation.replicates - cells[place].given)
 }

@@ -21,11 +21,11 @@ fn cell(solved: u64, results: u64) -> Replicates {
     }
 }
 
-/// What each configuration is to have after a round; as many as before where nothing is allotted.
+/// What each configuration is to have after a round; as many as before where nothing is allocated.
 fn after(goal: Goal, cells: &[Replicates], budget: Option<u64>) -> Vec<u32> {
     let mut replicates: Vec<u32> = cells.iter().map(|cell| cell.given).collect();
-    for allotment in goal.allot(cells, budget) {
-        replicates[usize::try_from(allotment.position).unwrap()] = allotment.replicates;
+    for allocation in goal.allocate(cells, budget) {
+        replicates[usize::try_from(allocation.position).unwrap()] = allocation.replicates;
     }
     replicates
 }
@@ -106,16 +106,16 @@ fn calls_are_small_enough_to_be_durable_at_once() {
         most: 20_000,
         ..GOAL
     };
-    let allotments = goal.allot(&cells, None);
-    assert_eq!(trials_added(&allotments, &cells), 5_000);
-    let calls = calls(&allotments, &cells);
+    let allocations = goal.allocate(&cells, None);
+    assert_eq!(trials_added(&allocations, &cells), 5_000);
+    let calls = calls(&allocations, &cells);
     let sizes: Vec<usize> = calls.iter().map(Vec::len).collect();
     assert_eq!(sizes, [4, 1]);
-    assert_eq!(calls.concat(), allotments);
+    assert_eq!(calls.concat(), allocations);
     // A single step beyond that goes alone.
     let large = [cell(5_000, 10_000); 2];
-    let allotments = goal.allot(&large, None);
-    assert_eq!(super::calls(&allotments, &large).len(), 2);
+    let allocations = goal.allocate(&large, None);
+    assert_eq!(super::calls(&allocations, &large).len(), 2);
 }
 
 /// Cells, as the rule may find them.
@@ -146,22 +146,22 @@ proptest! {
         goal in any_goal(),
         budget in prop::option::of(0_u64..50),
     ) {
-        let allotments = goal.allot(&cells, budget);
-        prop_assert_eq!(&goal.allot(&cells, budget), &allotments);
-        for (one, other) in allotments.iter().zip(allotments.iter().skip(1)) {
+        let allocations = goal.allocate(&cells, budget);
+        prop_assert_eq!(&goal.allocate(&cells, budget), &allocations);
+        for (one, other) in allocations.iter().zip(allocations.iter().skip(1)) {
             prop_assert!(one.position < other.position);
         }
-        for allotment in &allotments {
-            let cell = &cells[usize::try_from(allotment.position).unwrap()];
+        for allocation in &allocations {
+            let cell = &cells[usize::try_from(allocation.position).unwrap()];
             prop_assert_eq!(goal.assess(cell).standing, Standing::Open);
-            prop_assert!(cell.given < allotment.replicates);
-            prop_assert!(allotment.replicates <= goal.most);
+            prop_assert!(cell.given < allocation.replicates);
+            prop_assert!(allocation.replicates <= goal.most);
         }
-        let added = trials_added(&allotments, &cells);
+        let added = trials_added(&allocations, &cells);
         prop_assert!(budget.is_none_or(|budget| added <= budget));
         let is_open = |cell: &Replicates| goal.assess(cell).standing == Standing::Open;
         let refused = budget == Some(0) || !cells.iter().any(is_open);
-        prop_assert_eq!(allotments.is_empty(), refused);
+        prop_assert_eq!(allocations.is_empty(), refused);
     }
 
     #[test]
@@ -221,13 +221,13 @@ fn played(
     let mut cells: Vec<Replicates> = (0..shares.len()).map(|cell| run(cell, first)).collect();
     let mut rounds = 0;
     loop {
-        let allotments = goal.allot(&cells, budget);
-        if allotments.is_empty() {
+        let allocations = goal.allocate(&cells, budget);
+        if allocations.is_empty() {
             return (cells, rounds);
         }
-        for allotment in allotments {
-            let place = usize::try_from(allotment.position).unwrap();
-            cells[place] = run(place, allotment.replicates);
+        for allocation in allocations {
+            let place = usize::try_from(allocation.position).unwrap();
+            cells[place] = run(place, allocation.replicates);
         }
         rounds += 1;
     }
