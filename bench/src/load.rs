@@ -12,11 +12,12 @@ use std::{
 use anyhow::Context as _;
 use pondersweep::clock;
 use pondersweep_proto::{
+    ending::{EndedAttempt, ReportedEnding},
     id::SweepId,
     metric::{Observation, built_in},
     wire,
 };
-use pondersweep_worker::client::{Acquired, AttemptEnd, Client, Lease, Outcome, Wanted};
+use pondersweep_worker::client::{Acquired, Client, Lease, Wanted};
 use tokio::task::JoinSet;
 
 /// The workers, registered.
@@ -26,7 +27,6 @@ pub(super) struct Load {
     observations: Arc<[Observation]>,
 }
 
-/// One worker.
 #[derive(Clone)]
 struct NullWorker {
     client: Client,
@@ -186,9 +186,9 @@ impl NullWorker {
         observations: &[Observation],
         next: Option<Wanted>,
     ) -> anyhow::Result<Vec<Lease>> {
-        let end = |lease: Lease| AttemptEnd {
+        let end = |lease: Lease| EndedAttempt {
             token: lease.token,
-            outcome: Outcome::Succeeded,
+            ending: ReportedEnding::Succeeded,
             observations: observations.to_vec(),
             seconds: 0.0,
             breakdown: None,

@@ -4,10 +4,11 @@
 //! sweep.
 //!
 //! The rule. A configuration is done when half of the length of its interval is at most
-//! [`Goal::half_width`], or when the interval excludes [`Goal::threshold`], if there is one to be
-//! decided. One that is not done, has no trial under way and has replicates left is open, and gets
-//! half as many again as it has, at least one. When a round's trials are limited, those nearest to
-//! the threshold come first, then those with the widest interval, then the order of the space.
+//! [`Precision::half_width`], or when the interval excludes [`Precision::threshold`], if there is
+//! one to be decided. One that is not done, has no trial under way and has replicates left is open,
+//! and gets half as many again as it has, at least one. When a round's trials are limited, those
+//! nearest to the threshold come first, then those with the widest interval, then the order of the
+//! space.
 //!
 //! Why it keeps the intervals valid: they are those of a [confidence
 //! sequence](confidence_sequence), which contains the true share after every number of replicates
@@ -48,7 +49,7 @@ pub struct Replicates {
 
 /// What is to be known about every configuration.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Goal {
+pub struct Precision {
     /// The share solved, to within this much: half of the length of its interval.
     pub half_width: f64,
     /// Or only on which side of this share it lies.
@@ -103,7 +104,7 @@ impl Assessment {
     }
 }
 
-impl Goal {
+impl Precision {
     /// What is known about a configuration.
     ///
     /// # Panics
@@ -191,8 +192,8 @@ pub fn trials_added(allocations: &[Allocation], cells: &[Replicates]) -> u64 {
         .sum()
 }
 
-/// The allocations as calls of at most [`MAX_TRIALS_OF_A_CALL`] trials; one that is larger than that
-/// is a call of its own.
+/// The allocations as calls of at most [`MAX_TRIALS_OF_A_CALL`] trials; one that is larger than
+/// that is a call of its own.
 #[must_use]
 pub fn calls(allocations: &[Allocation], cells: &[Replicates]) -> Vec<Vec<Allocation>> {
     let mut calls: Vec<Vec<Allocation>> = Vec::new();

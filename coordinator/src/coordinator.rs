@@ -17,7 +17,7 @@ use crate::{
     clock,
     driver::{Driver, DriverHandle},
     grpc::{self, Keys, Served},
-    metrics,
+    monitor,
     protection::{PeerLimits, Protection},
     scheduler::SchedulerLimits,
     store::Store,
@@ -135,7 +135,7 @@ impl Coordinator {
         });
         let scraped = serve_metrics(
             metrics_listener,
-            driver.metrics(),
+            driver.monitor(),
             protection.limits,
             stop.clone(),
         );
@@ -219,12 +219,12 @@ impl Coordinator {
 /// Answers scrapes until told to stop, if there is somewhere to listen.
 async fn serve_metrics(
     listener: Option<TcpListener>,
-    metrics: metrics::Metrics,
+    monitor: monitor::Monitor,
     limits: PeerLimits,
     stop: CancellationToken,
 ) -> anyhow::Result<()> {
     match listener {
-        Some(listener) => metrics::serve(listener, metrics, limits, stop).await,
+        Some(listener) => monitor::serve(listener, monitor, limits, stop).await,
         None => Ok(()),
     }
 }

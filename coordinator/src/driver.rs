@@ -25,15 +25,13 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-pub use command::{
-    FinishReport, Grant, LeaseRequest, LeaseView, Speaker, SweepProgress, SweepView,
-};
+pub use command::{Grant, LeaseRequest, LeaseView, Speaker, SweepProgress, SweepView};
 pub use handle::DriverHandle;
 
 use crate::{
     checkpoint::Garbage,
     clock,
-    metrics::Metrics,
+    monitor::Monitor,
     scheduler::{Change, Scheduler, SchedulerLimits},
     store::{Batch, CommitError, DatabaseError, RestoreError, Store},
 };
@@ -83,7 +81,7 @@ pub struct Driver {
     store: Store,
     sweeps: Sweeps,
     roster: Roster,
-    metrics: Metrics,
+    monitor: Monitor,
     /// Takes the bytes of checkpoints that are no longer needed.
     garbage: Garbage,
     commands: mpsc::Receiver<Command>,
@@ -124,15 +122,15 @@ impl Driver {
         let roster = Roster::restore(restored.workers, idle, limits.lease_duration);
         let (sender, commands) = mpsc::channel(MAX_WAITING_COMMANDS);
         let (version, watcher) = watch::channel(0);
-        let metrics = Metrics::default();
-        metrics.note_trials(&scheduler.total_counts());
-        let handle = DriverHandle::new(sender, watcher, limits.lease_duration, metrics.clone());
+        let monitor = Monitor::default();
+        monitor.note_trials(&scheduler.total_counts());
+        let handle = DriverHandle::new(sender, watcher, limits.lease_duration, monitor.clone());
         let driver = Self {
             scheduler,
             store,
             sweeps,
             roster,
-            metrics,
+            monitor,
             garbage: Garbage::default(),
             commands,
             waiting: Waiting::default(),
@@ -236,7 +234,7 @@ impl Driver {
             let started = clock::now();
             let span = log::commit(round.batch.changes.len());
             span.in_scope(|| self.store.commit(&round.batch))?;
-            self.metrics
+            self.monitor
                 .note_commit(&round.batch, clock::now() - started);
             span.in_scope(|| log::committed(&round.batch.changes, &self.sweeps));
             self.roster.forget_ended(&round.batch.changes);
@@ -244,7 +242,7 @@ impl Driver {
             unneeded.for_each(|checkpoint| self.garbage.collect(&checkpoint.blob));
             self.version.send_modify(|version| *version += 1);
         }
-        self.metrics.note_trials(&self.scheduler.total_counts());
+        self.monitor.note_trials(&self.scheduler.total_counts());
         round.replies.send();
         self.write_piece().await
     }

@@ -47,7 +47,6 @@ const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(10);
 /// Calls one connection may have under way.
 const MAX_CONCURRENT_CALLS: usize = 256;
 
-/// What is served.
 pub(crate) struct Served {
     pub(crate) driver: DriverHandle,
     pub(crate) blobs: Blobs,

@@ -11,7 +11,7 @@ mod descriptors;
 mod driver;
 mod grpc;
 mod launch;
-mod metrics;
+mod monitor;
 mod protection;
 mod replay;
 mod report;

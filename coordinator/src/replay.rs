@@ -7,7 +7,7 @@ mod count;
 mod origin;
 mod sample;
 
-pub use compare::{Difference, End, Measured, compare};
+pub use compare::{Difference, Measured, Outcome, compare};
 pub use count::{Counts, counts};
 pub use origin::{Origin, contrasts, likely_reason};
 pub use sample::{Stratum, effective_size, sample};

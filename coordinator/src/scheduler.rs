@@ -28,6 +28,6 @@ pub use device::is_of_device;
 pub use pace::Baseline;
 pub use process::Process;
 pub use restore::{RestoredLease, RestoredSweep, RestoredTrial};
-pub use scheduling::{Finish, Finished, Scheduler, SchedulerLimits, Superseded};
+pub use scheduling::{Finished, Scheduler, SchedulerLimits, Superseded};
 pub use steering::WrongState;
 pub use sweep::{SweepEntry, TrialCounts};

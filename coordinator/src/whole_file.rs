@@ -73,7 +73,6 @@ pub(crate) fn write_new(path: &Path, mode: u32, bytes: &[u8]) -> io::Result<()> 
     put.map(drop).map_err(|error| error.error)
 }
 
-/// The folder that a path is in.
 pub(crate) fn folder_of(path: &Path) -> &Path {
     match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,

@@ -6,6 +6,7 @@
 //! specification that exists is valid.
 
 pub mod breakdown;
+pub mod ending;
 pub mod error;
 pub mod experiment;
 pub mod failure;

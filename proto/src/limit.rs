@@ -59,7 +59,7 @@ pub const MAX_SECONDS: f64 = 315_360_000.0;
 pub const MAX_LANES: u32 = 1_024;
 /// Attempts that one call ends: with the longest messages they are a third of
 /// [`MAX_WIRE_MESSAGE_BYTES`].
-pub const MAX_ENDS: usize = 256;
+pub const MAX_ENDED_ATTEMPTS: usize = 256;
 /// Leases of one renewal.
 pub const MAX_RENEWALS: usize = 4_096;
 /// Configurations that one call allocates replicates to; more take several calls.

@@ -17,7 +17,6 @@ use super::{program, skip};
 
 /// What `PONDERSWEEP_REQUIRE` calls them.
 const REQUIREMENT: &str = "netns";
-/// The workers.
 pub(crate) const WORKERS: [usize; 2] = [0, 1];
 
 /// Which packets get lost.

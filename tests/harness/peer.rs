@@ -96,12 +96,12 @@ impl Peer {
     ) -> Result<(), Status> {
         let request = wire::FinishRequest {
             worker_id: self.name.clone(),
-            ends: vec![wire::AttemptEnd {
+            attempts: vec![wire::EndedAttempt {
                 token: Some(token),
-                outcome: wire::Outcome::Succeeded.into(),
+                ending: wire::Ending::Succeeded.into(),
                 observations: vec![observation(step)],
                 seconds: 1.0,
-                ..wire::AttemptEnd::default()
+                ..wire::EndedAttempt::default()
             }],
             next: None,
         };

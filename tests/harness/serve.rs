@@ -32,7 +32,6 @@ impl Serve {
         Self::start_with(sandbox, "127.0.0.1:0", &["--metrics-listen", "127.0.0.1:0"])
     }
 
-    /// Starts one at an address.
     pub(crate) fn start_at(sandbox: &Sandbox, address: &str) -> Self {
         Self::start_with(sandbox, address, &[])
     }

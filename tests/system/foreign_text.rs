@@ -18,13 +18,13 @@ async fn what_an_attempt_died_of_is_shown_and_never_obeyed() {
     let token = peer.acquire().await;
     let request = wire::FinishRequest {
         worker_id: "w".into(),
-        ends: vec![wire::AttemptEnd {
+        attempts: vec![wire::EndedAttempt {
             token: Some(token),
-            outcome: wire::Outcome::Failed.into(),
+            ending: wire::Ending::Failed.into(),
             cause: wire::Cause::Other.into(),
             message: EVIL.into(),
             seconds: 1.0,
-            ..wire::AttemptEnd::default()
+            ..wire::EndedAttempt::default()
         }],
         next: None,
     };

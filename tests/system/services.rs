@@ -1,7 +1,7 @@
 //! The gRPC contract over a real socket, as a program in any language meets it.
 
 use pondersweep_proto::{
-    limit::{MAX_ENDS, PROTOCOL},
+    limit::{MAX_ENDED_ATTEMPTS, PROTOCOL},
     wire::{self, leases_client::LeasesClient, sweeps_client::SweepsClient},
 };
 use tonic::{Code, transport::Channel};
@@ -144,19 +144,19 @@ impl Scene {
 
 /// The call in which a worker ends its attempts well.
 fn ends(worker_id: &str, tokens: &[wire::LeaseToken]) -> wire::FinishRequest {
-    let end = |&token: &wire::LeaseToken| wire::AttemptEnd {
+    let end = |&token: &wire::LeaseToken| wire::EndedAttempt {
         token: Some(token),
-        outcome: wire::Outcome::Succeeded.into(),
+        ending: wire::Ending::Succeeded.into(),
         observations: vec![wire::Observation {
             step: 40,
             metric: "accuracy_interpolation".into(),
             value: 0.75,
         }],
-        ..wire::AttemptEnd::default()
+        ..wire::EndedAttempt::default()
     };
     wire::FinishRequest {
         worker_id: worker_id.into(),
-        ends: tokens.iter().map(end).collect(),
+        attempts: tokens.iter().map(end).collect(),
         next: None,
     }
 }
@@ -360,9 +360,9 @@ async fn malformed_messages_are_refused_and_change_nothing() {
         let refused = scene.leases.report(report(bad)).await.unwrap_err();
         assert_eq!(refused.code(), Code::InvalidArgument);
     }
-    let impossible = |change: fn(&mut wire::AttemptEnd)| {
+    let impossible = |change: fn(&mut wire::EndedAttempt)| {
         let mut request = ends("a", &[token]);
-        change(&mut request.ends[0]);
+        change(&mut request.attempts[0]);
         request
     };
     let of_table = |group: &str| wire::CountTable {
@@ -372,7 +372,7 @@ async fn malformed_messages_are_refused_and_change_nothing() {
         rows: Vec::new(),
     };
     let mut not_evaluated = ends("a", &[token]);
-    not_evaluated.ends[0].breakdown = Some(wire::Breakdown {
+    not_evaluated.attempts[0].breakdown = Some(wire::Breakdown {
         tables: vec![of_table("extrapolation")],
     });
     for bad in [
@@ -391,7 +391,7 @@ async fn malformed_messages_are_refused_and_change_nothing() {
     };
     let refused = scene.leases.report(without_token).await.unwrap_err();
     assert_eq!(refused.code(), Code::InvalidArgument);
-    for ends in [0, MAX_ENDS + 1] {
+    for ends in [0, MAX_ENDED_ATTEMPTS + 1] {
         let refused = scene.finish("a", &vec![token; ends]).await;
         assert_eq!(refused, Err(Code::InvalidArgument));
     }

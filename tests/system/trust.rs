@@ -216,15 +216,15 @@ async fn a_token_does_not_speak_for_a_worker_of_another() {
     };
     let finish = wire::FinishRequest {
         worker_id: worker_id(),
-        ends: vec![wire::AttemptEnd {
+        attempts: vec![wire::EndedAttempt {
             token,
-            outcome: wire::Outcome::Succeeded.into(),
+            ending: wire::Ending::Succeeded.into(),
             observations: vec![wire::Observation {
                 step: 1,
                 metric: "accuracy_interpolation".into(),
                 value: 0.5,
             }],
-            ..wire::AttemptEnd::default()
+            ..wire::EndedAttempt::default()
         }],
         next: None,
     };

@@ -18,7 +18,7 @@ use pondersweep_proto::{
 };
 use tonic::{Code, Status, service::interceptor::InterceptedService, transport::Channel};
 
-pub use finish::{AttemptEnd, Finished, Outcome};
+pub use finish::Finished;
 
 use crate::{
     backoff::Backoff,

@@ -30,7 +30,7 @@ use lane::Update;
 
 /// How a lane ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum LaneEnd {
+pub enum LaneEnding {
     /// Trained and measured.
     Succeeded,
     /// Training diverged: a result.
@@ -46,7 +46,7 @@ pub enum LaneEnd {
     Panicked(String),
 }
 
-/// What is recorded of a trial that diverged: as [`LaneEnd::Infeasible`] has it, in words.
+/// What is recorded of a trial that diverged: as [`LaneEnding::Infeasible`] has it, in words.
 #[must_use]
 pub fn divergence(step: u64, reason: &str) -> String {
     format!("diverged at update {step}: {reason}")
@@ -90,7 +90,7 @@ pub fn train(
     device: &Device,
     threads: NonZeroUsize,
     observer: &dyn Observer,
-) -> Vec<LaneEnd> {
+) -> Vec<LaneEnding> {
     let starts: Vec<Start> = trials.iter().cloned().map(Start::from).collect();
     train_from(&starts, device, threads, observer)
 }
@@ -113,7 +113,7 @@ pub fn train_from(
     device: &Device,
     threads: NonZeroUsize,
     observer: &dyn Observer,
-) -> Vec<LaneEnd> {
+) -> Vec<LaneEnding> {
     let Some(first) = starts.first() else {
         return Vec::new();
     };
@@ -123,24 +123,27 @@ pub fn train_from(
     match body {
         Body::Kernels | Body::Alone => {
             let alone = |lane| guarded(&[lane], &together);
-            let ends = spread::spread(starts.len(), threads.get(), alone);
-            ends.into_iter().flatten().collect()
+            let endings = spread::spread(starts.len(), threads.get(), alone);
+            endings.into_iter().flatten().collect()
         }
         Body::Tensors => in_step(starts, |lanes| guarded(lanes, &together)),
     }
 }
 
 /// Trains lanes that have done as many updates as one program, one program after the other.
-fn in_step(starts: &[Start], train_together: impl Fn(&[usize]) -> Vec<LaneEnd>) -> Vec<LaneEnd> {
+fn in_step(
+    starts: &[Start],
+    train_together: impl Fn(&[usize]) -> Vec<LaneEnding>,
+) -> Vec<LaneEnding> {
     let mut programs: BTreeMap<u64, Vec<usize>> = BTreeMap::new();
     for (lane, start) in starts.iter().enumerate() {
         programs.entry(start.updates_done()).or_default().push(lane);
     }
-    let mut ends = BTreeMap::new();
+    let mut endings = BTreeMap::new();
     for lanes in programs.values() {
-        ends.extend(lanes.iter().zip(train_together(lanes)));
+        endings.extend(lanes.iter().zip(train_together(lanes)));
     }
-    ends.into_values().collect()
+    endings.into_values().collect()
 }
 
 fn assert_one_shape(starts: &[Start]) {
@@ -159,34 +162,34 @@ fn train_together(
     body: Body,
     device: &Device,
     observer: &dyn Observer,
-) -> Vec<LaneEnd> {
-    let mut ends: Ends = vec![None; starts.len()];
+) -> Vec<LaneEnding> {
+    let mut endings: Endings = vec![None; starts.len()];
     if !lanes.is_empty() {
         run(
             Bundle::new(starts, lanes, body, device),
-            &mut ends,
+            &mut endings,
             observer,
         );
     }
-    let end = |&lane: &usize| ends[lane].take().unwrap_or(LaneEnd::Succeeded);
+    let end = |&lane: &usize| endings[lane].take().unwrap_or(LaneEnding::Succeeded);
     lanes.iter().map(end).collect()
 }
 
 /// How lanes ended, by their index in the bundle; `None` for those that still run.
-type Ends = Vec<Option<LaneEnd>>;
+type Endings = Vec<Option<LaneEnding>>;
 
 /// The training loop: update, observe, end.
-fn run(mut bundle: Bundle, ends: &mut Ends, observer: &dyn Observer) {
+fn run(mut bundle: Bundle, endings: &mut Endings, observer: &dyn Observer) {
     while bundle.updates_done < bundle.shared.updates && !bundle.lanes.is_empty() {
         let lanes = bundle.update();
-        end_diverged(&mut bundle, ends, &lanes);
-        observe(&mut bundle, ends, observer);
-        end_stopped(&mut bundle, ends, observer);
+        end_diverged(&mut bundle, endings, &lanes);
+        observe(&mut bundle, endings, observer);
+        end_stopped(&mut bundle, endings, observer);
     }
 }
 
 /// Ends the lanes whose loss or gradient was not finite, and notes the losses of the others.
-fn end_diverged(bundle: &mut Bundle, ends: &mut Ends, updates: &[Update]) {
+fn end_diverged(bundle: &mut Bundle, endings: &mut Endings, updates: &[Update]) {
     let step = bundle.updates_done;
     let mut kept = Vec::with_capacity(bundle.lanes.len());
     for (position, update) in updates.iter().enumerate() {
@@ -196,14 +199,14 @@ fn end_diverged(bundle: &mut Bundle, ends: &mut Ends, updates: &[Update]) {
                 lane.add(update);
                 kept.push(position);
             }
-            Some(reason) => ends[lane.index] = Some(LaneEnd::Infeasible { step, reason }),
+            Some(reason) => endings[lane.index] = Some(LaneEnding::Infeasible { step, reason }),
         }
     }
     bundle.keep(&kept);
 }
 
 /// Measures every lane when it is time: every `evaluation.every` updates and after the last.
-fn observe(bundle: &mut Bundle, ends: &mut Ends, observer: &dyn Observer) {
+fn observe(bundle: &mut Bundle, endings: &mut Endings, observer: &dyn Observer) {
     let (shared, step) = (&bundle.shared, bundle.updates_done);
     let last = step == shared.updates;
     if bundle.lanes.is_empty() || !last && !step.is_multiple_of(shared.evaluate_every) {
@@ -217,7 +220,7 @@ fn observe(bundle: &mut Bundle, ends: &mut Ends, observer: &dyn Observer) {
         metrics.extend(lane.take_means());
         if let Some((metric, value)) = metrics.iter().find(|(_, value)| !value.is_finite()) {
             let reason = format!("{metric} is {value}");
-            ends[lane.index] = Some(LaneEnd::Infeasible { step, reason });
+            endings[lane.index] = Some(LaneEnding::Infeasible { step, reason });
             continue;
         }
         for (metric, value) in metrics {
@@ -238,7 +241,7 @@ fn observe(bundle: &mut Bundle, ends: &mut Ends, observer: &dyn Observer) {
 
 /// Asks the observer of every lane whether it goes on, and ends those that do not. After the last
 /// update there is nothing left to stop, or to keep for later.
-fn end_stopped(bundle: &mut Bundle, ends: &mut Ends, observer: &dyn Observer) {
+fn end_stopped(bundle: &mut Bundle, endings: &mut Endings, observer: &dyn Observer) {
     let last = bundle.updates_done == bundle.shared.updates;
     let mut kept = Vec::with_capacity(bundle.lanes.len());
     for (position, lane) in bundle.lanes.iter().enumerate() {
@@ -250,7 +253,7 @@ fn end_stopped(bundle: &mut Bundle, ends: &mut Ends, observer: &dyn Observer) {
         observer.offer_state(lane.index, bundle.updates_done, &|| bundle.state(position));
         match next {
             Continue::Yes => kept.push(position),
-            Continue::Stop => ends[lane.index] = Some(LaneEnd::Stopped),
+            Continue::Stop => endings[lane.index] = Some(LaneEnding::Stopped),
         }
     }
     bundle.keep(&kept);

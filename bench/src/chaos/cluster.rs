@@ -1,5 +1,5 @@
-//! A sweep under attack: a coordinator and workers as processes of their own, with a bad network and
-//! lost calls between them, and the faults that can be done to them. It chooses none of them.
+//! A sweep under attack: a coordinator and workers as processes of their own, with a bad network
+//! and lost calls between them, and the faults that can be done to them. It chooses none of them.
 //!
 //! worker -> [`Network`] -> [`Gateway`] -> coordinator
 
@@ -13,12 +13,13 @@ use std::{
 use anyhow::Context as _;
 use pondersweep::{clock, store::Reader};
 use pondersweep_proto::{
+    ending::{EndedAttempt, ReportedEnding},
     error::LeaseError,
     id::{Attempt, LeaseToken, SweepId, TrialId},
     metric::{Observation, built_in},
     wire,
 };
-use pondersweep_worker::client::{AttemptEnd, Client, Outcome};
+use pondersweep_worker::client::Client;
 use rustix::process::Signal;
 use tokio::sync::mpsc;
 
@@ -169,10 +170,10 @@ impl Cluster {
             metric: built_in::ACCURACY_INTERPOLATION,
             value: 0.123,
         }];
-        let finish = async |outcome| {
-            let end = AttemptEnd {
+        let finish = async |ending| {
+            let end = EndedAttempt {
                 token,
-                outcome,
+                ending,
                 observations: made_up.to_vec(),
                 seconds: 1.0,
                 breakdown: None,
@@ -185,8 +186,8 @@ impl Cluster {
         let speak = async {
             match dice % 3 {
                 0 => client.report(token, &made_up).await,
-                1 => finish(Outcome::Succeeded).await,
-                _ => finish(Outcome::Infeasible("made up".into())).await,
+                1 => finish(ReportedEnding::Succeeded).await,
+                _ => finish(ReportedEnding::Infeasible("made up".into())).await,
             }
         };
         let answer = match tokio::time::timeout(SPEAK_WITHIN, speak).await {

@@ -121,7 +121,6 @@ impl Process {
         let _ = self.child.kill().await;
     }
 
-    /// Asks it to stop.
     pub(super) fn ask_to_stop(&mut self) {
         self.stdin = None;
     }

@@ -18,7 +18,6 @@ const AT_ONCE_ONE_IN: usize = 5;
 /// For this many kills there is one fault of each other kind that happens at a moment.
 const KILLS_PER_OTHER: u32 = 5;
 
-/// A kind of fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, ValueEnum)]
 pub(super) enum FaultKind {
     /// SIGKILL of a worker; another one takes its place.

@@ -28,7 +28,6 @@ pub(super) struct Effort {
     pub(super) lanes: u32,
 }
 
-/// One round.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Round {
     /// Leased, ended, durable.

@@ -26,7 +26,6 @@ pub(super) struct NullResult {
     pub(super) floor: Floor,
 }
 
-/// The floors.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Floor {
     pub(super) bulk_per_second: Spread,

@@ -42,7 +42,6 @@ impl CheckpointLocation {
         }
     }
 
-    /// The store.
     pub(super) fn open(&self) -> Result<Arc<dyn ObjectStore>, BlobError> {
         match self {
             Self::Folder(path) => {

@@ -10,13 +10,13 @@ use serde_json::{Value, json};
 
 use super::{
     connect::Control,
-    goal::{goal, half_width, of_message, threshold},
     output::{OutputArgs, Rows},
     place::PlaceArgs,
+    precision::{half_width, of_message, precision, threshold},
     results::SweepStatus,
 };
 use crate::{
-    allocation::{Allocation, Goal, Replicates, calls, trials_added},
+    allocation::{Allocation, Precision, Replicates, calls, trials_added},
     sweep::SweepSpec,
 };
 
@@ -62,10 +62,10 @@ async fn allocate(
 ) -> anyhow::Result<(Rows, SweepStatus)> {
     let mut sweep = control.sweeps.get(&args.sweep).await?;
     let spec = SweepSpec::from_bytes(&sweep.spec)?;
-    let goal = goal(&spec, args.until_ci, args.threshold)?;
+    let precision = precision(&spec, args.until_ci, args.threshold)?;
     let cells = control.sweeps.cells(&sweep.sweep_id).await?;
     let cells: Vec<Replicates> = cells.iter().map(of_message).collect::<Result<_, _>>()?;
-    let allocations = goal.allocate(&cells, args.budget);
+    let allocations = precision.allocate(&cells, args.budget);
     let trials = trials_added(&allocations, &cells);
     let verb = if args.dry_run {
         "would be added"
@@ -81,12 +81,17 @@ async fn allocate(
         allocations.len(),
         cells.len()
     );
-    Ok((rows(&spec, &goal, &cells, &allocations), sweep.into()))
+    Ok((rows(&spec, &precision, &cells, &allocations), sweep.into()))
 }
 
 /// A row for every configuration: its settings, what is known of it, and how many replicates it has
 /// and gets.
-fn rows(spec: &SweepSpec, goal: &Goal, cells: &[Replicates], allocations: &[Allocation]) -> Rows {
+fn rows(
+    spec: &SweepSpec,
+    precision: &Precision,
+    cells: &[Replicates],
+    allocations: &[Allocation],
+) -> Rows {
     let axes = &spec.terms().axes;
     let mut columns: Vec<&str> = axes.iter().map(|axis| axis.parameter.0.name).collect();
     columns.extend([
@@ -107,7 +112,7 @@ fn rows(spec: &SweepSpec, goal: &Goal, cells: &[Replicates], allocations: &[Allo
         let mut row: Vec<Value> = places
             .map(|(axis, place)| json!(axis.values[place]))
             .collect();
-        let assessment = goal.assess(cell);
+        let assessment = precision.assess(cell);
         row.extend([
             json!(cell.results),
             json!(cell.solved),

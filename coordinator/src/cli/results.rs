@@ -30,7 +30,6 @@ pub(super) const NOT_SERVED: &str = "no coordinator serves this database; start 
     `pondersweep serve`, or go on with `pondersweep run FILE`";
 
 impl Source {
-    /// Opens the place.
     pub(super) async fn open(args: &PlaceArgs) -> anyhow::Result<Self> {
         Ok(match args.choose().0 {
             Place::Coordinator(url) => {
@@ -93,7 +92,6 @@ impl Source {
         }
     }
 
-    /// One sweep.
     pub(super) async fn sweep(&mut self, name: &str) -> anyhow::Result<SweepStatus> {
         Ok(match self {
             Self::Database(reader, _) => {
@@ -237,7 +235,6 @@ impl SweepStatus {
     }
 }
 
-/// Sweeps as rows.
 pub(super) fn rows(sweeps: &[SweepStatus]) -> Rows {
     Rows::of(&SweepStatus::COLUMNS, sweeps.iter().map(SweepStatus::cells))
 }

@@ -41,8 +41,8 @@ use crate::{
 /// How often progress is looked at.
 const PROGRESS_INTERVAL: Duration = Duration::from_millis(500);
 
-/// The time between two checkpoints of a trial, in seconds: so short that a run that is killed every few
-/// seconds comes to its end.
+/// The time between two checkpoints of a trial, in seconds: so short that a run that is killed
+/// every few seconds comes to its end.
 const CHECKPOINT_EVERY_SECONDS: u64 = 5;
 
 /// Run a sweep file on this machine, or go on with it
@@ -65,8 +65,8 @@ pub(super) struct RunArgs {
     yes: bool,
     #[command(flatten)]
     until: UntilArgs,
-    /// Where the programs of a sweep with a `[program]` have their folders, and leave their logs and output
-    /// [default: next to the results, as results.work]
+    /// Where the programs of a sweep with a `[program]` have their folders, and leave their logs
+    /// and output [default: next to the results, as results.work]
     #[arg(long, env = "PONDERSWEEP_WORK_DIR", value_name = "DIR")]
     work_dir: Option<PathBuf>,
     #[command(flatten)]
@@ -79,7 +79,7 @@ pub(super) async fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
     let spec = sweep_file::read(&args.file)?;
     sweep_file::confirm_size(&spec, &args.file, args.yes)?;
     let sweep_id = spec.id();
-    let goal = args.until.goal(&spec)?;
+    let precision = args.until.precision(&spec)?;
     refuse_other_devices(&spec, &args.devices.devices())?;
     let interrupted = on_interrupt()?;
     let own = draw_secret()?;
@@ -88,7 +88,11 @@ pub(super) async fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
         ..CoordinatorOptions::loopback(&args.database.db)
     };
     let coordinator = Coordinator::start(options.owned_by(own.clone())).await?;
-    let rounds = Rounds::new(coordinator.driver.clone(), args.database.db.clone(), goal);
+    let rounds = Rounds::new(
+        coordinator.driver.clone(),
+        args.database.db.clone(),
+        precision,
+    );
     let outcome = run_trials(&coordinator, spec, own, &args, &rounds, &interrupted).await;
     let stopped = coordinator.stop().await;
     // What ended the coordinator is why calls to it failed.
@@ -143,8 +147,8 @@ fn refuse_other_devices(spec: &SweepSpec, devices: &[DeviceName]) -> anyhow::Res
     Ok(())
 }
 
-/// Submits the sweep and works on it until it has ended, with all rounds that there are to be, or the user
-/// interrupts.
+/// Submits the sweep and works on it until it has ended, with all rounds that there are to be, or
+/// the user interrupts.
 async fn run_trials(
     coordinator: &Coordinator,
     spec: SweepSpec,
@@ -252,8 +256,8 @@ fn opening_line(sweep: &SweepView, created: bool, args: &RunArgs) -> String {
     )
 }
 
-/// Shows progress and keeps the workers alive until the sweep has ended, or is paused and nothing of
-/// it runs any more.
+/// Shows progress and keeps the workers alive until the sweep has ended, or is paused and nothing
+/// of it runs any more.
 async fn follow(
     coordinator: &Coordinator,
     sweep_id: SweepId,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use pondersweep_proto::{
-    breakdown::Breakdown,
+    ending::EndedAttempt,
     error::{LeaseError, SweepError},
     failure::Failure,
     id::{Attempt, LeaseToken, SweepId, TrialId, WorkerId},
@@ -16,7 +16,7 @@ use tracing::Span;
 
 use crate::{
     allocation::Allocation,
-    scheduler::{Checkpoint, Finish, Process, Saved, SweepState, TrialCounts, TrialState},
+    scheduler::{Checkpoint, Process, Saved, SweepState, TrialCounts, TrialState},
     store::WorkerRecord,
     sweep::SweepSpec,
     trust::TokenId,
@@ -146,8 +146,8 @@ pub enum LeaseRequest {
         /// Parameter updates done by then.
         updates_done: u64,
     },
-    /// The ends of attempts, each by itself.
-    Finish(Vec<FinishReport>),
+    /// Attempts that ended, each by itself.
+    Finish(Vec<EndedAttempt>),
     /// Hand back everything.
     Drain,
 }
@@ -191,21 +191,6 @@ impl LeaseRequest {
             Self::Acquire { .. } | Self::Renew { .. } | Self::Drain => None,
         }
     }
-}
-
-/// The end of an attempt, as its worker reports it.
-#[derive(Clone, Debug)]
-pub struct FinishReport {
-    /// Which attempt.
-    pub token: LeaseToken,
-    /// How it ended.
-    pub finish: Finish,
-    /// Observations not yet reported.
-    pub observations: Vec<Observation>,
-    /// Compute time.
-    pub seconds: f64,
-    /// The last evaluation, broken down; of a success only.
-    pub breakdown: Option<Breakdown>,
 }
 
 /// The right to run an attempt, and what to run.

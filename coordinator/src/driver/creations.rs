@@ -123,7 +123,7 @@ impl Driver {
         let shapes = thread.await.expect("writing a sweep out does not panic");
         self.scheduler.enqueue(entry.for_scheduler(shapes));
         self.sweeps.insert(entry.clone());
-        self.metrics.note_trials(&self.scheduler.total_counts());
+        self.monitor.note_trials(&self.scheduler.total_counts());
         let view = self.view(&entry);
         for (number, reply) in replies.into_iter().enumerate() {
             // An asker that has gone away repeats its call and gets the sweep then.

@@ -16,7 +16,7 @@ use super::{
 use crate::{
     allocation::Allocation,
     clock,
-    metrics::Metrics,
+    monitor::Monitor,
     scheduler::{Process, TrialState},
     store::WorkerRecord,
     sweep::SweepSpec,
@@ -44,7 +44,7 @@ pub struct DriverHandle {
     commands: mpsc::Sender<Command>,
     version: watch::Receiver<u64>,
     lease_duration: Duration,
-    metrics: Metrics,
+    monitor: Monitor,
 }
 
 impl DriverHandle {
@@ -52,20 +52,20 @@ impl DriverHandle {
         commands: mpsc::Sender<Command>,
         version: watch::Receiver<u64>,
         lease_duration: Duration,
-        metrics: Metrics,
+        monitor: Monitor,
     ) -> Self {
         Self {
             commands,
             version,
             lease_duration,
-            metrics,
+            monitor,
         }
     }
 
     /// What is counted for Prometheus.
     #[must_use]
-    pub fn metrics(&self) -> Metrics {
-        self.metrics.clone()
+    pub fn monitor(&self) -> Monitor {
+        self.monitor.clone()
     }
 
     /// How long a lease lasts without renewal.
@@ -227,7 +227,7 @@ impl DriverHandle {
         });
         let grant = asking.instrument(span.clone()).await??;
         if matches!(&grant, Grant::Leases { leases, .. } if !leases.is_empty()) {
-            self.metrics.note_dispatch(clock::now() - asked);
+            self.monitor.note_dispatch(clock::now() - asked);
         }
         Ok(grant)
     }

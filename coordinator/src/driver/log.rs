@@ -95,12 +95,12 @@ pub(super) fn committed(changes: &[Change], sweeps: &Sweeps) {
 
 fn ended(token: LeaseToken, ending: &Ending, sweeps: &Sweeps) {
     let (sweep, trial, attempt) = fields(token, sweeps);
-    let (outcome, reason) = (ending.name(), ending.message());
+    let (name, reason) = (ending.name(), ending.message());
     let cause = ending.cause().map(Cause::name);
     if matches!(ending, Ending::Succeeded | Ending::Returned) {
-        tracing::debug!(sweep, trial, attempt, outcome, "ended");
+        tracing::debug!(sweep, trial, attempt, ending = name, "ended");
     } else {
-        tracing::info!(sweep, trial, attempt, outcome, cause, reason, "ended");
+        tracing::info!(sweep, trial, attempt, ending = name, cause, reason, "ended");
     }
 }
 

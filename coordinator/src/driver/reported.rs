@@ -1,8 +1,9 @@
-//! What peers report of trials, against the trials' settings and the tables of their experiment. What
-//! cannot be is refused here, where it enters, and nothing of its call is stored. Whether the peer may
-//! speak at all is the scheduler's to say.
+//! What peers report of trials, against the trials' settings and the tables of their experiment.
+//! What cannot be is refused here, where it enters, and nothing of its call is stored. Whether the
+//! peer may speak at all is the scheduler's to say.
 
 use pondersweep_proto::{
+    ending::{EndedAttempt, ReportedEnding},
     error::LeaseError,
     experiment::Experiment,
     id::LeaseToken,
@@ -11,12 +12,8 @@ use pondersweep_proto::{
     spec::{ConfigurationSpec, SpecError},
 };
 
-use super::{Driver, command::FinishReport};
-use crate::{
-    scheduler::{Finish, TrialState},
-    store::Batch,
-    sweep::Operations,
-};
+use super::Driver;
+use crate::{scheduler::TrialState, store::Batch, sweep::Operations};
 
 /// Bytes of a checkpoint for each parameter: itself and two moments.
 const BYTES_OF_A_PARAMETER: f64 = 12.0;
@@ -39,11 +36,11 @@ impl Driver {
     }
 
     /// # Errors
-    /// One of the trials cannot have ended so: what it measured cannot be, or it succeeded without having
-    /// measured what it is judged by. The batch holds what is about to be written.
-    pub(super) fn check_ends(
+    /// One of the trials cannot have ended so: what it measured cannot be, or it succeeded without
+    /// having measured what it is judged by. The batch holds what is about to be written.
+    pub(super) fn check_ended(
         &self,
-        reports: &[FinishReport],
+        reports: &[EndedAttempt],
         batch: &Batch,
     ) -> Result<(), LeaseError> {
         for report in reports {
@@ -59,7 +56,7 @@ impl Driver {
                     })
                 })
                 .map_err(|error| impossible(report.token, &error))?;
-            if report.finish == Finish::Succeeded {
+            if report.ending == ReportedEnding::Succeeded {
                 self.check_headline(report, experiment, batch)?;
             }
         }
@@ -100,7 +97,7 @@ impl Driver {
 
     fn check_headline(
         &self,
-        report: &FinishReport,
+        report: &EndedAttempt,
         experiment: &Experiment,
         batch: &Batch,
     ) -> Result<(), LeaseError> {

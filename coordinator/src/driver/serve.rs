@@ -4,6 +4,7 @@
 use std::{sync::Arc, time::Instant};
 
 use pondersweep_proto::{
+    ending::EndedAttempt,
     error::{LeaseError, SweepError},
     id::{LeaseToken, WorkerId},
     program::ProgramFile,
@@ -12,9 +13,7 @@ use pondersweep_proto::{
 
 use super::{
     Driver,
-    command::{
-        FinishReport, Grant, LeaseRequest, LeaseView, SweepChange, SweepProgress, SweepView,
-    },
+    command::{Grant, LeaseRequest, LeaseView, SweepChange, SweepProgress, SweepView},
     sweeps::SweepEntry,
 };
 use crate::{
@@ -183,7 +182,7 @@ impl Driver {
                 Ok(Grant::Done)
             }
             LeaseRequest::Finish(reports) => {
-                self.check_ends(&reports, batch)?;
+                self.check_ended(&reports, batch)?;
                 Ok(Grant::Lost(self.finish(worker_id, reports, batch)))
             }
             LeaseRequest::Drain => {
@@ -214,7 +213,7 @@ impl Driver {
     fn finish(
         &mut self,
         worker_id: &WorkerId,
-        reports: Vec<FinishReport>,
+        reports: Vec<EndedAttempt>,
         batch: &mut Batch,
     ) -> Vec<LeaseToken> {
         let ended = reports
@@ -229,17 +228,17 @@ impl Driver {
     fn end(
         &mut self,
         worker_id: &WorkerId,
-        report: FinishReport,
+        report: EndedAttempt,
         batch: &mut Batch,
     ) -> Result<(), Superseded> {
-        let FinishReport {
+        let EndedAttempt {
             token,
-            finish,
+            ending,
             observations,
             seconds,
             breakdown,
         } = report;
-        let finished = self.scheduler.finish(worker_id, token, finish)?;
+        let finished = self.scheduler.finish(worker_id, token, ending)?;
         if finished == Finished::Now {
             batch.reports.push(AttemptReport {
                 token,

@@ -177,7 +177,6 @@ impl Sweeps {
         self.by_first_trial.values()
     }
 
-    /// The sweep with this id.
     pub(super) fn get(&self, sweep_id: SweepId) -> Option<&SweepEntry> {
         self.iter().find(|entry| entry.sweep_id == sweep_id)
     }

@@ -4,6 +4,7 @@
 use std::{collections::BTreeSet, path::Path, time::Duration};
 
 use pondersweep_proto::{
+    ending::{EndedAttempt, ReportedEnding},
     error::{LeaseError, SweepError},
     failure::Failure,
     id::{Attempt, LeaseToken, TrialId, WorkerId},
@@ -14,7 +15,7 @@ use tokio::task::JoinHandle;
 use super::*;
 use crate::{
     allocation::{Allocation, MAX_TRIALS_OF_A_CALL},
-    scheduler::{Finish, SweepState, TrialState},
+    scheduler::{SweepState, TrialState},
     statistics::SplitMix64,
     store::{
         MachineRecord, ROWS_OF_A_PIECE, Reader, Restored, SweepDigest, WorkerRecord,
@@ -141,11 +142,11 @@ fn observations(token: LeaseToken, step: u64) -> Vec<Observation> {
     ]
 }
 
-fn outcome(token: LeaseToken) -> Finish {
+fn ending(token: LeaseToken) -> ReportedEnding {
     if token.trial_id.0.is_multiple_of(3) {
-        Finish::Infeasible("diverged at update 7".into())
+        ReportedEnding::Infeasible("diverged at update 7".into())
     } else {
-        Finish::Succeeded
+        ReportedEnding::Succeeded
     }
 }
 
@@ -186,10 +187,10 @@ const STORY: [Call; 12] = [
 /// Gives a call; what the caller then knows, or that the driver is gone.
 async fn give(handle: &DriverHandle, call: Call) -> Result<Option<Grant>, ()> {
     let lease = |request| handle.lease("w".parse::<WorkerId>().unwrap(), request);
-    let report = |trial, finish| {
-        LeaseRequest::Finish(vec![FinishReport {
+    let report = |trial, ending| {
+        LeaseRequest::Finish(vec![EndedAttempt {
             token: token(trial),
-            finish,
+            ending,
             observations: observations(token(trial), 20),
             seconds: 1.5,
             breakdown: None,
@@ -223,9 +224,13 @@ async fn give(handle: &DriverHandle, call: Call) -> Result<Option<Grant>, ()> {
             })
             .await
         }
-        Call::Finish(trial) => lease(report(trial, outcome(token(trial)))).await,
+        Call::Finish(trial) => lease(report(trial, ending(token(trial)))).await,
         Call::Fail(trial) => {
-            lease(report(trial, Finish::Failed(Failure::of_panic("panicked")))).await
+            lease(report(
+                trial,
+                ReportedEnding::Failed(Failure::of_panic("panicked")),
+            ))
+            .await
         }
         Call::Drain => lease(LeaseRequest::Drain).await,
     };
@@ -682,10 +687,10 @@ async fn what_a_trial_cannot_have_measured_is_refused_and_nothing_of_it_is_store
         change(&mut observations[0]);
         observations
     };
-    let end = |finish, observations| {
-        LeaseRequest::Finish(vec![FinishReport {
+    let end = |ending, observations| {
+        LeaseRequest::Finish(vec![EndedAttempt {
             token: token(1),
-            finish,
+            ending,
             observations,
             seconds: 1.5,
             breakdown: None,
@@ -715,19 +720,22 @@ async fn what_a_trial_cannot_have_measured_is_refused_and_nothing_of_it_is_store
             "no extrapolation",
         ),
         (
-            end(Finish::Succeeded, bad(|one| one.value = 2.0)),
+            end(ReportedEnding::Succeeded, bad(|one| one.value = 2.0)),
             "accuracy_interpolation is 2e0",
         ),
         (
-            end(Finish::Infeasible("x".into()), bad(|one| one.value = 2.0)),
+            end(
+                ReportedEnding::Infeasible("x".into()),
+                bad(|one| one.value = 2.0),
+            ),
             "is 2e0",
         ),
         (
-            end(Finish::Succeeded, without_headline()),
+            end(ReportedEnding::Succeeded, without_headline()),
             "without accuracy_interpolation",
         ),
         (
-            end(Finish::Succeeded, Vec::new()),
+            end(ReportedEnding::Succeeded, Vec::new()),
             "without accuracy_interpolation",
         ),
     ] {
@@ -741,11 +749,11 @@ async fn what_a_trial_cannot_have_measured_is_refused_and_nothing_of_it_is_store
     }
     // The lease is untouched, and what was reported before may end it.
     lease(report(good.clone())).await.unwrap();
-    lease(end(Finish::Succeeded, without_headline()))
+    lease(end(ReportedEnding::Succeeded, without_headline()))
         .await
         .unwrap();
     // Again, after the answer was lost.
-    lease(end(Finish::Succeeded, without_headline()))
+    lease(end(ReportedEnding::Succeeded, without_headline()))
         .await
         .unwrap();
     driver.stop().await;

@@ -165,20 +165,20 @@ impl Scene {
             .list_sweeps(Request::new(wire::ListSweepsRequest::default()))
             .await
             .unwrap();
-        let end = |&token: &wire::LeaseToken| wire::AttemptEnd {
+        let end = |&token: &wire::LeaseToken| wire::EndedAttempt {
             token: Some(token),
-            outcome: wire::Outcome::Succeeded.into(),
+            ending: wire::Ending::Succeeded.into(),
             observations: vec![wire::Observation {
                 step: 3,
                 metric: "accuracy_interpolation".into(),
                 value: HONEST,
             }],
             seconds: 1.0,
-            ..wire::AttemptEnd::default()
+            ..wire::EndedAttempt::default()
         };
         let finish = wire::FinishRequest {
             worker_id: "honest".into(),
-            ends: self.held.iter().map(end).collect(),
+            attempts: self.held.iter().map(end).collect(),
             next: None,
         };
         let finished = self.leases.finish(Request::new(finish)).await.unwrap();

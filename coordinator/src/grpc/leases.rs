@@ -3,13 +3,12 @@
 use std::{pin::Pin, time::Duration};
 
 use pondersweep_proto::{
-    breakdown::Breakdown,
+    ending::EndedAttempt,
     error::LeaseError,
-    failure::Failure,
     id::{LeaseToken, SweepId, WorkerId},
     limit::{
-        MAX_ENDS, MAX_LANES, MAX_MESSAGE_BYTES, MAX_OBSERVATIONS, MAX_OFFER_BYTES, MAX_OFFERS,
-        MAX_RENEWALS, MAX_REQUEST_ID_BYTES, MAX_SECONDS, MAX_WORKER_FIELD_BYTES, PROTOCOL, shown,
+        MAX_ENDED_ATTEMPTS, MAX_LANES, MAX_OBSERVATIONS, MAX_OFFER_BYTES, MAX_OFFERS, MAX_RENEWALS,
+        MAX_REQUEST_ID_BYTES, MAX_WORKER_FIELD_BYTES, PROTOCOL, shown,
     },
     metric::Observation,
     wire::{self, leases_server::Leases},
@@ -20,8 +19,7 @@ use tonic::{Request, Response, Status, Streaming};
 use super::{checkpoints::Checkpoints, gate::Pass, view};
 use crate::{
     checkpoint::Blobs,
-    driver::{DriverHandle, FinishReport, Grant, LeaseRequest, LeaseView, Speaker},
-    scheduler::Finish,
+    driver::{DriverHandle, Grant, LeaseRequest, LeaseView, Speaker},
     store::{MachineRecord, WorkerRecord},
     trust::TokenId,
 };
@@ -130,15 +128,18 @@ impl Leases for LeaseService {
         request: Request<wire::FinishRequest>,
     ) -> Result<Response<wire::FinishResponse>, Status> {
         let speaker = speaker(&request, &request.get_ref().worker_id)?;
-        let wire::FinishRequest { ends, next, .. } = request.into_inner();
-        if ends.is_empty() || ends.len() > MAX_ENDS {
-            return Err(malformed(format!("a call ends 1 to {MAX_ENDS} attempts")));
+        let wire::FinishRequest { attempts, next, .. } = request.into_inner();
+        if attempts.is_empty() || attempts.len() > MAX_ENDED_ATTEMPTS {
+            return Err(malformed(format!(
+                "a call ends 1 to {MAX_ENDED_ATTEMPTS} attempts"
+            )));
         }
-        bound_observations(ends.iter().map(|end| end.observations.len()).sum())?;
-        let reports: Result<_, Status> = ends.into_iter().map(finish_report).collect();
-        let finish = LeaseRequest::Finish(reports?);
+        bound_observations(attempts.iter().map(|ended| ended.observations.len()).sum())?;
+        let attempts: Result<_, LeaseError> =
+            attempts.into_iter().map(EndedAttempt::try_from).collect();
+        let finish = LeaseRequest::Finish(attempts?);
         let next = next.map(acquisition).transpose()?;
-        // Asked together, so that one commit may hold both; the ends first.
+        // Asked together, so that one commit may hold both; the endings first.
         let (finished, granted) = tokio::join!(biased; self.ask(speaker.clone(), finish), async {
             match next {
                 Some(next) => self.ask(speaker, next).await.map(Some),
@@ -146,7 +147,7 @@ impl Leases for LeaseService {
             }
         });
         let Grant::Lost(lost) = finished? else {
-            unreachable!("ends are answered with what is lost")
+            unreachable!("endings are answered with what is lost")
         };
         Ok(Response::new(wire::FinishResponse {
             lost: lost.into_iter().map(Into::into).collect(),
@@ -322,46 +323,6 @@ fn observations(observations: Vec<wire::Observation>) -> Result<Vec<Observation>
         .map(Observation::try_from)
         .collect();
     observations.map_err(|error| malformed(error.to_string()))
-}
-
-fn finish_report(end: wire::AttemptEnd) -> Result<FinishReport, Status> {
-    let finish = finish(end.outcome(), end.cause(), end.message)?;
-    if !(0.0..=MAX_SECONDS).contains(&end.seconds) {
-        let most = format!(
-            "compute time is 0 to {MAX_SECONDS} seconds, not {}",
-            end.seconds
-        );
-        return Err(malformed(most));
-    }
-    let breakdown = breakdown(&finish, end.breakdown)?;
-    Ok(FinishReport {
-        token: token(end.token)?,
-        finish,
-        observations: observations(end.observations)?,
-        seconds: end.seconds,
-        breakdown,
-    })
-}
-
-fn finish(outcome: wire::Outcome, cause: wire::Cause, message: String) -> Result<Finish, Status> {
-    let message = cut(message, MAX_MESSAGE_BYTES);
-    match outcome {
-        wire::Outcome::Succeeded => Ok(Finish::Succeeded),
-        wire::Outcome::Infeasible => Ok(Finish::Infeasible(message)),
-        wire::Outcome::Failed => Ok(Finish::Failed(Failure::new(cause.into(), message))),
-        wire::Outcome::Unspecified => Err(malformed("no outcome")),
-    }
-}
-
-fn breakdown(
-    finish: &Finish,
-    breakdown: Option<wire::Breakdown>,
-) -> Result<Option<Breakdown>, Status> {
-    if breakdown.is_some() && *finish != Finish::Succeeded {
-        return Err(malformed("only a success has a breakdown"));
-    }
-    let breakdown = breakdown.map(Breakdown::try_from).transpose();
-    breakdown.map_err(|error| malformed(error.to_string()))
 }
 
 fn worker_record(worker: wire::WorkerInfo) -> Result<WorkerRecord, Status> {

@@ -1,6 +1,6 @@
 //! The first place where a stored trial and its replay say different things. Numbers are equal when
-//! all their bits are; nothing is close enough. Only the two zeros are one number here, because SQLite
-//! stores -0.0 as 0.0.
+//! all their bits are; nothing is close enough. Only the two zeros are one number here, because
+//! SQLite stores -0.0 as 0.0.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +13,7 @@ use super::Counts;
 
 /// How a trial ended, in its own words.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum End {
+pub enum Outcome {
     /// Trained and measured.
     Succeeded,
     /// Training diverged, at the update and for the reason that the text tells.
@@ -24,7 +24,7 @@ pub enum End {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Measured {
     /// How it ended.
-    pub end: End,
+    pub outcome: Outcome,
     /// What it measured, in any order.
     pub observations: Vec<Observation>,
     /// Updates done when anything was last measured; `None` unless it succeeded.
@@ -38,15 +38,15 @@ pub struct Measured {
 impl Measured {
     /// What a trial says that measured this: it has a result if it succeeded.
     #[must_use]
-    pub fn new(end: End, observations: Vec<Observation>, counts: Counts) -> Self {
+    pub fn new(outcome: Outcome, observations: Vec<Observation>, counts: Counts) -> Self {
         let mut measured = Self {
-            end,
+            outcome,
             observations,
             step: None,
             result: BTreeMap::new(),
             counts: Counts::new(),
         };
-        if measured.end == End::Succeeded {
+        if measured.outcome == Outcome::Succeeded {
             let mut last = LastValues::default();
             for Observation {
                 step,
@@ -122,11 +122,11 @@ pub enum Difference {
         replayed: Option<u64>,
     },
     /// Every number is the same, but not how training ended.
-    End {
+    Outcome {
         /// What the database says.
-        stored: End,
+        stored: Outcome,
         /// How the replay ended.
-        replayed: End,
+        replayed: Outcome,
     },
 }
 
@@ -176,9 +176,9 @@ pub fn compare(stored: &Measured, replayed: &Measured) -> Option<Difference> {
     };
     let count = || first_count(&stored.counts, &replayed.counts);
     observations().or_else(result).or_else(count).or_else(|| {
-        (stored.end != replayed.end).then(|| Difference::End {
-            stored: stored.end.clone(),
-            replayed: replayed.end.clone(),
+        (stored.outcome != replayed.outcome).then(|| Difference::Outcome {
+            stored: stored.outcome.clone(),
+            replayed: replayed.outcome.clone(),
         })
     })
 }
@@ -262,14 +262,14 @@ mod tests {
             table("halting", &columns[..1], "2", &[10]),
         ];
         let counts = counts(&Breakdown::new(tables).unwrap());
-        Measured::new(End::Succeeded, numbers.collect(), counts)
+        Measured::new(Outcome::Succeeded, numbers.collect(), counts)
     }
 
     fn ulps(stored: f64, replayed: f64) -> u64 {
         let one = |value| Measured {
             result: BTreeMap::new(),
             ..Measured::new(
-                End::Succeeded,
+                Outcome::Succeeded,
                 vec![observed(1, built_in::LOSS_TRAINING, value)],
                 Counts::new(),
             )
@@ -288,7 +288,7 @@ mod tests {
             counts,
             ..
         } = measured();
-        let diverged = Measured::new(End::Infeasible("why".into()), observations, counts);
+        let diverged = Measured::new(Outcome::Infeasible("why".into()), observations, counts);
         assert_eq!(
             (diverged.result, diverged.counts),
             (BTreeMap::new(), Counts::new())
@@ -385,10 +385,10 @@ mod tests {
     #[test]
     fn another_end_is_a_difference() {
         let ended =
-            |text: &str| Measured::new(End::Infeasible(text.into()), Vec::new(), Counts::new());
+            |text: &str| Measured::new(Outcome::Infeasible(text.into()), Vec::new(), Counts::new());
         assert_eq!(compare(&ended("at 3"), &ended("at 3")), None);
         let difference = compare(&ended("at 3"), &ended("at 4")).unwrap();
-        assert!(matches!(difference, Difference::End { .. }));
+        assert!(matches!(difference, Difference::Outcome { .. }));
         assert_eq!(difference.ulps(), None);
     }
 

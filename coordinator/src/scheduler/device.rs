@@ -44,7 +44,6 @@ impl Devices {
         })
     }
 
-    /// Forgets a worker.
     pub(super) fn forget(&mut self, worker_id: &WorkerId) {
         self.of.remove(worker_id);
         self.offers.remove(worker_id);

@@ -35,7 +35,6 @@ impl Processes {
         workers.push(worker_id.clone());
     }
 
-    /// Forgets a worker.
     pub(super) fn forget(&mut self, worker_id: &WorkerId) {
         let Some(process) = self.of_worker.remove(worker_id) else {
             return;
@@ -53,7 +52,6 @@ impl Processes {
         self.of_worker.get(worker_id)
     }
 
-    /// The workers of a process.
     pub(super) fn workers(&self, process: &Process) -> &[WorkerId] {
         self.workers.get(process).map_or(&[], Vec::as_slice)
     }

@@ -6,6 +6,7 @@ use std::{
 };
 
 use pondersweep_proto::{
+    ending::ReportedEnding,
     failure::{Cause, Failure},
     id::{Attempt, LeaseToken, SweepId, TrialId, WorkerId},
 };
@@ -30,17 +31,6 @@ pub struct SchedulerLimits {
     pub lease_duration: Duration,
     /// The share of a sweep's ended trials that may have failed before it is paused, from 0 to 1.
     pub max_failure_rate: f64,
-}
-
-/// How a worker says an attempt ended.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Finish {
-    /// Trained and measured.
-    Succeeded,
-    /// Training diverged; the text says at which update.
-    Infeasible(String),
-    /// The attempt failed.
-    Failed(Failure),
 }
 
 /// Whether an end is news.
@@ -329,7 +319,7 @@ impl Scheduler {
         &mut self,
         worker_id: &WorkerId,
         token: LeaseToken,
-        finish: Finish,
+        finish: ReportedEnding,
     ) -> Result<Finished, Superseded> {
         if !self.holds(worker_id, token) && self.has_ended_so(token, &finish) {
             return Ok(Finished::Again);
@@ -337,11 +327,13 @@ impl Scheduler {
         self.check(worker_id, token, "finish")?;
         let trial_id = token.trial_id;
         match finish {
-            Finish::Succeeded => self.end(trial_id, Event::Succeeded, Ending::Succeeded),
-            Finish::Infeasible(why) => {
+            ReportedEnding::Succeeded => self.end(trial_id, Event::Succeeded, Ending::Succeeded),
+            ReportedEnding::Infeasible(why) => {
                 self.end(trial_id, Event::Infeasible, Ending::Infeasible(why))
             }
-            Finish::Failed(failure) => self.fail(trial_id, Evidence::Told, Ending::Failed(failure)),
+            ReportedEnding::Failed(failure) => {
+                self.fail(trial_id, Evidence::Told, Ending::Failed(failure))
+            }
         };
         Ok(Finished::Now)
     }
@@ -500,18 +492,18 @@ impl Scheduler {
     }
 
     /// Whether the trial's last attempt is this one and ended as stated.
-    fn has_ended_so(&self, token: LeaseToken, finish: &Finish) -> bool {
+    fn has_ended_so(&self, token: LeaseToken, finish: &ReportedEnding) -> bool {
         let Some(sweep) = self.containing(token.trial_id) else {
             return false;
         };
         let trial = sweep.trial(token.trial_id);
         let expected = match finish {
-            Finish::Succeeded => TrialState::Succeeded,
-            Finish::Infeasible(_) => TrialState::Infeasible,
+            ReportedEnding::Succeeded => TrialState::Succeeded,
+            ReportedEnding::Infeasible(_) => TrialState::Infeasible,
             // After a failure the trial may be pending, and lapsed attempts end there as well, so
             // a repeated failure cannot be told from a late one; it is refused, which loses
             // nothing.
-            Finish::Failed(_) => return false,
+            ReportedEnding::Failed(_) => return false,
         };
         trial.attempt == token.attempt.0 && trial.state == expected
     }

@@ -10,6 +10,7 @@ use std::{
 };
 
 use pondersweep_proto::{
+    ending::ReportedEnding,
     failure::{Cause, Failure},
     id::{Attempt, LeaseToken, SweepId, TrialId, WorkerId},
 };
@@ -315,17 +316,17 @@ struct Simulation {
 }
 
 /// The same trial always ends the same way: seeds belong to the trial, not to the attempt.
-fn outcome(trial_id: TrialId) -> Finish {
+fn ending(trial_id: TrialId) -> ReportedEnding {
     if trial_id.0 == PANICS {
-        return Finish::Failed(Failure::new(Cause::Panicked, "always"));
+        return ReportedEnding::Failed(Failure::new(Cause::Panicked, "always"));
     }
     if KILLERS.contains(&trial_id.0) {
-        return Finish::Failed(Failure::new(Cause::OutOfMemory, "always"));
+        return ReportedEnding::Failed(Failure::new(Cause::OutOfMemory, "always"));
     }
     if trial_id.0.is_multiple_of(5) {
-        Finish::Infeasible("diverged".into())
+        ReportedEnding::Infeasible("diverged".into())
     } else {
-        Finish::Succeeded
+        ReportedEnding::Succeeded
     }
 }
 
@@ -466,7 +467,7 @@ impl Simulation {
             return self.die_of_memory(index);
         }
         let id = self.workers[index].worker_id.clone();
-        let answer = self.tell(&id, token, outcome(token.trial_id));
+        let answer = self.tell(&id, token, ending(token.trial_id));
         // Unanswered, the worker keeps the lease in mind and reports the end again later.
         if self.commit() {
             self.workers[index].holds.retain(|held| *held != token);
@@ -483,9 +484,9 @@ impl Simulation {
         &mut self,
         id: &WorkerId,
         token: LeaseToken,
-        finish: Finish,
+        finish: ReportedEnding,
     ) -> Result<Finished, Superseded> {
-        if matches!(finish, Finish::Failed(_)) {
+        if matches!(finish, ReportedEnding::Failed(_)) {
             self.database.told.insert(token);
         }
         self.scheduler.finish(id, token, finish)
@@ -503,7 +504,7 @@ impl Simulation {
         }
         let id = self.workers[index].worker_id.clone();
         let failure = Failure::new(Cause::Other, "bad luck");
-        let _ = self.tell(&id, token, Finish::Failed(failure));
+        let _ = self.tell(&id, token, ReportedEnding::Failed(failure));
         if self.commit() {
             self.workers[index].holds.retain(|held| *held != token);
         }
@@ -557,7 +558,7 @@ impl Simulation {
             return;
         };
         match self.dice.roll(3) {
-            0 => _ = self.tell(&id, token, outcome(token.trial_id)),
+            0 => _ = self.tell(&id, token, ending(token.trial_id)),
             1 => _ = self.scheduler.check(&id, token, "report"),
             _ => _ = self.scheduler.renew(&id, token, self.now),
         }
@@ -673,10 +674,10 @@ impl Simulation {
         }
         assert!(self.scheduler.is_idle(None));
         for trial_id in self.database.trials.keys() {
-            let expected = match outcome(*trial_id) {
-                Finish::Succeeded => TrialState::Succeeded,
-                Finish::Infeasible(_) => TrialState::Infeasible,
-                Finish::Failed(_) => TrialState::Failed,
+            let expected = match ending(*trial_id) {
+                ReportedEnding::Succeeded => TrialState::Succeeded,
+                ReportedEnding::Infeasible(_) => TrialState::Infeasible,
+                ReportedEnding::Failed(_) => TrialState::Failed,
             };
             assert_eq!(self.scheduler.trial_state(*trial_id), Some(expected));
         }
@@ -691,7 +692,7 @@ impl Simulation {
             return;
         }
         for token in tokens {
-            self.tell(&worker, token, outcome(token.trial_id)).unwrap();
+            self.tell(&worker, token, ending(token.trial_id)).unwrap();
         }
     }
 }

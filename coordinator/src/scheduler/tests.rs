@@ -9,6 +9,7 @@ mod steering;
 use std::time::{Duration, Instant};
 
 use pondersweep_proto::{
+    ending::ReportedEnding,
     failure::{Cause, Failure},
     id::{Attempt, LeaseToken, SweepId, TrialId, WorkerId},
 };
@@ -119,7 +120,7 @@ impl Scene {
 
     fn finish(&mut self, name: &str, token: LeaseToken) -> Result<Finished, Superseded> {
         self.scheduler
-            .finish(&worker(name), token, Finish::Succeeded)
+            .finish(&worker(name), token, ReportedEnding::Succeeded)
     }
 
     /// Cancels the sweep, all of its trials.
@@ -150,8 +151,8 @@ impl Scene {
     }
 }
 
-fn panicked() -> Finish {
-    Finish::Failed(Failure::new(Cause::Panicked, "index out of bounds"))
+fn panicked() -> ReportedEnding {
+    ReportedEnding::Failed(Failure::new(Cause::Panicked, "index out of bounds"))
 }
 
 fn ids(tokens: &[LeaseToken]) -> Vec<u64> {
@@ -284,7 +285,7 @@ fn an_end_reported_again_is_accepted_without_effect() {
     scene.scheduler.take_changes();
     assert_eq!(scene.finish("a", token), Ok(Finished::Again));
     assert_eq!(scene.scheduler.take_changes(), []);
-    let otherwise = Finish::Infeasible("nan".into());
+    let otherwise = ReportedEnding::Infeasible("nan".into());
     assert!(
         scene
             .scheduler
@@ -328,7 +329,7 @@ fn a_lease_handed_back_blames_no_trial() {
 fn a_diverged_trial_is_a_result_and_not_run_again() {
     let mut scene = Scene::new();
     let token = scene.acquire_one("a");
-    let diverged = Finish::Infeasible("diverged at update 7".into());
+    let diverged = ReportedEnding::Infeasible("diverged at update 7".into());
     scene
         .scheduler
         .finish(&worker("a"), token, diverged)

@@ -39,7 +39,6 @@ pub(super) fn fisher_probability_above(number: f64, numerator: f64, denominator:
         .sf(number)
 }
 
-/// The probability of chi-squared above the number.
 pub(super) fn chi_squared_probability_above(number: f64, degrees_of_freedom: f64) -> f64 {
     ChiSquared::new(degrees_of_freedom)
         .expect("degrees of freedom are a positive number")

@@ -30,7 +30,7 @@ use crate::{
     scheduler::{Baseline, Change, SweepState, TrialState},
     trust::TokenId,
 };
-use attempt::{End, NewLease};
+use attempt::{AttemptEnding, NewLease};
 pub(super) use event::Event;
 
 /// Rows that one statement inserts while there are enough: as many as a bundle often has.
@@ -224,7 +224,7 @@ impl<'a> Writer<'a> {
                 blamed,
                 record,
             } => {
-                let end = End {
+                let end = AttemptEnding {
                     ending,
                     state: *state,
                     blamed: *blamed,

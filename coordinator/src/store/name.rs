@@ -10,7 +10,6 @@ use crate::scheduler::{Ending, Suspicion, SweepState, TrialState};
 #[error("the database holds {0:?}, which is no {1}")]
 pub struct UnknownName(String, &'static str);
 
-/// The sweep state with this name.
 pub(super) fn sweep_state(name: &str) -> Result<SweepState, UnknownName> {
     use SweepState::{Active, Cancelled, Finished, Paused};
     let found = [Active, Paused, Cancelled, Finished]
@@ -19,7 +18,6 @@ pub(super) fn sweep_state(name: &str) -> Result<SweepState, UnknownName> {
     found.ok_or_else(|| UnknownName(name.into(), "sweep state"))
 }
 
-/// The trial state with this name.
 pub(super) fn trial_state(name: &str) -> Result<TrialState, UnknownName> {
     let found = TrialState::ALL
         .into_iter()
@@ -27,13 +25,11 @@ pub(super) fn trial_state(name: &str) -> Result<TrialState, UnknownName> {
     found.ok_or_else(|| UnknownName(name.into(), "trial state"))
 }
 
-/// The suspicion with this name.
 pub(super) fn suspicion(name: &str) -> Result<Suspicion, UnknownName> {
     let found = Suspicion::ALL.into_iter().find(|s| s.name() == name);
     found.ok_or_else(|| UnknownName(name.into(), "suspicion"))
 }
 
-/// The worker state with this name.
 pub(super) fn worker_state(name: &str) -> Result<WorkerState, UnknownName> {
     let found = WorkerState::ALL
         .into_iter()

@@ -31,7 +31,6 @@ const fn key(
     }
 }
 
-/// The keys of `[program]`.
 pub(super) const PROGRAM_KEYS: &[Key] = &[
     key(
         "command",
@@ -88,7 +87,6 @@ pub(super) const PROGRAM_KEYS: &[Key] = &[
     ),
 ];
 
-/// The keys of a metric.
 pub(super) const METRIC_KEYS: &[Key] = &[
     key(
         "better",

@@ -1,8 +1,10 @@
-//! PURE: how the end of a program counts: by its exit status, what it reported, and why it was stopped.
+//! PURE: how the end of a program counts: by its exit status, what it reported, and why it was
+//! stopped.
 
 use std::{os::unix::process::ExitStatusExt as _, process::ExitStatus};
 
 use pondersweep_proto::{
+    ending::ReportedEnding,
     failure::{Cause, Failure},
     limit::MAX_MESSAGE_BYTES,
     program::ProgramSpec,
@@ -13,13 +15,12 @@ use super::{
     last_bytes,
     report::{Headline, Reports},
 };
-use crate::client::Outcome;
 
 /// Bytes of the last output that go with the message of an attempt.
 const MAX_TAIL_BYTES: usize = MAX_MESSAGE_BYTES - 1_024;
 
-/// What programs say when they have no memory: of Python, of libraries for graphics processors, of C++ and
-/// of Rust.
+/// What programs say when they have no memory: of Python, of libraries for graphics processors, of
+/// C++ and of Rust.
 const ABOUT_MEMORY: [&str; 5] = [
     "MemoryError",
     "out of memory",
@@ -61,7 +62,11 @@ pub(super) struct Death<'a> {
 
 impl Death<'_> {
     /// What to report; `None` for a program that was stopped.
-    pub(super) fn outcome(&self, program: &ProgramSpec, reports: &Reports) -> Option<Outcome> {
+    pub(super) fn ending(
+        &self,
+        program: &ProgramSpec,
+        reports: &Reports,
+    ) -> Option<ReportedEnding> {
         match self.asked {
             Some(Asked::Stopped) => return None,
             Some(Asked::TimedOut) => {
@@ -78,13 +83,13 @@ impl Death<'_> {
             (Some(code), _) if said_infeasible => {
                 let last = self.tail.lines().rfind(|line| !line.trim().is_empty());
                 let last = last.map(|line| format!(": {line}")).unwrap_or_default();
-                Outcome::Infeasible(cut(format!(
+                ReportedEnding::Infeasible(cut(format!(
                     "exited with {code}, which says infeasible{last}"
                 )))
             }
-            (Some(0), (_, Headline::Measured)) => Outcome::Succeeded,
+            (Some(0), (_, Headline::Measured)) => ReportedEnding::Succeeded,
             (Some(0), (name, Headline::NoNumber(step))) => {
-                Outcome::Infeasible(format!("{name} is no number at step {step}"))
+                ReportedEnding::Infeasible(format!("{name} is no number at step {step}"))
             }
             (Some(0), (name, Headline::Missing)) => {
                 let notes: Vec<String> = reports.notes().collect();
@@ -102,7 +107,7 @@ impl Death<'_> {
         })
     }
 
-    fn killed(&self) -> Outcome {
+    fn killed(&self) -> ReportedEnding {
         let signal = self.status.signal().unwrap_or_default();
         let own = OF_ITS_OWN.iter().any(|own| own.as_raw() == signal);
         let cause = match (own, signal == Signal::KILL.as_raw() && self.memory_kills) {
@@ -123,14 +128,14 @@ impl Death<'_> {
         }
     }
 
-    fn failed(&self, cause: Cause, mut message: String) -> Outcome {
+    fn failed(&self, cause: Cause, mut message: String) -> ReportedEnding {
         let tail = self.tail.trim_end();
         if !tail.is_empty() {
             message = cut(message);
             message += "\n";
             message += last_bytes(tail, MAX_TAIL_BYTES);
         }
-        Outcome::Failed(Failure::new(cause, message))
+        ReportedEnding::Failed(Failure::new(cause, message))
     }
 }
 
@@ -165,8 +170,8 @@ mod tests {
         }
     }
 
-    /// The outcome of a raw status, with this report and this last output.
-    fn outcome(raw: i32, report: &str, tail: &str, memory_kills: bool) -> Option<Outcome> {
+    /// The ending of a raw status, with this report and this last output.
+    fn ending(raw: i32, report: &str, tail: &str, memory_kills: bool) -> Option<ReportedEnding> {
         let mut reports = Reports::new(&program(), 0);
         reports.report(report, &mut Vec::new());
         let death = Death {
@@ -175,12 +180,12 @@ mod tests {
             memory_kills,
             tail,
         };
-        death.outcome(&program(), &reports)
+        death.ending(&program(), &reports)
     }
 
     fn failure(raw: i32, report: &str, tail: &str, memory_kills: bool) -> (Cause, String) {
-        match outcome(raw, report, tail, memory_kills) {
-            Some(Outcome::Failed(failure)) => (failure.cause, failure.message),
+        match ending(raw, report, tail, memory_kills) {
+            Some(ReportedEnding::Failed(failure)) => (failure.cause, failure.message),
             other => panic!("{other:?}"),
         }
     }
@@ -191,11 +196,11 @@ mod tests {
 
     #[test]
     fn an_end_in_order_counts_by_the_headline() {
-        assert_eq!(outcome(0, GOOD, "", false), Some(Outcome::Succeeded));
-        let infeasible = outcome(0, "{\"accuracy\": NaN}", "", false);
+        assert_eq!(ending(0, GOOD, "", false), Some(ReportedEnding::Succeeded));
+        let infeasible = ending(0, "{\"accuracy\": NaN}", "", false);
         assert_eq!(
             infeasible,
-            Some(Outcome::Infeasible(
+            Some(ReportedEnding::Infeasible(
                 "accuracy is no number at step 1".into()
             ))
         );
@@ -212,9 +217,9 @@ mod tests {
 
     #[test]
     fn the_programs_own_code_says_infeasible_whatever_it_reported() {
-        let said = outcome(EXIT_3, GOOD, "loss exploded\n", false);
+        let said = ending(EXIT_3, GOOD, "loss exploded\n", false);
         let expected = "exited with 3, which says infeasible: loss exploded";
-        assert_eq!(said, Some(Outcome::Infeasible(expected.into())));
+        assert_eq!(said, Some(ReportedEnding::Infeasible(expected.into())));
     }
 
     #[test]
@@ -248,10 +253,10 @@ mod tests {
                 memory_kills: false,
                 tail: "",
             };
-            death.outcome(&program(), &Reports::new(&program(), 0))
+            death.ending(&program(), &Reports::new(&program(), 0))
         };
         assert_eq!(end(Asked::Stopped), None);
-        let Some(Outcome::Failed(failure)) = end(Asked::TimedOut) else {
+        let Some(ReportedEnding::Failed(failure)) = end(Asked::TimedOut) else {
             panic!("it failed");
         };
         assert_eq!(failure.message, "timed out after 60 seconds");

@@ -22,7 +22,6 @@ const LOG: &str = "output.log";
 /// Files that a program has not finished writing.
 const UNFINISHED: &str = ".tmp";
 
-/// The folder.
 #[derive(Debug)]
 pub(super) struct Folder {
     root: PathBuf,

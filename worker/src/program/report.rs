@@ -85,7 +85,6 @@ impl Reports {
         }
     }
 
-    /// A line of the report.
     pub(super) fn report(&mut self, line: &str, to: &mut Vec<Observation>) {
         let line = line.trim();
         if line.is_empty() {

@@ -11,6 +11,7 @@ use std::{
 };
 
 use pondersweep_proto::{
+    ending::ReportedEnding,
     failure::{Cause, Failure},
     id::LeaseToken,
     limit::MAX_OBSERVATIONS,
@@ -39,7 +40,6 @@ use super::{
     report::Reports,
     told::{Places, Told},
 };
-use crate::client::Outcome;
 
 /// How long what was reported waits for company before it is sent: people who watch see it soon,
 /// and a program that ends within it costs no call of its own.
@@ -89,7 +89,7 @@ pub enum Sent {
 #[derive(Debug)]
 pub struct Ended {
     /// What to report; `None` for one that was stopped.
-    pub outcome: Option<Outcome>,
+    pub ending: Option<ReportedEnding>,
     /// What was observed and not sent.
     pub observations: Vec<Observation>,
     /// Where it can go on, if it was stopped: the steps done by then, and the bytes.
@@ -102,7 +102,7 @@ impl Ended {
     /// The end of a program that was stopped before it ran.
     fn stopped() -> Self {
         Self {
-            outcome: None,
+            ending: None,
             observations: Vec::new(),
             checkpoint: None,
             seconds: 0.0,
@@ -113,7 +113,7 @@ impl Ended {
     #[must_use]
     pub(crate) fn failed(failure: Failure) -> Self {
         Self {
-            outcome: Some(Outcome::Failed(failure)),
+            ending: Some(ReportedEnding::Failed(failure)),
             ..Self::stopped()
         }
     }
@@ -388,7 +388,7 @@ impl Running {
                 break;
             }
         }
-        let outcome = match status {
+        let ending = match status {
             Ok(status) => {
                 let killed = std::os::unix::process::ExitStatusExt::signal(&status).is_some();
                 let death = Death {
@@ -397,11 +397,11 @@ impl Running {
                     memory_kills: killed && work.host.has_memory_kills(),
                     tail: &self.log.tail(),
                 };
-                death.outcome(&work.program, &self.reports)
+                death.ending(&work.program, &self.reports)
             }
             Err(error) => {
                 let message = format!("cannot wait for the program: {error}");
-                Some(Outcome::Failed(Failure::new(Cause::Other, message)))
+                Some(ReportedEnding::Failed(Failure::new(Cause::Other, message)))
             }
         };
         // After the tail was taken: it goes with a message that has them already.
@@ -411,14 +411,14 @@ impl Running {
         }
         self.log.write();
         let leaves =
-            outcome.is_none() && !work.lost.is_cancelled() && work.checkpoint_every.is_some();
+            ending.is_none() && !work.lost.is_cancelled() && work.checkpoint_every.is_some();
         let packed = if leaves { self.folder.pack() } else { Ok(None) };
         let checkpoint = packed
             .unwrap_or_default()
             .map(|bytes| (self.reports.last_step().max(1), bytes));
         self.folder.clear();
         Ended {
-            outcome,
+            ending,
             observations: self.pending,
             checkpoint,
             seconds: 0.0,

@@ -12,7 +12,13 @@ mod widths;
 
 use std::{sync::Arc, time::Duration};
 
-use pondersweep_proto::{error::LeaseError, failure::Failure, id::LeaseToken, metric::Observation};
+use pondersweep_proto::{
+    ending::{EndedAttempt, ReportedEnding},
+    error::LeaseError,
+    failure::Failure,
+    id::LeaseToken,
+    metric::Observation,
+};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument as _, Span};
@@ -23,14 +29,14 @@ use self::{
     widths::Widths,
 };
 use crate::{
-    client::{Acquired, AttemptEnd, Client, Lease, Outcome, Wanted},
+    client::{Acquired, Client, Lease, Wanted},
     device::DeviceName,
     session::{
         SessionOptions,
         grace::{self, Grace},
         held::{Held, LaneControl},
     },
-    train::{LaneEnd, checkpoint::Origin, divergence},
+    train::{LaneEnding, checkpoint::Origin, divergence},
 };
 
 /// Messages taken from the outbox at once, and so observations sent in one call.
@@ -63,7 +69,6 @@ impl Lanes {
     }
 }
 
-/// One slot.
 pub(super) struct Slot {
     number: u32,
     device: DeviceName,
@@ -210,7 +215,7 @@ impl Slot {
         Ok(lanes)
     }
 
-    /// Trains a bundle and delivers its observations and outcomes; returns what the coordinator
+    /// Trains a bundle and delivers its observations and endings; returns what the coordinator
     /// answered to what is wanted next, if it was asked.
     async fn work(
         &self,
@@ -313,7 +318,7 @@ impl Slot {
         }
     }
 
-    /// Delivers the outcomes of a bundle, all at once, and says what is wanted next.
+    /// Delivers the endings of a bundle, all at once, and says what is wanted next.
     async fn finish(
         &self,
         lanes: &[Lane],
@@ -321,26 +326,26 @@ impl Slot {
         next: Option<Wanted>,
     ) -> Result<Option<Acquired>, LeaseError> {
         let seconds = trained.seconds_per_lane;
-        let outcomes = trained.outcomes.into_iter().zip(trained.breakdowns);
+        let endings = trained.endings.into_iter().zip(trained.breakdowns);
+        let mut delivered = Vec::with_capacity(lanes.len());
         let mut ended = Vec::with_capacity(lanes.len());
-        let mut ends = Vec::with_capacity(lanes.len());
-        for (lane, (outcome, breakdown)) in lanes.iter().zip(outcomes) {
-            let Some(outcome) = outcome.filter(|_| !lane.control.is_lost()) else {
+        for (lane, (ending, breakdown)) in lanes.iter().zip(endings) {
+            let Some(ending) = ending.filter(|_| !lane.control.is_lost()) else {
                 continue;
             };
             lane.span
-                .in_scope(|| tracing::info!(?outcome, seconds, "trained"));
-            ended.push(lane);
-            ends.push(AttemptEnd {
+                .in_scope(|| tracing::info!(?ending, seconds, "trained"));
+            delivered.push(lane);
+            ended.push(EndedAttempt {
                 token: lane.lease.token,
-                breakdown: breakdown.filter(|_| outcome == Outcome::Succeeded),
-                outcome,
+                breakdown: breakdown.filter(|_| ending == ReportedEnding::Succeeded),
+                ending,
                 observations: Vec::new(),
                 seconds,
             });
         }
-        let finished = self.client.finish(ends, next).await?;
-        for lane in ended {
+        let finished = self.client.finish(ended, next).await?;
+        for lane in delivered {
             let token = lane.lease.token;
             lane.span.in_scope(|| {
                 if finished.lost.contains(&token) {
@@ -381,15 +386,15 @@ impl Slot {
     }
 }
 
-/// The outcome to report for the way a lane ended; none for a lane that was stopped.
-fn outcome(end: LaneEnd) -> Option<Outcome> {
-    match end {
-        LaneEnd::Succeeded => Some(Outcome::Succeeded),
-        LaneEnd::Infeasible { step, reason } => {
-            Some(Outcome::Infeasible(divergence(step, &reason)))
+/// The ending to report for that of a lane; none for a lane that was stopped.
+fn reported(ending: LaneEnding) -> Option<ReportedEnding> {
+    match ending {
+        LaneEnding::Succeeded => Some(ReportedEnding::Succeeded),
+        LaneEnding::Infeasible { step, reason } => {
+            Some(ReportedEnding::Infeasible(divergence(step, &reason)))
         }
-        LaneEnd::Panicked(text) => Some(Outcome::Failed(Failure::of_panic(&text))),
-        LaneEnd::Stopped => None,
+        LaneEnding::Panicked(text) => Some(ReportedEnding::Failed(Failure::of_panic(&text))),
+        LaneEnding::Stopped => None,
     }
 }
 

@@ -117,7 +117,6 @@ struct Pool<'a> {
 }
 
 impl Pool<'_> {
-    /// Adds an item to a token.
     fn add(&self, item: u32, token: &mut [f32]) {
         // Uniform on -w..w has the variance w^2 / 3.
         let width = 3.0_f32.sqrt();

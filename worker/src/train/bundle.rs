@@ -184,7 +184,6 @@ impl Bundle {
     }
 }
 
-/// The parameters the lanes start with.
 fn parameters(layout: &Layout, lanes: &[Lane], starts: &[&Start], device: &Device) -> Tensor<2> {
     let row = |(lane, start): (&Lane, &&Start)| match &start.state {
         Some(state) => state.parameters.clone(),

@@ -6,17 +6,17 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
 };
 
-use super::LaneEnd;
+use super::LaneEnding;
 
 /// Trains lanes together. A panic does not say which lane caused it, so each is then trained again
 /// alone: the innocent ones end as they would have, and measure the same once more.
 pub(super) fn guarded(
     lanes: &[usize],
-    train_together: &(impl Fn(&[usize]) -> Vec<LaneEnd> + Sync),
-) -> Vec<LaneEnd> {
+    train_together: &(impl Fn(&[usize]) -> Vec<LaneEnding> + Sync),
+) -> Vec<LaneEnding> {
     match caught(|| train_together(lanes)) {
         Ok(ends) => ends,
-        Err(text) if lanes.len() == 1 => vec![LaneEnd::Panicked(text)],
+        Err(text) if lanes.len() == 1 => vec![LaneEnding::Panicked(text)],
         Err(_) => lanes
             .chunks(1)
             .flat_map(|lane| guarded(lane, train_together))
@@ -49,12 +49,12 @@ mod tests {
         let train = |lanes: &[usize]| {
             tried.lock().unwrap().push(lanes.to_vec());
             assert!(!lanes.contains(&2), "lane 2 is poison");
-            vec![LaneEnd::Succeeded; lanes.len()]
+            vec![LaneEnding::Succeeded; lanes.len()]
         };
         let ends = guarded(&[1, 2, 3], &train);
-        assert_eq!(ends[0], LaneEnd::Succeeded);
-        assert_eq!(ends[1], LaneEnd::Panicked("lane 2 is poison".into()));
-        assert_eq!(ends[2], LaneEnd::Succeeded);
+        assert_eq!(ends[0], LaneEnding::Succeeded);
+        assert_eq!(ends[1], LaneEnding::Panicked("lane 2 is poison".into()));
+        assert_eq!(ends[2], LaneEnding::Succeeded);
         assert_eq!(
             tried.into_inner().unwrap(),
             [vec![1, 2, 3], vec![1], vec![2], vec![3]]

@@ -23,7 +23,7 @@ use pondersweep_proto::{
     },
 };
 
-use super::{Continue, LaneEnd, Observer, Start, train, train_together};
+use super::{Continue, LaneEnding, Observer, Start, train, train_together};
 use crate::{
     operation::Body,
     test_support::{device, of_tokens, trial},
@@ -75,7 +75,8 @@ impl Recorder {
             .collect()
     }
 
-    /// By the first difficulty of a row, or by the step: answers right and steps, or samples that halted.
+    /// By the first difficulty of a row, or by the step: answers right and steps, or samples that
+    /// halted.
     fn counts(&self, lane: usize) -> Vec<(u64, String, u64)> {
         let heard = self.heard();
         let breakdown = heard.breakdowns.get(&lane).cloned().unwrap_or_default();
@@ -120,25 +121,25 @@ impl Observer for Recorder {
     }
 }
 
-fn run(bundle: &[TrialSpec]) -> (Vec<LaneEnd>, Recorder) {
+fn run(bundle: &[TrialSpec]) -> (Vec<LaneEnding>, Recorder) {
     let recorder = Recorder::default();
     let ends = run_with(1, bundle, &recorder);
     (ends, recorder)
 }
 
-fn run_with(threads: usize, bundle: &[TrialSpec], observer: &dyn Observer) -> Vec<LaneEnd> {
+fn run_with(threads: usize, bundle: &[TrialSpec], observer: &dyn Observer) -> Vec<LaneEnding> {
     let threads = NonZeroUsize::new(threads).unwrap();
     train(bundle, &device(), threads, observer)
 }
 
 /// All lanes as one program.
-fn run_together(body: Body, bundle: &[TrialSpec]) -> (Vec<LaneEnd>, Recorder) {
+fn run_together(body: Body, bundle: &[TrialSpec]) -> (Vec<LaneEnding>, Recorder) {
     let recorder = Recorder::default();
     let ends = run_together_with(body, bundle, &recorder);
     (ends, recorder)
 }
 
-fn run_together_with(body: Body, bundle: &[TrialSpec], recorder: &Recorder) -> Vec<LaneEnd> {
+fn run_together_with(body: Body, bundle: &[TrialSpec], recorder: &Recorder) -> Vec<LaneEnding> {
     let starts: Vec<Start> = bundle.iter().cloned().map(Start::from).collect();
     let lanes: Vec<usize> = (0..bundle.len()).collect();
     train_together(&starts, &lanes, body, &device(), recorder)
@@ -324,7 +325,7 @@ fn a_lane_without_kernels_has_the_same_bits_alone_and_in_a_bundle() {
     for (lane, trial) in lanes.iter().enumerate() {
         let (end, alone) = run(std::slice::from_ref(trial));
         assert_eq!(
-            (end[0].clone(), LaneEnd::Succeeded),
+            (end[0].clone(), LaneEnding::Succeeded),
             (ends[lane].clone(), end[0].clone())
         );
         assert_eq!(together.bits(lane), alone.bits(0));
@@ -343,9 +344,9 @@ fn a_lane_that_panics_fails_alone_and_leaves_the_others_undisturbed() {
         let ends = run_with(threads, lanes, &recorder);
         for (lane, end) in ends.iter().enumerate() {
             if lane == 2 {
-                assert_eq!(*end, LaneEnd::Panicked("lane 2 at update 3".into()));
+                assert_eq!(*end, LaneEnding::Panicked("lane 2 at update 3".into()));
             } else {
-                assert_eq!(*end, LaneEnd::Succeeded);
+                assert_eq!(*end, LaneEnding::Succeeded);
                 assert_eq!(recorder.bits(lane), undisturbed.bits(lane));
             }
         }
@@ -360,10 +361,10 @@ fn a_stopped_lane_leaves_the_others_undisturbed() {
     let ends = run_with(1, lanes, &recorder);
     for (lane, end) in ends.iter().enumerate() {
         if lane == 2 {
-            assert_eq!(*end, LaneEnd::Stopped);
+            assert_eq!(*end, LaneEnding::Stopped);
             assert_eq!(recorder.updates_done(lane), 3);
         } else {
-            assert_eq!(*end, LaneEnd::Succeeded);
+            assert_eq!(*end, LaneEnding::Succeeded);
             assert_eq!(recorder.bits(lane), undisturbed.bits(lane));
         }
     }
@@ -379,14 +380,14 @@ fn a_diverged_lane_is_infeasible_with_its_update_and_leaves_the_others_undisturb
     wild.set(Setting::LEARNING_RATE, 1e38).unwrap();
     lanes[3].configuration = wild.try_into().unwrap();
     let (ends, recorder) = run(&lanes);
-    let LaneEnd::Infeasible { step, reason } = &ends[3] else {
+    let LaneEnding::Infeasible { step, reason } = &ends[3] else {
         panic!("{ends:?}")
     };
     assert_eq!(*step, 2, "{reason}");
     assert!(recorder.bits(3).is_empty());
     assert_eq!(recorder.updates_done(3), 1);
     for lane in (0..7).filter(|lane| *lane != 3) {
-        assert_eq!(ends[lane], LaneEnd::Succeeded);
+        assert_eq!(ends[lane], LaneEnding::Succeeded);
         assert_eq!(recorder.bits(lane), undisturbed.bits(lane));
     }
 }
@@ -395,7 +396,7 @@ fn a_diverged_lane_is_infeasible_with_its_update_and_leaves_the_others_undisturb
 fn a_bundle_whose_every_lane_diverges_ends_at_once() {
     let wild = trial(|settings| settings.set(Setting::LEARNING_RATE, 1e38).unwrap());
     let (ends, _) = run(&[wild]);
-    assert!(matches!(ends[..], [LaneEnd::Infeasible { step: 2, .. }]));
+    assert!(matches!(ends[..], [LaneEnding::Infeasible { step: 2, .. }]));
 }
 
 #[test]
@@ -406,7 +407,7 @@ fn lanes_are_measured_every_so_often_and_always_at_the_end() {
         settings.set(Setting::EXTRAPOLATE, true).unwrap();
     });
     let (ends, recorder) = run(&[spec]);
-    assert_eq!(ends, [LaneEnd::Succeeded]);
+    assert_eq!(ends, [LaneEnding::Succeeded]);
     let observations = recorder.observations(0);
     for Metric { name: metric, .. } in built_in::table().iter() {
         let steps: Vec<u64> = observations

@@ -10,7 +10,7 @@ use pondersweep_proto::{
 };
 use pondersweep_worker::{
     device::DeviceName,
-    train::{Continue, LaneEnd, Observer, train},
+    train::{Continue, LaneEnding, Observer, train},
 };
 
 use crate::{
@@ -63,7 +63,7 @@ impl Observed {
 }
 
 /// Trains to the end.
-fn run_on(device: DeviceName, bundle: &[TrialSpec]) -> (Vec<LaneEnd>, Observed) {
+fn run_on(device: DeviceName, bundle: &[TrialSpec]) -> (Vec<LaneEnding>, Observed) {
     run_until(f64::INFINITY, device, bundle)
 }
 
@@ -72,7 +72,7 @@ fn run_until(
     accurate_enough: f64,
     device: DeviceName,
     bundle: &[TrialSpec],
-) -> (Vec<LaneEnd>, Observed) {
+) -> (Vec<LaneEnding>, Observed) {
     let recorder = Recorder {
         observations: Mutex::default(),
         accurate_enough,
@@ -82,7 +82,7 @@ fn run_until(
     (ends, Observed(observations.unwrap()))
 }
 
-fn run(bundle: &[TrialSpec]) -> (Vec<LaneEnd>, Observed) {
+fn run(bundle: &[TrialSpec]) -> (Vec<LaneEnding>, Observed) {
     run_on(device_name(), bundle)
 }
 
@@ -125,10 +125,10 @@ fn a_lane_that_diverges_leaves_the_others_undisturbed() {
         wild.set(Setting::LEARNING_RATE, 1e38).unwrap();
         lanes[1].configuration = wild.try_into().unwrap();
         let (ends, observed) = run(&lanes);
-        let diverged = matches!(ends[1], LaneEnd::Infeasible { step: 2, .. });
+        let diverged = matches!(ends[1], LaneEnding::Infeasible { step: 2, .. });
         assert!(diverged, "{:?}", ends[1]);
         for lane in [0, 2] {
-            assert_eq!(ends[lane], LaneEnd::Succeeded);
+            assert_eq!(ends[lane], LaneEnding::Succeeded);
             let (found, expected) = (observed.losses(lane), undisturbed.losses(lane));
             assert_close(&found, &expected, TOLERANCE, "losses of a neighbour");
         }
@@ -152,7 +152,7 @@ fn parity_of_eight(step_function: StepFunction, hidden: u32) {
     });
     // It learns in the order of a minute on the slowest device, so it stops as soon as it has.
     let (ends, observed) = run_until(0.99, device_name(), &[spec]);
-    assert_eq!(ends, [LaneEnd::Stopped], "{:?}", observed.0[&0].last());
+    assert_eq!(ends, [LaneEnding::Stopped], "{:?}", observed.0[&0].last());
 }
 
 #[test]

@@ -71,12 +71,12 @@ fn observation(step: u64, value: f64) -> wire::Observation {
 fn finish(token: wire::LeaseToken) -> wire::FinishRequest {
     wire::FinishRequest {
         worker_id: "w".into(),
-        ends: vec![wire::AttemptEnd {
+        attempts: vec![wire::EndedAttempt {
             token: Some(token),
-            outcome: wire::Outcome::Succeeded.into(),
+            ending: wire::Ending::Succeeded.into(),
             observations: vec![observation(20, 0.75)],
             seconds: 1.0,
-            ..wire::AttemptEnd::default()
+            ..wire::EndedAttempt::default()
         }],
         next: None,
     }

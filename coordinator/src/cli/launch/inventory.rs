@@ -223,7 +223,6 @@ fn places_of_job(job: &JobRecord, tasks: Vec<Task>) -> Vec<Place> {
     (0..job.workers).map(place).collect()
 }
 
-/// Places as rows.
 pub(super) fn rows<'a>(places: impl IntoIterator<Item = (&'a Launch, Place)>) -> Rows {
     let rows = places.into_iter().map(|(launch, place)| {
         vec![

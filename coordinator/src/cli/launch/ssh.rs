@@ -1,4 +1,5 @@
-//! `pondersweep launch ssh`: a worker on each of some hosts. Given again, it starts what is missing.
+//! `pondersweep launch ssh`: a worker on each of some hosts. Given again, it starts what is
+//! missing.
 
 mod host;
 mod tunnel;
@@ -10,7 +11,7 @@ use pondersweep_worker::say;
 use serde_json::json;
 
 use self::{
-    host::{Outcome, Start},
+    host::{HostResult, Start},
     tunnel::Route,
 };
 use super::{
@@ -147,7 +148,7 @@ pub(super) async fn run(args: SshArgs) -> anyhow::Result<ExitCode> {
     ledger.remember(&launch)?;
     let outcomes = start_all(start, records, args.at_once.at_once).await;
     let is_new = |name: &HostName| !before.iter().any(|record| record.host.name == *name);
-    let is_failed = |outcome: &&Outcome| outcome.is_nothing() && is_new(&outcome.host.name);
+    let is_failed = |outcome: &&HostResult| outcome.is_nothing() && is_new(&outcome.host.name);
     close_tunnels(&launch, |name| {
         let mut of_host = outcomes.iter().filter(|outcome| outcome.host.name == *name);
         of_host.any(|outcome| outcome.is_without_worker() || is_failed(&outcome))
@@ -163,7 +164,7 @@ pub(super) async fn run(args: SshArgs) -> anyhow::Result<ExitCode> {
     }
     conclude(&name, &outcomes);
     table(&name, &outcomes).print(args.output.output)?;
-    Ok(code_of(outcomes.iter().all(Outcome::is_well)))
+    Ok(code_of(outcomes.iter().all(HostResult::is_well)))
 }
 
 fn records(
@@ -179,7 +180,11 @@ fn records(
     hosts.into_iter().map(record).collect()
 }
 
-async fn start_all(start: Start, records: Vec<HostRecord>, at_once: NonZeroUsize) -> Vec<Outcome> {
+async fn start_all(
+    start: Start,
+    records: Vec<HostRecord>,
+    at_once: NonZeroUsize,
+) -> Vec<HostResult> {
     let start = Arc::new(start);
     for_each(records, at_once, |record| {
         let start = start.clone();
@@ -193,7 +198,7 @@ async fn start_all(start: Start, records: Vec<HostRecord>, at_once: NonZeroUsize
 }
 
 /// Says what to do next, and with what.
-fn conclude(name: &LaunchName, outcomes: &[Outcome]) {
+fn conclude(name: &LaunchName, outcomes: &[HostResult]) {
     let bad = outcomes.iter().filter(|outcome| !outcome.is_well()).count();
     let well = outcomes.len() - bad;
     say!("launch {name}: {well} of {} hosts started", outcomes.len());
@@ -208,7 +213,7 @@ fn conclude(name: &LaunchName, outcomes: &[Outcome]) {
     }
 }
 
-fn table(name: &LaunchName, outcomes: &[Outcome]) -> Rows {
+fn table(name: &LaunchName, outcomes: &[HostResult]) -> Rows {
     let rows = outcomes.iter().map(|outcome| {
         let (process, said) = (json!(outcome.process()), json!(outcome.said()));
         vec![

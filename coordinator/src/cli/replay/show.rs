@@ -7,13 +7,12 @@ use serde_json::{Value, json};
 use super::Replayed;
 use crate::{
     cli::output::{Format, Rows, print_json, print_text},
-    replay::{Difference, End, Origin, contrasts, likely_reason},
+    replay::{Difference, Origin, Outcome, contrasts, likely_reason},
 };
 
 /// The version of the JSON below.
 const SCHEMA: &str = "pondersweep.replay/1";
 
-/// Prints a replay.
 pub(super) fn print(replayed: &Replayed, format: Format) -> io::Result<()> {
     match format {
         Format::Json => print_json(&document(replayed)),
@@ -116,7 +115,7 @@ fn difference(difference: &Difference) -> Value {
             "stored": stored,
             "replayed": replayed,
         }),
-        Difference::End { stored, replayed } => json!({
+        Difference::Outcome { stored, replayed } => json!({
             "place": "end",
             "stored": end(stored),
             "replayed": end(replayed),
@@ -137,10 +136,10 @@ fn origin(origin: &Origin) -> Value {
     })
 }
 
-fn end(end: &End) -> String {
+fn end(end: &Outcome) -> String {
     match end {
-        End::Succeeded => "succeeded".into(),
-        End::Infeasible(why) => format!("infeasible, {why}"),
+        Outcome::Succeeded => "succeeded".into(),
+        Outcome::Infeasible(why) => format!("infeasible, {why}"),
     }
 }
 
@@ -193,7 +192,7 @@ pub(in crate::cli) fn first(difference: &Difference) -> String {
             told(*stored),
             told(*replayed)
         ),
-        Difference::End { stored, replayed } => {
+        Difference::Outcome { stored, replayed } => {
             format!(
                 "its end: stored {}, replayed {}",
                 end(stored),

@@ -10,25 +10,25 @@ use std::{
 
 use pondersweep_proto::{
     breakdown::Breakdown,
+    ending::ReportedEnding,
     id::{Attempt, LeaseToken},
     metric::Observation,
     program::ProgramSpec,
     spec::TrialSpec,
 };
 use pondersweep_worker::{
-    client::Outcome,
     device::DeviceName,
     identity::identify,
     program::{self, Host, Sent, Work},
     stories,
-    train::{self, Continue, LaneEnd, Observer, divergence},
+    train::{self, Continue, LaneEnding, Observer, divergence},
 };
 
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::{Replayable, Updates};
-use crate::replay::{Counts, End, Measured, Origin, counts};
+use crate::replay::{Counts, Measured, Origin, Outcome, counts};
 
 /// Why the lock of what was heard is never poisoned.
 const UNPOISONED: &str = "no thread panics while it observes";
@@ -63,18 +63,18 @@ pub(super) fn train(
     stories::fetch(&spec.configuration).map_err(|error| error.to_string())?;
     let trials = std::slice::from_ref(spec);
     let mut ends = train::train(trials, &device.open(), NonZeroUsize::MIN, &listener);
-    let end = match ends.pop().expect("one trial has one end") {
-        LaneEnd::Succeeded => End::Succeeded,
-        LaneEnd::Infeasible { step, reason } => End::Infeasible(divergence(step, &reason)),
-        LaneEnd::Panicked(text) => return Err(format!("training panicked: {text}")),
-        LaneEnd::Stopped => unreachable!("the listener stops nothing"),
+    let outcome = match ends.pop().expect("one trial has one end") {
+        LaneEnding::Succeeded => Outcome::Succeeded,
+        LaneEnding::Infeasible { step, reason } => Outcome::Infeasible(divergence(step, &reason)),
+        LaneEnding::Panicked(text) => return Err(format!("training panicked: {text}")),
+        LaneEnding::Stopped => unreachable!("the listener stops nothing"),
     };
     let heard = listener.heard.into_inner();
     let Heard {
         observations,
         counts,
     } = heard.expect(UNPOISONED);
-    Ok(Measured::new(end, observations, counts))
+    Ok(Measured::new(outcome, observations, counts))
 }
 
 /// Runs a user's program for a trial to its end.
@@ -115,13 +115,13 @@ pub(super) fn run_program(
     let (ended, mut observations) =
         runtime.block_on(async { tokio::join!(program::run(work, sink), listen) });
     observations.extend(ended.observations);
-    let end = match ended.outcome {
-        Some(Outcome::Succeeded) => End::Succeeded,
-        Some(Outcome::Infeasible(why)) => End::Infeasible(why),
-        Some(Outcome::Failed(failure)) => return Err(failure.message),
+    let outcome = match ended.ending {
+        Some(ReportedEnding::Succeeded) => Outcome::Succeeded,
+        Some(ReportedEnding::Infeasible(why)) => Outcome::Infeasible(why),
+        Some(ReportedEnding::Failed(failure)) => return Err(failure.message),
         None => return Err("the program was stopped".into()),
     };
-    Ok(Measured::new(end, observations, Counts::default()))
+    Ok(Measured::new(outcome, observations, Counts::default()))
 }
 
 /// Keeps what is observed and shows how far training is.

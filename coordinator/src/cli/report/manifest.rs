@@ -101,7 +101,6 @@ fn producer(producer: Producer) -> ManifestProducer {
     }
 }
 
-/// A file of the folder in hashes.
 fn hash_file(folder: &Path, file: &Path) -> anyhow::Result<ManifestFile> {
     let bytes = fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
     let name = file.strip_prefix(folder).unwrap_or(file);
@@ -117,7 +116,6 @@ pub(super) fn sha256(bytes: &[u8]) -> String {
     hexadecimal(&Sha256::digest(bytes))
 }
 
-/// This program.
 pub(super) fn this_program() -> io::Result<ManifestProgram> {
     Ok(ManifestProgram {
         version: env!("CARGO_PKG_VERSION").to_owned(),

@@ -7,8 +7,8 @@ use std::path::PathBuf;
 use clap::Args;
 
 use crate::{
-    allocation::{Goal, Replicates, Standing, calls, trials_added},
-    cli::goal::{goal, half_width, of_tally, threshold},
+    allocation::{Precision, Replicates, Standing, calls, trials_added},
+    cli::precision::{half_width, of_tally, precision, threshold},
     driver::{DriverHandle, SweepView},
     scheduler::SweepState,
     store::Reader,
@@ -31,25 +31,29 @@ pub(super) struct UntilArgs {
 pub(super) struct Rounds {
     driver: DriverHandle,
     database: PathBuf,
-    goal: Option<Goal>,
+    precision: Option<Precision>,
 }
 
 impl UntilArgs {
-    /// The goal of a run, if it has one.
-    pub(super) fn goal(self, spec: &SweepSpec) -> anyhow::Result<Option<Goal>> {
-        let goal = self
+    /// The precision a run is to reach, if it has one.
+    pub(super) fn precision(self, spec: &SweepSpec) -> anyhow::Result<Option<Precision>> {
+        let precision = self
             .until_ci
-            .map(|half_width| goal(spec, half_width, self.threshold));
-        Ok(goal.transpose()?)
+            .map(|half_width| precision(spec, half_width, self.threshold));
+        Ok(precision.transpose()?)
     }
 }
 
 impl Rounds {
-    pub(super) const fn new(driver: DriverHandle, database: PathBuf, goal: Option<Goal>) -> Self {
+    pub(super) const fn new(
+        driver: DriverHandle,
+        database: PathBuf,
+        precision: Option<Precision>,
+    ) -> Self {
         Self {
             driver,
             database,
-            goal,
+            precision,
         }
     }
 
@@ -59,15 +63,18 @@ impl Rounds {
         sweep: &SweepView,
         tell: impl Fn(&str),
     ) -> anyhow::Result<Option<SweepView>> {
-        let Some(goal) = self.goal.filter(|_| sweep.state == SweepState::Finished) else {
+        let Some(precision) = self
+            .precision
+            .filter(|_| sweep.state == SweepState::Finished)
+        else {
             return Ok(None);
         };
         let mut reader = Reader::open(&self.database).await?;
         let tallies = reader.tallies(sweep.sweep_id, 0, u32::MAX).await?;
         reader.close().await;
         let cells: Vec<Replicates> = tallies.iter().map(of_tally).collect();
-        let allocations = goal.allocate(&cells, None);
-        tell(&summary(&goal, &cells));
+        let allocations = precision.allocate(&cells, None);
+        tell(&summary(&precision, &cells));
         let mut latest = None;
         for call in calls(&allocations, &cells) {
             let name = sweep.sweep_id.to_string();
@@ -86,19 +93,19 @@ impl Rounds {
 }
 
 /// How many configurations stand how.
-fn summary(goal: &Goal, cells: &[Replicates]) -> String {
+fn summary(precision: &Precision, cells: &[Replicates]) -> String {
     let standings: Vec<Standing> = cells
         .iter()
-        .map(|cell| goal.assess(cell).standing)
+        .map(|cell| precision.assess(cell).standing)
         .collect();
     let count = |standing| standings.iter().filter(|&&found| found == standing).count();
     let mut text = format!(
         "{} of {} configurations are known to within {}",
         count(Standing::Narrow),
         cells.len(),
-        goal.half_width
+        precision.half_width
     );
-    if let Some(threshold) = goal.threshold {
+    if let Some(threshold) = precision.threshold {
         text += &format!(
             ", {} more on which side of {threshold} they lie",
             count(Standing::Decided)
@@ -107,7 +114,7 @@ fn summary(goal: &Goal, cells: &[Replicates]) -> String {
     text += &format!(
         "; {} have used up their {} replicates",
         count(Standing::UsedUp),
-        goal.most
+        precision.most
     );
     text
 }
@@ -125,22 +132,22 @@ mod tests {
             given: u32::try_from(results).unwrap(),
         };
         let cells = [cell(20, 20), cell(4, 8), cell(12, 24), cell(0, 4)];
-        let goal = Goal {
+        let precision = Precision {
             half_width: 0.15,
             threshold: Some(0.9),
             most: 24,
         };
         assert_eq!(
-            summary(&goal, &cells),
+            summary(&precision, &cells),
             "1 of 4 configurations are known to within 0.15, 2 more on which side of 0.9 they lie; 0 have \
              used up their 24 replicates"
         );
-        let goal = Goal {
+        let precision = Precision {
             threshold: None,
-            ..goal
+            ..precision
         };
         assert_eq!(
-            summary(&goal, &cells),
+            summary(&precision, &cells),
             "1 of 4 configurations are known to within 0.15; 1 have used up their 24 replicates"
         );
     }

@@ -294,9 +294,9 @@ pub(super) fn any_sent() -> impl Strategy<Value = Sent> {
         any_breakdown(),
     );
     let end = end.prop_map(
-        |(token, outcome, message, observations, seconds, cause, breakdown)| wire::AttemptEnd {
+        |(token, ending, message, observations, seconds, cause, breakdown)| wire::EndedAttempt {
             token,
-            outcome,
+            ending,
             message,
             observations,
             seconds,
@@ -306,10 +306,10 @@ pub(super) fn any_sent() -> impl Strategy<Value = Sent> {
     );
     let next = prop::option::of(any_acquisition());
     let finish = (any_worker(), prop::collection::vec(end, 0..4), next);
-    let finish = finish.prop_map(|(worker_id, ends, next)| {
+    let finish = finish.prop_map(|(worker_id, attempts, next)| {
         Sent::Finish(wire::FinishRequest {
             worker_id,
-            ends,
+            attempts,
             next,
         })
     });

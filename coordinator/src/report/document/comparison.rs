@@ -97,7 +97,6 @@ impl Reported<'_> {
         best.map(|(_, cell)| cell)
     }
 
-    /// The trials of a cell.
     pub(super) fn trials_of<'a>(&'a self, cell: &'a CellRow) -> impl Iterator<Item = &'a TrialRow> {
         let trials = self.input.trials.iter();
         trials.filter(|trial| *trial.values == *cell.values)

@@ -270,7 +270,7 @@ fn a_diverged_trial_is_no_failure() {
     let mut scene = long_sweep();
     for _ in 0..20 {
         let token = scene.acquire_one("a");
-        let diverged = Finish::Infeasible("diverged at update 7".into());
+        let diverged = ReportedEnding::Infeasible("diverged at update 7".into());
         scene
             .scheduler
             .finish(&worker("a"), token, diverged)

@@ -110,7 +110,7 @@ fn a_trial_that_may_run_again_keeps_its_checkpoint() {
     );
 
     let token = scene.acquire_one("a");
-    let failed = Finish::Failed(Failure::new(Cause::OutOfMemory, "too much"));
+    let failed = ReportedEnding::Failed(Failure::new(Cause::OutOfMemory, "too much"));
     scene.scheduler.finish(&worker("a"), token, failed).unwrap();
     assert_eq!(
         (scene.state(1), scene.newest()),
@@ -123,7 +123,7 @@ fn a_trial_that_ends_loses_its_checkpoint_whichever_way_it_ends() {
     let ends: [fn(&mut Scene, LeaseToken); 4] = [
         |scene, token| _ = scene.finish("a", token).unwrap(),
         |scene, token| {
-            let diverged = Finish::Infeasible("diverged".into());
+            let diverged = ReportedEnding::Infeasible("diverged".into());
             scene
                 .scheduler
                 .finish(&worker("a"), token, diverged)

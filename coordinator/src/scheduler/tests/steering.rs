@@ -228,7 +228,7 @@ fn what_failed_before_a_sweep_finished_does_not_pause_it_when_more_is_allocated(
     scene.scheduler.enqueue(entry);
     let [first, last] = [scene.acquire_one("a"), scene.acquire_one("b")];
     scene.finish("a", first).unwrap();
-    let failed = Finish::Failed(Failure::of_panic("panicked"));
+    let failed = ReportedEnding::Failed(Failure::of_panic("panicked"));
     scene.scheduler.finish(&worker("b"), last, failed).unwrap();
     assert_eq!(scene.second_stands(), (SweepState::Finished, 0, 1, 2));
     assert_eq!(scene.allocate([2, 0]), Ok(1));

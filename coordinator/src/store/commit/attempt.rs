@@ -47,7 +47,7 @@ pub(super) struct NewLease<'a> {
 }
 
 /// How an attempt ended, and what that makes of its trial.
-pub(super) struct End<'a> {
+pub(super) struct AttemptEnding<'a> {
     pub(super) ending: &'a Ending,
     pub(super) state: TrialState,
     pub(super) blamed: bool,
@@ -84,7 +84,11 @@ impl<'a> Writer<'a> {
         self.insert(INSERT_ATTEMPT, &rows, |row| change(&leases[row]))
     }
 
-    pub(super) fn end(&mut self, token: LeaseToken, end: &End<'_>) -> Result<(), CommitError> {
+    pub(super) fn end(
+        &mut self,
+        token: LeaseToken,
+        end: &AttemptEnding<'_>,
+    ) -> Result<(), CommitError> {
         self.end_attempt(token, end)?;
         self.end_trial(token, end)?;
         if *end.ending == Ending::Succeeded {
@@ -98,7 +102,11 @@ impl<'a> Writer<'a> {
         Ok(())
     }
 
-    fn end_attempt(&mut self, token: LeaseToken, end: &End<'_>) -> Result<(), CommitError> {
+    fn end_attempt(
+        &mut self,
+        token: LeaseToken,
+        end: &AttemptEnding<'_>,
+    ) -> Result<(), CommitError> {
         let (trial_id, attempt) = columns(token);
         let name = end.ending.name();
         let seconds = self.seconds.remove(&token);
@@ -116,7 +124,7 @@ impl<'a> Writer<'a> {
         self.run_on(1, END_ATTEMPT, row, change)
     }
 
-    fn end_trial(&mut self, token: LeaseToken, end: &End<'_>) -> Result<(), CommitError> {
+    fn end_trial(&mut self, token: LeaseToken, end: &AttemptEnding<'_>) -> Result<(), CommitError> {
         let (trial_id, attempt) = columns(token);
         let (state, record) = (end.state.name(), end.record);
         let row = (

@@ -1,5 +1,5 @@
-//! What is recorded of a trial's result and of who computed it: all that training it again needs, and
-//! all that can be compared afterwards.
+//! What is recorded of a trial's result and of who computed it: all that training it again needs,
+//! and all that can be compared afterwards.
 
 use std::collections::BTreeMap;
 
@@ -20,7 +20,7 @@ use super::{
     trial::find,
 };
 use crate::{
-    replay::{Counts, End, Measured, Origin},
+    replay::{Counts, Measured, Origin, Outcome},
     scheduler::TrialState,
     store::{error::ReadError, name::trial_state, statement::statements},
     sweep::SweepTerms,
@@ -178,9 +178,9 @@ async fn result(
     let observed = sqlx::query(OBSERVED).bind(trial_id).bind(attempt.0);
     let observed = observed.fetch_all(&mut *snapshot).await?;
     let measured = Measured {
-        end: match state {
-            TrialState::Succeeded => End::Succeeded,
-            _ => End::Infeasible(deciding.try_get("message")?),
+        outcome: match state {
+            TrialState::Succeeded => Outcome::Succeeded,
+            _ => Outcome::Infeasible(deciding.try_get("message")?),
         },
         observations: observed.iter().map(observation).collect::<Result<_, _>>()?,
         step: sqlx::query_scalar::<_, Option<i64>>(STEP)

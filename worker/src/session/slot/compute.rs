@@ -10,18 +10,18 @@ use std::{
 
 use pondersweep_proto::{
     breakdown::Breakdown,
+    ending::ReportedEnding,
     failure::{Cause, Failure},
     metric::Observation,
 };
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
-use super::{Lane, LaneControl, checkpoint::Decision, outbox::Outbox, outcome, widths::Widths};
+use super::{Lane, LaneControl, checkpoint::Decision, outbox::Outbox, reported, widths::Widths};
 use crate::{
-    client::Outcome,
     device::DeviceName,
     stories,
-    train::{self, Continue, LaneEnd, LaneState, Observer, Start},
+    train::{self, Continue, LaneEnding, LaneState, Observer, Start},
 };
 
 /// Threads a slot spreads the lanes of a bundle over. A worker fills its cores with slots.
@@ -30,7 +30,7 @@ const THREADS: NonZeroUsize = NonZeroUsize::MIN;
 /// How a bundle's training ended.
 pub(super) struct Trained {
     /// Per lane, what to report; `None` for a lane that was stopped.
-    pub(super) outcomes: Vec<Option<Outcome>>,
+    pub(super) endings: Vec<Option<ReportedEnding>>,
     /// Per lane, its last evaluation; `None` for a lane that was not trained to its end.
     pub(super) breakdowns: Vec<Option<Breakdown>>,
     /// Compute time of a lane: the bundle's, shared equally.
@@ -54,9 +54,9 @@ pub(super) fn spawn(
     };
     on_thread(move || {
         let train = || train_caught(&bundle, device, THREADS, &observer);
-        let (outcomes, seconds_per_lane) = timed(bundle.len(), train);
+        let (endings, seconds_per_lane) = timed(bundle.len(), train);
         Trained {
-            outcomes,
+            endings,
             breakdowns: observer.into_breakdowns(),
             seconds_per_lane,
         }
@@ -94,9 +94,9 @@ fn timed<T>(lanes: usize, train: impl FnOnce() -> T) -> (T, f64) {
     )]
     let now = std::time::Instant::now;
     let started = now();
-    let outcomes = train();
+    let endings = train();
     let seconds_per_lane = (now() - started).as_secs_f64() / lanes as f64;
-    (outcomes, seconds_per_lane)
+    (endings, seconds_per_lane)
 }
 
 /// Trains. Training keeps its own panics to their lanes; what panics besides is the device, and
@@ -106,23 +106,23 @@ fn train_caught(
     device: DeviceName,
     threads: NonZeroUsize,
     observer: &Bridge,
-) -> Vec<Option<Outcome>> {
+) -> Vec<Option<ReportedEnding>> {
     let fetched = bundle
         .first()
         .map(|start| stories::fetch(&start.trial.configuration));
     if let Some(Err(error)) = fetched {
         let failure = Failure::new(Cause::Other, error.to_string());
-        return vec![Some(Outcome::Failed(failure)); bundle.len()];
+        return vec![Some(ReportedEnding::Failed(failure)); bundle.len()];
     }
-    let ends: thread::Result<Vec<LaneEnd>> = catch_unwind(AssertUnwindSafe(|| {
+    let endings: thread::Result<Vec<LaneEnding>> = catch_unwind(AssertUnwindSafe(|| {
         train::train_from(bundle, &device.open(), threads, observer)
     }));
-    match ends {
-        Ok(ends) => ends.into_iter().map(outcome).collect(),
+    match endings {
+        Ok(endings) => endings.into_iter().map(reported).collect(),
         Err(_) => {
             let message = format!("device {device} cannot be used; the worker's log says why");
             let failure = Failure::new(Cause::Other, message);
-            vec![Some(Outcome::Failed(failure)); bundle.len()]
+            vec![Some(ReportedEnding::Failed(failure)); bundle.len()]
         }
     }
 }

@@ -5,6 +5,7 @@
 use std::sync::Arc;
 
 use pondersweep_proto::{
+    ending::EndedAttempt,
     error::LeaseError,
     failure::{Cause, Failure},
     program::{ProgramFile, ProgramSpec},
@@ -15,7 +16,7 @@ use tracing::Instrument as _;
 
 use super::{Lane, Slot, outbox::Checkpoint};
 use crate::{
-    client::{Acquired, AttemptEnd, CheckpointRef, Outcome, Wanted},
+    client::{Acquired, CheckpointRef, Wanted},
     program::{self, Ended, Host, Sent, Work},
 };
 
@@ -58,7 +59,7 @@ impl Slot {
             }
         };
         let Ended {
-            outcome,
+            ending,
             observations,
             checkpoint,
             seconds,
@@ -66,7 +67,7 @@ impl Slot {
         if lane.control.is_lost() {
             return Ok(None);
         }
-        let Some(outcome) = outcome else {
+        let Some(ending) = ending else {
             self.report(lane, &observations).await?;
             if let Some((updates_done, bytes)) = checkpoint {
                 let checkpoint = Checkpoint {
@@ -77,15 +78,15 @@ impl Slot {
             }
             return Ok(None);
         };
-        tracing::info!(outcome = outcome.name(), seconds, "ended");
-        let end = AttemptEnd {
+        tracing::info!(ending = ending.name(), seconds, "ended");
+        let ended = EndedAttempt {
             token: lane.lease.token,
-            outcome,
+            ending,
             observations,
             seconds,
             breakdown: None,
         };
-        let finished = self.client.finish(vec![end], next).await?;
+        let finished = self.client.finish(vec![ended], next).await?;
         let token = lane.lease.token;
         if finished.lost.contains(&token) {
             lane.drop_work();
@@ -186,17 +187,6 @@ impl Slot {
         match self.client.start_from_checkpoint(token, checkpoint).await {
             Ok(()) => Ok(Some((checkpoint.updates_done, bytes))),
             Err(error) => self.start_over(lane, error),
-        }
-    }
-}
-
-impl Outcome {
-    /// Its name, for the log.
-    const fn name(&self) -> &'static str {
-        match self {
-            Self::Succeeded => "succeeded",
-            Self::Infeasible(_) => "infeasible",
-            Self::Failed(_) => "failed",
         }
     }
 }

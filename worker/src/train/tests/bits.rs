@@ -3,7 +3,7 @@
 
 use pondersweep_proto::{setting::Setting, spec::TrialSpec};
 
-use super::{LaneEnd, Recorder, each_shape_of, run_together_with, run_with};
+use super::{LaneEnding, Recorder, each_shape_of, run_together_with, run_with};
 use crate::{operation::Body, test_support::of_tokens};
 
 /// How a bundle is trained.
@@ -16,7 +16,7 @@ enum Way {
 }
 
 /// What is known of a lane in the end.
-type Story = (LaneEnd, Vec<(u64, String, u64)>);
+type Story = (LaneEnding, Vec<(u64, String, u64)>);
 
 impl Way {
     fn stories(self, bundle: &[TrialSpec]) -> Vec<Story> {
@@ -72,10 +72,10 @@ fn make_some_diverge(lane: &mut TrialSpec) {
 }
 
 fn assert_all_ends_occur(stories: &[Story]) {
-    let occurs = |matches: fn(&LaneEnd) -> bool| stories.iter().any(|(end, _)| matches(end));
-    assert!(occurs(|end| *end == LaneEnd::Succeeded));
-    assert!(occurs(|end| *end == LaneEnd::Stopped));
-    assert!(occurs(|end| matches!(end, LaneEnd::Infeasible { .. })));
+    let occurs = |matches: fn(&LaneEnding) -> bool| stories.iter().any(|(end, _)| matches(end));
+    assert!(occurs(|end| *end == LaneEnding::Succeeded));
+    assert!(occurs(|end| *end == LaneEnding::Stopped));
+    assert!(occurs(|end| matches!(end, LaneEnding::Infeasible { .. })));
 }
 
 #[test]

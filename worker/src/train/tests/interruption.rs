@@ -9,7 +9,7 @@ use pondersweep_proto::{
 
 use super::{
     super::{
-        Continue, LaneEnd, LaneState, Observer, Start,
+        Continue, LaneEnding, LaneState, Observer, Start,
         checkpoint::{Origin, decode, encode},
         in_step, train_from, train_together,
     },
@@ -49,9 +49,9 @@ impl Observer for Interrupter {
 }
 
 /// What is known of a lane: everything it observed, to the bit, and how it ended.
-type Story = (Vec<(u64, String, u64)>, LaneEnd);
+type Story = (Vec<(u64, String, u64)>, LaneEnding);
 
-fn train(body: Body, starts: &[Start], observer: &dyn Observer) -> Vec<LaneEnd> {
+fn train(body: Body, starts: &[Start], observer: &dyn Observer) -> Vec<LaneEnding> {
     match body {
         Body::Kernels | Body::Alone => train_from(starts, &device(), NonZeroUsize::MIN, observer),
         Body::Tensors => in_step(starts, |lanes| {
@@ -63,7 +63,7 @@ fn train(body: Body, starts: &[Start], observer: &dyn Observer) -> Vec<LaneEnd> 
 /// The stories of trials that are interrupted, each at its own update, until they have ended.
 fn interrupted(body: Body, trials: &[TrialSpec], first: u64, every: u64) -> Vec<Story> {
     let mut starts: Vec<Start> = trials.iter().cloned().map(Start::from).collect();
-    let mut stories: Vec<Story> = vec![(Vec::new(), LaneEnd::Stopped); trials.len()];
+    let mut stories: Vec<Story> = vec![(Vec::new(), LaneEnding::Stopped); trials.len()];
     let mut order: Vec<usize> = (0..trials.len()).collect();
     while !order.is_empty() {
         let stop_at = order.iter().enumerate().map(|(lane, &trial)| {
@@ -92,7 +92,7 @@ fn interrupted(body: Body, trials: &[TrialSpec], first: u64, every: u64) -> Vec<
                 .remove(&lane)
                 .map(|state| carried(&state, &trials[trial]));
         }
-        order.retain(|&trial| stories[trial].1 == LaneEnd::Stopped);
+        order.retain(|&trial| stories[trial].1 == LaneEnding::Stopped);
         // Other neighbours, another place.
         order.reverse();
     }
@@ -156,6 +156,6 @@ fn a_lane_that_is_told_to_stop_after_its_last_update_has_ended_all_the_same() {
     };
     let starts = [Start::from(trials[0].clone())];
     let ends = train(Body::Kernels, &starts, &interrupter);
-    assert_eq!(ends, [LaneEnd::Succeeded]);
+    assert_eq!(ends, [LaneEnding::Succeeded]);
     assert!(interrupter.states.into_inner().unwrap().is_empty());
 }

@@ -31,7 +31,7 @@ pub(super) struct Start {
 
 /// What came of a host.
 #[derive(Debug)]
-pub(super) struct Outcome {
+pub(super) struct HostResult {
     pub(super) host: Host,
     result: Result<(Answer, String), HostFailure>,
 }
@@ -51,7 +51,7 @@ enum HostFailure {
 
 impl Start {
     /// Sees to it that a worker lives on a host.
-    pub(super) async fn on(&self, HostRecord { host, tunnel }: HostRecord) -> Outcome {
+    pub(super) async fn on(&self, HostRecord { host, tunnel }: HostRecord) -> HostResult {
         let result = match &tunnel {
             Some(tunnel) => self.ssh.open_tunnel(&host.name, tunnel).await,
             None => Ok(()),
@@ -60,7 +60,7 @@ impl Start {
             Ok(()) => self.start(&host).await,
             Err(error) => Err(error.into()),
         };
-        Outcome { host, result }
+        HostResult { host, result }
     }
 
     async fn start(&self, host: &Host) -> Result<(Answer, String), HostFailure> {
@@ -124,7 +124,7 @@ pub(super) fn worker_on(worker: &WorkerPlan, host: &Host) -> WorkerPlan {
     }
 }
 
-impl Outcome {
+impl HostResult {
     /// Whether a worker lives there now, or has found nothing to do.
     pub(super) const fn is_well(&self) -> bool {
         matches!(

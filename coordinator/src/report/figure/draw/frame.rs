@@ -42,7 +42,6 @@ pub(super) struct Slots {
     pub(super) step: f64,
 }
 
-/// One entry of the legend.
 pub(super) enum LegendEntry {
     Dot(Colour, String),
     Dash(Stroke, String),

@@ -3,7 +3,7 @@
 
 use super::streams;
 use crate::{
-    allocation::{Goal, Replicates},
+    allocation::{Precision, Replicates},
     statistics::{SplitMix64, confidence_sequence, wilson_interval},
 };
 
@@ -26,7 +26,7 @@ pub(super) struct Adaptive {
 }
 
 /// One configuration to its end: without a budget the others make no difference to it.
-fn played(generator: &mut SplitMix64, share: f64, goal: &Goal) -> Replicates {
+fn played(generator: &mut SplitMix64, share: f64, precision: &Precision) -> Replicates {
     let mut cell = Replicates::default();
     let mut next = FIRST;
     loop {
@@ -38,7 +38,7 @@ fn played(generator: &mut SplitMix64, share: f64, goal: &Goal) -> Replicates {
             waiting: 0,
             given: next,
         };
-        match goal.allocate(&[cell], None).first() {
+        match precision.allocate(&[cell], None).first() {
             Some(allocation) => next = allocation.replicates,
             None => return cell,
         }
@@ -46,7 +46,7 @@ fn played(generator: &mut SplitMix64, share: f64, goal: &Goal) -> Replicates {
 }
 
 pub(super) fn of_adaptive(simulations: u64, share: f64, threshold: Option<f64>) -> Adaptive {
-    let goal = Goal {
+    let precision = Precision {
         half_width: HALF_WIDTH,
         threshold,
         most: MOST,
@@ -55,7 +55,7 @@ pub(super) fn of_adaptive(simulations: u64, share: f64, threshold: Option<f64>) 
     for mut generator in streams(simulations) {
         let Replicates {
             solved, results, ..
-        } = played(&mut generator, share, &goal);
+        } = played(&mut generator, share, &precision);
         sequence += f64::from(confidence_sequence(solved, results).contains(share));
         wilson += f64::from(wilson_interval(solved, results).unwrap().contains(share));
         replicates += results as f64;

@@ -6,7 +6,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tonic::{service::Routes, transport::Server};
 
-use super::Metrics;
+use super::Monitor;
 use crate::{
     grpc::{Peer, connections},
     protection::PeerLimits,
@@ -15,13 +15,13 @@ use crate::{
 /// Serves the metrics on a listener until told to stop.
 pub(crate) async fn serve(
     listener: TcpListener,
-    metrics: Metrics,
+    monitor: Monitor,
     limits: PeerLimits,
     stop: CancellationToken,
 ) -> anyhow::Result<()> {
     let routes = Router::new()
         .route("/metrics", get(scrape))
-        .with_state(metrics);
+        .with_state(monitor);
     // The server that is in the program already, for calls, speaks plain HTTP as well.
     Server::builder()
         .accept_http1(true)
@@ -35,9 +35,9 @@ pub(crate) async fn serve(
 }
 
 async fn scrape(
-    State(metrics): State<Metrics>,
+    State(monitor): State<Monitor>,
     Extension(peer): Extension<Peer>,
 ) -> impl IntoResponse {
     peer.is_known_now();
-    ([("content-type", CONTENT_TYPE)], metrics.text())
+    ([("content-type", CONTENT_TYPE)], monitor.text())
 }

@@ -4,17 +4,17 @@
 use pondersweep_proto::{error::SweepError, wire};
 
 use crate::{
-    allocation::{Goal, Replicates},
+    allocation::{Precision, Replicates},
     store::CellTally,
     sweep::SweepSpec,
 };
 
-/// The goal for a sweep.
-pub(super) fn goal(
+/// The precision asked of a sweep.
+pub(super) fn precision(
     spec: &SweepSpec,
     half_width: f64,
     threshold: Option<f64>,
-) -> Result<Goal, SweepError> {
+) -> Result<Precision, SweepError> {
     let terms = spec.terms();
     if terms.initial_replicates.is_none() {
         return Err(SweepError::Invalid(format!(
@@ -30,7 +30,7 @@ pub(super) fn goal(
                 .into(),
         ));
     }
-    Ok(Goal {
+    Ok(Precision {
         half_width,
         threshold,
         most: terms.replicates,

@@ -29,9 +29,9 @@ pub(crate) use endpoint::serve;
 const FIRST_BUCKET_SECONDS: f64 = 1e-4;
 const BUCKETS: u16 = 17;
 
-/// The coordinator's metrics. Cheap to clone; every clone counts into the same numbers.
+/// What is counted of the coordinator. Cheap to clone; every clone counts into the same numbers.
 #[derive(Clone)]
-pub struct Metrics(Arc<Inner>);
+pub struct Monitor(Arc<Inner>);
 
 struct Inner {
     registry: Registry,
@@ -54,23 +54,23 @@ struct OutcomeLabel {
     outcome: &'static str,
 }
 
-impl Default for Metrics {
+impl Default for Monitor {
     fn default() -> Self {
         let mut inner = Inner::empty();
         inner.register();
-        let metrics = Self(Arc::new(inner));
+        let monitor = Self(Arc::new(inner));
         // A series that appears with its first event hides that event from rate().
-        metrics.note_trials(&TrialCounts::default());
+        monitor.note_trials(&TrialCounts::default());
         for ending in Ending::NAMES {
-            metrics.attempts(ending);
+            monitor.attempts(ending);
         }
-        metrics
+        monitor
     }
 }
 
-impl fmt::Debug for Metrics {
+impl fmt::Debug for Monitor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Metrics").finish_non_exhaustive()
+        f.debug_struct("Monitor").finish_non_exhaustive()
     }
 }
 
@@ -117,7 +117,7 @@ impl Inner {
     }
 }
 
-impl Metrics {
+impl Monitor {
     /// Counts what was committed.
     pub(crate) fn note_commit(&self, batch: &Batch, duration: Duration) {
         self.0.commit_duration.observe(duration.as_secs_f64());
@@ -188,9 +188,8 @@ mod tests {
         attempt: Attempt(1),
     };
 
-    /// The value of a series.
-    fn value(metrics: &Metrics, series: &str) -> Option<String> {
-        let text = metrics.text();
+    fn value(monitor: &Monitor, series: &str) -> Option<String> {
+        let text = monitor.text();
         let mut lines = text.lines().filter_map(|line| line.rsplit_once(' '));
         lines
             .find(|(name, _)| *name == series)
@@ -199,7 +198,7 @@ mod tests {
 
     #[test]
     fn every_documented_series_is_there_before_anything_happens() {
-        let metrics = Metrics::default();
+        let monitor = Monitor::default();
         for series in [
             r#"pondersweep_trials{state="pending"}"#,
             r#"pondersweep_trials{state="succeeded"}"#,
@@ -209,14 +208,14 @@ mod tests {
             "pondersweep_store_commit_duration_seconds_count",
             "pondersweep_dispatch_latency_seconds_sum",
         ] {
-            let value = value(&metrics, series).unwrap_or_else(|| panic!("no {series}"));
+            let value = value(&monitor, series).unwrap_or_else(|| panic!("no {series}"));
             assert_eq!(value.parse(), Ok(0.0), "{series}");
         }
     }
 
     #[test]
     fn a_lapse_is_an_attempt_that_ended_and_an_expired_lease() {
-        let metrics = Metrics::default();
+        let monitor = Monitor::default();
         let ended = |ending, state| Change::Ended {
             token: TOKEN,
             ending,
@@ -236,7 +235,7 @@ mod tests {
             ],
             ..Batch::default()
         };
-        metrics.note_commit(&batch, Duration::from_millis(3));
+        monitor.note_commit(&batch, Duration::from_millis(3));
         for (series, expected) in [
             (r#"pondersweep_trial_attempts_total{outcome="lapsed"}"#, "1"),
             (
@@ -251,7 +250,7 @@ mod tests {
             ),
         ] {
             assert_eq!(
-                value(&metrics, series).as_deref(),
+                value(&monitor, series).as_deref(),
                 Some(expected),
                 "{series}"
             );
@@ -260,16 +259,16 @@ mod tests {
 
     #[test]
     fn trials_are_counted_by_state() {
-        let metrics = Metrics::default();
+        let monitor = Monitor::default();
         let counts = TrialCounts {
             pending: 7,
             failed: 2,
             ..TrialCounts::default()
         };
-        metrics.note_trials(&counts);
+        monitor.note_trials(&counts);
         let value = |state| {
             value(
-                &metrics,
+                &monitor,
                 &format!("pondersweep_trials{{state=\"{state}\"}}"),
             )
         };
