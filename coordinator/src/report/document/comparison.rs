@@ -150,7 +150,7 @@ pub(super) fn figure_1(sweeps: &[Reported<'_>], bootstrap_seed: u64) -> Option<T
         fields
     }));
     Some(Table {
-        title: "Figure 1: the methods, beside the paper's numbers".to_owned(),
+        title: "Figure 1: the methods, with the paper's numbers".to_owned(),
         file: "figure_1".to_owned(),
         columns: columns(),
         rows,

@@ -77,7 +77,7 @@ fn document(inputs: &[ReportInput], sweeps: &[StudySweep], seed: u64) -> Documen
     let trained = inputs.iter().all(ReportInput::is_trained);
     let methods = trained.then(|| figure_1(&reported, seed)).flatten();
     if let Some(table) = methods {
-        let section = Section::new(1, "The methods beside the paper").with([Block::Table(table)]);
+        let section = Section::new(1, "The methods and the paper").with([Block::Table(table)]);
         sections.push(section.with(figure_1c(&reported, seed)));
     }
     if !profiles.is_empty() {
