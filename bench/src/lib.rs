@@ -1,6 +1,6 @@
-//! How fast this machine is at what sweeps are made of, next to the floor that the same machine sets
-//! in the same run, and how well a sweep keeps its promises under faults. Touches no database but
-//! its own temporary ones, and is no part of the product.
+//! How fast this machine is at what sweeps are made of, next to the floor that the same machine
+//! sets in the same run, and how well a sweep keeps its promises under faults. Touches no database
+//! but its own temporary ones, and is no part of the product.
 
 mod chaos;
 mod load;

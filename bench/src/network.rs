@@ -10,7 +10,8 @@ use pondersweep_worker::say;
 
 use crate::chaos::network::Network;
 
-/// Carry connections to a coordinator badly: refuse, delay, cut and forget them, each by a seeded fate
+/// Carry connections to a coordinator badly: refuse, delay, cut and forget them, each by a seeded
+/// fate
 #[derive(Debug, Args)]
 pub(crate) struct NetworkArgs {
     /// Where the coordinator listens

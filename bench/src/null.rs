@@ -23,9 +23,9 @@ use crate::machine::Machine;
 /// Time what a coordinator costs: trials that return at once, as a fraction of what the same disk
 /// commits in the same run
 ///
-/// Every round measures the floors first: a flush of the disk, the same rows written by bulk SQL, the
-/// same commits as the coordinator makes them but with nothing sent and nothing decided, calls that
-/// the server answers without doing anything. Then it leases and ends trials through a
+/// Every round measures the floors first: a flush of the disk, the same rows written by bulk SQL,
+/// the same commits as the coordinator makes them but with nothing sent and nothing decided, calls
+/// that the server answers without doing anything. Then it leases and ends trials through a
 /// `pondersweep serve` of its own, whose database is thrown away at the end.
 #[derive(Debug, Args)]
 pub(crate) struct NullArgs {

@@ -1,6 +1,6 @@
 //! The product under measurement: this same program, which does what `pondersweep` does when it is
-//! started with one of its commands. So it is always what was built along with this, in processes of
-//! its own, and what those start in turn is the product, too.
+//! started with one of its commands. So it is always what was built along with this, in processes
+//! of its own, and what those start in turn is the product, too.
 
 use std::path::PathBuf;
 

@@ -1,6 +1,7 @@
-//! `pondersweep-bench scale`: does it stay usable when a sweep is large and workers are many? Creates
-//! a large sweep, kills the coordinator, restores it, lets many workers hold leases, and compares what
-//! a trial costs with a small sweep. Flags only parse; `measure` does it, `table` shows.
+//! `pondersweep-bench scale`: does it stay usable when a sweep is large and workers are many?
+//! Creates a large sweep, kills the coordinator, restores it, lets many workers hold leases, and
+//! compares what a trial costs with a small sweep. Flags only parse; `measure` does it, `table`
+//! shows.
 
 mod measure;
 mod table;

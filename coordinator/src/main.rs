@@ -1,4 +1,5 @@
-//! The binary `pondersweep`: everything is in the library, so that tests can start the same program.
+//! The binary `pondersweep`: everything is in the library, so that tests can start the same
+//! program.
 
 use std::process::ExitCode;
 

@@ -1,6 +1,6 @@
 //! What the coordinator counts for Prometheus: atomics that the driver moves after its commits and
-//! that a scrape reads. It decides nothing, and no label is an id: their number stays bounded however
-//! many sweeps, trials and workers there are.
+//! that a scrape reads. It decides nothing, and no label is an id: their number stays bounded
+//! however many sweeps, trials and workers there are.
 
 mod endpoint;
 

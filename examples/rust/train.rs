@@ -1,4 +1,5 @@
-//! Minimises Rosenbrock's function by gradient descent with momentum, from a point that the seed draws.
+//! Minimises Rosenbrock's function by gradient descent with momentum, from a point that the seed
+//! draws.
 
 use std::{env, fs::OpenOptions, io::Write};
 

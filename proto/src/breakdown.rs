@@ -1,6 +1,7 @@
-//! What the last evaluation of a trial found, broken down: tables of whole numbers, each of them named by
-//! table, group, row and column. Whole numbers only, so that they are exact and add up. What a table
-//! counts, and which tables must agree, the experiment says; here they only have a form and a size.
+//! What the last evaluation of a trial found, broken down: tables of whole numbers, each of them
+//! named by table, group, row and column. Whole numbers only, so that they are exact and add up.
+//! What a table counts, and which tables must agree, the experiment says; here they only have a
+//! form and a size.
 
 use std::{borrow::Cow, fmt};
 
@@ -86,7 +87,8 @@ impl Breakdown {
     /// A breakdown into these tables.
     ///
     /// # Errors
-    /// It is too large, has two counts of one name, or a row with more or fewer counts than columns.
+    /// It is too large, has two counts of one name, or a row with more or fewer counts than
+    /// columns.
     pub fn new(tables: Vec<CountTable>) -> Result<Self, SpecError> {
         let sizes = tables
             .iter()

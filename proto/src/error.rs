@@ -129,8 +129,8 @@ fn not_found(name: &str) -> String {
     }
 }
 
-/// A status travels in trailers, whose size both sides bound: a text that repeats what a peer sent may
-/// not grow with it.
+/// A status travels in trailers, whose size both sides bound: a text that repeats what a peer sent
+/// may not grow with it.
 fn status(code: Code, mut text: String) -> Status {
     text.truncate(text.floor_char_boundary(MAX_MESSAGE_BYTES));
     Status::new(code, text)

@@ -1,6 +1,7 @@
-//! What an experiment is: the metrics that its trials may measure, and what a trial with given settings
-//! can say of itself. A sweep answers with its experiment, and everything outside of training works from
-//! that. The tables of the built-in training stand in the code, those of a user's program in its sweep.
+//! What an experiment is: the metrics that its trials may measure, and what a trial with given
+//! settings can say of itself. A sweep answers with its experiment, and everything outside of
+//! training works from that. The tables of the built-in training stand in the code, those of a
+//! user's program in its sweep.
 
 pub mod counted;
 
@@ -106,8 +107,8 @@ impl Experiment {
     /// Whether a trial with these settings can have observed all of this.
     ///
     /// # Errors
-    /// A metric is unknown or was not measured, a value is outside of its bounds, or a step beyond the
-    /// trial's last.
+    /// A metric is unknown or was not measured, a value is outside of its bounds, or a step beyond
+    /// the trial's last.
     pub fn check_observations(
         &self,
         spec: &ConfigurationSpec,
@@ -138,8 +139,8 @@ impl Experiment {
     /// Whether a trial with these settings can have been broken down so.
     ///
     /// # Errors
-    /// A table is not one of the experiment's, is of an evaluation that the trial does not have, has
-    /// impossible numbers, or contradicts another.
+    /// A table is not one of the experiment's, is of an evaluation that the trial does not have,
+    /// has impossible numbers, or contradicts another.
     pub fn check_breakdown(
         &self,
         spec: &ConfigurationSpec,

@@ -1,11 +1,11 @@
-//! Text that others wrote, such as names, messages of failed attempts and addresses: what of it may be
-//! shown as it is. A terminal obeys some characters, some are not seen, and some make others seem to stand
-//! elsewhere; those are shown by their numbers.
+//! Text that others wrote, such as names, messages of failed attempts and addresses: what of it may
+//! be shown as it is. A terminal obeys some characters, some are not seen, and some make others
+//! seem to stand elsewhere; those are shown by their numbers.
 
 use std::borrow::Cow;
 
-/// Whether a character is seen as itself, where it stands: no control, nothing without a width, nothing
-/// that ends a line or changes the direction of writing, no noncharacter.
+/// Whether a character is seen as itself, where it stands: no control, nothing without a width,
+/// nothing that ends a line or changes the direction of writing, no noncharacter.
 #[must_use]
 pub const fn is_seen(character: char) -> bool {
     let number = character as u32;
@@ -53,8 +53,8 @@ pub fn lines(text: &str) -> Cow<'_, str> {
     })
 }
 
-/// JSON as a text, to the same values: where it has such characters they stand in strings, which may name
-/// them by their numbers. Its own line ends stay.
+/// JSON as a text, to the same values: where it has such characters they stand in strings, which
+/// may name them by their numbers. Its own line ends stay.
 #[must_use]
 pub fn json(text: &str) -> Cow<'_, str> {
     let is_plain = |character| is_seen(character) || character == '\n';

@@ -1,10 +1,11 @@
-//! What a trial may measure: a table of metrics, each stated once. A row says what the number is, what
-//! it may be and how reports show it; everything outside of training works from the rows and names no
-//! metric itself. A table is a value, since a user's own program brings one with its sweep file.
+//! What a trial may measure: a table of metrics, each stated once. A row says what the number is,
+//! what it may be and how reports show it; everything outside of training works from the rows and
+//! names no metric itself. A table is a value, since a user's own program brings one with its sweep
+//! file.
 //!
-//! Inside the program, on the wire, in the database and in exports a metric goes by its name. An index
-//! into the table would be smaller, but then nothing could say what an observation is without the table
-//! that it came with; the names of built-in metrics cost nothing to copy.
+//! Inside the program, on the wire, in the database and in exports a metric goes by its name. An
+//! index into the table would be smaller, but then nothing could say what an observation is without
+//! the table that it came with; the names of built-in metrics cost nothing to copy.
 
 pub mod built_in;
 

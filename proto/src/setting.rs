@@ -201,8 +201,8 @@ impl serde::Serialize for Setting {
     }
 }
 
-/// The parameter that goes by this name where only its values are told: a program's by its place, whose
-/// values say what kind it is; all others are of the built-in training.
+/// The parameter that goes by this name where only its values are told: a program's by its place,
+/// whose values say what kind it is; all others are of the built-in training.
 ///
 /// # Errors
 /// There is none.
@@ -230,8 +230,8 @@ impl Setting {
         )
     }
 
-    /// What stands for it where it is left out, in settings where what decides is this `kind`; `None`
-    /// where they do not take it.
+    /// What stands for it where it is left out, in settings where what decides is this `kind`;
+    /// `None` where they do not take it.
     #[must_use]
     pub fn left_out(self, kind: Option<&str>) -> Option<LeftOut> {
         let named = self.0.uses.iter().find(|taken| taken.kind == kind);

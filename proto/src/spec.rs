@@ -83,7 +83,8 @@ impl Settings {
     /// Replaces the value of a setting.
     ///
     /// # Errors
-    /// The value is of another kind; whether it is in range is checked with the whole configuration.
+    /// The value is of another kind; whether it is in range is checked with the whole
+    /// configuration.
     pub fn set(
         &mut self,
         setting: Setting,
@@ -311,8 +312,8 @@ impl TryFrom<Settings> for ConfigurationSpec {
 }
 
 impl ConfigurationSpec {
-    /// A configuration from its settings as JSON: of a program if they say which, else of the built-in
-    /// training.
+    /// A configuration from its settings as JSON: of a program if they say which, else of the
+    /// built-in training.
     ///
     /// # Errors
     /// The first thing that cannot be.
@@ -324,8 +325,8 @@ impl ConfigurationSpec {
         Settings::from_json(table, json)?.try_into()
     }
 
-    /// What the random streams of its trials depend on. Of a program's trial its parameters alone, so that
-    /// a program that was changed meets the same seeds.
+    /// What the random streams of its trials depend on. Of a program's trial its parameters alone,
+    /// so that a program that was changed meets the same seeds.
     #[must_use]
     pub fn stream_key(&self) -> ContentKey {
         let parameters: Map<String, Value> = self
@@ -414,8 +415,8 @@ pub struct TrialSpec {
     /// Random streams do not depend on the configuration: equal replicates of all configurations
     /// then share them, for comparisons in pairs.
     pub common_seeds: bool,
-    /// The program that it runs, which the configuration names by its hash; `None` if it is trained by the
-    /// built-in training.
+    /// The program that it runs, which the configuration names by its hash; `None` if it is trained
+    /// by the built-in training.
     #[serde(skip)]
     pub program: Option<Arc<ProgramSpec>>,
 }

@@ -1,8 +1,8 @@
-//! What follows from the settings of a task, for all who ask: the form of its input, the classes of its
-//! answers, how difficult its samples are. How samples are drawn is the worker's.
+//! What follows from the settings of a task, for all who ask: the form of its input, the classes of
+//! its answers, how difficult its samples are. How samples are drawn is the worker's.
 //!
-//! To add a task, state its name and its settings, say here what follows from them, and write the file
-//! that draws its samples.
+//! To add a task, state its name and its settings, say here what follows from them, and write the
+//! file that draws its samples.
 
 pub mod babi;
 
@@ -26,14 +26,14 @@ pub enum Input {
     Tokens(Tokens),
 }
 
-/// The tokens of a sample: those of memory, a question, and the candidates for its answer, if it has
-/// some.
+/// The tokens of a sample: those of memory, a question, and the candidates for its answer, if it
+/// has some.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Tokens {
     /// Tokens of memory.
     pub memory: usize,
-    /// Candidates, one of which is the answer: each gets a logit from its own token. Without any the
-    /// question's token gets a logit for every class.
+    /// Candidates, one of which is the answer: each gets a logit from its own token. Without any
+    /// the question's token gets a logit for every class.
     pub candidates: usize,
     /// Numbers of a token.
     pub numbers: usize,
@@ -46,8 +46,8 @@ pub struct Tokens {
 pub enum Content {
     /// Those of vectors. The tokens of memory have no order.
     Vectors,
-    /// Words by their number from 1; 0 is none, and a token without any is padding. Memory is in order,
-    /// its last token next to the question, padding at the beginning.
+    /// Words by their number from 1; 0 is none, and a token without any is padding. Memory is in
+    /// order, its last token next to the question, padding at the beginning.
     Sentences {
         /// How many words there are.
         vocabulary: usize,

@@ -2,8 +2,8 @@
 //!
 //! A block of commands says after its language how it is held: `sh run` and `python run` are given
 //! one after the other in the folder of their page (`sh run rustc` where there is such a program,
-//! `python run pandas` such a module); `toml file=NAME` is written there before; `text shown` is what
-//! the block above it prints, digits apart. Any other `sh` block names what it needs instead
+//! `python run pandas` such a module); `toml file=NAME` is written there before; `text shown` is
+//! what the block above it prints, digits apart. Any other `sh` block names what it needs instead
 //! (`sh slurm`), and its commands are only parsed.
 
 use std::{fs, path::PathBuf};

@@ -1,5 +1,5 @@
-//! What a running coordinator tells of itself: metrics that Prometheus reads, and a log that programs
-//! read.
+//! What a running coordinator tells of itself: metrics that Prometheus reads, and a log that
+//! programs read.
 
 use std::{
     io::{Read as _, Write as _},

@@ -1,5 +1,5 @@
-//! Databases in the form of earlier versions: the published ones as they were first committed. Commands
-//! that read leave them alone, and everything that was published of them still holds.
+//! Databases in the form of earlier versions: the published ones as they were first committed.
+//! Commands that read leave them alone, and everything that was published of them still holds.
 
 use std::{fs, path::Path};
 

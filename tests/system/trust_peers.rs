@@ -1,5 +1,5 @@
-//! Tokens where people and programs have them: never shown, told of when they are refused, and limits
-//! that a peer meets.
+//! Tokens where people and programs have them: never shown, told of when they are refused, and
+//! limits that a peer meets.
 
 use std::fs;
 

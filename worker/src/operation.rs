@@ -6,7 +6,8 @@
 //! [`kernel`](crate::kernel) on the tensors' own storage with a backward pass derived by hand
 //! (`flex`, `differentiated`). For every other network and on every other backend it is the plain
 //! program of [`model`](crate::model), differentiated by burn. Which of the two is decided once a
-//! bundle, from its device and layout ([`Body::of`]); callers cannot tell them apart but for the time.
+//! bundle, from its device and layout ([`Body::of`]); callers cannot tell them apart but for the
+//! time.
 //!
 //! Why the plain body is not the extension trait's default: a default body would see the primitive
 //! `FloatTensor<Self>` of a generic backend, while burn 0.22's `Tensor`, in which the model is

@@ -1,6 +1,6 @@
-//! EDGE: the folder with the published stories of bAbI. It reads the files that a configuration needs,
-//! and holds what it finds to the hash that the configuration states; what stories say is parsed in
-//! `task`.
+//! EDGE: the folder with the published stories of bAbI. It reads the files that a configuration
+//! needs, and holds what it finds to the hash that the configuration states; what stories say is
+//! parsed in `task`.
 
 use std::{
     fs, io,
@@ -129,8 +129,8 @@ pub fn fetch(configuration: &ConfigurationSpec) -> Result<(), StoriesError> {
     Ok(())
 }
 
-/// Replaces the folder that a sweep file names by what names its content, and fills in what follows from
-/// it; leaves settings alone that are about no published stories.
+/// Replaces the folder that a sweep file names by what names its content, and fills in what follows
+/// from it; leaves settings alone that are about no published stories.
 ///
 /// # Errors
 /// The stories are needed, and cannot be had.
@@ -170,8 +170,8 @@ pub fn fill_in(settings: &mut Settings) -> Result<(), SpecError> {
     Ok(())
 }
 
-/// Reads the stories of a folder. A training file that the large set lacks is taken from the small one:
-/// the copy that circulates has none of task 3.
+/// Reads the stories of a folder. A training file that the large set lacks is taken from the small
+/// one: the copy that circulates has none of task 3.
 ///
 /// # Errors
 /// They cannot be had.

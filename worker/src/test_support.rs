@@ -28,8 +28,8 @@ pub(crate) fn trial(change: impl FnOnce(&mut Settings)) -> TrialSpec {
     }
 }
 
-/// Trials of a small transformer on tokens, two lanes of each task that has some: PonderNet on pairs, ACT
-/// on stories.
+/// Trials of a small transformer on tokens, two lanes of each task that has some: PonderNet on
+/// pairs, ACT on stories.
 pub(crate) fn of_tokens() -> [Vec<TrialSpec>; 2] {
     let lanes = |task: serde_json::Value, method: [serde_json::Value; 2]| {
         let lane = |(replicate, model): (u32, &serde_json::Value)| {

@@ -1,6 +1,6 @@
-//! The floor of the disk under durable trials: the same rows by the fewest statements SQL allows, which
-//! make up every value themselves. No program that is told what to write can reach it, but it does not
-//! depend on how this one writes. The one room outside of the store with SQL.
+//! The floor of the disk under durable trials: the same rows by the fewest statements SQL allows,
+//! which make up every value themselves. No program that is told what to write can reach it, but it
+//! does not depend on how this one writes. The one room outside of the store with SQL.
 
 use std::{ops::Range, path::Path};
 

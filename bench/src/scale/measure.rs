@@ -1,4 +1,5 @@
-//! The measurement: two coordinators, one with a large sweep and one with a small one, side by side.
+//! The measurement: two coordinators, one with a large sweep and one with a small one, side by
+//! side.
 
 use std::{path::Path, time::Duration};
 
@@ -15,7 +16,8 @@ pub(super) struct Size {
     pub(super) window: Duration,
 }
 
-/// What was found. Memory and CPU time are the coordinator's, `None` where the system does not tell.
+/// What was found. Memory and CPU time are the coordinator's, `None` where the system does not
+/// tell.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Found {
     pub(super) create_seconds: f64,

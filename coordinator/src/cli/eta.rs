@@ -1,9 +1,10 @@
-//! When a sweep will have ended, the same for every command that says so: what is left at the pace of
-//! late.
+//! When a sweep will have ended, the same for every command that says so: what is left at the pace
+//! of late.
 
 use std::time::Duration;
 
-/// How far back the pace of a sweep is looked at: long enough to be steady, short enough to be true.
+/// How far back the pace of a sweep is looked at: long enough to be steady, short enough to be
+/// true.
 pub(super) const RECENTLY: Duration = Duration::from_secs(600);
 
 /// Work done within a time, in whatever unit.

@@ -1,5 +1,5 @@
-//! `pondersweep launch`: workers on other machines, started, listed, stopped, and their logs fetched.
-//! The decisions are those of `crate::launch`; here are flags, order and talk.
+//! `pondersweep launch`: workers on other machines, started, listed, stopped, and their logs
+//! fetched. The decisions are those of `crate::launch`; here are flags, order and talk.
 
 mod arguments;
 mod each;

@@ -1,9 +1,10 @@
-//! Checkpoints over the network: pieces to a blob and back. A blob is written outside of the driver,
-//! which never waits for it, and recorded by it; who may write one is asked before and after.
+//! Checkpoints over the network: pieces to a blob and back. A blob is written outside of the
+//! driver, which never waits for it, and recorded by it; who may write one is asked before and
+//! after.
 //!
-//! Memory is taken for what has arrived, never for what was announced, and a peer that falls silent is
-//! given up. When the memory is taken, an upload is refused at once instead of waiting with what it
-//! has: a checkpoint that is not saved costs time, and the next one comes soon.
+//! Memory is taken for what has arrived, never for what was announced, and a peer that falls silent
+//! is given up. When the memory is taken, an upload is refused at once instead of waiting with what
+//! it has: a checkpoint that is not saved costs time, and the next one comes soon.
 
 use std::{sync::Arc, time::Duration};
 

@@ -1,6 +1,6 @@
-//! A whole database over the network, for commands that read all of it: a complete copy of one moment,
-//! without its tokens, in pieces. One is made at a time, where there is room for it, and a reader who is
-//! too slow loses it; the driver never waits.
+//! A whole database over the network, for commands that read all of it: a complete copy of one
+//! moment, without its tokens, in pieces. One is made at a time, where there is room for it, and a
+//! reader who is too slow loses it; the driver never waits.
 
 use std::{
     fs::File,

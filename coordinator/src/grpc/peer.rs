@@ -1,5 +1,5 @@
-//! Connections: accepted up to a limit for each address and for all, each with the calls it may make,
-//! and ended when none is made. It knows no tokens.
+//! Connections: accepted up to a limit for each address and for all, each with the calls it may
+//! make, and ended when none is made. It knows no tokens.
 
 mod seldom;
 mod stream;
@@ -88,8 +88,8 @@ impl Drop for Connection {
     }
 }
 
-/// The connections of a listener, within the limits; ends when it is forgotten. Once told to stop, they
-/// end soon, whatever their peers do.
+/// The connections of a listener, within the limits; ends when it is forgotten. Once told to stop,
+/// they end soon, whatever their peers do.
 pub(crate) fn connections(
     listener: TcpListener,
     limits: PeerLimits,
@@ -155,8 +155,8 @@ impl Door {
         }
         counts.insert(address, of_peer + 1);
         drop(counts);
-        // An answer is small and must not wait until the worker's system acknowledges the one before:
-        // that takes 40 ms.
+        // An answer is small and must not wait until the worker's system acknowledges the one
+        // before: that takes 40 ms.
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "a connection ended at once");
         }

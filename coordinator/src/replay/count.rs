@@ -1,5 +1,6 @@
-//! The last evaluation of a trial, broken down, as one flat list of named whole numbers: two of them
-//! are then compared number by number. It checks nothing; what was tampered with is to be compared, too.
+//! The last evaluation of a trial, broken down, as one flat list of named whole numbers: two of
+//! them are then compared number by number. It checks nothing; what was tampered with is to be
+//! compared, too.
 
 use std::collections::BTreeMap;
 

@@ -1,5 +1,5 @@
-//! What computed a stored result, what computed its replay, and which of the differences between the
-//! two is likely to be why their numbers differ.
+//! What computed a stored result, what computed its replay, and which of the differences between
+//! the two is likely to be why their numbers differ.
 
 /// What is known of the program and machine behind some numbers.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -33,8 +33,8 @@ pub struct Contrast {
     pub replayed: String,
 }
 
-/// In what two origins differ, the likeliest cause of other numbers first. The machine itself is none:
-/// what matters of it has a place of its own.
+/// In what two origins differ, the likeliest cause of other numbers first. The machine itself is
+/// none: what matters of it has a place of its own.
 #[must_use]
 pub fn contrasts(stored: &Origin, replayed: &Origin) -> Vec<Contrast> {
     // What is not recorded cannot be said to differ.

@@ -30,8 +30,8 @@ impl Stratum {
     }
 }
 
-/// Draws `fraction` of every stratum without replacement, rounded up, so that each gives one trial at
-/// least. The trials come in their order.
+/// Draws `fraction` of every stratum without replacement, rounded up, so that each gives one trial
+/// at least. The trials come in their order.
 #[must_use]
 pub fn sample(strata: &[Stratum], fraction: f64, seed: u64) -> Vec<TrialId> {
     let mut generator = SplitMix64::new(seed);
@@ -49,10 +49,10 @@ pub fn sample(strata: &[Stratum], fraction: f64, seed: u64) -> Vec<TrialId> {
 }
 
 /// How large a simple random sample is that says no less than this one, for a bound of the share of
-/// wrong trials. Rounding up draws more of small strata than their share; what counts is the stratum
-/// that is drawn the least. (With no wrong trial found: the chance of that is the product of
-/// (1 - p)^n over the strata, at most (1 - p)^n of the mean p where every stratum gives at least its
-/// share of n, since the logarithm is concave.)
+/// wrong trials. Rounding up draws more of small strata than their share; what counts is the
+/// stratum that is drawn the least. (With no wrong trial found: the chance of that is the product
+/// of (1 - p)^n over the strata, at most (1 - p)^n of the mean p where every stratum gives at least
+/// its share of n, since the logarithm is concave.)
 #[must_use]
 pub fn effective_size(strata: &[Stratum], fraction: f64) -> u64 {
     let sizes = || strata.iter().map(|stratum| stratum.trials.len());

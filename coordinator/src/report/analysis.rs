@@ -1,5 +1,5 @@
-//! What the statistics say about a sweep beyond its sensitivity tables: one table each, as data, with
-//! the rules behind its numbers. Nothing here is drawn, and no number is computed that
+//! What the statistics say about a sweep beyond its sensitivity tables: one table each, as data,
+//! with the rules behind its numbers. Nothing here is drawn, and no number is computed that
 //! `crate::statistics` does not define.
 
 mod anova;
@@ -114,7 +114,8 @@ impl Analysis {
         self
     }
 
-    /// For an analysis that takes replicates of different cells for independent, where they are not.
+    /// For an analysis that takes replicates of different cells for independent, where they are
+    /// not.
     fn with_note_on_common_seeds(self, input: &ReportInput) -> Self {
         if !input.terms.common_seeds {
             return self;

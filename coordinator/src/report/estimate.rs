@@ -36,8 +36,9 @@ pub struct Sensitivity {
     pub solved: u64,
     /// `solved / n`; `None` without a result.
     pub share_solved: Option<f64>,
-    /// The interval of the share: Wilson's (over configurations that share their seeds, of replicates), or of
-    /// a configuration whose number of trials may depend on their results, the confidence sequence's.
+    /// The interval of the share: Wilson's (over configurations that share their seeds, of
+    /// replicates), or of a configuration whose number of trials may depend on their results, the
+    /// confidence sequence's.
     pub share_solved_interval: Option<Interval>,
     /// Of `n`, those whose training diverged: not solved, and without any metric.
     pub infeasible: u64,
@@ -48,8 +49,8 @@ pub struct Sensitivity {
     pub estimates: Estimates,
 }
 
-/// The metrics of a group of trials, in the order of [`ReportInput::metrics`]; `None` for one that none of
-/// them measured.
+/// The metrics of a group of trials, in the order of [`ReportInput::metrics`]; `None` for one that
+/// none of them measured.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Estimates(Vec<(MetricName, Option<Estimate>)>);
 
@@ -95,8 +96,8 @@ pub struct Estimate {
     /// Location and spread over trials.
     #[serde(flatten)]
     pub summary: Summary,
-    /// Of the mean: a seeded percentile bootstrap; Student's of few trials, and over configurations that
-    /// share their seeds. `None` for a single trial, and where it was not asked for.
+    /// Of the mean: a seeded percentile bootstrap; Student's of few trials, and over configurations
+    /// that share their seeds. `None` for a single trial, and where it was not asked for.
     pub mean_interval: Option<Interval>,
 }
 
@@ -110,7 +111,8 @@ impl Drawn {
         }
     }
 
-    /// Those of several configurations, which are the replicates that were run whatever they showed.
+    /// Those of several configurations, which are the replicates that were run whatever they
+    /// showed.
     pub(super) const fn over_cells(input: &ReportInput) -> Self {
         if input.terms.common_seeds {
             Self::ByReplicate
@@ -121,8 +123,8 @@ impl Drawn {
 }
 
 impl Sensitivity {
-    /// Of trials that have ended. Without a seed the means have no intervals: drawing those is most of
-    /// the work.
+    /// Of trials that have ended. Without a seed the means have no intervals: drawing those is most
+    /// of the work.
     pub(super) fn of(
         trials: &[&PlacedTrial<'_>],
         input: &ReportInput,

@@ -2,9 +2,9 @@
 
 use pondersweep_proto::foreign::is_seen;
 
-/// The text with everything escaped that SVG and HTML take for markup. What XML forbids altogether, even
-/// escaped, becomes U+FFFD, since one such character makes a whole picture unreadable; so does what is not
-/// seen or changes the direction of the text around it.
+/// The text with everything escaped that SVG and HTML take for markup. What XML forbids altogether,
+/// even escaped, becomes U+FFFD, since one such character makes a whole picture unreadable; so does
+/// what is not seen or changes the direction of the text around it.
 pub(super) fn escaped(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for character in text.chars() {

@@ -1,5 +1,5 @@
-//! Exact analysis of variance of a balanced full factorial: how much of the variation is due to each
-//! factor, to every interaction, and to the seeds alone.
+//! Exact analysis of variance of a balanced full factorial: how much of the variation is due to
+//! each factor, to every interaction, and to the seeds alone.
 //!
 //! On a balanced full factorial the effects are orthogonal, so there is one decomposition: types I,
 //! II and III of sums of squares agree. With missing cells or unequal counts they do not; each
@@ -114,9 +114,10 @@ impl Anova {
     }
 }
 
-/// The scores of cells, all of them shares, on the logit scale: there a share moves as freely near 1 as near
-/// a half, where the scale of shares lets a cell that is nearly done vary the less the better it is. Shares
-/// within `floor` of 0 or 1 count as that far from it: how far they are was not measured.
+/// The scores of cells, all of them shares, on the logit scale: there a share moves as freely near
+/// 1 as near a half, where the scale of shares lets a cell that is nearly done vary the less the
+/// better it is. Shares within `floor` of 0 or 1 count as that far from it: how far they are was
+/// not measured.
 #[must_use]
 pub fn logits(cells: &[Vec<f64>], floor: f64) -> Vec<Vec<f64>> {
     let of = |share: &f64| logit(share.clamp(floor, 1.0 - floor));
@@ -126,8 +127,8 @@ pub fn logits(cells: &[Vec<f64>], floor: f64) -> Vec<Vec<f64>> {
         .collect()
 }
 
-/// How many times the least deviation of a cell the greatest is: infinite where one cell does not vary and
-/// another does. `None` where none varies.
+/// How many times the least deviation of a cell the greatest is: infinite where one cell does not
+/// vary and another does. `None` where none varies.
 #[must_use]
 pub fn fold_of_spreads(cells: &[Vec<f64>]) -> Option<f64> {
     let spreads = cells.iter().filter_map(|cell| standard_deviation(cell));

@@ -1,6 +1,6 @@
-//! Intervals over configurations that share their seeds. A replicate is then one draw for all of them:
-//! what it is in one cell, it tends to be in the others, and a thousand trials of five seeds are five
-//! draws. Their sums by replicate are independent, so those are what the intervals count.
+//! Intervals over configurations that share their seeds. A replicate is then one draw for all of
+//! them: what it is in one cell, it tends to be in the others, and a thousand trials of five seeds
+//! are five draws. Their sums by replicate are independent, so those are what the intervals count.
 
 use super::{
     Interval,
@@ -27,8 +27,8 @@ impl Cluster {
     }
 }
 
-/// The mean of all numbers and its standard error by clusters, as the ratio of two sums (Cochran 1977,
-/// section 9A). `None` below two clusters.
+/// The mean of all numbers and its standard error by clusters, as the ratio of two sums (Cochran
+/// 1977, section 9A). `None` below two clusters.
 fn ratio(clusters: &[Cluster]) -> Option<(f64, f64)> {
     let count: u64 = clusters.iter().map(|cluster| cluster.count).sum();
     if clusters.len() < 2 {
@@ -49,7 +49,8 @@ fn filled(clusters: &[Cluster]) -> Vec<Cluster> {
     filled.copied().collect()
 }
 
-/// Student's interval of the mean of all numbers, each cluster one draw. `None` below two different ones.
+/// Student's interval of the mean of all numbers, each cluster one draw. `None` below two different
+/// ones.
 #[must_use]
 pub fn clustered_mean_interval(clusters: &[Cluster], scale: Scale) -> Option<Interval> {
     let clusters = filled(clusters);
@@ -57,10 +58,10 @@ pub fn clustered_mean_interval(clusters: &[Cluster], scale: Scale) -> Option<Int
     scale.around(mean, error, (clusters.len() - 1) as f64)
 }
 
-/// Wilson's interval of a share with the number of independent trials that would know it as well as these
-/// clusters do, fewer where clusters are few (Korn and Graubard 1998): the sums count successes. Where all
-/// trials agree, their clusters cannot be told from copies: then it is the number of clusters. `None`
-/// without trials.
+/// Wilson's interval of a share with the number of independent trials that would know it as well as
+/// these clusters do, fewer where clusters are few (Korn and Graubard 1998): the sums count
+/// successes. Where all trials agree, their clusters cannot be told from copies: then it is the
+/// number of clusters. `None` without trials.
 #[must_use]
 pub fn clustered_share_interval(clusters: &[Cluster]) -> Option<Interval> {
     let clusters = filled(clusters);

@@ -51,8 +51,8 @@ pub(super) fn ln_binomial(n: u64, k: u64) -> f64 {
     ln_factorial(n) - ln_factorial(k) - ln_factorial(n - k)
 }
 
-/// Beyond this, on either side, the probability below any critical value of a test is zero or one to
-/// double precision.
+/// Beyond this, on either side, the probability below any critical value of a test is zero or one
+/// to double precision.
 const LARGEST_NONCENTRALITY: f64 = 60.0;
 
 /// The probability of a noncentral t below a number that is not negative: the series of Lenth 1989

@@ -1,13 +1,13 @@
-//! How often something may happen that was seen rarely or never: a bound without approximation, since
-//! the cases of interest are few trials and no success.
+//! How often something may happen that was seen rarely or never: a bound without approximation,
+//! since the cases of interest are few trials and no success.
 
 use statrs::distribution::{Beta, ContinuousCDF};
 
 use super::CONFIDENCE;
 
-/// The one-sided upper bound of Clopper and Pearson (1934) for the probability behind `successes` out
-/// of `trials`, at [`CONFIDENCE`]: were it any higher, so few successes would be seen in less than one
-/// case in twenty. 1 without trials.
+/// The one-sided upper bound of Clopper and Pearson (1934) for the probability behind `successes`
+/// out of `trials`, at [`CONFIDENCE`]: were it any higher, so few successes would be seen in less
+/// than one case in twenty. 1 without trials.
 ///
 /// # Panics
 /// If there are more successes than trials.

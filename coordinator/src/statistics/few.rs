@@ -1,7 +1,8 @@
-//! Intervals of means of so few numbers that resampling pretends: of two numbers the bootstrap draws three
-//! different samples, of three ten, and its 95 % interval of their mean holds in half and in three quarters
-//! of all cases. Student's t says how little is known; it promises what it says for normal numbers, so a
-//! share is taken on the logit scale, where it has no ends to run into.
+//! Intervals of means of so few numbers that resampling pretends: of two numbers the bootstrap
+//! draws three different samples, of three ten, and its 95 % interval of their mean holds in half
+//! and in three quarters of all cases. Student's t says how little is known; it promises what it
+//! says for normal numbers, so a share is taken on the logit scale, where it has no ends to run
+//! into.
 
 use super::{
     CONFIDENCE, Interval,
@@ -22,8 +23,8 @@ pub enum Scale {
 }
 
 impl Scale {
-    /// The interval of a mean with this standard error. `None` without an error: that a few numbers are equal
-    /// does not say that all are.
+    /// The interval of a mean with this standard error. `None` without an error: that a few numbers
+    /// are equal does not say that all are.
     pub(super) fn around(self, centre: f64, error: f64, freedom: f64) -> Option<Interval> {
         // What is no more than the rounding of the mean is no error.
         let known = error > 1e-14 * centre.abs() && freedom > 0.0;
@@ -63,8 +64,8 @@ pub(super) fn student_interval(values: &[f64], scale: Scale) -> Option<Interval>
     scale.around(mean(values), error, count - 1.0)
 }
 
-/// Welch's interval (1947) of the first mean less the second; `None` below two numbers in either, and where
-/// none differs from the others of its group.
+/// Welch's interval (1947) of the first mean less the second; `None` below two numbers in either,
+/// and where none differs from the others of its group.
 pub(super) fn welch_interval(first: &[f64], second: &[f64]) -> Option<Interval> {
     let [a, b] = [squared_error(first)?, squared_error(second)?];
     let own = |squared: f64, values: &[f64]| squared.powi(2) / (values.len() - 1) as f64;

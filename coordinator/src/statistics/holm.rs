@@ -1,7 +1,7 @@
 //! Correction for many comparisons.
 
-/// P-values adjusted by Holm's step-down method (Holm 1979): rejecting those at most `alpha` keeps the
-/// chance of any false rejection at most `alpha`, whatever the dependence between the tests.
+/// P-values adjusted by Holm's step-down method (Holm 1979): rejecting those at most `alpha` keeps
+/// the chance of any false rejection at most `alpha`, whatever the dependence between the tests.
 #[must_use]
 pub fn holm(p_values: &[f64]) -> Vec<f64> {
     let mut order: Vec<usize> = (0..p_values.len()).collect();

@@ -11,14 +11,14 @@ use super::{
 pub struct Improvement {
     /// `P(X > Y) + P(X = Y) / 2`.
     pub probability: f64,
-    /// Its bootstrap interval at widened levels, both methods resampled by themselves and each within its
-    /// cells; `None` where a cell has a single score.
+    /// Its bootstrap interval at widened levels, both methods resampled by themselves and each
+    /// within its cells; `None` where a cell has a single score.
     pub interval: Option<Interval>,
 }
 
 /// The probability of improvement of `x` over `y` (Agarwal et al. 2021, section 4.3; rliable's
-/// `probability_of_improvement` of one task): the Mann-Whitney statistic over its number of pairs. The
-/// methods may differ in their numbers of scores and of cells.
+/// `probability_of_improvement` of one task): the Mann-Whitney statistic over its number of pairs.
+/// The methods may differ in their numbers of scores and of cells.
 #[must_use]
 pub fn probability_of_improvement(x: &Sample, y: &Sample, seed: u64) -> Improvement {
     let statistic = |pooled: &[Vec<f64>]| vec![share_of_pairs(&pooled[0], &pooled[1])];

@@ -13,13 +13,13 @@ pub struct ProfilePoint {
     pub threshold: f64,
     /// The share of all scores strictly above it.
     pub share: f64,
-    /// Its pointwise bootstrap interval at widened levels, resampled within cells; `None` where a cell has
-    /// a single score.
+    /// Its pointwise bootstrap interval at widened levels, resampled within cells; `None` where a
+    /// cell has a single score.
     pub interval: Option<Interval>,
 }
 
-/// The score distribution at each threshold (Agarwal et al. 2021, section 4.2, equation 1; rliable's
-/// `create_performance_profile`). Every threshold is judged on the same resamples.
+/// The score distribution at each threshold (Agarwal et al. 2021, section 4.2, equation 1;
+/// rliable's `create_performance_profile`). Every threshold is judged on the same resamples.
 #[must_use]
 pub fn performance_profile(scores: &Sample, thresholds: &[f64], seed: u64) -> Vec<ProfilePoint> {
     let shares = shares_above(&scores.pooled(), thresholds);

@@ -1,7 +1,8 @@
 //! The one definition of a quantile that summaries, box plots and bootstrap intervals share.
 
 /// The quantile at `probability` of ascending, non-empty values: linear interpolation between order
-/// statistics at `(n - 1) * probability` (type 7 of Hyndman and Fan 1996; the default of R and `NumPy`).
+/// statistics at `(n - 1) * probability` (type 7 of Hyndman and Fan 1996; the default of R and
+/// `NumPy`).
 #[must_use]
 pub fn quantile(ascending: &[f64], probability: f64) -> f64 {
     assert!(!ascending.is_empty() && (0.0..=1.0).contains(&probability));

@@ -5,12 +5,13 @@ use super::{
     ranks::{doubled_ranks, two_sided},
 };
 
-/// Up to this many numbers in both groups the distribution is counted out, which takes milliseconds.
+/// Up to this many numbers in both groups the distribution is counted out, which takes
+/// milliseconds.
 const MAX_EXACT: usize = 80;
 
-/// The two-sided p-value of the rank-sum test (Wilcoxon 1945; Mann and Whitney 1947). Ties share the
-/// mean of their ranks; given the ranks the distribution over all divisions into groups is exact up
-/// to 80 numbers. One where a group is empty.
+/// The two-sided p-value of the rank-sum test (Wilcoxon 1945; Mann and Whitney 1947). Ties share
+/// the mean of their ranks; given the ranks the distribution over all divisions into groups is
+/// exact up to 80 numbers. One where a group is empty.
 #[must_use]
 pub fn rank_sum_p(x: &[f64], y: &[f64]) -> f64 {
     if x.is_empty() || y.is_empty() {

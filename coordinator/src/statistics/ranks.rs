@@ -1,7 +1,7 @@
 //! Ranks of numbers with ties.
 
-/// Twice the rank of each number, from 2; tied numbers share the mean of their ranks, which doubled is
-/// whole. Exact tests count sums of them without rounding.
+/// Twice the rank of each number, from 2; tied numbers share the mean of their ranks, which doubled
+/// is whole. Exact tests count sums of them without rounding.
 pub(super) fn doubled_ranks(values: &[f64]) -> Vec<usize> {
     let mut order: Vec<usize> = (0..values.len()).collect();
     order.sort_by(|&a, &b| values[a].total_cmp(&values[b]));

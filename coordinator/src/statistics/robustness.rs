@@ -43,17 +43,17 @@ pub struct WorstStep {
     pub cell: usize,
     /// How much lower the mean is there.
     pub drop: f64,
-    /// Its bootstrap interval over replicates, the best cell held fixed; Welch's where either cell has fewer
-    /// than [`FEW`], `None` where it has a single one.
+    /// Its bootstrap interval over replicates, the best cell held fixed; Welch's where either cell
+    /// has fewer than [`FEW`], `None` where it has a single one.
     pub interval: Option<Interval>,
 }
 
 impl Robustness {
-    /// The robustness over the cells of a grid, the last axis varying fastest. Cells without a score are
-    /// not counted. `None` if there is no other.
+    /// The robustness over the cells of a grid, the last axis varying fastest. Cells without a
+    /// score are not counted. `None` if there is no other.
     ///
-    /// The best of many means is too high by luck, more so on a resample, so that index and interval
-    /// lean towards calling a method fragile (see the coverage study of this room).
+    /// The best of many means is too high by luck, more so on a resample, so that index and
+    /// interval lean towards calling a method fragile (see the coverage study of this room).
     ///
     /// # Panics
     /// If there are not as many cells as the axes say.

@@ -11,10 +11,10 @@ const MAX_EXACT: usize = 100;
 
 /// The two-sided p-value of the signed-rank test (Wilcoxon 1945).
 ///
-/// Ties share the mean of their ranks, and zeros are ranked and then set aside (Pratt 1959): dropping
-/// them first, as Wilcoxon did, can make a result more significant by adding evidence against it.
-/// Saturated accuracies give many of both. Given ranks and zeros the distribution under random signs
-/// is exact up to 100 differences. One where all are zero.
+/// Ties share the mean of their ranks, and zeros are ranked and then set aside (Pratt 1959):
+/// dropping them first, as Wilcoxon did, can make a result more significant by adding evidence
+/// against it. Saturated accuracies give many of both. Given ranks and zeros the distribution under
+/// random signs is exact up to 100 differences. One where all are zero.
 #[must_use]
 pub fn signed_rank_p(differences: &[f64]) -> f64 {
     let sizes: Vec<f64> = differences.iter().map(|value| value.abs()).collect();
@@ -40,8 +40,8 @@ pub fn smallest_signed_rank_p(count: usize) -> f64 {
     2.0_f64.powi(1_i32.saturating_sub(exponent)).min(1.0)
 }
 
-/// The probability of each sum of a random half of the ranks: one rank after the other is in the sum
-/// or not.
+/// The probability of each sum of a random half of the ranks: one rank after the other is in the
+/// sum or not.
 fn distribution(ranks: &[usize]) -> Vec<f64> {
     let largest: usize = ranks.iter().sum();
     let mut chances = vec![0.0; largest + 1];

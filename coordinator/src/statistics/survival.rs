@@ -1,6 +1,6 @@
-//! When something happens, where for some it has not happened yet: updates until a trial has learnt, of
-//! which some never do within their budget. A mean over those that did would call the fastest of a bad
-//! lot fast; these count what is not known as not known.
+//! When something happens, where for some it has not happened yet: updates until a trial has
+//! learnt, of which some never do within their budget. A mean over those that did would call the
+//! fastest of a bad lot fast; these count what is not known as not known.
 
 mod kaplan_meier;
 mod log_rank;
@@ -17,7 +17,8 @@ pub struct Subject {
     pub happened: bool,
 }
 
-/// At one time when something happened: how many were still waiting then, and to how many it happened.
+/// At one time when something happened: how many were still waiting then, and to how many it
+/// happened.
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Event {
     time: f64,

@@ -1,5 +1,5 @@
-//! Who has the lock of a database, as far as the kernel tells (`/proc`): for people, who have to end it.
-//! It decides nothing.
+//! Who has the lock of a database, as far as the kernel tells (`/proc`): for people, who have to
+//! end it. It decides nothing.
 
 use std::{
     fmt, fs,

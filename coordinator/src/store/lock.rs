@@ -1,11 +1,11 @@
 //! The right to be the one coordinator of a database: an exclusive lock of the operating system
-//! (flock) on the database file itself. It belongs to the file, by whatever name it is opened, and the
-//! kernel releases it when the process ends, however it ends, so it is never stale. SQLite's own locks
-//! on the file are of another kind (POSIX) and do not meet it.
+//! (flock) on the database file itself. It belongs to the file, by whatever name it is opened, and
+//! the kernel releases it when the process ends, however it ends, so it is never stale. SQLite's
+//! own locks on the file are of another kind (POSIX) and do not meet it.
 //!
-//! POSIX locks have a trap: a process that closes any descriptor of a file loses all of them, also those
-//! of connections that are open. So every descriptor of a database that this program opens by itself is
-//! kept here, open, as long as the file has a name.
+//! POSIX locks have a trap: a process that closes any descriptor of a file loses all of them, also
+//! those of connections that are open. So every descriptor of a database that this program opens by
+//! itself is kept here, open, as long as the file has a name.
 
 use std::{
     fs::{self, File, OpenOptions, TryLockError},
@@ -116,8 +116,8 @@ pub(super) struct WriterLock {
 }
 
 impl WriterLock {
-    /// Takes the lock of a database, or refuses. Where there is no file, an empty one is made, since only
-    /// a file can be locked; to SQLite the two are the same.
+    /// Takes the lock of a database, or refuses. Where there is no file, an empty one is made,
+    /// since only a file can be locked; to SQLite the two are the same.
     pub(super) async fn take(database: &Path) -> Result<Self, OpenError> {
         for _ in 1..TRIES {
             if let Some(lock) = Self::try_take(database)? {

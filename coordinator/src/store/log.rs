@@ -1,5 +1,5 @@
-//! The write-ahead log: carried over into the database file whenever there is time, and at the end, so
-//! that the file by itself is everything. Told of when a reader makes it grow.
+//! The write-ahead log: carried over into the database file whenever there is time, and at the end,
+//! so that the file by itself is everything. Told of when a reader makes it grow.
 
 use std::{path::Path, time::Duration};
 
@@ -19,8 +19,8 @@ statements! {
     COUNT_FRAMES = "PRAGMA wal_checkpoint(NOOP)";
 }
 
-/// How often the log's file is looked for after the end, while readers of this process close, and how
-/// long apart.
+/// How often the log's file is looked for after the end, while readers of this process close, and
+/// how long apart.
 const LOOKS: u32 = 25;
 const BETWEEN_LOOKS: Duration = Duration::from_millis(20);
 
@@ -32,8 +32,8 @@ pub(super) fn frames(connection: &Connection) -> Result<u64, rusqlite::Error> {
     Ok(u64::try_from(frames).unwrap_or(0))
 }
 
-/// Carries the log over into the database file and cuts it. Whether that could be done: a reader in the
-/// middle of something keeps the rest.
+/// Carries the log over into the database file and cuts it. Whether that could be done: a reader in
+/// the middle of something keeps the rest.
 pub(super) fn fold(connection: &Connection, patience: Duration) -> Result<bool, rusqlite::Error> {
     connection.busy_timeout(patience)?;
     let busy = connection.query_row(CHECKPOINT, [], |row| row.get::<_, bool>(0));

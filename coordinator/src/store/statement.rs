@@ -14,7 +14,8 @@ macro_rules! statements {
 
 pub(super) use statements;
 
-/// A statement that inserts one row, made to insert several: its list of question marks is repeated.
+/// A statement that inserts one row, made to insert several: its list of question marks is
+/// repeated.
 pub(super) fn with_rows(statement: &str, rows: usize) -> String {
     let (start, end) = (statement.find("(?"), statement.find("?)"));
     let row = start

@@ -1,6 +1,6 @@
-//! Brings a database up to this program: migrations by its schema's number, then what follows from the
-//! program's tables (the metrics of its sweeps, the views). Only who owns a file upgrades it; a reader of
-//! an older one works on a private copy.
+//! Brings a database up to this program: migrations by its schema's number, then what follows from
+//! the program's tables (the metrics of its sweeps, the views). Only who owns a file upgrades it; a
+//! reader of an older one works on a private copy.
 
 use std::{
     path::{Path, PathBuf},
@@ -32,7 +32,8 @@ const ALL_PAGES: i32 = i32::MAX;
 /// How long a copy waits for another program's lock.
 const PAUSE: Duration = Duration::from_millis(10);
 
-/// Completes a migrated database from the program's tables. Where nothing is missing nothing is written.
+/// Completes a migrated database from the program's tables. Where nothing is missing nothing is
+/// written.
 pub(super) fn complete(path: &Path) -> Result<(), OpenError> {
     let completed = connect_writer(path, Cache::Small).and_then(|mut connection| {
         let transaction = begin(&mut connection)?;

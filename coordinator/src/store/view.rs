@@ -1,13 +1,13 @@
-//! The views people read, made from the tables of settings and metrics. A row of those tables is a column
-//! here, and its meaning stands in the view's own text (`.schema trial_result` shows it). Columns stay
-//! what they are: one may be added, none is renamed or dropped.
+//! The views people read, made from the tables of settings and metrics. A row of those tables is a
+//! column here, and its meaning stands in the view's own text (`.schema trial_result` shows it).
+//! Columns stay what they are: one may be added, none is renamed or dropped.
 //!
-//! How outcomes count. A trial that diverged is `infeasible`: that is a result, so it counts in n, and as
-//! not solved. A trial that `failed` (its machinery did, more often than allowed) or was cancelled says
-//! nothing about the configuration: it is left out of n and shown next to it.
+//! How outcomes count. A trial that diverged is `infeasible`: that is a result, so it counts in n,
+//! and as not solved. A trial that `failed` (its machinery did, more often than allowed) or was
+//! cancelled says nothing about the configuration: it is left out of n and shown next to it.
 //!
-//! A metric of a trial is looked up row by row, so that a query pays for the columns that it names and for
-//! the trials that it wants; a walk over a million results reads `measurement` instead.
+//! A metric of a trial is looked up row by row, so that a query pays for the columns that it names
+//! and for the trials that it wants; a walk over a million results reads `measurement` instead.
 
 mod text;
 

@@ -1,5 +1,5 @@
-//! Workers that never ran anything and are long gone. What an attempt names stays: it says who computed
-//! a result.
+//! Workers that never ran anything and are long gone. What an attempt names stays: it says who
+//! computed a result.
 
 use pondersweep_proto::id::WorkerId;
 use rusqlite::Connection;
@@ -7,8 +7,8 @@ use rusqlite::Connection;
 use super::{Store, create::begin, error::DatabaseError, statement::statements};
 
 statements! {
-    /// Never those that an attempt names, so the reference needs no check, which would look through all
-    /// attempts for each worker.
+    /// Never those that an attempt names, so the reference needs no check, which would look through
+    /// all attempts for each worker.
     FORGET_WORKERS = "
         DELETE FROM worker
         WHERE last_heard_at_ms < ?1 AND worker_id NOT IN (SELECT worker_id FROM attempt)

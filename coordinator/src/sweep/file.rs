@@ -44,8 +44,8 @@ pub use self::problem::SweepFileError;
 /// Bytes from the start of the file.
 type Span = Range<usize>;
 
-/// Says the SHA-256 of a file that a sweep file names, or why it cannot: who reads sweep files from a
-/// folder reads those, too.
+/// Says the SHA-256 of a file that a sweep file names, or why it cannot: who reads sweep files from
+/// a folder reads those, too.
 pub type ProgramFiles<'a> = dyn FnMut(&str) -> Result<String, String> + 'a;
 
 /// The language of sweep files.
@@ -62,8 +62,8 @@ impl SweepFile {
         Self::parse_with(source, file_name, &mut none, &|_| Ok(()))
     }
 
-    /// As [`Self::parse`], of a file that may name files of a program, or others that an edge reads to
-    /// fill in settings.
+    /// As [`Self::parse`], of a file that may name files of a program, or others that an edge reads
+    /// to fill in settings.
     ///
     /// # Errors
     /// See there; or such a file cannot be read.

@@ -9,8 +9,8 @@ type Rule<'a> = &'a dyn Fn(&&(SweepId, String)) -> bool;
 /// What names the newest sweep.
 pub(super) const LAST: &str = "last";
 
-/// The sweep that a text means among sweeps and their names, oldest first: its id, or else its name, or else
-/// the beginning of its id.
+/// The sweep that a text means among sweeps and their names, oldest first: its id, or else its
+/// name, or else the beginning of its id.
 ///
 /// # Errors
 /// None or several fit.

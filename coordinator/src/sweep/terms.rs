@@ -27,15 +27,16 @@ pub struct SweepTerms {
     pub exclusions: Vec<Exclusion>,
     /// Repetitions of every configuration, at most.
     pub replicates: u32,
-    /// Repetitions that are run anyway; those beyond are withheld until they are allocated. Left out of
-    /// what names the sweep while it is all of them.
+    /// Repetitions that are run anyway; those beyond are withheld until they are allocated. Left
+    /// out of what names the sweep while it is all of them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub initial_replicates: Option<u32>,
     /// Base of every random stream.
     pub seed: u64,
     /// The configurations of a replicate share its random streams, for comparisons in pairs.
     pub common_seeds: bool,
-    /// A trial is solved when `accuracy_interpolation` reaches this share; of a program its metrics say it.
+    /// A trial is solved when `accuracy_interpolation` reaches this share; of a program its metrics
+    /// say it.
     pub solved_threshold: f64,
     /// Attempts that may fail by the trial's own doing before it counts as failed, from 1.
     pub max_failures: u32,
@@ -43,8 +44,8 @@ pub struct SweepTerms {
     pub max_out_of_memory: u32,
     /// Attempts that may be lost with their worker before it counts as failed, from 1.
     pub max_worker_losses: u32,
-    /// Only workers on this device may train its trials: `cuda` means any of them, `cuda:0` that one.
-    /// Left out of what names the sweep while all may.
+    /// Only workers on this device may train its trials: `cuda` means any of them, `cuda:0` that
+    /// one. Left out of what names the sweep while all may.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub device: Option<String>,
     /// The program that its trials run; left out where the built-in training trains them.

@@ -1,6 +1,6 @@
-//! The breakdowns of the built-in training: its last evaluations by difficulty and by the step at which
-//! samples halted, as halting was drawn. Both count the same samples and the same steps; one that
-//! contradicts the other is refused where it arrives.
+//! The breakdowns of the built-in training: its last evaluations by difficulty and by the step at
+//! which samples halted, as halting was drawn. Both count the same samples and the same steps; one
+//! that contradicts the other is refused where it arrives.
 
 use std::ops::RangeInclusive;
 

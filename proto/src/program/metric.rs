@@ -23,8 +23,8 @@ pub struct ProgramMetric {
     pub name: MetricName,
     /// Which direction is better.
     pub better: Better,
-    /// Where the number stands in the program's output, as a regular expression whose first group is the
-    /// number; the last one that matches counts. `None` where the program reports it itself.
+    /// Where the number stands in the program's output, as a regular expression whose first group
+    /// is the number; the last one that matches counts. `None` where the program reports it itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pattern: Option<String>,
     /// A trial that reaches this value is solved.

@@ -1,5 +1,5 @@
-//! A text with names in braces, which values take the place of. Only a word in braces is a name: other
-//! braces are themselves, so that scripts of other languages pass. `{{word}}` is `{word}`.
+//! A text with names in braces, which values take the place of. Only a word in braces is a name:
+//! other braces are themselves, so that scripts of other languages pass. `{{word}}` is `{word}`.
 
 /// A text with names in it.
 #[derive(Clone, Debug, PartialEq, Eq)]

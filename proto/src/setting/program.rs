@@ -1,8 +1,9 @@
-//! The settings of a user's program: its parameters, whose names a sweep file makes and whose values say
-//! what kind they are, and which program it is.
+//! The settings of a user's program: its parameters, whose names a sweep file makes and whose
+//! values say what kind they are, and which program it is.
 //!
-//! A row lives as long as the process, so that a [`Setting`] is as cheap to copy as one of the built-in
-//! training. Equal rows are one row, and there is a limit to them: a peer cannot fill the memory.
+//! A row lives as long as the process, so that a [`Setting`] is as cheap to copy as one of the
+//! built-in training. Equal rows are one row, and there is a limit to them: a peer cannot fill the
+//! memory.
 
 use std::{
     collections::BTreeMap,
@@ -45,8 +46,8 @@ const TAKEN: &[Use] = &[Use {
     left_out: LeftOut::Required,
 }];
 
-/// Names that no parameter and no metric has, besides those of [`TOLD`]: variables that a program finds, and
-/// columns of its table.
+/// Names that no parameter and no metric has, besides those of [`TOLD`]: variables that a program
+/// finds, and columns of its table.
 const RESERVED: &[&str] = &[
     "parameters",
     "report",
@@ -120,7 +121,8 @@ static MADE: Mutex<Made> = Mutex::new(Made {
 /// The table of a program with these parameters, in any order.
 ///
 /// # Errors
-/// They are too many, one cannot have its name, or two would be the same variable of the environment.
+/// They are too many, one cannot have its name, or two would be the same variable of the
+/// environment.
 pub fn table(mut parameters: Vec<Parameter>) -> Result<&'static SettingTable, SpecError> {
     if parameters.len() > MAX_PARAMETERS {
         let problem = format!("has {} parameters", parameters.len());

@@ -33,8 +33,8 @@ impl ConfigurationSpec {
         })
     }
 
-    /// The form that is hashed for the shape: without what may differ between the lanes of a bundle,
-    /// and with what follows from other settings.
+    /// The form that is hashed for the shape: without what may differ between the lanes of a
+    /// bundle, and with what follows from other settings.
     pub(crate) fn shape_json(&self) -> String {
         self.write(|setting, place| {
             if let Some(in_its_place) = setting.per_lane {
@@ -78,8 +78,8 @@ impl ConfigurationSpec {
         json
     }
 
-    /// Reads a configuration from its canonical JSON form, or any other JSON form of it, as a peer sent
-    /// it.
+    /// Reads a configuration from its canonical JSON form, or any other JSON form of it, as a peer
+    /// sent it.
     ///
     /// # Errors
     /// It is too long, or no valid configuration.

@@ -1,5 +1,5 @@
-//! The choices that the program's own experiment knows by name. What a choice does is decided where it
-//! acts; which settings take it, by their rows.
+//! The choices that the program's own experiment knows by name. What a choice does is decided where
+//! it acts; which settings take it, by their rows.
 
 use crate::setting::ParameterValue;
 
@@ -53,8 +53,8 @@ choice! {
     TaskKind {
         /// Is the number of +1 in a vector of -1, 0 and +1 odd? (Paper, appendix B; Graves 2016.)
         Parity = "parity",
-        /// Which of two items is associated with a third, directly or through others? (Paper, section
-        /// 3.3; Banino et al. 2020, arXiv 2001.10913.)
+        /// Which of two items is associated with a third, directly or through others? (Paper,
+        /// section 3.3; Banino et al. 2020, arXiv 2001.10913.)
         PairedAssociates = "paired_associates",
         /// Questions about short stories (Weston et al. 2015, arXiv 1502.05698).
         Babi = "babi",
@@ -115,7 +115,8 @@ choice! {
 choice! {
     /// Where a transformer normalises. The paper does not say; its sources differ.
     LayerNorm {
-        /// What goes into attention and transition, and what is read at last, as tensor2tensor does.
+        /// What goes into attention and transition, and what is read at last, as tensor2tensor
+        /// does.
         Before = "before",
         /// The sums that come after them, as arXiv 1807.03819 writes it.
         After = "after",

@@ -1,5 +1,5 @@
-//! The bAbI tasks (Weston et al. 2015, arXiv 1502.05698): which of the twenty a configuration takes, and
-//! the words of stories that are generated. How stories are generated is the worker's.
+//! The bAbI tasks (Weston et al. 2015, arXiv 1502.05698): which of the twenty a configuration
+//! takes, and the words of stories that are generated. How stories are generated is the worker's.
 
 use crate::{
     setting::Setting,
@@ -103,8 +103,8 @@ pub fn sources(settings: &Settings) -> [StorySource; 2] {
     [training, test.unwrap_or(training)]
 }
 
-/// Words that are told apart, classes of answers, and the most words of a sentence: of the published
-/// stories, where the settings are about some.
+/// Words that are told apart, classes of answers, and the most words of a sentence: of the
+/// published stories, where the settings are about some.
 pub(super) fn sizes(settings: &Settings) -> [usize; 3] {
     match settings.whole(Setting::VOCABULARY) {
         0 => [WORDS.len(), ANSWERS.len(), MOST_WORDS],

@@ -2,8 +2,8 @@
 //! of every step, in one pass over the batch. Derived by hand. It does not decide who stops when.
 //!
 //! For each sample, with lambda_n = sigmoid(z_n) and last step N: p_n = lambda_n for n < N, and the
-//! remainder R = p_N = 1 - sum_{n<N} lambda_n. The answer is the mean field y = sum_n p_n y_n (before
-//! its sigmoid); L = mean over samples of BCE(y, label) + tau (N + R).
+//! remainder R = p_N = 1 - sum_{n<N} lambda_n. The answer is the mean field y = sum_n p_n y_n
+//! (before its sigmoid); L = mean over samples of BCE(y, label) + tau (N + R).
 //!
 //! Gradients: with d = sigmoid(y) - label, d L / d y_n = p_n d. N is a constant, and p_N falls as
 //! each earlier lambda_n rises: d L / d lambda_n = d (y_n - y_N) - tau for n < N, and 0 at N.

@@ -49,8 +49,8 @@ impl AdamSettings {
         }
     }
 
-    /// What an update leaves of a parameter before it steps against the gradient, with this part of the
-    /// step size: 1 without decay.
+    /// What an update leaves of a parameter before it steps against the gradient, with this part of
+    /// the step size: 1 without decay.
     #[must_use]
     pub fn kept(&self, warmth: f64) -> f64 {
         1.0 - self.learning_rate * self.weight_decay * warmth

@@ -1,4 +1,5 @@
-//! What a lane computes and where each parameter stands in its flat slice. Knows no instruction set.
+//! What a lane computes and where each parameter stands in its flat slice. Knows no instruction
+//! set.
 
 use std::ops::Range;
 

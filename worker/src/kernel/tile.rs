@@ -5,7 +5,8 @@ use super::simd::Simd;
 /// A tile of results: `ROWS` rows of `COLUMNS` vectors.
 pub(super) type Tile<V, const ROWS: usize, const COLUMNS: usize> = [[V; COLUMNS]; ROWS];
 
-/// The factor whose elements are broadcast: row `i`, depth `k` at `i * row_stride + k * depth_stride`.
+/// The factor whose elements are broadcast: row `i`, depth `k` at `i * row_stride + k *
+/// depth_stride`.
 #[derive(Clone, Copy)]
 pub(super) struct Left {
     pub(super) start: *const f32,

@@ -1,5 +1,6 @@
-//! The iterated function `s(x, h_n)` (paper, section 2.1). Each has a file of its own: its parameters
-//! in their order, and one step. What iterates it, halts it and judges it knows none of them.
+//! The iterated function `s(x, h_n)` (paper, section 2.1). Each has a file of its own: its
+//! parameters in their order, and one step. What iterates it, halts it and judges it knows none of
+//! them.
 //!
 //! The same `x` is fed at every step, so its projections are computed once. The state starts from
 //! zero, so the first step needs no matrix product with it.
@@ -32,7 +33,8 @@ pub(super) trait Recurrence {
     /// The state after one more step.
     fn next(&self, state: &Self::State) -> Self::State;
 
-    /// The logits that the heads read of a state, `[lanes, answers + 1, batch]`: halting is the last.
+    /// The logits that the heads read of a state, `[lanes, answers + 1, batch]`: halting is the
+    /// last.
     fn read(&self, heads: &Heads, state: &Self::State) -> Tensor<3>;
 }
 
@@ -46,8 +48,8 @@ pub(super) fn matrices(layout: &Layout) -> Vec<Matrix> {
     }
 }
 
-/// Iterates the step function of the weights on `x` (`[lanes, batch, elements]`). Those that drop nothing
-/// in training leave `dropout` alone.
+/// Iterates the step function of the weights on `x` (`[lanes, batch, elements]`). Those that drop
+/// nothing in training leave `dropout` alone.
 pub(super) fn iterate(
     x: &Tensor<3>,
     weights: &Weights,

@@ -110,8 +110,8 @@ impl Backward<Flex, 1> for Losses {
     }
 }
 
-/// What the forward passes left in their workspaces, for the one backward pass that uses it up. burn
-/// wants a state that can be cloned; clones share the one tape.
+/// What the forward passes left in their workspaces, for the one backward pass that uses it up.
+/// burn wants a state that can be cloned; clones share the one tape.
 #[derive(Clone, Debug)]
 struct Tape(Arc<Mutex<Option<Passes>>>);
 

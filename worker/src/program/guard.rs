@@ -1,7 +1,8 @@
-//! EDGE: no program outlives its worker, however that dies. A worker that runs programs starts one guard, a
-//! process of this executable that holds the other end of a pipe. While the worker lives it writes there
-//! which groups of processes run; when the pipe closes, which even SIGKILL of the worker does, the guard
-//! kills them, and then every process that still has the worker's mark in its environment.
+//! EDGE: no program outlives its worker, however that dies. A worker that runs programs starts one
+//! guard, a process of this executable that holds the other end of a pipe. While the worker lives
+//! it writes there which groups of processes run; when the pipe closes, which even SIGKILL of the
+//! worker does, the guard kills them, and then every process that still has the worker's mark in
+//! its environment.
 
 use std::{
     collections::BTreeSet,
@@ -121,8 +122,8 @@ fn spawn(mark: &str) -> io::Result<Child> {
         .spawn()
 }
 
-/// Is the guard if this process was started as one, until its worker is gone; else does nothing. For the
-/// beginning of every program that runs workers.
+/// Is the guard if this process was started as one, until its worker is gone; else does nothing.
+/// For the beginning of every program that runs workers.
 #[must_use]
 pub fn keep_guard() -> Option<ExitCode> {
     let mark = std::env::var(GUARD_VARIABLE).ok()?;
@@ -197,8 +198,8 @@ fn kill_marked(mark: &str) {
     }
 }
 
-/// Processes that the kernel ended for want of memory since the machine started; 0 where it does not
-/// tell.
+/// Processes that the kernel ended for want of memory since the machine started; 0 where it does
+/// not tell.
 #[must_use]
 pub fn memory_kills() -> u64 {
     let text = fs::read_to_string("/proc/vmstat").unwrap_or_default();

@@ -1,5 +1,5 @@
-//! PURE: bytes as they come, cut into lines. A carriage return ends a line too, as progress bars write it.
-//! Lines have a limit: what is beyond it is dropped until the line ends.
+//! PURE: bytes as they come, cut into lines. A carriage return ends a line too, as progress bars
+//! write it. Lines have a limit: what is beyond it is dropped until the line ends.
 
 /// Bytes of a line that are kept.
 const MAX_LINE_BYTES: usize = 64 * 1_024;

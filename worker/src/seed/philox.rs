@@ -7,8 +7,9 @@ const MULTIPLIERS: [u64; 2] = [0xD2E7_470E_E14C_6C93, 0xCA5A_8263_9512_1157];
 /// Weyl increments of the key: the golden ratio and sqrt(3) - 1.
 const INCREMENTS: [u64; 2] = [0x9E37_79B9_7F4A_7C15, 0xBB67_AE85_84CA_A73B];
 
-/// The four random words at a counter, and those at the counters after it, which differ in the first
-/// word. A block is a chain of dependent multiplications: several side by side cost little more.
+/// The four random words at a counter, and those at the counters after it, which differ in the
+/// first word. A block is a chain of dependent multiplications: several side by side cost little
+/// more.
 #[must_use]
 pub fn philox<const BLOCKS: usize>(mut key: [u64; 2], counter: [u64; 4]) -> [[u64; 4]; BLOCKS] {
     let mut number = counter[0];

@@ -1,5 +1,5 @@
-//! The bAbI tasks (Weston et al. 2015, arXiv 1502.05698): questions about short stories, answered with
-//! one word. Sentences are bags of words in their order, the question is the last token; the
+//! The bAbI tasks (Weston et al. 2015, arXiv 1502.05698): questions about short stories, answered
+//! with one word. Sentences are bags of words in their order, the question is the last token; the
 //! difficulty of a sample is the number of its task.
 
 mod generate;
@@ -97,7 +97,8 @@ impl Babi {
         }
     }
 
-    /// Writes the question and then the sentences before it, from the end; what has no place is cut.
+    /// Writes the question and then the sentences before it, from the end; what has no place is
+    /// cut.
     fn write<W: Iterator<Item = u16>>(&self, tokens: impl Iterator<Item = W>, x: &mut [f32]) {
         x.fill(0.0);
         for (words, token) in tokens.zip(x.rchunks_exact_mut(self.places)) {
@@ -117,8 +118,8 @@ impl Babi {
 }
 
 impl Source for Babi {
-    /// The questions of the test are asked in turn, one of each task, so that every one is asked once
-    /// where there are as many examples as questions.
+    /// The questions of the test are asked in turn, one of each task, so that every one is asked
+    /// once where there are as many examples as questions.
     fn draw(&self, place: &Place<'_>, draws: &mut Draws, x: &mut [f32]) -> Sample {
         let among = self.tasks.len();
         let [training, test] = self.sources;

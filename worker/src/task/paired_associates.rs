@@ -1,8 +1,8 @@
-//! Paired associative inference (paper, section 3.3; Banino et al. 2020, arXiv 2001.10913): memory holds
-//! the pairs of neighbours of some sequences of items, A-B and B-C. Which of two items belongs to a cue?
-//! The match is of the cue's sequence, the lure stands at the same place of another one, so that only
-//! the chain of pairs tells them apart. Half of the questions are about neighbours, half about items
-//! further apart.
+//! Paired associative inference (paper, section 3.3; Banino et al. 2020, arXiv 2001.10913): memory
+//! holds the pairs of neighbours of some sequences of items, A-B and B-C. Which of two items
+//! belongs to a cue? The match is of the cue's sequence, the lure stands at the same place of
+//! another one, so that only the chain of pairs tells them apart. Half of the questions are about
+//! neighbours, half about items further apart.
 //!
 //! Items are random vectors, each number uniform with mean 0 and variance 1; they stand in for the
 //! paper's embedded images. A pair's token is the sum of its two items, the tokens of cue and

@@ -1,4 +1,5 @@
-//! When a certificate may be used. Who signed it is not looked at: that is for those it is shown to.
+//! When a certificate may be used. Who signed it is not looked at: that is for those it is shown
+//! to.
 
 use std::{sync::Arc, time::Duration};
 
@@ -24,8 +25,8 @@ pub enum Unusable {
     },
 }
 
-/// Whether the first certificate of a PEM text can be used so long after 1970-01-01 UTC. `None` as well
-/// for what is no certificate.
+/// Whether the first certificate of a PEM text can be used so long after 1970-01-01 UTC. `None` as
+/// well for what is no certificate.
 #[must_use]
 pub fn unusable(pem: &str, at: Duration) -> Option<Unusable> {
     let certificate = CertificateDer::from_pem_slice(pem.as_bytes()).ok()?;

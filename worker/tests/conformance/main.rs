@@ -1,5 +1,5 @@
-//! What every device owes: the same losses and gradients as the reference, lanes that do not disturb
-//! each other, and a network that learns. The device is named by the environment variable
+//! What every device owes: the same losses and gradients as the reference, lanes that do not
+//! disturb each other, and a network that learns. The device is named by the environment variable
 //! `PONDERSWEEP_DEVICE`; without it, it is the processor.
 //!
 //! ```text

@@ -10,8 +10,8 @@ const DIGITS: usize = 12;
 /// The version that workers must have.
 pub(super) const VERSION: &str = env!("CARGO_PKG_VERSION");
 
-/// The bytes of this program, under the name that a copy has: by its content, so that a copy that is
-/// there is the right one, and one that is in use is never written over.
+/// The bytes of this program, under the name that a copy has: by its content, so that a copy that
+/// is there is the right one, and one that is in use is never written over.
 pub(super) struct Program {
     pub(super) name: String,
     pub(super) bytes: Vec<u8>,

@@ -1,5 +1,6 @@
-//! A connection whose peer is given up when it says nothing: silence before the first call, whether in
-//! the cipher's handshake or after it, would hold a connection for ever and cost the peer nothing.
+//! A connection whose peer is given up when it says nothing: silence before the first call, whether
+//! in the cipher's handshake or after it, would hold a connection for ever and cost the peer
+//! nothing.
 
 use std::{
     io,

@@ -1,5 +1,5 @@
-//! What a launch is called: the same command is the same launch, on whatever day it is given, so that
-//! giving it again starts nothing twice.
+//! What a launch is called: the same command is the same launch, on whatever day it is given, so
+//! that giving it again starts nothing twice.
 
 use std::{fmt, str::FromStr};
 

@@ -62,8 +62,8 @@ impl TaskState {
     }
 }
 
-/// The tasks in the output of `squeue --noheader --array`, in the order of their numbers. Lines that
-/// cannot be read are left out.
+/// The tasks in the output of `squeue --noheader --array`, in the order of their numbers. Lines
+/// that cannot be read are left out.
 #[must_use]
 pub fn parse_queue(output: &str) -> Vec<Task> {
     let mut tasks: Vec<Task> = output.lines().filter_map(parse_task).collect();

@@ -8,9 +8,9 @@ use crate::{
 
 /// Every cell against the one with the best mean.
 ///
-/// With common seeds equal replicates are compared in pairs. Without, each configuration has streams
-/// of its own, replicate 3 of one has nothing to do with replicate 3 of another, and they are
-/// compared as independent groups.
+/// With common seeds equal replicates are compared in pairs. Without, each configuration has
+/// streams of its own, replicate 3 of one has nothing to do with replicate 3 of another, and they
+/// are compared as independent groups.
 ///
 /// # Errors
 /// No trial has a score.

@@ -1,5 +1,5 @@
-//! When trials learn: updates until the headline reaches a value, by Kaplan and Meier, and whether settings
-//! differ in it, by the log-rank test.
+//! When trials learn: updates until the headline reaches a value, by Kaplan and Meier, and whether
+//! settings differ in it, by the log-rank test.
 
 use std::collections::BTreeMap;
 

@@ -108,8 +108,8 @@ fn figure(sweeps: &[Reported<'_>], passes: Passes) -> Option<BandFigure> {
     figure.if_any()
 }
 
-/// The method of a sweep, and the sweep's name where one of another has the same; where two of the sweeps
-/// have that, too, its id.
+/// The method of a sweep, and the sweep's name where one of another has the same; where two of the
+/// sweeps have that, too, its id.
 pub(super) fn told_apart(
     method: String,
     sweep: &Reported<'_>,

@@ -9,7 +9,8 @@ pub(super) const PAPER_RULE: &str = "paper: Banino, Balaguer and Blundell 2021 (
      64 elements for interpolation, 96 for extrapolation; its lambda_p, tau and updates are not stated. Its \
      plain RNN is a line at chance in Figure 1c, without a number of its own.";
 
-/// End points of the lines of its Figure 1c: compute until the end of training, in the paper's units.
+/// End points of the lines of its Figure 1c: compute until the end of training, in the paper's
+/// units.
 pub(super) const PAPER_COMPUTE: [(&str, f64); 3] =
     [("RNN", 16.6), ("PonderNet", 25.9), ("ACT", 38.3)];
 

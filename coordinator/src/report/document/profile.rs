@@ -1,6 +1,6 @@
-//! Several methods by the distribution of all their scores: performance profiles and the probability
-//! that a trial of one does better than a trial of another (Agarwal et al. 2021). It judges a method by
-//! its whole grid, as who has not yet tuned it meets it.
+//! Several methods by the distribution of all their scores: performance profiles and the
+//! probability that a trial of one does better than a trial of another (Agarwal et al. 2021). It
+//! judges a method by its whole grid, as who has not yet tuned it meets it.
 
 use pondersweep_proto::metric::Metric;
 
@@ -167,7 +167,8 @@ fn table(scored: &[Scored], score: &str, counting: &Counting, bootstrap_seed: u6
     }
 }
 
-/// How the methods of that table compare, a sentence for each pair: whether the interval leaves out a half.
+/// How the methods of that table compare, a sentence for each pair: whether the interval leaves out
+/// a half.
 pub(super) fn compared(blocks: &[Block]) -> Vec<String> {
     let tables = blocks.iter().filter_map(|block| match block {
         Block::Table(table) => Some(&table.rows),

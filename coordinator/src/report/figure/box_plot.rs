@@ -23,7 +23,8 @@ pub struct BoxPlotFigure {
     pub caption: Caption,
     /// The parameter along the horizontal axis.
     pub axis: ValueAxis,
-    /// The one value that it is of, as it is called among those of the sweep; `None` for all of them.
+    /// The one value that it is of, as it is called among those of the sweep; `None` for all of
+    /// them.
     pub only: Option<String>,
     /// What the colour of a point tells, if the sweep has another parameter with few values.
     pub colour_key: Option<ColourKey>,

@@ -1,5 +1,5 @@
-//! The study in every format: the same numbers in all of them, nothing but text from names, nothing from
-//! the network.
+//! The study in every format: the same numbers in all of them, nothing but text from names, nothing
+//! from the network.
 
 use pondersweep_proto::setting::Setting;
 

@@ -3,17 +3,18 @@
 use super::{RESAMPLES, Replicates};
 use crate::statistics::{Interval, SplitMix64, quantile::ascending};
 
-/// Scores in units that are drawn together, in strata that are there anyway. Which configurations a grid
-/// has is no accident, so each cell is a stratum, and its replicates are its units. Where configurations
-/// share their seeds, a replicate is one draw for all of them: then there is one stratum, and a unit has
-/// the scores of a replicate in every cell (Cameron and Miller 2015).
+/// Scores in units that are drawn together, in strata that are there anyway. Which configurations a
+/// grid has is no accident, so each cell is a stratum, and its replicates are its units. Where
+/// configurations share their seeds, a replicate is one draw for all of them: then there is one
+/// stratum, and a unit has the scores of a replicate in every cell (Cameron and Miller 2015).
 #[derive(Clone, Debug, PartialEq)]
 pub struct Sample {
     strata: Vec<Vec<Vec<f64>>>,
 }
 
 impl Sample {
-    /// The scores of cells, each by replicate, `None` where there is none. `None` if no cell has a score.
+    /// The scores of cells, each by replicate, `None` where there is none. `None` if no cell has a
+    /// score.
     #[must_use]
     pub fn of_cells(cells: &[Vec<Option<f64>>], common_seeds: bool) -> Option<Self> {
         let strata = if common_seeds {
@@ -67,9 +68,9 @@ fn by_replicate(cells: &[Vec<Option<f64>>]) -> Vec<Vec<f64>> {
     replicates.filter(|scores| !scores.is_empty()).collect()
 }
 
-/// The intervals of several statistics of the pooled scores of samples, all on the same resamples and at
-/// widened levels (see `Replicates::expanded`): cells have few replicates. `None` where a stratum has
-/// a single unit, which says nothing about the spread.
+/// The intervals of several statistics of the pooled scores of samples, all on the same resamples
+/// and at widened levels (see `Replicates::expanded`): cells have few replicates. `None` where a
+/// stratum has a single unit, which says nothing about the spread.
 pub(in crate::statistics) fn pooled_intervals(
     samples: &[&Sample],
     statistics: impl Fn(&[Vec<f64>]) -> Vec<f64>,

@@ -14,8 +14,8 @@ pub struct KaplanMeier {
 struct Step {
     time: f64,
     waiting: f64,
-    /// By Greenwood's variance (1926) on the scale log(-log), as `lifelines` and SAS do. `None` from where
-    /// none waits, which has no variance.
+    /// By Greenwood's variance (1926) on the scale log(-log), as `lifelines` and SAS do. `None`
+    /// from where none waits, which has no variance.
     interval: Option<Interval>,
 }
 
@@ -44,7 +44,8 @@ impl KaplanMeier {
         }
     }
 
-    /// The share for which it has happened by the end, of those who would have been watched so long.
+    /// The share for which it has happened by the end, of those who would have been watched so
+    /// long.
     #[must_use]
     pub fn happened(&self) -> f64 {
         self.steps.last().map_or(0.0, |step| 1.0 - step.waiting)
@@ -56,8 +57,8 @@ impl KaplanMeier {
         self.first_at_most_half(|step| Some(step.waiting))
     }
 
-    /// The ends of the median's interval (Brookmeyer and Crowley 1982): the times at which the ends of the
-    /// estimate's interval fall to a half. `None` for an end that they do not reach.
+    /// The ends of the median's interval (Brookmeyer and Crowley 1982): the times at which the ends
+    /// of the estimate's interval fall to a half. `None` for an end that they do not reach.
     #[must_use]
     pub fn median_interval(&self) -> [Option<f64>; 2] {
         [

@@ -3,8 +3,8 @@
 use super::{Event, Subject, at, event_times};
 use crate::statistics::distribution::chi_squared_probability_above;
 
-/// The log-rank test (Mantel 1966), stratified: groups are compared within each stratum only, and what is
-/// found there is added up.
+/// The log-rank test (Mantel 1966), stratified: groups are compared within each stratum only, and
+/// what is found there is added up.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct LogRank {
     /// Chi-squared.
@@ -19,8 +19,8 @@ pub struct LogRank {
 const SINGULAR: f64 = 1e-10;
 
 impl LogRank {
-    /// Of strata, each with the subjects of every group, some perhaps without any. `None` where it happens
-    /// nowhere, or where no two groups meet.
+    /// Of strata, each with the subjects of every group, some perhaps without any. `None` where it
+    /// happens nowhere, or where no two groups meet.
     ///
     /// # Panics
     /// If strata differ in their number of groups.
@@ -47,7 +47,8 @@ impl LogRank {
     }
 }
 
-/// How often it happened beyond what is expected of each group, and how that varies: hypergeometrically.
+/// How often it happened beyond what is expected of each group, and how that varies:
+/// hypergeometrically.
 struct Sums {
     excess: Vec<f64>,
     variance: Vec<Vec<f64>>,
@@ -73,8 +74,9 @@ impl Sums {
         }
     }
 
-    /// The excess measured by its own variance, and the rank of that: by elimination, each pivot the largest
-    /// that is left. The excesses sum to zero, so at least one group brings nothing of its own.
+    /// The excess measured by its own variance, and the rank of that: by elimination, each pivot
+    /// the largest that is left. The excesses sum to zero, so at least one group brings nothing of
+    /// its own.
     fn quadratic_form(self) -> (f64, u64) {
         let Self {
             mut excess,

@@ -1,5 +1,5 @@
-//! How often the intervals of this room hold what they promise, by simulation. The whole study takes
-//! minutes, so the usual tests run a small one; `coverage.md` is what the whole one measured:
+//! How often the intervals of this room hold what they promise, by simulation. The whole study
+//! takes minutes, so the usual tests run a small one; `coverage.md` is what the whole one measured:
 //!
 //! ```sh
 //! cargo test -p pondersweep --lib coverage -- --ignored --nocapture
@@ -92,8 +92,8 @@ fn of_wilson(share: f64, size: usize) -> f64 {
     covered
 }
 
-/// A row of nine settings: how far each lies below the best, the spread over seeds, and epsilon. Four
-/// of them are within it.
+/// A row of nine settings: how far each lies below the best, the spread over seeds, and epsilon.
+/// Four of them are within it.
 const DROPS: [f64; 9] = [0.03, 0.01, 0.0, 0.005, 0.015, 0.025, 0.05, 0.1, 0.2];
 const SPREAD: f64 = 0.02;
 const EPSILON: f64 = 0.02;
@@ -140,7 +140,8 @@ fn of_worst_step(simulations: u64, size: usize) -> f64 {
     })
 }
 
-/// How often the set leaves out the truly best of nine cells, the others lying `drop` deviations below.
+/// How often the set leaves out the truly best of nine cells, the others lying `drop` deviations
+/// below.
 fn best_left_out(simulations: u64, pairing: Pairing, drop: f64, size: usize) -> f64 {
     share_of(simulations, |generator, seed| {
         let cells = (0..9).map(|cell| {

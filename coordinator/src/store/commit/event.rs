@@ -1,5 +1,5 @@
-//! Rows of the audit log. A commit collects them in the order of its decisions and writes them together
-//! at its end.
+//! Rows of the audit log. A commit collects them in the order of its decisions and writes them
+//! together at its end.
 
 use std::borrow::Cow;
 

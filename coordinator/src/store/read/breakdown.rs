@@ -17,8 +17,8 @@ statements! {
 }
 
 impl Reader {
-    /// The tables with this name of every trial that succeeded and has some: in the order of the trials,
-    /// then of the groups.
+    /// The tables with this name of every trial that succeeded and has some: in the order of the
+    /// trials, then of the groups.
     ///
     /// # Errors
     /// There is no such sweep, the disk failed, or what is stored is of another version.

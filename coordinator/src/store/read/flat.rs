@@ -1,5 +1,6 @@
-//! One table of a sweep's trials with the sweep's own columns: its settings and its metrics, whatever kind
-//! of trial it has; and one of its configurations. They are views of the connections that answer queries.
+//! One table of a sweep's trials with the sweep's own columns: its settings and its metrics,
+//! whatever kind of trial it has; and one of its configurations. They are views of the connections
+//! that answer queries.
 
 use std::{collections::BTreeMap, fmt::Write as _};
 
@@ -21,8 +22,8 @@ const FLAT_TABLE: &str = "trials";
 const CELL_TABLE: &str = "cells";
 
 impl Reader {
-    /// Offers the trials of a sweep that have an outcome as the table `trials`, and its configurations as the
-    /// table `cells`, for queries.
+    /// Offers the trials of a sweep that have an outcome as the table `trials`, and its
+    /// configurations as the table `cells`, for queries.
     ///
     /// # Errors
     /// There is no such sweep, the disk failed, or what is stored is of another version.
@@ -44,8 +45,8 @@ impl Reader {
     }
 }
 
-/// The settings of a sweep's configurations: section, name, and what the column is called, which is the
-/// name alone where one section has it.
+/// The settings of a sweep's configurations: section, name, and what the column is called, which is
+/// the name alone where one section has it.
 fn settings(template: &Json, swept: impl Iterator<Item = String>) -> Vec<[String; 3]> {
     let mut places: Vec<[String; 2]> = Vec::new();
     let sections = template.as_object().into_iter().flatten();

@@ -1,6 +1,6 @@
 //! What a report needs of every ended trial, and no more: a sweep has a million of them. No text is
-//! parsed: where a trial stands in its sweep follows from its number. And no row is handed from thread to
-//! thread, as sqlx does it, which would take longer than all the rest.
+//! parsed: where a trial stands in its sweep follows from its number. And no row is handed from
+//! thread to thread, as sqlx does it, which would take longer than all the rest.
 
 use std::{ops::Range, sync::Arc};
 
@@ -46,14 +46,14 @@ pub struct Measurement {
     pub trial_index: u64,
     /// `Succeeded`, `Infeasible` or `Failed`.
     pub outcome: TrialState,
-    /// Where among [`Measurements::values`] it has a value for each metric that was asked for, in their
-    /// order; nowhere unless it succeeded.
+    /// Where among [`Measurements::values`] it has a value for each metric that was asked for, in
+    /// their order; nowhere unless it succeeded.
     pub values: Range<usize>,
 }
 
 impl Reader {
-    /// Every trial of a sweep that has an outcome, and what it measured of these metrics. A metric that
-    /// the sweep does not have was measured by none.
+    /// Every trial of a sweep that has an outcome, and what it measured of these metrics. A metric
+    /// that the sweep does not have was measured by none.
     ///
     /// # Errors
     /// There is no such sweep, the disk failed, or what is stored is of another version.
@@ -65,7 +65,8 @@ impl Reader {
         sweep_id: SweepId,
         metrics: &[MetricName],
     ) -> Result<Measurements, ReadError> {
-        // Which trials a sweep has never changes: what is read of them is of one moment all the same.
+        // Which trials a sweep has never changes: what is read of them is of one moment all the
+        // same.
         let range = trial_range(&mut self.connection, sweep_id).await?;
         let (path, metrics) = (self.path.clone(), metrics.to_vec());
         let walk = tokio::task::spawn_blocking(move || {

@@ -1,5 +1,5 @@
-//! Disks that are full, locked or read-only, and files that are damaged: a clear error, nothing half
-//! written, and never a panic.
+//! Disks that are full, locked or read-only, and files that are damaged: a clear error, nothing
+//! half written, and never a panic.
 
 use std::{fs, path::Path, sync::mpsc, thread, time::Duration};
 

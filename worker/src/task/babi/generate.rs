@@ -1,6 +1,6 @@
-//! Stories like those of bAbI, told by a small simulation of people, places and objects. Own code from
-//! the description of Weston et al. 2015, section 3 and 4: the same kinds of sentence and question in the
-//! same words, not the same stories.
+//! Stories like those of bAbI, told by a small simulation of people, places and objects. Own code
+//! from the description of Weston et al. 2015, section 3 and 4: the same kinds of sentence and
+//! question in the same words, not the same stories.
 
 use super::{Sentence, Story};
 use crate::seed::Draws;
@@ -175,8 +175,8 @@ fn where_is_an_object(draws: &mut Draws) -> Story {
     world.ask(&["where is the", OBJECTS[object]], PLACES[place])
 }
 
-/// Task 3, three supporting facts: also where that person was before. Of a place that the object came
-/// to several times the last one counts.
+/// Task 3, three supporting facts: also where that person was before. Of a place that the object
+/// came to several times the last one counts.
 fn where_was_an_object(draws: &mut Draws) -> Story {
     let mut world = World::default();
     let least = 4 + below(draws, 37);

@@ -1,6 +1,6 @@
-//! The published stories (Weston et al. 2015; `tasks_1-20_v1-2`, CC BY 3.0) as numbers: words and answers
-//! of all training files, in the order of the alphabet, and every question with its story. It reads
-//! texts that are handed in, and no file.
+//! The published stories (Weston et al. 2015; `tasks_1-20_v1-2`, CC BY 3.0) as numbers: words and
+//! answers of all training files, in the order of the alphabet, and every question with its story.
+//! It reads texts that are handed in, and no file.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -294,8 +294,8 @@ pub(crate) fn digest(files: &[StoryFile]) -> String {
     text
 }
 
-/// Stories that an edge has read. They are found by their content's hash, so that it does not matter who
-/// put them here.
+/// Stories that an edge has read. They are found by their content's hash, so that it does not
+/// matter who put them here.
 static SHELF: Mutex<BTreeMap<String, Arc<Published>>> = Mutex::new(BTreeMap::new());
 
 /// Keeps stories for as long as the program runs.

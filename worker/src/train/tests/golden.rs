@@ -1,6 +1,6 @@
-//! The bits of published trials: parameters, moments, losses and measurements of small trials of every
-//! kind are those of the program that trained what is published, for each instruction set. A change
-//! that breaks this breaks `trial replay` of every database there is.
+//! The bits of published trials: parameters, moments, losses and measurements of small trials of
+//! every kind are those of the program that trained what is published, for each instruction set. A
+//! change that breaks this breaks `trial replay` of every database there is.
 #![cfg(target_arch = "x86_64")]
 
 use std::sync::Mutex;

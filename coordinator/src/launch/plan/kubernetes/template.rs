@@ -1,5 +1,5 @@
-//! Text templates that are YAML: values go in as JSON, which YAML reads as what it was. No value can
-//! end its quotation or its line, so none can become anything but a value.
+//! Text templates that are YAML: values go in as JSON, which YAML reads as what it was. No value
+//! can end its quotation or its line, so none can become anything but a value.
 
 use std::{collections::BTreeMap, fmt::Write as _};
 

@@ -21,8 +21,8 @@ use crate::{
 
 const RULE: &str = "Median over the trials that succeeded; the band lies between the quartiles.";
 
-/// Each metric that is measured on the way against updates done, a line for each value of the axis that
-/// matters most; of the headline alone under its plain name.
+/// Each metric that is measured on the way against updates done, a line for each value of the axis
+/// that matters most; of the headline alone under its plain name.
 pub(super) fn learning_curves(sweep: &Reported<'_>) -> Vec<Picture> {
     let metrics = sweep.input.metrics.iter().enumerate();
     // Those of more difficult samples are for the end of training.
@@ -144,8 +144,8 @@ pub(super) fn difficulty_curves(sweep: &Reported<'_>) -> Vec<Picture> {
     pictures.collect()
 }
 
-/// Where the numbers of non-zeros end that training showed, if samples with more were evaluated and the
-/// place is the same in every trial.
+/// Where the numbers of non-zeros end that training showed, if samples with more were evaluated and
+/// the place is the same in every trial.
 fn end_of_training(sweep: &Reported<'_>) -> Option<Boundary> {
     let mut varying = [Setting::ELEMENTS, Setting::MAX_NONZEROS].into_iter();
     if varying.any(|setting| sweep.input.axis_of(setting).is_some()) {

@@ -1,5 +1,5 @@
-//! How many trials would be solved at other thresholds: where they differ much, "solved" says more about its
-//! threshold than about the settings.
+//! How many trials would be solved at other thresholds: where they differ much, "solved" says more
+//! about its threshold than about the settings.
 
 use pondersweep_proto::metric::Better;
 

@@ -93,8 +93,8 @@ fn seeds_scale(figure: &BoxPlotFigure, references: &[Reference]) -> Scale {
     }
 }
 
-/// What a vertical axis covers: accuracies are shares; other quantities begin at zero where that is near,
-/// so that heights compare.
+/// What a vertical axis covers: accuracies are shares; other quantities begin at zero where that is
+/// near, so that heights compare.
 pub(super) fn domain_of(
     values: impl Iterator<Item = f64>,
     chance: Option<f64>,

@@ -41,8 +41,8 @@ pub(super) const fn is_repeated(index: usize) -> bool {
     index >= CATEGORIES.len()
 }
 
-/// The colour of one of several lines: along the scale where they are in an order, without its light
-/// end, which is lost on white.
+/// The colour of one of several lines: along the scale where they are in an order, without its
+/// light end, which is lost on white.
 pub(super) fn series_colour(index: usize, count: usize, ordered: bool) -> Colour {
     if ordered && count > 1 {
         viridis(0.88 * index as f64 / (count - 1) as f64)

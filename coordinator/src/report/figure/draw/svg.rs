@@ -1,4 +1,5 @@
-//! A scene as SVG text. What a mark tells stands in its `title`, which browsers show under the pointer.
+//! A scene as SVG text. What a mark tells stands in its `title`, which browsers show under the
+//! pointer.
 
 use std::fmt::Write;
 
@@ -10,8 +11,8 @@ use super::{
 use crate::report::markup::escaped;
 
 impl Scene {
-    /// The picture as an SVG document that has no script, no link and no name of its own, so that many of
-    /// them can stand in one page.
+    /// The picture as an SVG document that has no script, no link and no name of its own, so that
+    /// many of them can stand in one page.
     #[must_use]
     pub fn to_svg(&self) -> String {
         let (top, height) = (number(-self.raised), number(HEIGHT + self.raised));

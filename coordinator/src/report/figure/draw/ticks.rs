@@ -28,8 +28,8 @@ const AIR: f64 = 0.04;
 /// Shortest axis, as a share of its largest value: around values that are all alike.
 const LEAST_SPAN: f64 = 0.01;
 
-/// What an axis covers: the values with some air, and each reference value that makes it at most twice
-/// as long. Where there is no value, it covers the references.
+/// What an axis covers: the values with some air, and each reference value that makes it at most
+/// twice as long. Where there is no value, it covers the references.
 pub(super) fn domain(values: impl Iterator<Item = f64>, references: &[f64]) -> (f64, f64) {
     let reach = |values: &mut dyn Iterator<Item = f64>| {
         let values = values.filter(|value| value.is_finite());

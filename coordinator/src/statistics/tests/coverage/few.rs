@@ -24,7 +24,8 @@ pub(super) enum Few {
     Welch,
 }
 
-/// How often it covers the population's mean, or its difference from a group that has a mean of its own.
+/// How often it covers the population's mean, or its difference from a group that has a mean of its
+/// own.
 pub(super) fn of_few(simulations: u64, few: Few, population: &Population, size: usize) -> f64 {
     let truth = population.truth(Statistic::Mean);
     share_of(simulations, |generator, seed| {

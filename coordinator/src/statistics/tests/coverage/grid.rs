@@ -1,5 +1,5 @@
-//! Numbers of a whole grid: nine cells with levels and spreads of their own, the replicates of which share
-//! half of their luck where they share their seeds.
+//! Numbers of a whole grid: nine cells with levels and spreads of their own, the replicates of
+//! which share half of their luck where they share their seeds.
 
 use super::{population::NORMAL, share_of};
 use crate::statistics::{

@@ -1,4 +1,5 @@
-//! Sweep files with a program: every message of a bad one as people read it, and what good ones mean.
+//! Sweep files with a program: every message of a bad one as people read it, and what good ones
+//! mean.
 
 use pondersweep_proto::{
     program::file_sha256,
