@@ -51,7 +51,7 @@ const MAX_WAITING_COMMANDS: usize = 4_096;
 const LATE_PART_OF_A_TERM: u32 = 4;
 
 /// How often the database's files are looked after while there is nothing to commit.
-const LOOK_AFTER_EVERY: Duration = Duration::from_secs(1);
+const VERIFY_FILES_EVERY: Duration = Duration::from_secs(1);
 
 /// How long a worker that never ran anything is known after it was heard of last: a day, so that
 /// people see who came for nothing.
@@ -174,8 +174,8 @@ impl Driver {
     }
 
     async fn drive(&mut self, stop: CancellationToken) -> Result<(), DriverError> {
-        let mut look_after = tokio::time::interval(LOOK_AFTER_EVERY);
-        look_after.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut verify_files = tokio::time::interval(VERIFY_FILES_EVERY);
+        verify_files.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             let command = tokio::select! {
                 command = self.commands.recv() => match command {
@@ -185,8 +185,8 @@ impl Driver {
                 () = sleep_until(self.scheduler.poll_timeout()) => None,
                 () = std::future::ready(()), if self.has_more_to_do() => None,
                 () = self.creations.ready() => None,
-                _ = look_after.tick() => {
-                    self.store.look_after().map_err(CommitError::from)?;
+                _ = verify_files.tick() => {
+                    self.store.verify_files().map_err(CommitError::from)?;
                     self.forget_idle_workers().map_err(CommitError::from)?;
                     continue;
                 }

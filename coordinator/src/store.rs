@@ -118,7 +118,7 @@ impl Store {
     ///
     /// # Errors
     /// The files are not what they were when they were opened: whatever is committed would be lost.
-    pub fn look_after(&mut self) -> Result<(), DatabaseError> {
+    pub fn verify_files(&mut self) -> Result<(), DatabaseError> {
         if self.files.look(&self.writer)?
             && let Err(error) = log::fold(&self.writer, Duration::ZERO)
         {

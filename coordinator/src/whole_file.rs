@@ -81,7 +81,7 @@ pub(crate) fn folder_of(path: &Path) -> &Path {
 }
 
 /// Removes from a folder what a process that was killed had begun.
-pub(crate) fn sweep_up(folder: &Path) {
+pub(crate) fn remove_leftovers(folder: &Path) {
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();
     let begun = entries.filter(|entry| entry.file_name().to_string_lossy().starts_with(PREFIX));
     for entry in begun {

@@ -31,7 +31,7 @@ macro_rules! say {
 
 /// Says a line. Whatever others wrote of it, a terminal only shows it.
 pub fn line(text: fmt::Arguments<'_>) {
-    utter(foreign::lines(&format!("{text}\n")).as_bytes());
+    write_to_stderr(foreign::lines(&format!("{text}\n")).as_bytes());
 }
 
 /// Standard error as a writer that never fails.
@@ -51,8 +51,8 @@ impl Write for Talk {
         match self {
             // One event is one line, whatever its texts hold.
             Self::Event => line(format_args!("{}", foreign::line(text.trim_end()))),
-            Self::Json => utter(foreign::json(&text).as_bytes()),
-            Self::Drawing => utter(bytes),
+            Self::Json => write_to_stderr(foreign::json(&text).as_bytes()),
+            Self::Drawing => write_to_stderr(bytes),
         }
         Ok(bytes.len())
     }
@@ -86,7 +86,7 @@ const NONE: Timespec = Timespec {
     tv_nsec: 0,
 };
 
-fn utter(mut bytes: &[u8]) {
+fn write_to_stderr(mut bytes: &[u8]) {
     /// Lines of several threads stay whole; says whether the stream takes nothing.
     static IS_STALLED: Mutex<bool> = Mutex::new(false);
     let mut is_stalled = IS_STALLED.lock().unwrap_or_else(PoisonError::into_inner);
@@ -209,7 +209,7 @@ pub fn parse<Arguments: Parser>() -> Result<Arguments, ExitCode> {
         };
         let code = u8::try_from(error.exit_code()).unwrap_or(1);
         if error.use_stderr() {
-            utter(shown(takes_colours(stderr())).as_bytes());
+            write_to_stderr(shown(takes_colours(stderr())).as_bytes());
             return code.into();
         }
         match hand_over_all(shown(takes_colours(stdout())).as_bytes()) {

@@ -74,7 +74,7 @@ pub(super) enum LateAnswer {
 }
 
 impl Cluster {
-    /// Starts everything: faults in the air by these seeds, or none without.
+    /// Starts everything, with background faults by these seeds, or without any.
     pub(super) async fn start(
         database: &Path,
         sweep_id: SweepId,

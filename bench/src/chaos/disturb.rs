@@ -85,8 +85,8 @@ impl Attack {
         self.kinds.contains(&kind)
     }
 
-    /// The seed of what is in the air, if it is.
-    fn weather(&self, kind: FaultKind) -> Option<u64> {
+    /// The seed of a fault that is in the background all the time, if it is.
+    fn background(&self, kind: FaultKind) -> Option<u64> {
         self.has(kind).then_some(self.seed)
     }
 }
@@ -117,12 +117,12 @@ pub(super) async fn disturbed(
     let submit = ["submit", &attack.file, "--db", "disturbed.db"];
     finish("submit", &attack.folder, &submit, journal).await?;
     let started = clock::now();
-    let weather = (
-        attack.weather(FaultKind::Network),
-        attack.weather(FaultKind::Calls),
+    let background = (
+        attack.background(FaultKind::Network),
+        attack.background(FaultKind::Calls),
     );
     let mut cluster =
-        Cluster::start(&database, spec.id(), attack.workers, weather, journal).await?;
+        Cluster::start(&database, spec.id(), attack.workers, background, journal).await?;
     let mut counts = FaultCounts::default();
     let attacked = attack_until_ended(attack, spec, &mut cluster, &mut counts).await;
     let stopped = cluster.stop().await;

@@ -41,8 +41,8 @@ impl FaultKind {
         matches!(self, Self::KillWorker | Self::KillCoordinator)
     }
 
-    /// Whether it is in the air all the time as well; see [`super::network`], [`super::gateway`].
-    const fn is_weather_only(self) -> bool {
+    /// Whether it also happens all the time, in the background; see [`super::network`], [`super::gateway`].
+    const fn is_background_only(self) -> bool {
         matches!(self, Self::Calls)
     }
 }
@@ -143,7 +143,7 @@ fn deal(kinds: &[FaultKind], kills: u32) -> Vec<FaultKind> {
         .collect();
     let others = kinds
         .iter()
-        .filter(|kind| !kind.is_kill() && !kind.is_weather_only());
+        .filter(|kind| !kind.is_kill() && !kind.is_background_only());
     for &kind in others {
         let times = (kills / KILLS_PER_OTHER).max(2);
         deck.extend((0..times).map(|_| kind));
@@ -196,7 +196,7 @@ mod tests {
             assert_eq!(
                 of(FaultKind::Calls),
                 0,
-                "lost calls are in the air, not planned"
+                "lost calls happen in the background, unplanned"
             );
             let late = faults.iter().any(|fault| fault.after_trials + 3 >= trials);
             assert!(!late || trials == 4, "a fault may come after the end");

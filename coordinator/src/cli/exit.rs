@@ -44,14 +44,14 @@ pub(super) const INTERRUPTED: u8 = EXIT_INTERRUPTED;
 /// A change that was not made because its outcome could not be printed, as the context of that error.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
-pub(super) struct Undone(pub(super) &'static str);
+pub(super) struct NotApplied(pub(super) &'static str);
 
 /// Says what went wrong on standard error and returns its code. A reader who has seen enough, such
 /// as `head`, is no failure.
 pub(super) fn fail(error: &anyhow::Error) -> ExitCode {
     let output = output_error(error.as_ref());
     let is_closed = output.is_some_and(|why| why.kind() == io::ErrorKind::BrokenPipe);
-    if is_closed && !error.is::<Undone>() {
+    if is_closed && !error.is::<NotApplied>() {
         return ExitCode::SUCCESS;
     }
     // A sweep file's errors, of which there may be several, each begin with their own "error: ".

@@ -12,7 +12,7 @@ use pondersweep_worker::say;
 use serde_json::{Value, json};
 
 use super::{
-    exit::Undone,
+    exit::NotApplied,
     output::{OutputArgs, Rows, iso_time, print_text},
     place::DatabaseArgs,
 };
@@ -117,7 +117,7 @@ async fn hand_over(
         }
         None => {
             say!("token {id} ({role}), shown this once:");
-            print_text(&secret.reveal()).context(Undone("the token was not made"))?;
+            print_text(&secret.reveal()).context(NotApplied("the token was not made"))?;
         }
     }
     Ok(tokens.add(token).await?)

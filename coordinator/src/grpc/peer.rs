@@ -1,7 +1,7 @@
 //! Connections: accepted up to a limit for each address and for all, each with the calls it may
 //! make, and ended when none is made. It knows no tokens.
 
-mod seldom;
+mod log_throttle;
 mod stream;
 
 use std::{
@@ -20,7 +20,7 @@ use tokio_stream::{Stream, wrappers::ReceiverStream};
 use tokio_util::sync::CancellationToken;
 use tonic::Status;
 
-use self::{seldom::Seldom, stream::PeerStream};
+use self::{log_throttle::LogThrottle, stream::PeerStream};
 use crate::{
     clock,
     protection::{PeerLimits, TOLD_WHY},
@@ -96,27 +96,27 @@ pub(crate) fn connections(
     stop: CancellationToken,
 ) -> impl Stream<Item = io::Result<PeerStream>> {
     let (sender, receiver) = mpsc::channel(1);
-    let door = Door {
+    let acceptor = Acceptor {
         limits,
         stop,
         open: Open::default(),
-        refused: Seldom::default(),
-        failed: Seldom::default(),
+        refused: LogThrottle::default(),
+        failed: LogThrottle::default(),
     };
-    tokio::spawn(door.accept(listener, sender));
+    tokio::spawn(acceptor.accept(listener, sender));
     ReceiverStream::new(receiver)
 }
 
 /// Where connections come in.
-struct Door {
+struct Acceptor {
     limits: PeerLimits,
     stop: CancellationToken,
     open: Open,
-    refused: Seldom,
-    failed: Seldom,
+    refused: LogThrottle,
+    failed: LogThrottle,
 }
 
-impl Door {
+impl Acceptor {
     async fn accept(mut self, listener: TcpListener, sender: mpsc::Sender<io::Result<PeerStream>>) {
         loop {
             let accepted = tokio::select! {

@@ -63,7 +63,7 @@ pub fn write_all(
     pictures: Pictures,
 ) -> Result<Vec<PathBuf>, WriteError> {
     fs::create_dir_all(folder).map_err(|source| denied(folder, source))?;
-    whole_file::sweep_up(folder);
+    whole_file::remove_leftovers(folder);
     if let Some(path) = files_of_others(folder, &earlier_files(folder))?
         .into_iter()
         .next()

@@ -365,12 +365,12 @@ impl Simulation {
             blobs: 0,
         };
         for _ in 0..3 {
-            simulation.hire();
+            simulation.add_worker();
         }
         simulation
     }
 
-    fn hire(&mut self) {
+    fn add_worker(&mut self) {
         self.born += 1;
         self.workers.push(Worker {
             worker_id: format!("w{}", self.born).parse().unwrap(),
@@ -574,7 +574,7 @@ impl Simulation {
 
     fn die(&mut self, index: usize) {
         self.workers.remove(index);
-        self.hire();
+        self.add_worker();
     }
 
     /// A worker's process is killed, and its parent says so.

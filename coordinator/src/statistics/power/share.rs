@@ -15,12 +15,12 @@ const SAME: f64 = 1e-7;
 /// one have a probability of at most `alpha` together (Fisher 1935; as in R and scipy).
 #[must_use]
 pub fn share_power(first: f64, second: f64, seeds: u64, alpha: f64) -> f64 {
-    let ways = Ways::up_to(2 * seeds);
-    let of_first = outcome_probabilities(&ways, first, seeds);
-    let of_second = outcome_probabilities(&ways, second, seeds);
+    let log_factorials = LogFactorials::up_to(2 * seeds);
+    let of_first = outcome_probabilities(&log_factorials, first, seeds);
+    let of_second = outcome_probabilities(&log_factorials, second, seeds);
     let mut power = 0.0;
     for successes in 0..=2 * seeds {
-        for x in rejected(&ways, successes, seeds, alpha) {
+        for x in rejected(&log_factorials, successes, seeds, alpha) {
             power += of_first[index(x)] * of_second[index(successes - x)];
         }
     }
@@ -40,11 +40,11 @@ pub fn seeds_for_share(first: f64, second: f64, target: PowerTarget) -> Option<u
 }
 
 /// Logarithms of factorials, which every table of outcomes needs again.
-struct Ways {
+struct LogFactorials {
     ln_factorials: Vec<f64>,
 }
 
-impl Ways {
+impl LogFactorials {
     fn up_to(largest: u64) -> Self {
         let mut sum = 0.0;
         let logarithms = (1..=largest).map(|factor| {
@@ -64,23 +64,24 @@ impl Ways {
 }
 
 /// The probability of each number of successes.
-fn outcome_probabilities(ways: &Ways, share: f64, seeds: u64) -> Vec<f64> {
+fn outcome_probabilities(log_factorials: &LogFactorials, share: f64, seeds: u64) -> Vec<f64> {
     let probability = |successes: u64| {
         let failures = seeds - successes;
         // Powers, not logarithms, so that 0^0 is 1.
-        let orders = ways.ln_choose(seeds, successes).exp();
+        let orders = log_factorials.ln_choose(seeds, successes).exp();
         orders * share.powf(successes as f64) * (1.0 - share).powf(failures as f64)
     };
     (0..=seeds).map(probability).collect()
 }
 
 /// The successes of the first group at which the test rejects, given those of both.
-fn rejected(ways: &Ways, successes: u64, seeds: u64, alpha: f64) -> Vec<u64> {
+fn rejected(log_factorials: &LogFactorials, successes: u64, seeds: u64, alpha: f64) -> Vec<u64> {
     let range = successes.saturating_sub(seeds)..=successes.min(seeds);
-    let all = ways.ln_choose(2 * seeds, successes);
+    let all = log_factorials.ln_choose(2 * seeds, successes);
     let mut tables: Vec<(u64, f64)> = range
         .map(|x| {
-            let these = ways.ln_choose(seeds, x) + ways.ln_choose(seeds, successes - x);
+            let these =
+                log_factorials.ln_choose(seeds, x) + log_factorials.ln_choose(seeds, successes - x);
             (x, (these - all).exp())
         })
         .collect();

@@ -11,12 +11,12 @@ const SAY_EVERY: Duration = Duration::from_secs(60);
 
 /// Something that may happen often.
 #[derive(Debug, Default)]
-pub(super) struct Seldom {
+pub(super) struct LogThrottle {
     said_at: Option<Instant>,
     times: u64,
 }
 
-impl Seldom {
+impl LogThrottle {
     /// Notes that it happened; how often since it was last said, if it is to be said now.
     pub(super) fn happened(&mut self, now: Instant) -> Option<u64> {
         self.times += 1;
@@ -36,11 +36,11 @@ mod tests {
     #[test]
     fn what_happens_often_is_said_once_in_a_while_with_its_count() {
         let start = clock::now();
-        let mut seldom = Seldom::default();
-        assert_eq!(seldom.happened(start), Some(1));
+        let mut throttle = LogThrottle::default();
+        assert_eq!(throttle.happened(start), Some(1));
         for _ in 0..99 {
-            assert_eq!(seldom.happened(start + SAY_EVERY / 2), None);
+            assert_eq!(throttle.happened(start + SAY_EVERY / 2), None);
         }
-        assert_eq!(seldom.happened(start + SAY_EVERY), Some(100));
+        assert_eq!(throttle.happened(start + SAY_EVERY), Some(100));
     }
 }
