@@ -50,6 +50,10 @@ mod metrics;
 mod network;
 #[path = "system/older.rs"]
 mod older;
+#[path = "system/page.rs"]
+mod page;
+#[path = "system/page_browser.rs"]
+mod page_browser;
 #[path = "system/place.rs"]
 mod place;
 #[path = "system/programs.rs"]

@@ -6,7 +6,6 @@ mod at_hand;
 mod audit;
 mod backup;
 mod connect;
-mod eta;
 mod exit;
 mod explain;
 mod export;
@@ -31,6 +30,7 @@ mod table;
 mod tls;
 mod token;
 mod trial;
+mod ui;
 mod wait;
 mod watch;
 mod worker;
@@ -101,6 +101,7 @@ enum Command {
     Ls(list::LsArgs),
     Status(list::StatusArgs),
     Watch(watch::WatchArgs),
+    Ui(ui::UiArgs),
     /// Hand out no more trials of a sweep; those that run go on
     Pause(steer::SteerArgs),
     /// Hand out trials of a paused sweep again
@@ -191,6 +192,7 @@ async fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         Command::Ls(args) => list::ls(args).await,
         Command::Status(args) => list::status(args).await,
         Command::Watch(args) => watch::run(args).await,
+        Command::Ui(args) => ui::run(args).await,
         Command::Pause(args) => steer::pause(args).await,
         Command::Resume(args) => steer::resume(args).await,
         Command::Cancel(args) => steer::cancel(args).await,

@@ -22,6 +22,7 @@ use crate::{
     scheduler::SchedulerLimits,
     store::Store,
     trust::Secret,
+    web::{self, WebOptions},
 };
 
 /// How long a lease lasts without renewal, unless told otherwise: long enough for a worker to
@@ -46,6 +47,8 @@ pub struct CoordinatorOptions {
     pub max_failure_rate: f64,
     /// Where Prometheus may scrape, if anywhere.
     pub metrics_listen: Option<SocketAddr>,
+    /// Where browsers may look, if anywhere.
+    pub web: Option<WebOptions>,
     /// Where checkpoints are kept.
     pub checkpoints: CheckpointLocation,
     /// What stands between the port and the services.
@@ -72,6 +75,7 @@ impl CoordinatorOptions {
             lease_duration: DEFAULT_LEASE_DURATION,
             max_failure_rate: DEFAULT_MAX_FAILURE_RATE,
             metrics_listen: None,
+            web: None,
             checkpoints: CheckpointLocation::next_to(database),
             protection: Protection::default(),
         }
@@ -86,6 +90,7 @@ pub struct Coordinator {
     is_encrypted: bool,
     is_barred: bool,
     metrics_address: Option<SocketAddr>,
+    web_url: Option<String>,
     stop: CancellationToken,
     serving: JoinHandle<anyhow::Result<()>>,
     driving: JoinHandle<anyhow::Result<()>>,
@@ -109,6 +114,14 @@ impl Coordinator {
         let metrics_address = metrics_listener
             .as_ref()
             .map(TcpListener::local_addr)
+            .transpose()?;
+        let web = match options.web {
+            Some(web) => Some((listen(web.listen).await?, web)),
+            None => None,
+        };
+        let web_url = web
+            .as_ref()
+            .map(|(listener, web)| Ok::<_, io::Error>(web.url(listener.local_addr()?)))
             .transpose()?;
         let mut store = Store::open(&options.database).await?;
         let (keys, keys_watch) = Keys::open(&options.database, protection.own.as_ref()).await?;
@@ -139,6 +152,7 @@ impl Coordinator {
             protection.limits,
             stop.clone(),
         );
+        let shown = serve_pages(web, options.database.clone(), stop.clone());
         let served = Served {
             driver: driver.clone(),
             blobs,
@@ -149,10 +163,10 @@ impl Coordinator {
         let serving = tokio::spawn(async move {
             let watching = keys_watch.run(serving_stop.clone());
             let services = grpc::serve(server, listener, served, &protection, serving_stop);
-            let (outcome, scraped, ()) = tokio::join!(services, scraped, watching);
+            let (outcome, scraped, shown, ()) = tokio::join!(services, scraped, shown, watching);
             // Calls under way are answered before the driver goes.
             driver_stop.cancel();
-            outcome.and(scraped)
+            outcome.and(scraped).and(shown)
         });
         Ok(Self {
             driver,
@@ -160,6 +174,7 @@ impl Coordinator {
             is_encrypted,
             is_barred,
             metrics_address,
+            web_url,
             stop,
             serving,
             driving,
@@ -191,6 +206,12 @@ impl Coordinator {
     pub fn metrics_url(&self) -> Option<String> {
         let address = self.metrics_address?;
         Some(format!("http://{address}/metrics"))
+    }
+
+    /// Where browsers may look, if anywhere.
+    #[must_use]
+    pub fn web_url(&self) -> Option<&str> {
+        self.web_url.as_deref()
     }
 
     /// Resolves when the coordinator is ending, by [`Self::stop`] or by itself after a failure.
@@ -229,13 +250,31 @@ async fn serve_metrics(
     }
 }
 
-async fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
+/// Shows pages until told to stop, if there is somewhere to listen. A page that cannot be shown ends the
+/// coordinator, as everything does that was asked for and is not there.
+async fn serve_pages(
+    web: Option<(TcpListener, WebOptions)>,
+    database: PathBuf,
+    stop: CancellationToken,
+) -> anyhow::Result<()> {
+    let Some((listener, options)) = web else {
+        return Ok(());
+    };
+    let shown = web::serve(listener, database, options, stop.clone()).await;
+    if shown.is_err() {
+        stop.cancel();
+    }
+    shown
+}
+
+/// Listens at an address, or says what is there.
+pub(crate) async fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
     TcpListener::bind(address)
         .await
         .map_err(|error| match error.kind() {
             io::ErrorKind::AddrInUse => anyhow::anyhow!(
                 "{address} is already in use\n\
-             hint: another coordinator may be running there; choose another with --listen or --metrics-listen"
+             hint: another coordinator may be running there; choose another with --listen, --metrics-listen or --web"
             ),
             _ => anyhow::Error::new(error).context(format!("cannot listen on {address}")),
         })

@@ -23,7 +23,7 @@ mod warning;
 mod write;
 
 #[cfg(test)]
-mod simulated;
+pub(crate) mod simulated;
 #[cfg(test)]
 mod tests;
 
@@ -45,6 +45,9 @@ pub use self::{
 };
 use self::{figure::Figures, input::swept_axes, number::label_among, placement::PlacedTrial};
 use crate::{statistics::CONFIDENCE, sweep::Axis};
+
+/// The seed of the bootstrap: any will do, but the same table must come out every time.
+pub const BOOTSTRAP_SEED: u64 = 0;
 
 /// Everything a reader is told about a sweep.
 #[derive(Clone, Debug, PartialEq, Serialize)]

@@ -48,9 +48,9 @@ pub use mount::trust_file_systems;
 pub use name::UnknownName;
 pub use read::{
     AttemptCounts, AttemptDetail, CellTally, Completeness, Configuration, CurveValue, Curves,
-    Deaths, Event, Measurement, Measurements, Producer, Reader, RecentResults, RecordedTrial, Rows,
-    SweepDigest, SweepFingerprint, SweepSummary, TrialBlocks, TrialDetail, Troubles, Value,
-    WorkerStanding, WorkerStatus,
+    Deaths, Event, ListedTrial, Measurement, Measurements, Producer, Reader, RecentResults,
+    RecordedTrial, Rows, RunningAttempt, SweepDigest, SweepFingerprint, SweepSummary, TrialBlocks,
+    TrialDetail, Troubles, Value, WorkerStanding, WorkerStatus,
 };
 pub use record::{
     AttemptReport, Batch, MachineRecord, RECORD_SIGHTINGS_EVERY, Restored, RestoredSweep, Sighting,

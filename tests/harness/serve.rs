@@ -19,6 +19,8 @@ pub(crate) struct Serve {
     rest: Option<JoinHandle<String>>,
     /// Where it answers scrapes, if it was asked to.
     pub(crate) metrics_url: Option<String>,
+    /// Where it shows pages, if it was asked to.
+    pub(crate) web_url: Option<String>,
 }
 
 impl Serve {
@@ -73,9 +75,8 @@ impl Serve {
 
     /// Starts a command that serves.
     pub(crate) fn spawn(mut command: Command) -> Self {
-        let with_metrics = command
-            .get_args()
-            .any(|argument| argument == "--metrics-listen");
+        let asked = |flag: &str| command.get_args().any(|argument| argument == flag);
+        let (with_metrics, with_web) = (asked("--metrics-listen"), asked("--web"));
         let mut child = command
             .stdin(Stdio::null())
             .stderr(Stdio::piped())
@@ -85,7 +86,8 @@ impl Serve {
         let mut said: Vec<String> = Vec::new();
         let mut address = || {
             // What is logged may come before.
-            let told = |line: &String| line.starts_with("serving ") || line.starts_with("metrics ");
+            let starts = ["serving ", "metrics ", "page "];
+            let told = |line: &String| starts.iter().any(|start| line.starts_with(start));
             let line = loop {
                 let line = lines.next().expect("it says where").expect("UTF-8");
                 if told(&line) {
@@ -99,7 +101,8 @@ impl Serve {
                 .to_owned()
         };
         let url = address();
-        let metrics_url = with_metrics.then(address);
+        let metrics_url = with_metrics.then(&mut address);
+        let web_url = with_web.then(address);
         let rest = std::thread::spawn(move || {
             said.extend(lines.map_while(Result::ok));
             said.join("\n")
@@ -108,6 +111,7 @@ impl Serve {
             child,
             url,
             metrics_url,
+            web_url,
             rest: Some(rest),
         }
     }

@@ -6,15 +6,17 @@ use std::{
 };
 
 /// Rooms that decide without touching the world.
-const PURE: [&str; 13] = [
+const PURE: [&str; 15] = [
     "coordinator/src/allocation",
     "coordinator/src/sweep",
     "coordinator/src/scheduler",
     "coordinator/src/statistics",
+    "coordinator/src/explain",
     "coordinator/src/replay",
     "coordinator/src/report",
     "coordinator/src/trust",
     "coordinator/src/launch/plan",
+    "coordinator/src/web/page",
     "worker/src/seed",
     "worker/src/task",
     "worker/src/model",
@@ -39,7 +41,11 @@ const BANNED: [&str; 12] = [
 ];
 
 /// Edges inside a pure room, each with its reason.
-const EDGES: [(&str, &str); 2] = [
+const EDGES: [(&str, &str); 3] = [
+    (
+        "coordinator/src/explain/read.rs",
+        "reads from the database what there is to say",
+    ),
     (
         "coordinator/src/report/write.rs",
         "writes finished reports to a folder",

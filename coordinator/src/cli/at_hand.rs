@@ -12,9 +12,11 @@ use tempfile::TempDir;
 use super::{
     connect::Sweeps,
     place::{Place, PlaceArgs},
-    results::is_served,
 };
-use crate::store::{OpenError, Reader, WorkerStatus};
+use crate::{
+    explain::is_served,
+    store::{OpenError, Reader, WorkerStatus},
+};
 
 /// A database that can be read.
 pub(super) struct AtHand {

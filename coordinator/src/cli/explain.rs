@@ -1,9 +1,5 @@
 //! `pondersweep explain`: why a trial stands as it does, attempt by attempt, and why a sweep is
-//! pending, paused, slow or losing attempts. It says what the database knows and guesses nothing.
-
-mod sweep;
-mod trial;
-mod waiting;
+//! pending, paused, slow or losing attempts.
 
 use std::process::ExitCode;
 
@@ -13,17 +9,15 @@ use serde_json::json;
 
 use super::{
     at_hand::AtHand,
-    eta::RECENTLY,
     output::{Format, OutputArgs, print_json, print_labelled},
     place::PlaceArgs,
 };
 use crate::{
     clock,
+    explain::{self, Scene},
     scheduler::TrialState,
     store::{ReadError, Reader},
 };
-use sweep::Scene;
-pub(super) use sweep::pace_of;
 
 /// Explain the state of a trial or a sweep: attempts, causes, and what it waits for
 #[derive(Debug, Args)]
@@ -76,7 +70,7 @@ impl Database<'_> {
         match self.reader.find_sweep(name).await {
             Ok(sweep_id) => {
                 let scene = self.scene(sweep_id).await?;
-                Ok((sweep::subject(&scene), sweep::findings(&scene)))
+                Ok((explain::subject(&scene), explain::findings(&scene)))
             }
             Err(unknown @ ReadError::Sweep(SweepError::NotFound(_))) => {
                 let trial = self.trial(name).await?;
@@ -93,37 +87,22 @@ impl Database<'_> {
             Err(error) => return Err(error.into()),
         };
         let spec = self.reader.spec(trial.sweep_id).await?;
-        let mut findings = trial::findings(&trial, spec.terms());
+        let mut findings = explain::trial_findings(&trial, spec.terms());
         if matches!(trial.state, TrialState::Pending | TrialState::Leased) {
             let scene = self.scene(trial.sweep_id).await?;
-            findings.extend(trial::waits_for(&trial, &scene));
+            findings.extend(explain::waits_for(&trial, &scene));
         }
-        Ok(Some((trial::subject(&trial), findings)))
+        Ok(Some((explain::trial_subject(&trial), findings)))
     }
 
-    /// Everything that may keep a sweep from going on.
     async fn scene(&mut self, sweep_id: SweepId) -> anyhow::Result<Scene> {
-        let now_ms = clock::now_ms();
         let sweeps = self.reader.sweeps().await?;
         let place = sweeps.iter().position(|sweep| sweep.sweep_id == sweep_id);
         let place = place.expect("a sweep is never deleted");
         let workers = self.reader.workers().await?;
+        let now_ms = clock::now_ms();
         let is_served = self.at_hand.is_served(&workers, now_ms);
-        let workers: Vec<_> = workers
-            .into_iter()
-            .map(|worker| (worker.standing(now_ms), worker))
-            .collect();
-        let recent_ms = i64::try_from(RECENTLY.as_millis()).unwrap_or(i64::MAX);
-        let recent = self.reader.recent_results(sweep_id, now_ms - recent_ms);
-        let recent = recent.await?;
-        Ok(Scene {
-            is_served,
-            troubles: self.reader.troubles(sweep_id).await?,
-            pace: pace_of(recent, now_ms),
-            sweep: sweeps[place].clone(),
-            others: sweeps[..place].to_vec(),
-            workers,
-            now_ms,
-        })
+        let reader = &mut self.reader;
+        Ok(explain::scene(reader, is_served, &sweeps, place, &workers, now_ms).await?)
     }
 }

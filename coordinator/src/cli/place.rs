@@ -17,7 +17,7 @@ use pondersweep_worker::{
 /// The database unless another is named.
 pub(super) const DEFAULT_DATABASE: &str = "results.db";
 /// Names the database where no flag does.
-const DATABASE_VARIABLE: &str = "PONDERSWEEP_DB";
+pub(super) const DATABASE_VARIABLE: &str = "PONDERSWEEP_DB";
 /// Names the coordinator where no flag does; it beats the other.
 const COORDINATOR_VARIABLE: &str = "PONDERSWEEP_COORDINATOR";
 

@@ -15,13 +15,13 @@ use pondersweep_worker::{cli::at_least_one, device::DeviceName, pace};
 use serde_json::json;
 
 use super::{
-    eta::lasting,
     output::{Format, OutputArgs, Rows, print_json, print_text},
     run::cores,
     sweep_file,
 };
 use crate::{
     clock,
+    explain::lasting,
     sweep::{Plan, ShapePlan, Speed, SweepSpec},
 };
 

@@ -3,7 +3,6 @@
 
 mod analysis;
 mod manifest;
-mod read;
 mod verify;
 
 use std::{
@@ -15,19 +14,19 @@ use clap::{Args, ValueEnum};
 use pondersweep_proto::{foreign, id::SweepId};
 use pondersweep_worker::say;
 
-use self::{
-    analysis::AnalysisArgs,
-    read::{Depth, Judgement, read},
-};
+use self::analysis::AnalysisArgs;
 use super::{
     at_hand::AtHand,
     output::{data_width, print_data, print_text},
     place::PlaceArgs,
 };
-use crate::report::{self, Document, Pictures, Report, ReportInput, Study, analysis::Analysis};
+use crate::{
+    report::{
+        self, BOOTSTRAP_SEED, Document, Pictures, Report, ReportInput, Study, analysis::Analysis,
+    },
+    report_input::{Depth, Judgement, read},
+};
 
-/// The seed of the bootstrap: any will do, but the same table must come out every time.
-const BOOTSTRAP_SEED: u64 = 0;
 /// The width of tables where there is no terminal to ask.
 const WIDTH_WITHOUT_TERMINAL: u16 = 120;
 

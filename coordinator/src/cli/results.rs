@@ -1,22 +1,21 @@
 //! Sweeps as commands show them, from a database or from a coordinator.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use pondersweep_proto::wire;
 use serde_json::{Value, json};
 
 use super::{
     connect::Sweeps,
-    eta::{Pace, RECENTLY},
-    explain::pace_of,
     output::{Rows, iso_time},
     place::{Place, PlaceArgs},
 };
 use crate::{
     clock,
+    explain::{NOT_SERVED, Pace, RECENTLY, is_served, pace_of},
     grpc::worker_status,
     scheduler::{SweepState, TrialCounts},
-    store::{Reader, SweepSummary, WorkerStanding, WorkerStatus},
+    store::{Reader, SweepSummary},
 };
 
 /// An open source of sweeps.
@@ -24,10 +23,6 @@ pub(super) enum Source {
     Database(Reader, PathBuf),
     Coordinator(Sweeps),
 }
-
-/// What is said of work that waits in a database without a coordinator.
-pub(super) const NOT_SERVED: &str = "no coordinator serves this database; start one with \
-    `pondersweep serve`, or go on with `pondersweep run FILE`";
 
 impl Source {
     pub(super) async fn open(args: &PlaceArgs) -> anyhow::Result<Self> {
@@ -103,13 +98,6 @@ impl Source {
             Self::Coordinator(sweeps) => sweeps.get(name).await?.into(),
         })
     }
-}
-
-/// Whether a coordinator serves a database: a worker that was heard of a moment ago tells so, and only
-/// when none does its lock is asked.
-pub(super) fn is_served(path: &Path, workers: &[WorkerStatus], now_ms: i64) -> bool {
-    let mut standings = workers.iter().map(|worker| worker.standing(now_ms));
-    standings.any(WorkerStanding::is_connected) || Reader::is_served(path)
 }
 
 /// Tells those who wait for a sweep that nothing goes on: at once, and when that becomes so.

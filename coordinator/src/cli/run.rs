@@ -7,7 +7,7 @@ pub(super) mod progress;
 mod rounds;
 mod workers;
 
-use std::{num::NonZeroU32, path::PathBuf, process::ExitCode, time::Duration};
+use std::{net::SocketAddr, num::NonZeroU32, path::PathBuf, process::ExitCode, time::Duration};
 
 use anyhow::Context as _;
 use clap::Args;
@@ -33,9 +33,11 @@ use super::{
 use crate::{
     coordinator::{Coordinator, CoordinatorOptions},
     driver::{DriverHandle, SweepView},
+    protection::PeerLimits,
     scheduler::{SweepState, is_of_device},
     sweep::SweepSpec,
     trust::Secret,
+    web::WebOptions,
 };
 
 /// How often progress is looked at.
@@ -69,6 +71,16 @@ pub(super) struct RunArgs {
     /// and output [default: next to the results, as results.work]
     #[arg(long, env = "PONDERSWEEP_WORK_DIR", value_name = "DIR")]
     work_dir: Option<PathBuf>,
+    /// Show the sweep to browsers of this machine while it runs, and say where
+    #[arg(
+        long,
+        env = "PONDERSWEEP_WEB",
+        value_name = "ADDRESS",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "127.0.0.1:0"
+    )]
+    web: Option<SocketAddr>,
     #[command(flatten)]
     failures: FailureRateArgs,
     #[command(flatten)]
@@ -81,13 +93,18 @@ pub(super) async fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
     let sweep_id = spec.id();
     let precision = args.until.precision(&spec)?;
     refuse_other_devices(&spec, &args.devices.devices())?;
+    let web = args.web.map(local_page).transpose()?;
     let interrupted = on_interrupt()?;
     let own = draw_secret()?;
     let options = CoordinatorOptions {
         max_failure_rate: args.failures.max_failure_rate,
+        web,
         ..CoordinatorOptions::loopback(&args.database.db)
     };
     let coordinator = Coordinator::start(options.owned_by(own.clone())).await?;
+    if let Some(url) = coordinator.web_url() {
+        say!("page on {url}");
+    }
     let rounds = Rounds::new(
         coordinator.driver.clone(),
         args.database.db.clone(),
@@ -123,6 +140,22 @@ pub(super) async fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
         );
     }
     Ok(exit::of_ended(&counts))
+}
+
+/// The page of a run is for this machine: it has no keys and asks for no token.
+fn local_page(listen: SocketAddr) -> anyhow::Result<WebOptions> {
+    let options = WebOptions {
+        listen,
+        tls: None,
+        insecure: false,
+        limits: PeerLimits::default(),
+    };
+    anyhow::ensure!(
+        options.exposure().is_private(),
+        "{listen} can be reached from other machines, and `run` shows its page on this one only\n\
+         hint: forward a loopback port by ssh, or use `pondersweep serve --web ADDRESS --tls DIR`"
+    );
+    Ok(options)
 }
 
 impl RunArgs {

@@ -1,6 +1,6 @@
 //! `pondersweep serve`: a coordinator until a signal ends it.
 
-mod protect;
+pub(super) mod protect;
 
 use std::{net::SocketAddr, num::NonZeroU64, process::ExitCode, time::Duration};
 
@@ -18,6 +18,7 @@ use crate::{
     coordinator::{Coordinator, CoordinatorOptions},
     protection::Protection,
     trust::Exposure,
+    web::WebOptions,
 };
 
 /// Run the coordinator
@@ -62,6 +63,10 @@ pub(super) struct ServeArgs {
         value_parser = listen_address
     )]
     metrics_listen: Option<SocketAddr>,
+    /// Show sweeps and workers to browsers at this address, such as 127.0.0.1:8080. Off loopback by the rules of
+    /// --listen
+    #[arg(long, env = "PONDERSWEEP_WEB", value_name = "ADDRESS")]
+    web: Option<SocketAddr>,
     /// Stop when standard input closes, so that it never outlives the program that started it
     #[arg(long, hide = true)]
     stop_with_stdin: bool,
@@ -104,6 +109,15 @@ pub(super) async fn run(args: ServeArgs) -> anyhow::Result<ExitCode> {
         }
         .check()?;
     }
+    let web = args.web.map(|listen| WebOptions {
+        listen,
+        tls: tls.clone(),
+        insecure: args.insecure,
+        limits: args.limits.limits(),
+    });
+    if let Some(web) = &web {
+        web.exposure().check()?;
+    }
     let stop = on_interrupt()?;
     if args.stop_with_stdin {
         tokio::spawn(cancel_on_end_of_stdin(stop.clone()));
@@ -116,6 +130,7 @@ pub(super) async fn run(args: ServeArgs) -> anyhow::Result<ExitCode> {
         lease_duration: Duration::from_secs(args.lease.get()),
         max_failure_rate: args.failures.max_failure_rate,
         metrics_listen: args.metrics_listen,
+        web,
         protection: Protection {
             needs_tokens: exposure.needs_tokens(),
             own: None,
@@ -128,6 +143,9 @@ pub(super) async fn run(args: ServeArgs) -> anyhow::Result<ExitCode> {
     say!("serving {database} on {}", coordinator.url());
     if let Some(url) = coordinator.metrics_url() {
         say!("metrics on {url}");
+    }
+    if let Some(url) = coordinator.web_url() {
+        eprintln!("page on {url}");
     }
     if coordinator.is_barred() {
         say!(

@@ -71,7 +71,7 @@ impl Keys {
     }
 
     /// The tokens as last read.
-    pub(super) fn current(&self) -> Arc<Keyring> {
+    pub(crate) fn current(&self) -> Arc<Keyring> {
         Arc::clone(&self.current.borrow())
     }
 
@@ -81,7 +81,7 @@ impl Keys {
     }
 
     /// Who shows this text.
-    pub(super) async fn judge(&self, shown: &str) -> Result<Caller, Refusal> {
+    pub(crate) async fn judge(&self, shown: &str) -> Result<Caller, Refusal> {
         match self.current().judge(shown, clock::now_ms()) {
             Err(Refusal::Unknown) if Secret::parse(shown).is_ok() => {}
             judged => return judged,

@@ -229,6 +229,18 @@ impl Caption {
         }
     }
 
+    /// Of a figure on one trial, which has no counts.
+    fn of_trial(trial: String, goal: Goal) -> Self {
+        Self {
+            sweep: trial,
+            trials_shown: 0,
+            trials_expected: 0,
+            goal,
+            axes: Vec::new(),
+            pooled: Vec::new(),
+        }
+    }
+
     /// Of a figure on several sweeps; `None` where there are none.
     pub(super) fn of_all<'a>(inputs: impl Iterator<Item = &'a ReportInput>) -> Option<Self> {
         let all = inputs.map(|input| Self {

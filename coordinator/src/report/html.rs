@@ -18,7 +18,8 @@ const MAX_ROWS: usize = 2_000;
 const POLICY: &str = "default-src 'none'; script-src 'sha256-7E4ZVGoKG90B0HjEQKWIKoXJOt1t7DcW53DlBXIkP6o='; \
      style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'";
 
-const STYLE: &str = include_str!("html/style.css");
+/// How tables and figures look, for other pages too.
+pub const STYLE: &str = include_str!("html/style.css");
 const SCRIPT: &str = include_str!("html/page.js");
 
 /// The document as a page for a browser, a printer, or a browser without scripts.
@@ -34,9 +35,7 @@ pub fn render(document: &Document) -> String {
     push_header(&mut text, document);
     push_contents(&mut text, document);
     text.push_str("<main>\n");
-    for (index, section) in document.sections.iter().enumerate() {
-        push_section(&mut text, section, index);
-    }
+    push_sections(&mut text, document);
     text.push_str("</main>\n<footer>\n");
     for note in &document.notes {
         push_paragraph(&mut text, note);
@@ -46,8 +45,32 @@ pub fn render(document: &Document) -> String {
     text
 }
 
+/// The document's abstract, tables and figures, to stand in a page that says more.
+#[must_use]
+pub fn part(document: &Document) -> String {
+    let mut text = String::new();
+    push_opening(&mut text, document);
+    push_contents(&mut text, document);
+    push_sections(&mut text, document);
+    for note in &document.notes {
+        push_rule(&mut text, note);
+    }
+    text
+}
+
+fn push_sections(text: &mut String, document: &Document) {
+    for (index, section) in document.sections.iter().enumerate() {
+        push_section(text, section, index);
+    }
+}
+
 fn push_header(text: &mut String, document: &Document) {
     let _ = writeln!(text, "<header>\n<h1>{}</h1>", escaped(&document.title));
+    push_opening(text, document);
+    text.push_str("</header>\n");
+}
+
+fn push_opening(text: &mut String, document: &Document) {
     for warning in &document.warnings {
         let _ = writeln!(text, "<p class=\"warning\">{}</p>", escaped(warning));
     }
@@ -55,7 +78,7 @@ fn push_header(text: &mut String, document: &Document) {
     for paragraph in &document.summary {
         push_paragraph(text, paragraph);
     }
-    text.push_str("</div>\n</header>\n");
+    text.push_str("</div>\n");
 }
 
 fn push_contents(text: &mut String, document: &Document) {

@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// Builds the input of a report, every trial of the grid succeeded unless said otherwise.
-pub(super) struct SimulatedSweep {
+pub(crate) struct SimulatedSweep {
     name: String,
     axes: Vec<Axis>,
     replicates: u32,
@@ -25,7 +25,7 @@ pub(super) struct SimulatedSweep {
 }
 
 impl SimulatedSweep {
-    pub(super) fn new(replicates: u32) -> Self {
+    pub(crate) fn new(replicates: u32) -> Self {
         Self {
             name: "simulated robustness".into(),
             axes: Vec::new(),
@@ -36,28 +36,28 @@ impl SimulatedSweep {
         }
     }
 
-    pub(super) fn named(mut self, name: &str) -> Self {
+    pub(crate) fn named(mut self, name: &str) -> Self {
         self.name = name.into();
         self
     }
 
     /// The settings of the model, as in a sweep file.
-    pub(super) fn model(mut self, model: serde_json::Value) -> Self {
+    pub(crate) fn model(mut self, model: serde_json::Value) -> Self {
         self.model = model;
         self
     }
 
-    pub(super) fn numbers(self, parameter: Setting, values: &[f64]) -> Self {
+    pub(crate) fn numbers(self, parameter: Setting, values: &[f64]) -> Self {
         let values = values.iter().map(|&value| ParameterValue::Number(value));
         self.axis(parameter, values.collect())
     }
 
-    pub(super) fn integers(self, parameter: Setting, values: &[u64]) -> Self {
+    pub(crate) fn integers(self, parameter: Setting, values: &[u64]) -> Self {
         let values = values.iter().map(|&value| ParameterValue::Integer(value));
         self.axis(parameter, values.collect())
     }
 
-    pub(super) fn choices(self, parameter: Setting, values: &[&str]) -> Self {
+    pub(crate) fn choices(self, parameter: Setting, values: &[&str]) -> Self {
         let values = values.iter().map(|&value| ParameterValue::from(value));
         self.axis(parameter, values.collect())
     }
@@ -68,18 +68,18 @@ impl SimulatedSweep {
     }
 
     /// Only `replicates` replicates of every configuration run at first.
-    pub(super) fn initially(mut self, replicates: u32) -> Self {
+    pub(crate) fn initially(mut self, replicates: u32) -> Self {
         self.initial_replicates = Some(replicates);
         self
     }
 
     /// The state of each trial, by its number.
-    pub(super) fn outcomes(mut self, outcome: fn(u64) -> TrialState) -> Self {
+    pub(crate) fn outcomes(mut self, outcome: fn(u64) -> TrialState) -> Self {
         self.outcome = outcome;
         self
     }
 
-    pub(super) fn input(self) -> ReportInput {
+    pub(crate) fn input(self) -> ReportInput {
         let mut trials = Vec::new();
         for values in grid(&self.axes) {
             for replicate in 0..self.replicates {
@@ -119,7 +119,7 @@ impl SimulatedSweep {
 }
 
 /// Where the metrics of a simulated sweep stand.
-pub(super) const EXTRAPOLATION: usize = 1;
+pub(crate) const EXTRAPOLATION: usize = 1;
 const PONDER_STEPS: usize = 2;
 const METRICS: usize = 4;
 
@@ -132,7 +132,7 @@ fn measured(accuracy: f64, steps: f64) -> Vec<Option<f64>> {
 }
 
 /// The sweep of the paper's Figure 2b with two more parameters.
-pub(super) fn robustness() -> SimulatedSweep {
+pub(crate) fn robustness() -> SimulatedSweep {
     let lambda_p: Vec<f64> = (1..=9).map(|tenths| f64::from(tenths) * 0.1).collect();
     SimulatedSweep::new(5)
         .numbers(Setting::LAMBDA_P, &lambda_p)
@@ -141,7 +141,7 @@ pub(super) fn robustness() -> SimulatedSweep {
 }
 
 /// The three methods: `PonderNet` and ACT swept, a plain RNN.
-pub(super) fn methods() -> [ReportInput; 3] {
+pub(crate) fn methods() -> [ReportInput; 3] {
     let ponder_net = SimulatedSweep::new(3)
         .named("ponder")
         .numbers(Setting::LAMBDA_P, &[0.1, 0.5])

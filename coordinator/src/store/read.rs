@@ -10,6 +10,7 @@ mod curve;
 mod digest;
 mod fingerprint;
 mod flat;
+mod listing;
 mod measurement;
 mod query;
 mod recorded;
@@ -29,6 +30,7 @@ pub use configuration::Configuration;
 pub use curve::{CurveValue, Curves};
 pub use digest::SweepDigest;
 pub use fingerprint::{Producer, SweepFingerprint, TrialBlocks};
+pub use listing::{ListedTrial, RunningAttempt};
 pub use measurement::{Measurement, Measurements};
 pub use query::{Rows, Value};
 pub use recorded::RecordedTrial;
@@ -70,6 +72,12 @@ impl Reader {
             copy,
             offered: None,
         })
+    }
+
+    /// The file that is read: of an older schema, the copy that is brought up to date.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
     }
 
     /// The same database once more, for questions that are asked at the same time.
@@ -114,6 +122,7 @@ pub(super) fn statements() -> impl Iterator<Item = &'static str> {
         measurement::STATEMENTS,
         fingerprint::STATEMENTS,
         flat::STATEMENTS,
+        listing::STATEMENTS,
         recorded::STATEMENTS,
         sweep::STATEMENTS,
         tally::STATEMENTS,

@@ -40,7 +40,9 @@ impl Exposure {
         !self.is_private() && !self.insecure
     }
 
-    fn is_private(self) -> bool {
+    /// Whether only this machine can reach it.
+    #[must_use]
+    pub fn is_private(self) -> bool {
         self.listen.ip().to_canonical().is_loopback()
     }
 }

@@ -8,12 +8,12 @@ use pondersweep_proto::id::{SweepId, hexadecimal};
 use pondersweep_worker::identity::binary_sha256;
 use sha2::{Digest as _, Sha256};
 
-use super::read::Judgement;
 use crate::{
     report::manifest::{
         MANIFEST_FILE, MANIFEST_SCHEMA, Manifest, ManifestCounts, ManifestFile, ManifestProducer,
         ManifestProgram, ManifestResults, ManifestSweep,
     },
+    report_input::Judgement,
     store::{Producer, Reader, SweepFingerprint},
     whole_file,
 };

@@ -9,11 +9,9 @@ use indicatif::{ProgressBar, ProgressStyle};
 use pondersweep_worker::{say, streams::is_heard_at_terminal};
 
 use crate::{
-    cli::{
-        eta::{Pace, RECENTLY, lasting},
-        output::progress_target,
-    },
+    cli::output::progress_target,
     clock,
+    explain::{Pace, RECENTLY, lasting},
     scheduler::TrialCounts,
 };
 

@@ -19,7 +19,7 @@ const EXPIRES_SOON: Duration = Duration::from_secs(14 * 24 * 60 * 60);
 
 /// The keys for encrypted calls.
 #[derive(Clone, Debug, Args)]
-pub(super) struct KeyArgs {
+pub(in crate::cli) struct KeyArgs {
     /// Encrypt, with the server.pem and server-key.pem of this folder (`pondersweep tls init`)
     #[arg(long, env = "PONDERSWEEP_TLS", value_name = "DIR")]
     tls: Option<PathBuf>,
@@ -47,7 +47,7 @@ pub(super) struct KeyArgs {
 
 impl KeyArgs {
     /// Reads the keys, if any are named.
-    pub(super) fn load(&self) -> anyhow::Result<Option<ServerTls>> {
+    pub(in crate::cli) fn load(&self) -> anyhow::Result<Option<ServerTls>> {
         let in_folder = self
             .tls
             .as_ref()
@@ -105,7 +105,7 @@ fn warn_of_time(path: &str, pem: &str) {
 
 /// What one peer may take.
 #[derive(Clone, Copy, Debug, Args)]
-pub(super) struct LimitArgs {
+pub(in crate::cli) struct LimitArgs {
     /// Connections from one address at a time; further ones are refused
     #[arg(
         long,
@@ -126,7 +126,7 @@ pub(super) struct LimitArgs {
 
 impl LimitArgs {
     /// The limits, as far as the system has room for them; says where it has not.
-    pub(super) fn limits(self) -> PeerLimits {
+    pub(in crate::cli) fn limits(self) -> PeerLimits {
         let limits = PeerLimits::of(self.max_connections, self.max_call_rate);
         let in_all = make_room(limits.in_all);
         if in_all < self.max_connections {

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use pondersweep_proto::metric::Metric;
 
-use super::Caption;
-use crate::statistics::Summary;
+use super::{Caption, heading};
+use crate::{statistics::Summary, sweep::Goal};
 
 /// Series of one figure: more cannot be told apart.
 pub(in crate::report) const MAX_SERIES: usize = 10;
@@ -55,6 +55,8 @@ pub enum Height {
     Metric(Metric),
     /// Shares of all trials, with their 95 % intervals.
     ShareOfTrials,
+    /// What one trial measured.
+    OneTrial(Metric),
 }
 
 /// One line with its band.
@@ -130,16 +132,48 @@ impl Height {
     /// What it measures and on what, as axes call it.
     pub(in crate::report) fn name(&self) -> String {
         match self {
-            Self::Metric(metric) => metric.title(),
+            Self::Metric(metric) | Self::OneTrial(metric) => metric.title(),
             Self::ShareOfTrials => "share of trials".to_owned(),
         }
     }
 
-    /// What the line is, and the band around it.
-    pub(in crate::report) const fn words(&self) -> [&'static str; 2] {
+    /// What the line is, and the band around it, if there is more than one trial.
+    pub(in crate::report) const fn words(&self) -> Option<[&'static str; 2]> {
         match self {
-            Self::Metric(_) => ["median", "quartiles"],
-            Self::ShareOfTrials => ["share", "95 % interval"],
+            Self::Metric(_) => Some(["median", "quartiles"]),
+            Self::ShareOfTrials => Some(["share", "95 % interval"]),
+            Self::OneTrial(_) => None,
+        }
+    }
+}
+
+impl BandFigure {
+    /// What one trial measured on its way: updates done, and the value.
+    #[must_use]
+    pub fn of_trial(trial: String, metric: &Metric, points: &[(u64, f64)], goal: Goal) -> Self {
+        let point = |&(step, value): &(u64, f64)| BandPoint {
+            at: step as f64,
+            lower: value,
+            line: value,
+            upper: value,
+            n: 1,
+        };
+        let series = BandSeries {
+            name: metric.title(),
+            points: points.iter().map(point).collect(),
+        };
+        Self {
+            title: heading(metric),
+            caption: Caption::of_trial(trial, goal),
+            horizontal: "parameter updates".to_owned(),
+            horizontal_start: 0.0,
+            height: Height::OneTrial(metric.clone()),
+            key: String::new(),
+            ordered: false,
+            series: vec![series],
+            chance: None,
+            reference: None,
+            boundary: None,
         }
     }
 }

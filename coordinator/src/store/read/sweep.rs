@@ -147,16 +147,22 @@ impl Reader {
     /// # Errors
     /// There is no such sweep, or this version cannot run it.
     pub async fn spec(&mut self, sweep_id: SweepId) -> Result<SweepSpec, ReadError> {
+        Ok(SweepSpec::new(self.terms(sweep_id).await?)?)
+    }
+
+    /// What a sweep runs, not checked again: enough for looking at it.
+    ///
+    /// # Errors
+    /// There is no such sweep, or this version does not know its terms.
+    pub async fn terms(&mut self, sweep_id: SweepId) -> Result<SweepTerms, ReadError> {
         let found: Option<String> = sqlx::query_scalar(SPEC)
             .bind(sweep_id.to_string())
             .fetch_optional(&mut self.connection)
             .await?;
         let text = found.ok_or_else(|| SweepError::NotFound(sweep_id.to_string()))?;
-        let terms: SweepTerms =
-            serde_json::from_str(&text).map_err(|error| ReadError::Unreadable {
-                problem: format!("sweep {sweep_id} cannot be read back: {error}"),
-            })?;
-        Ok(SweepSpec::new(terms)?)
+        serde_json::from_str(&text).map_err(|error| ReadError::Unreadable {
+            problem: format!("sweep {sweep_id} cannot be read back: {error}"),
+        })
     }
 }
 

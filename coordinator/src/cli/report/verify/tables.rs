@@ -5,8 +5,9 @@ use std::{fs, path::Path};
 
 use super::{Check, file_in};
 use crate::{
-    cli::report::{manifest::this_program, read::Judgement, write_files},
+    cli::report::{manifest::this_program, write_files},
     report::manifest::Manifest,
+    report_input::Judgement,
 };
 
 /// Files whose bytes follow from the database alone, whatever machine makes them.

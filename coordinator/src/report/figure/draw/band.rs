@@ -109,8 +109,9 @@ fn legend_entries(figure: &BandFigure) -> Vec<LegendEntry> {
         None => LegendEntry::Dot(stroke.colour, series.name.clone()),
         Some(_) => LegendEntry::Dash(stroke, series.name.clone()),
     }));
-    let [line, band] = figure.height.words();
-    entries.push(LegendEntry::Words(format!("line: {line}, band: {band}")));
+    if let Some([line, band]) = figure.height.words() {
+        entries.push(LegendEntry::Words(format!("line: {line}, band: {band}")));
+    }
     entries
 }
 
@@ -181,14 +182,16 @@ fn draw_dots(
     } else {
         (5.0, colour.with_opacity(0.0))
     };
-    let [line, band] = figure.height.words();
     for point in &series.points {
         let [at, middle, lower, upper] =
             [point.at, point.line, point.lower, point.upper].map(|value| significant(value, 5));
         let mark = scene.circle(place((point.at, point.line)), radius, fill);
-        mark.telling(format!(
-            "{} {} at {at}: {line} {middle}, {band} [{lower}, {upper}], n = {}",
-            figure.key, series.name, point.n
-        ));
+        mark.telling(match figure.height.words() {
+            Some([line, band]) => format!(
+                "{} {} at {at}: {line} {middle}, {band} [{lower}, {upper}], n = {}",
+                figure.key, series.name, point.n
+            ),
+            None => format!("{} at {at}: {middle}", series.name),
+        });
     }
 }

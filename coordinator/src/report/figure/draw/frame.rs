@@ -106,6 +106,9 @@ fn scope(caption: &Caption) -> String {
         pooled,
         ..
     } = caption;
+    if *trials_expected == 0 {
+        return String::new();
+    }
     let counts = format!("  ·  {trials_shown} of {trials_expected} trials have a result");
     if pooled.is_empty() {
         return counts;

@@ -4,15 +4,14 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use super::sweep::Scene;
+use super::{NOT_SERVED, eta::lasting, sweep::Scene};
 use crate::{
-    cli::{eta::lasting, results::NOT_SERVED},
     scheduler::{SweepState, is_of_device},
     store::{SweepSummary, WorkerStanding, WorkerStatus},
 };
 
 /// What pending trials wait for; nothing to say when there are none.
-pub(super) fn waiting(scene: &Scene) -> Option<String> {
+pub(crate) fn waiting(scene: &Scene) -> Option<String> {
     let sweep = &scene.sweep;
     let (pending, id) = (sweep.trials.pending, sweep.sweep_id);
     match sweep.state {
@@ -139,13 +138,13 @@ fn how_busy(scene: &Scene) -> String {
 }
 
 /// A worker by name and place.
-pub(super) fn who(status: &WorkerStatus) -> String {
+pub(crate) fn who(status: &WorkerStatus) -> String {
     let worker = &status.worker;
     format!("{} ({}, {})", worker.worker_id, worker.host, worker.device)
 }
 
 /// How long a worker was not heard of.
-pub(super) fn silence(status: &WorkerStatus, now_ms: i64) -> Duration {
+pub(crate) fn silence(status: &WorkerStatus, now_ms: i64) -> Duration {
     let silence = now_ms.saturating_sub(status.last_heard_at_ms);
     Duration::from_millis(u64::try_from(silence).unwrap_or(0))
 }

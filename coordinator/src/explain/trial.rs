@@ -2,12 +2,12 @@
 //! against it, what it waits for and what was refused. Pure: the trial is an argument.
 
 use super::{
-    super::output::{iso_time, text},
+    eta::lasting,
+    iso_time,
     sweep::{Scene, verdict},
     waiting::{silence, waiting},
 };
 use crate::{
-    cli::eta::lasting,
     scheduler::{Suspicion, SweepState, TrialState},
     store::{AttemptDetail, Event, TrialDetail, WorkerStanding},
     sweep::SweepTerms,
@@ -16,7 +16,7 @@ use crate::{
 /// Digits of a binary's hash that tell it from others.
 const HASH_DIGITS: usize = 12;
 
-pub(super) fn subject(trial: &TrialDetail) -> String {
+pub(crate) fn subject(trial: &TrialDetail) -> String {
     format!(
         "trial {} of sweep {} is {}",
         trial.trial_id,
@@ -25,7 +25,7 @@ pub(super) fn subject(trial: &TrialDetail) -> String {
     )
 }
 
-pub(super) fn findings(trial: &TrialDetail, terms: &SweepTerms) -> Vec<String> {
+pub(crate) fn findings(trial: &TrialDetail, terms: &SweepTerms) -> Vec<String> {
     let mut findings: Vec<String> = trial.attempts.iter().map(attempt).collect();
     if trial.attempts.is_empty() {
         findings.push(match trial.state {
@@ -68,7 +68,7 @@ fn refusal(event: &Event) -> String {
     let attempt = event.attempt.map(|attempt| attempt.to_string());
     format!(
         "refused at {}: {} of attempt {} by {}, which was no longer its lease",
-        text(&iso_time(event.at_ms)),
+        iso_time(event.at_ms),
         event.detail,
         attempt.as_deref().unwrap_or("?"),
         event.worker_id.as_deref().unwrap_or("somebody")
@@ -117,7 +117,7 @@ fn machine(attempt: &AttemptDetail) -> String {
 }
 
 /// What has to happen before the trial goes on.
-pub(super) fn waits_for(trial: &TrialDetail, scene: &Scene) -> Vec<String> {
+pub(crate) fn waits_for(trial: &TrialDetail, scene: &Scene) -> Vec<String> {
     let mut findings = Vec::new();
     if trial.state == TrialState::Pending {
         findings.push(pending(trial, scene));

@@ -3,9 +3,11 @@
 
 use std::time::Duration;
 
-use super::waiting::waiting;
+use super::{
+    eta::{Pace, RECENTLY, lasting},
+    waiting::waiting,
+};
 use crate::{
-    cli::eta::{Pace, RECENTLY, lasting},
     scheduler::SweepState,
     store::{Deaths, RecentResults, SweepSummary, Troubles, WorkerStanding, WorkerStatus},
 };
@@ -14,39 +16,39 @@ use crate::{
 const SUSPICIOUS_ATTEMPTS: u64 = 3;
 
 /// Everything that may keep a sweep from going on.
-pub(super) struct Scene {
+pub(crate) struct Scene {
     /// The sweep.
-    pub(super) sweep: SweepSummary,
+    pub(crate) sweep: SweepSummary,
     /// The sweeps before it, which are served first.
-    pub(super) others: Vec<SweepSummary>,
+    pub(crate) others: Vec<SweepSummary>,
     /// What it lost, and what of it runs.
-    pub(super) troubles: Troubles,
+    pub(crate) troubles: Troubles,
     /// How fast it went lately, if it did.
-    pub(super) pace: Option<Pace>,
+    pub(crate) pace: Option<Pace>,
     /// Every worker, the one heard of last first.
-    pub(super) workers: Vec<(WorkerStanding, WorkerStatus)>,
+    pub(crate) workers: Vec<(WorkerStanding, WorkerStatus)>,
     /// Whether a coordinator holds the database.
-    pub(super) is_served: bool,
+    pub(crate) is_served: bool,
     /// The moment of it all, in milliseconds since 1970-01-01 UTC.
-    pub(super) now_ms: i64,
+    pub(crate) now_ms: i64,
 }
 
 impl Scene {
     /// The workers that are there.
-    pub(super) fn connected(&self) -> impl Iterator<Item = &WorkerStatus> {
+    pub(crate) fn connected(&self) -> impl Iterator<Item = &WorkerStatus> {
         let connected = self.workers.iter().filter(|(how, _)| how.is_connected());
         connected.map(|(_, worker)| worker)
     }
 
     /// How many workers stand so.
-    pub(super) fn count(&self, standing: WorkerStanding) -> usize {
+    pub(crate) fn count(&self, standing: WorkerStanding) -> usize {
         let so = self.workers.iter().filter(|(how, _)| *how == standing);
         so.count()
     }
 }
 
 /// The pace of the results of the last while: over all of it, or since their first attempt began.
-pub(in crate::cli) fn pace_of(recent: RecentResults, now_ms: i64) -> Option<Pace> {
+pub(crate) fn pace_of(recent: RecentResults, now_ms: i64) -> Option<Pace> {
     let since = u64::try_from(now_ms.saturating_sub(recent.started_at_ms)).unwrap_or(0);
     Pace::of(
         recent.results,
@@ -54,7 +56,7 @@ pub(in crate::cli) fn pace_of(recent: RecentResults, now_ms: i64) -> Option<Pace
     )
 }
 
-pub(super) fn subject(scene: &Scene) -> String {
+pub(crate) fn subject(scene: &Scene) -> String {
     let sweep = &scene.sweep;
     format!(
         "sweep {} ({}) is {}",
@@ -64,7 +66,7 @@ pub(super) fn subject(scene: &Scene) -> String {
     )
 }
 
-pub(super) fn findings(scene: &Scene) -> Vec<String> {
+pub(crate) fn findings(scene: &Scene) -> Vec<String> {
     let (sweep, troubles) = (&scene.sweep, &scene.troubles);
     let mut findings = Vec::new();
     if !sweep.state_reason.is_empty() {
@@ -92,13 +94,19 @@ fn counts(sweep: &SweepSummary, troubles: &Troubles) -> String {
     )
 }
 
+impl Scene {
+    /// The pace of late and the trials left, while the sweep goes on.
+    pub(crate) fn going(&self) -> Option<(Pace, u64)> {
+        let left = self.sweep.trials.pending + self.sweep.trials.leased;
+        let goes_on = self.sweep.state == SweepState::Active && self.troubles.running > 0;
+        let pace = self.pace.filter(|_| goes_on && left > 0)?;
+        Some((pace, left))
+    }
+}
+
 /// What is left at the pace of late.
 fn pace(scene: &Scene) -> Option<String> {
-    let left = scene.sweep.trials.pending + scene.sweep.trials.leased;
-    let pace = scene.pace.filter(|_| left > 0)?;
-    if scene.sweep.state != SweepState::Active || scene.troubles.running == 0 {
-        return None;
-    }
+    let (pace, left) = scene.going()?;
     Some(format!(
         "{} results in the last {}: at this pace the {left} trials left take about {}",
         pace.done(),
@@ -147,7 +155,7 @@ fn deaths(deaths: &Deaths) -> String {
 }
 
 /// Whom an attempt's death was counted against.
-pub(super) const fn verdict(blamed: bool) -> &'static str {
+pub(crate) const fn verdict(blamed: bool) -> &'static str {
     if blamed {
         "counted against the trial"
     } else {

@@ -5,45 +5,45 @@ use std::time::Duration;
 
 /// How far back the pace of a sweep is looked at: long enough to be steady, short enough to be
 /// true.
-pub(super) const RECENTLY: Duration = Duration::from_secs(600);
+pub(crate) const RECENTLY: Duration = Duration::from_secs(600);
 
 /// Work done within a time, in whatever unit.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Pace {
+pub(crate) struct Pace {
     done: u64,
     within: Duration,
 }
 
 impl Pace {
     /// So much within so long; `None` where nothing was done, which tells nothing.
-    pub(super) fn of(done: u64, within: Duration) -> Option<Self> {
+    pub(crate) fn of(done: u64, within: Duration) -> Option<Self> {
         (done > 0 && !within.is_zero()).then_some(Self { done, within })
     }
 
     /// What was done.
-    pub(super) const fn done(self) -> u64 {
+    pub(crate) const fn done(self) -> u64 {
         self.done
     }
 
     /// In which time.
-    pub(super) const fn within(self) -> Duration {
+    pub(crate) const fn within(self) -> Duration {
         self.within
     }
 
     /// How much is done in a second.
-    pub(super) fn per_second(self) -> f64 {
+    pub(crate) fn per_second(self) -> f64 {
         self.done as f64 / self.within.as_secs_f64()
     }
 
     /// How long so much takes at this pace.
-    pub(super) fn time_for(self, left: u64) -> Duration {
+    pub(crate) fn time_for(self, left: u64) -> Duration {
         // Centuries say as much as more of them.
         Duration::try_from_secs_f64(left as f64 / self.per_second()).unwrap_or(Duration::MAX)
     }
 }
 
 /// A length of time for people: in the largest unit that leaves two digits.
-pub(super) fn lasting(time: Duration) -> String {
+pub(crate) fn lasting(time: Duration) -> String {
     let seconds = time.as_secs();
     match seconds {
         0..120 => format!("{seconds} s"),

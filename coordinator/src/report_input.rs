@@ -1,4 +1,4 @@
-//! Reads what a report is made from. It computes nothing.
+//! EDGE: reads what a report is made from. It computes nothing.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -27,7 +27,7 @@ use crate::{
 
 /// How much of a sweep is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Depth {
+pub(crate) enum Depth {
     /// The last evaluation of every trial.
     Results,
     /// All evaluations on the way there too, and the last one by difficulty.
@@ -46,11 +46,11 @@ struct Details {
 
 /// By which metric a sweep is judged, where it is not by its own.
 #[derive(Clone, Debug, Default, clap::Args)]
-pub(super) struct Judgement {
+pub(crate) struct Judgement {
     /// The metric that tables, figures and analyses are about, by its name in `trial_result` [default: the
     /// experiment's headline]
     #[arg(long, value_name = "METRIC")]
-    pub(super) metric: Option<String>,
+    pub(crate) metric: Option<String>,
     /// A trial is solved when that metric reaches this value, in the direction that is better [default: by the
     /// metric and the threshold of the sweep]
     #[arg(
@@ -59,7 +59,7 @@ pub(super) struct Judgement {
         value_name = "VALUE",
         allow_negative_numbers = true
     )]
-    pub(super) solved_at: Option<f64>,
+    pub(crate) solved_at: Option<f64>,
 }
 
 impl Judgement {
@@ -98,7 +98,7 @@ impl Judgement {
 }
 
 /// The sweeps that are named, each once, however often it is named.
-pub(super) async fn distinct(database: &Path, names: &[String]) -> anyhow::Result<Vec<SweepId>> {
+pub(crate) async fn distinct(database: &Path, names: &[String]) -> anyhow::Result<Vec<SweepId>> {
     let mut reader = Reader::open(database).await?;
     let mut sweeps = Vec::new();
     for name in names {
@@ -110,7 +110,9 @@ pub(super) async fn distinct(database: &Path, names: &[String]) -> anyhow::Resul
     Ok(sweeps)
 }
 
-pub(super) async fn read(
+
+/// Reads a sweep of a database, by whatever name.
+pub(crate) async fn read(
     database: &Path,
     sweep: &str,
     judgement: &Judgement,
@@ -118,6 +120,16 @@ pub(super) async fn read(
 ) -> anyhow::Result<ReportInput> {
     let mut reader = Reader::open(database).await?;
     let sweep_id = reader.find_sweep(sweep).await?;
+    read_from(&mut reader, sweep_id, judgement, depth).await
+}
+
+/// Reads a sweep.
+pub(crate) async fn read_from(
+    reader: &mut Reader,
+    sweep_id: SweepId,
+    judgement: &Judgement,
+    depth: Depth,
+) -> anyhow::Result<ReportInput> {
     let spec = reader.spec(sweep_id).await?;
     let (metrics, goal) = judgement.of(spec.terms())?;
     let names: Vec<_> = metrics.iter().map(|metric| metric.name.clone()).collect();
@@ -131,7 +143,7 @@ pub(super) async fn read(
             say!("learning curves are left out: more than {MAX_CURVES} trials");
         } else {
             let first = reader.first_trial(sweep_id).await?;
-            let mut details = Details::read(&mut reader, sweep_id, &metrics).await?;
+            let mut details = Details::read(reader, sweep_id, &metrics).await?;
             for (row, measurement) in trials.iter_mut().zip(&measurements.trials) {
                 details.give(TrialId(first.0 + measurement.trial_index), row);
             }
