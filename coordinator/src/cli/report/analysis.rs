@@ -3,12 +3,13 @@
 
 use clap::Args;
 
-use super::{BOOTSTRAP_SEED, read::Depth};
+use super::BOOTSTRAP_SEED;
 use crate::{
     report::{
         ReportInput,
         analysis::{self, Analysis, AnalysisError},
     },
+    report_input::Depth,
     statistics::{Counted, Counting},
 };
 
