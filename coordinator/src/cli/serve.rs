@@ -145,7 +145,7 @@ pub(super) async fn run(args: ServeArgs) -> anyhow::Result<ExitCode> {
         say!("metrics on {url}");
     }
     if let Some(url) = coordinator.web_url() {
-        eprintln!("page on {url}");
+        say!("page on {url}");
     }
     if coordinator.is_barred() {
         say!(

@@ -4,7 +4,7 @@
 use std::{net::SocketAddr, path::PathBuf, process::ExitCode};
 
 use clap::Args;
-use pondersweep_worker::interrupt::on_interrupt;
+use pondersweep_worker::{interrupt::on_interrupt, say};
 
 use super::{
     place::{DATABASE_VARIABLE, DEFAULT_DATABASE},
@@ -52,7 +52,7 @@ pub(super) async fn run(args: UiArgs) -> anyhow::Result<ExitCode> {
     let listener = listen(args.listen).await?;
     let stop = on_interrupt()?;
     let url = options.url(listener.local_addr()?);
-    eprintln!("showing {} on {url}", args.database.display());
+    say!("showing {} on {url}", args.database.display());
     web::serve(listener, args.database, options, stop).await?;
     Ok(ExitCode::SUCCESS)
 }

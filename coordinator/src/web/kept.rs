@@ -1,5 +1,5 @@
 //! A value that takes long to make, kept: who asks gets what there is, and never waits long. It is made
-//! again when somebody asks and finds it old, by one task at a time, and never when nobody looks.
+//! again when a page asks and finds it old, by one task at a time, and never when no one looks.
 
 use std::{
     sync::{

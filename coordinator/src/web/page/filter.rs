@@ -31,7 +31,7 @@ impl Filter {
         }
         let short = |(name, value): &(String, String)| name.len().max(value.len()) <= LONGEST;
         if chosen.len() > MOST || !chosen.iter().all(short) {
-            return Err("no sweep has so many parameters, or such long ones".into());
+            return Err("no sweep has as many parameters, or names as long".into());
         }
         Ok(Self(chosen))
     }

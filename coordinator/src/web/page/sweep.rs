@@ -87,7 +87,7 @@ fn made(part: &StudyPart, now_ms: i64) -> Markup {
             }
             ", read " (ago(part.at_ms, now_ms)) "."
             @if !part.has_figures {
-                " Figures, learning curves and further cells are left out of the page of so many trials: "
+                " Figures, learning curves and further cells are left out above 5,000 trials: "
                 code { "pondersweep report --out DIR" } " has them all."
             }
         }
