@@ -110,7 +110,6 @@ pub(crate) async fn distinct(database: &Path, names: &[String]) -> anyhow::Resul
     Ok(sweeps)
 }
 
-
 /// Reads a sweep of a database, by whatever name.
 pub(crate) async fn read(
     database: &Path,

@@ -24,7 +24,7 @@ use crate::{
     report::{
         self, BOOTSTRAP_SEED, Document, Pictures, Report, ReportInput, Study, analysis::Analysis,
     },
-    report_input::{Depth, Judgement, read},
+    report_input::{Depth, Judgement, distinct, read},
 };
 
 /// The width of tables where there is no terminal to ask.
@@ -105,7 +105,7 @@ pub(super) async fn run(args: ReportArgs) -> anyhow::Result<ExitCode> {
 impl ReportOptions {
     /// Reports sweeps of a database as asked.
     pub(super) async fn print(&self, database: &Path, sweeps: &[String]) -> anyhow::Result<()> {
-        let sweeps = read::distinct(database, sweeps).await?;
+        let sweeps = distinct(database, sweeps).await?;
         let depth = match (&self.out, &sweeps[..]) {
             (None, [_]) => Depth::Results,
             _ => Depth::Curves,
@@ -180,7 +180,7 @@ async fn write_files(
     judgement: &Judgement,
     folder: &Path,
 ) -> anyhow::Result<Vec<PathBuf>> {
-    let sweeps = read::distinct(database, sweeps).await?;
+    let sweeps = distinct(database, sweeps).await?;
     let inputs = read_all(database, &sweeps, judgement, Depth::Curves).await?;
     let study = Study::new(&inputs, BOOTSTRAP_SEED);
     Ok(report::write_all(&study, folder, Pictures::Svg)?)
