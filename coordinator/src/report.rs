@@ -4,6 +4,7 @@
 
 pub mod analysis;
 pub mod csv;
+mod difficulty;
 pub mod document;
 mod estimate;
 mod field;
@@ -33,6 +34,10 @@ use pondersweep_proto::{
 };
 use serde::{Serialize, Serializer};
 
+use self::{
+    difficulty::DifficultyRow, figure::Figures, input::swept_axes, number::label_among,
+    placement::PlacedTrial,
+};
 pub use self::{
     document::{Document, Study},
     input::{
@@ -43,7 +48,6 @@ pub use self::{
     warning::Warning,
     write::{Pictures, files_of_others, write_all},
 };
-use self::{figure::Figures, input::swept_axes, number::label_among, placement::PlacedTrial};
 use crate::{statistics::CONFIDENCE, sweep::Axis};
 
 /// The seed of the bootstrap: any will do, but the same table must come out every time.
@@ -67,6 +71,9 @@ pub struct Report {
     /// Cells that were left out of [`Self::cells`].
     #[serde(skip)]
     pub cells_left_out: usize,
+    /// Each configuration's trials on samples of each kind, where the task has kinds of them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub difficulties: Vec<DifficultyRow>,
     /// The same trials as figures; the rows behind them are exported as trials, not here.
     #[serde(skip)]
     pub figures: Figures,
@@ -110,6 +117,9 @@ pub struct Header {
     /// What a user's program reports besides the headline: where it stands and what it is called.
     #[serde(skip)]
     pub others: Vec<(usize, String)>,
+    /// What one kind of sample is called, if the task has kinds of them.
+    #[serde(skip)]
+    pub kind_of_sample: Option<&'static str>,
     /// Confidence of every interval.
     pub confidence: f64,
     /// Seed of every bootstrap interval.
@@ -161,6 +171,7 @@ impl Report {
             parameters: table::parameter_tables(input, trials, bootstrap_seed, most),
             cells,
             cells_left_out,
+            difficulties: difficulty::rows(input, trials, bootstrap_seed),
             figures: Figures::default(),
         }
     }
@@ -171,9 +182,9 @@ impl Report {
         document::sensitivity(self)
     }
 
-    /// What a cell's value of an axis is called.
-    fn label(&self, axis: usize, cell: &CellRow) -> String {
-        label_among(&cell.values[axis], &self.sweep.axes[axis].values)
+    /// What a configuration's value of an axis is called.
+    fn label(&self, axis: usize, values: &[ParameterValue]) -> String {
+        label_among(&values[axis], &self.sweep.axes[axis].values)
     }
 
     /// The positions of the axes the report compares along.
@@ -211,6 +222,7 @@ impl Header {
             extrapolation: input.extrapolation(),
             ponder_steps: input.ponder_steps(),
             others: input.others(),
+            kind_of_sample: input.task().and_then(|task| task.kind),
             confidence: CONFIDENCE,
             bootstrap_seed,
         }

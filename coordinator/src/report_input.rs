@@ -36,6 +36,8 @@ pub(crate) enum Depth {
 
 /// Trials of a sweep whose curves are read: with a hundred evaluations each they fill a gigabyte.
 const MAX_CURVES: usize = 50_000;
+/// Trials of which kinds of sample are read for tables: more would not fit on a terminal.
+const MAX_OF_KINDS: usize = 2_000;
 
 /// What is read of trials beyond their last evaluation.
 #[derive(Default)]
@@ -137,15 +139,22 @@ pub(crate) async fn read_from(
     let results = reader.measurements(sweep_id, &names);
     let (measurements, stored) = tokio::try_join!(results, other.completeness(sweep_id))?;
     let mut trials = trial_rows(&spec, &measurements);
-    if depth == Depth::Curves {
-        if trials.len() > MAX_CURVES {
+    let mut details = Details::default();
+    let has_kinds = spec.terms().task().is_some_and(|task| task.kind.is_some());
+    match depth {
+        Depth::Curves if trials.len() > MAX_CURVES => {
             say!("learning curves are left out: more than {MAX_CURVES} trials");
-        } else {
-            let first = reader.first_trial(sweep_id).await?;
-            let mut details = Details::read(reader, sweep_id, &metrics).await?;
-            for (row, measurement) in trials.iter_mut().zip(&measurements.trials) {
-                details.give(TrialId(first.0 + measurement.trial_index), row);
-            }
+        }
+        Depth::Curves => details.read(reader, sweep_id, &metrics).await?,
+        Depth::Results if has_kinds && trials.len() <= MAX_OF_KINDS => {
+            details.read_difficulties(reader, sweep_id).await?;
+        }
+        Depth::Results => {}
+    }
+    if !details.is_empty() {
+        let first = reader.first_trial(sweep_id).await?;
+        for (row, measurement) in trials.iter_mut().zip(&measurements.trials) {
+            details.give(TrialId(first.0 + measurement.trial_index), row);
         }
     }
     Ok(ReportInput {
@@ -162,29 +171,41 @@ pub(crate) async fn read_from(
 
 impl Details {
     async fn read(
+        &mut self,
         reader: &mut Reader,
         sweep_id: SweepId,
         metrics: &[Metric],
-    ) -> anyhow::Result<Self> {
-        let mut details = Self::default();
+    ) -> anyhow::Result<()> {
         for (place, metric) in metrics.iter().enumerate() {
             // Those of more difficult samples are shown of the end of training only.
             if place == 0 || metric.range != Some(EvaluationRange::Extrapolation) {
                 let curves = reader.curves(sweep_id, &metric.name).await?;
-                details.add_curves(curves, metrics.len(), |point, value| {
+                self.add_curves(curves, metrics.len(), |point, value| {
                     point.values[place] = Some(value);
                 });
             }
         }
         let computed = reader.curves(sweep_id, &PONDER_STEPS_COMPUTED).await?;
-        details.add_curves(computed, metrics.len(), |point, value| {
+        self.add_curves(computed, metrics.len(), |point, value| {
             point.computed_steps = Some(value);
         });
+        self.read_difficulties(reader, sweep_id).await
+    }
+
+    async fn read_difficulties(
+        &mut self,
+        reader: &mut Reader,
+        sweep_id: SweepId,
+    ) -> anyhow::Result<()> {
         for (trial_id, table) in reader.counted(sweep_id, DIFFICULTY).await? {
-            let points = details.difficulties.entry(trial_id).or_default();
+            let points = self.difficulties.entry(trial_id).or_default();
             points.extend(difficulty_points(&table));
         }
-        Ok(details)
+        Ok(())
+    }
+
+    fn is_empty(&self) -> bool {
+        self.curves.is_empty() && self.difficulties.is_empty()
     }
 
     fn add_curves(&mut self, curves: Curves, metrics: usize, set: impl Fn(&mut CurvePoint, f64)) {

@@ -35,6 +35,8 @@ pub struct TaskWords {
     pub chance: Option<f64>,
     /// What the difficulty of a sample is measured in.
     pub difficulty: &'static str,
+    /// What one difficulty is called, where they are a few kinds that have a row each in tables.
+    pub kind: Option<&'static str>,
     /// What the samples of an evaluation in extrapolation are like.
     pub extrapolation: &'static str,
     /// The setting that says best how large the problem is.
@@ -50,6 +52,7 @@ impl TaskKind {
             Self::Parity => TaskWords {
                 chance: Some(0.5),
                 difficulty: "non-zero elements of a sample",
+                kind: None,
                 extrapolation: "on more non-zero elements than training showed",
                 size: Setting::ELEMENTS,
             },
@@ -57,12 +60,14 @@ impl TaskKind {
             Self::PairedAssociates => TaskWords {
                 chance: Some(0.5),
                 difficulty: "pairs from cue to match",
+                kind: Some("distance"),
                 extrapolation: "",
                 size: Setting::SEQUENCES,
             },
             Self::Babi => TaskWords {
                 chance: None,
                 difficulty: "number of the task",
+                kind: Some("task"),
                 extrapolation: "",
                 size: Setting::TASKS,
             },

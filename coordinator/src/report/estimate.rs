@@ -270,6 +270,16 @@ pub(super) fn is_share(metric: &Metric) -> bool {
 const TOGETHER: usize = 4;
 
 impl Estimate {
+    /// The estimate of numbers of trials that are independent; `None` of none.
+    pub(super) fn of(mut numbers: Vec<f64>, scale: Scale, bootstrap_seed: u64) -> Option<Self> {
+        numbers.sort_unstable_by(f64::total_cmp);
+        let [mean_interval] = mean_intervals([&numbers], [scale], bootstrap_seed);
+        Some(Self {
+            summary: Summary::of(&numbers)?,
+            mean_interval,
+        })
+    }
+
     /// The estimate of each list of numbers, with its interval if it has one; `None` of none.
     fn of_all(lists: &[Vec<f64>], intervals: Vec<Option<Interval>>) -> Vec<Option<Self>> {
         let intervals = intervals.into_iter().chain(std::iter::repeat(None));

@@ -7,7 +7,7 @@ use pondersweep_proto::{
     id::SweepId,
     metric::{Better, Metric, MetricName, MetricTable, built_in},
     setting::{ParameterValue, Setting},
-    spec::{EvaluationRange, TaskKind},
+    spec::EvaluationRange,
 };
 use serde::Serialize;
 
@@ -215,9 +215,7 @@ impl ReportInput {
     /// What the learning problem is called where its results are shown; `None` for a user's
     /// program.
     pub(super) fn task(&self) -> Option<TaskWords> {
-        let template = &self.terms.template;
-        self.is_trained()
-            .then(|| template.choice::<TaskKind>(Setting::TASK).words())
+        self.terms.task()
     }
 
     /// Whether the built-in training trained it, so that its settings and metrics are there.

@@ -4,12 +4,12 @@
 use std::sync::Arc;
 
 use pondersweep_proto::{
-    experiment::Experiment,
+    experiment::{Experiment, TaskWords},
     metric::{Better, MetricName},
     need::Need,
     program::ProgramSpec,
     setting::{ParameterValue, Setting, parameter_of},
-    spec::{ConfigurationSpec, SpecError},
+    spec::{ConfigurationSpec, SpecError, TaskKind},
 };
 use serde::{Deserialize, Serialize};
 
@@ -86,6 +86,13 @@ impl SweepTerms {
             None => Experiment::built_in(),
             Some(program) => Experiment::of_program(program),
         }
+    }
+
+    /// What the learning problem is called where its results are shown; `None` for a user's program.
+    #[must_use]
+    pub fn task(&self) -> Option<TaskWords> {
+        let task = || self.template.choice::<TaskKind>(Setting::TASK);
+        self.program.is_none().then(|| task().words())
     }
 
     /// What its trials need of a worker besides a device.

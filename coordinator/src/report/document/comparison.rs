@@ -106,7 +106,7 @@ impl Reported<'_> {
     pub(super) fn setting(&self, cell: &CellRow) -> String {
         let named = self.report.swept_axes().into_iter().map(|axis| {
             let parameter = self.report.sweep.axes[axis].parameter;
-            format!("{parameter} = {}", self.report.label(axis, cell))
+            format!("{parameter} = {}", self.report.label(axis, &cell.values))
         });
         let named = named.collect::<Vec<_>>().join(", ");
         match self.report.cells.len() {

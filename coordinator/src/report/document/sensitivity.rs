@@ -15,6 +15,9 @@ use crate::{
 /// The heading of what a report comes to.
 pub(super) const CONCLUSION: &str = "Conclusion";
 
+/// Rows by kind of sample that are shown on a terminal.
+const MOST_DIFFICULTIES: usize = 40;
+
 /// Columns that only some reports need.
 struct Columns {
     /// What the headline measures, in a word or two.
@@ -36,6 +39,7 @@ pub(in crate::report) fn sensitivity(report: &Report) -> Document {
         tables.extend(parameter_tables(report));
     }
     tables.extend(cell_table(report));
+    tables.extend(difficulty_table(report).filter(|table| table.rows.len() <= MOST_DIFFICULTIES));
     Document {
         title: format!("Sensitivity of {}", report.sweep.name),
         warnings: report.warnings.iter().map(ToString::to_string).collect(),
@@ -184,7 +188,7 @@ pub(super) fn cell_table(report: &Report) -> Option<Table> {
     let rows = report.cells.iter().map(|cell| {
         let values = swept
             .iter()
-            .map(|&axis| Field::Text(report.label(axis, cell)));
+            .map(|&axis| Field::Text(report.label(axis, &cell.values)));
         columns.fields(values.collect(), &cell.sensitivity)
     });
     let table = Table {
@@ -193,6 +197,37 @@ pub(super) fn cell_table(report: &Report) -> Option<Table> {
         columns: columns.header(names.collect()),
         rows: rows.collect(),
         left_out: report.cells_left_out,
+        rules: Vec::new(),
+    };
+    (!table.rows.is_empty()).then_some(table)
+}
+
+/// The table of every configuration on every kind of sample, if the task has kinds of them.
+pub(super) fn difficulty_table(report: &Report) -> Option<Table> {
+    let kind = report.sweep.kind_of_sample?;
+    let swept = report.swept_axes();
+    let names = swept
+        .iter()
+        .map(|&axis| report.sweep.axes[axis].parameter.to_string());
+    let measured = [kind, "n", "mean accuracy", "steps"];
+    let rows = report.difficulties.iter().map(|row| {
+        let values = swept
+            .iter()
+            .map(|&axis| Field::Text(report.label(axis, &row.values)));
+        let measured = [
+            Field::Text(row.difficulty.to_string()),
+            Field::Count(row.n),
+            mean(Some(&row.accuracy)),
+            Field::estimate(Some(row.ponder_steps), None, 2),
+        ];
+        values.chain(measured).collect()
+    });
+    let table = Table {
+        title: format!("By cell and {kind}"),
+        file: "difficulties".to_owned(),
+        columns: names.chain(measured.map(str::to_owned)).collect(),
+        rows: rows.collect(),
+        left_out: 0,
         rules: Vec::new(),
     };
     (!table.rows.is_empty()).then_some(table)

@@ -12,7 +12,7 @@ use self::{
 use super::{
     Block, Picture, Section,
     comparison::Reported,
-    sensitivity::{cell_table, conventions, parameter_tables},
+    sensitivity::{cell_table, conventions, difficulty_table, parameter_tables},
 };
 use crate::report::{
     analysis::{self, Analysis, AnalysisError, MAX_ANALYSED},
@@ -45,7 +45,7 @@ pub(super) fn chapter(sweep: &Reported<'_>, prefix: &str, seed: u64) -> Vec<Sect
         ("Ponder steps", ponder_steps(sweep, &trials)),
         ("Heat maps", heat_maps(sweep)),
         ("Learning curves", pictures(learning_curves(sweep))),
-        ("By difficulty", pictures(difficulty_curves(sweep))),
+        ("By difficulty", by_difficulty(sweep)),
         ("How much each parameter explains", explained(sweep)),
         ("Indistinguishable from the best", best(sweep, seed)),
         ("Robustness", robustness(sweep, seed)),
@@ -59,6 +59,14 @@ pub(super) fn chapter(sweep: &Reported<'_>, prefix: &str, seed: u64) -> Vec<Sect
         section.prefix_files(prefix);
     }
     sections
+}
+
+fn by_difficulty(sweep: &Reported<'_>) -> Vec<Block> {
+    let table = difficulty_table(sweep.report).map(Block::Table);
+    table
+        .into_iter()
+        .chain(pictures(difficulty_curves(sweep)))
+        .collect()
 }
 
 /// What stands under a box plot: only what is drawn in it.
