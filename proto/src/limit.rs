@@ -17,6 +17,9 @@ pub const MAX_AXIS_VALUES: usize = 100_000;
 pub const MAX_EXCLUSIONS: usize = 1_000;
 /// Conditions of exclusion rules tried on points of the grid, of one sweep: some seconds.
 pub const MAX_RULE_CHECKS: u64 = 1 << 31;
+/// Combinations of values that depend on each other, in a peer's sweep: some seconds to check
+/// them.
+pub const MAX_COMBINATIONS: u64 = 2_000_000;
 /// Bytes of a specification: with the rest of the message, an answer stays below
 /// [`MAX_WIRE_MESSAGE_BYTES`].
 pub const MAX_SPECIFICATION_BYTES: usize = 3 * 1_024 * 1_024;

@@ -338,6 +338,17 @@ impl SettingTable {
         })
     }
 
+    /// Whether the values of a setting may be checked apart from those of the others that vary. No rule
+    /// reads what lanes of one shape may differ in, and what decides whether a setting is taken may vary
+    /// or not.
+    #[must_use]
+    pub fn stands_alone(&self, setting: Setting) -> bool {
+        let is_read = setting.per_lane.is_none() && !self.rules.is_empty();
+        let decides = self.at(setting.section, setting.decided_by);
+        let is_always_taken = setting.uses.iter().all(|taken| taken.kind.is_none());
+        !is_read && (is_always_taken || decides.is_none_or(|row| !row.may_vary))
+    }
+
     /// The setting of this section with this name.
     #[must_use]
     pub fn at(&self, section: &str, name: &str) -> Option<Setting> {

@@ -7,8 +7,8 @@ use pondersweep_proto::{
     foreign::is_seen,
     id::SweepId,
     limit::{
-        MAX_AXIS_VALUES, MAX_CONFIGURATION_BYTES, MAX_EXCLUSIONS, MAX_NAME_BYTES, MAX_RULE_CHECKS,
-        MAX_TRIALS,
+        MAX_AXIS_VALUES, MAX_COMBINATIONS, MAX_CONFIGURATION_BYTES, MAX_EXCLUSIONS, MAX_NAME_BYTES,
+        MAX_RULE_CHECKS, MAX_TRIALS,
     },
     setting::ParameterValue,
     spec::SpecError,
@@ -267,6 +267,18 @@ pub(super) fn check_trials(configurations: u64, replicates: u32) -> Result<(), S
         return Ok(());
     }
     let problem = format!("{trials} trials are more than the {MAX_TRIALS} one sweep may have");
+    Err(SpecError::new("space", problem, SPLIT_HINT))
+}
+
+/// Refuses a space that would take minutes to be checked.
+pub(super) fn check_combinations(terms: &SweepTerms) -> Result<(), SpecError> {
+    let combinations = grid::combinations(terms);
+    if combinations <= MAX_COMBINATIONS {
+        return Ok(());
+    }
+    let problem = format!(
+        "{combinations} combinations of settings that depend on each other, more than {MAX_COMBINATIONS}"
+    );
     Err(SpecError::new("space", problem, SPLIT_HINT))
 }
 

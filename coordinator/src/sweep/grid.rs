@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use pondersweep_proto::{
     setting::{ParameterValue, Setting},
-    spec::{ConfigurationSpec, Settings, SpecError},
+    spec::{ConfigurationSpec, SpecError},
 };
 
 use super::terms::{Axis, Exclusion, SweepTerms};
@@ -79,94 +79,151 @@ pub(super) fn positions(axes: &[Axis], grid_index: u64) -> Vec<usize> {
     positions
 }
 
-/// Checks every configuration and returns the grid index of each that is kept; `None` means all.
+/// The grid index of every point that no rule leaves out; `None` means all. Whether they can be is for
+/// [`check`].
+///
+/// # Errors
+/// There is none.
 pub(super) fn kept(terms: &SweepTerms) -> Result<Option<Vec<u32>>, SpecError> {
-    let mut walk = Walk::new(terms);
-    let mut positions = vec![0; terms.axes.len()];
-    walk.visit(&terms.axes, &terms.template, &mut positions)?;
     if terms.exclusions.is_empty() {
         return Ok(None);
     }
-    if walk.kept.is_empty() {
+    let places = Places::of(&terms.axes);
+    let compile = |rule| Rule::new(rule, &places, &terms.axes);
+    let rules: Vec<Rule> = terms.exclusions.iter().map(compile).collect();
+    let mut kept = Vec::new();
+    visit(&terms.axes, |grid_index, positions| {
+        if !rules.iter().any(|rule| rule.matches(positions)) {
+            kept.push(grid_index);
+        }
+        Ok(())
+    })?;
+    if kept.is_empty() {
         let hint = "loosen the [[space.exclude]] rules";
         let problem = "the rules exclude every configuration";
         return Err(SpecError::new("space.exclude", problem, hint));
     }
-    Ok(Some(walk.kept))
+    Ok(Some(kept))
 }
 
-/// A walk over the whole grid in its order. It sets only what changes from one point to the next:
-/// a million configurations are checked while the person waits.
-struct Walk {
-    rules: Vec<Rule>,
-    /// Grid index of the next point; `MAX_TRIALS` fits.
-    next: u32,
-    /// Stays empty when there are no rules.
-    kept: Vec<u32>,
-}
-
-impl Walk {
-    fn new(terms: &SweepTerms) -> Self {
-        let places = Places::of(&terms.axes);
-        let compile = |rule| Rule::new(rule, &places);
-        Self {
-            rules: terms.exclusions.iter().map(compile).collect(),
-            next: 0,
-            kept: Vec::new(),
-        }
-    }
-
-    /// Visits all points whose first axes are set in `settings` and `positions` already; `axes`
-    /// are the remaining ones.
-    fn visit(
-        &mut self,
-        axes: &[Axis],
-        settings: &Settings,
-        positions: &mut [usize],
-    ) -> Result<(), SpecError> {
-        let Some((axis, inner)) = axes.split_first() else {
-            return self.arrive(settings, positions);
+/// Checks every configuration that is kept.
+///
+/// # Errors
+/// The first that cannot be.
+pub(super) fn check(terms: &SweepTerms, kept: Option<&[u32]>) -> Result<(), SpecError> {
+    let mut parts = Parts::of(terms);
+    let mut kept = kept.map(|kept| kept.iter().peekable());
+    visit(&terms.axes, |grid_index, positions| {
+        let is_kept = match &mut kept {
+            None => true,
+            Some(kept) => kept.next_if(|&&next| next == grid_index).is_some(),
         };
-        let depth = positions.len() - axes.len();
-        for (position, value) in axis.values.iter().enumerate() {
-            let mut settings = settings.clone();
-            settings.set(axis.parameter, value.clone())?;
-            positions[depth] = position;
-            self.visit(inner, &settings, positions)?;
-        }
-        Ok(())
-    }
-
-    fn arrive(&mut self, settings: &Settings, positions: &[usize]) -> Result<(), SpecError> {
-        let grid_index = self.next;
-        self.next += 1;
-        if self.rules.iter().any(|rule| rule.matches(positions)) {
+        if !is_kept || !parts.has_new(positions) {
             return Ok(());
         }
-        ConfigurationSpec::try_from(settings.clone())?;
-        if !self.rules.is_empty() {
-            self.kept.push(grid_index);
+        let mut settings = terms.template.to_settings();
+        for (axis, &position) in terms.axes.iter().zip(positions) {
+            settings.set(axis.parameter, axis.values[position].clone())?;
         }
-        Ok(())
+        ConfigurationSpec::try_from(settings).map(drop)
+    })
+}
+
+/// How many combinations of values [`check`] has to look at, at most.
+pub(super) fn combinations(terms: &SweepTerms) -> u64 {
+    let stands_alone = |axis: &Axis| terms.template.table().stands_alone(axis.parameter);
+    let (alone, together): (Vec<_>, Vec<_>) =
+        terms.axes.iter().partition(|axis| stands_alone(axis));
+    let length = |axis: &Axis| axis.values.len() as u64;
+    let product = together
+        .into_iter()
+        .map(length)
+        .fold(1, u64::saturating_mul);
+    alone
+        .into_iter()
+        .map(length)
+        .fold(product, u64::saturating_add)
+}
+
+/// Visits every point of the grid in its order: its index and its position on every axis.
+fn visit(
+    axes: &[Axis],
+    mut arrive: impl FnMut(u32, &[usize]) -> Result<(), SpecError>,
+) -> Result<(), SpecError> {
+    let points = points(axes).and_then(|points| u32::try_from(points).ok());
+    let mut positions = vec![0; axes.len()];
+    for grid_index in 0..points.expect("sizes are bounded by MAX_TRIALS") {
+        arrive(grid_index, &positions)?;
+        for (axis, position) in axes.iter().zip(&mut positions).rev() {
+            *position += 1;
+            if *position < axis.values.len() {
+                break;
+            }
+            *position = 0;
+        }
+    }
+    Ok(())
+}
+
+/// What was met of the space. A configuration is valid if each value that stands alone is, and the
+/// combination of all others: so tens of millions need not be checked one by one.
+struct Parts {
+    /// The axes that are checked together, and the factor of each in the number of a combination.
+    together: Vec<(usize, usize)>,
+    combinations: Vec<bool>,
+    /// Each other axis, and which of its values were met.
+    alone: Vec<(usize, Vec<bool>)>,
+}
+
+impl Parts {
+    fn of(terms: &SweepTerms) -> Self {
+        let (mut together, mut alone, mut combinations) = (Vec::new(), Vec::new(), 1);
+        for (index, axis) in terms.axes.iter().enumerate() {
+            if terms.template.table().stands_alone(axis.parameter) {
+                alone.push((index, vec![false; axis.values.len()]));
+            } else {
+                together.push((index, combinations));
+                combinations *= axis.values.len();
+            }
+        }
+        Self {
+            together,
+            combinations: vec![false; combinations],
+            alone,
+        }
+    }
+
+    /// Whether something of a point was not met before.
+    fn has_new(&mut self, positions: &[usize]) -> bool {
+        let place = |&(axis, factor): &(usize, usize)| positions[axis] * factor;
+        let combination = self.together.iter().map(place).sum::<usize>();
+        let mut is_new = !std::mem::replace(&mut self.combinations[combination], true);
+        for (axis, met) in &mut self.alone {
+            is_new |= !std::mem::replace(&mut met[positions[*axis]], true);
+        }
+        is_new
     }
 }
 
 /// An exclusion in terms of positions, so that matching compares no values.
 struct Rule {
-    /// For each condition its axis and the positions on it that match, in order.
-    conditions: Vec<(usize, Vec<usize>)>,
+    /// For each condition its axis and whether the value at each position on it matches.
+    conditions: Vec<(usize, Vec<bool>)>,
 }
 
 impl Rule {
-    fn new(rule: &Exclusion, places: &Places) -> Self {
+    fn new(rule: &Exclusion, places: &Places, axes: &[Axis]) -> Self {
         let compile = |condition: &super::Condition| {
             let find = |value| {
                 let found = places.find(condition.parameter, value);
                 found.expect("admitted rules name values of axes only")
             };
-            let (axes, mut positions): (Vec<_>, Vec<_>) = condition.values.iter().map(find).unzip();
-            positions.sort_unstable();
-            (axes[0], positions)
+            let (axis, _) = find(&condition.values[0]);
+            let mut matches = vec![false; axes[axis].values.len()];
+            for value in &condition.values {
+                matches[find(value).1] = true;
+            }
+            (axis, matches)
         };
         Self {
             conditions: rule.conditions.iter().map(compile).collect(),
@@ -174,9 +231,8 @@ impl Rule {
     }
 
     fn matches(&self, positions: &[usize]) -> bool {
-        self.conditions
-            .iter()
-            .all(|(axis, matching)| matching.binary_search(&positions[*axis]).is_ok())
+        let mut conditions = self.conditions.iter();
+        conditions.all(|(axis, matches)| matches[positions[*axis]])
     }
 }
 

@@ -46,19 +46,26 @@ impl SweepSpec {
     ///
     /// # Errors
     /// The first thing that cannot be, with its place (`space.lambda_p`, `model.beta`, ...).
-    pub fn new(mut terms: SweepTerms) -> Result<Self, SpecError> {
+    pub fn new(terms: SweepTerms) -> Result<Self, SpecError> {
+        Self::counted(terms, |_, _| Ok(()))
+    }
+
+    /// Checks the terms and freezes them. What it is given may refuse them by their trials before any
+    /// configuration is looked at.
+    fn counted(
+        mut terms: SweepTerms,
+        admit: impl FnOnce(&SweepTerms, u64) -> Result<(), SpecError>,
+    ) -> Result<Self, SpecError> {
         check::admit(&mut terms)?;
-        // The template's value of a swept setting is never used: the first value of its axis
-        // stands there, so that one search space has one identity.
-        terms.template = grid::first(&terms)?;
-        if terms.exclusions.is_empty() {
-            let points = grid::points(&terms.axes).unwrap_or(u64::MAX);
-            check::check_trials(points, terms.replicates)?;
-        }
         let kept = grid::kept(&terms)?;
         let points = || grid::points(&terms.axes).expect("admitted spaces can be counted");
         let configurations = kept.as_ref().map_or_else(points, |kept| kept.len() as u64);
         check::check_trials(configurations, terms.replicates)?;
+        admit(&terms, configurations * u64::from(terms.replicates))?;
+        // The template's value of a swept setting is never used: the first value of its axis
+        // stands there, so that one search space has one identity.
+        terms.template = grid::first(&terms)?;
+        grid::check(&terms, kept.as_deref())?;
         Ok(Self {
             json: canonical_json(&terms).into(),
             program: terms
@@ -99,7 +106,7 @@ impl SweepSpec {
     }
 
     /// Reads a specification from JSON, as a peer sent it: a claim until it was checked. Its trials
-    /// are limited to this number; where no rule excludes any, they are counted before any is read.
+    /// are limited to this number; they are counted before any is checked.
     ///
     /// # Errors
     /// It is no specification, one that cannot be, or too large.
@@ -109,14 +116,10 @@ impl SweepSpec {
             let hint = "split the space into several sweeps";
             return Err(SpecError::new("specification", problem, hint));
         }
-        let terms = Self::terms_of(json)?;
-        if terms.exclusions.is_empty() {
-            let points = grid::points(&terms.axes).unwrap_or(u64::MAX);
-            check_wanted(points.saturating_mul(terms.replicates.into()), most)?;
-        }
-        let spec = Self::new(terms)?;
-        check_wanted(spec.trials(), most)?;
-        Ok(spec)
+        Self::counted(Self::terms_of(json)?, |terms, trials| {
+            check_wanted(trials, most)?;
+            check::check_combinations(terms)
+        })
     }
 
     /// Reads a specification from JSON.

@@ -814,3 +814,62 @@ fn stories_can_be_told(settings: &Settings) -> Result<(), SpecError> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{super::ParameterValue, *};
+
+    /// Settings of every kind that can be without stories.
+    fn complete() -> Vec<Settings> {
+        let mut found = Vec::new();
+        for &task in TaskKind::NAMES {
+            for &method in ModelKind::NAMES {
+                for &step_function in StepFunction::NAMES {
+                    let mut settings = Settings::new(&TRAINING);
+                    for (row, value) in [
+                        (Setting::TASK, ParameterValue::Choice(task.into())),
+                        (Setting::METHOD, ParameterValue::Choice(method.into())),
+                        (
+                            Setting::STEP_FUNCTION,
+                            ParameterValue::Choice(step_function.into()),
+                        ),
+                        (Setting::UPDATES, 100_u64.into()),
+                    ] {
+                        settings.set(row, value).unwrap();
+                    }
+                    for (row, value) in [(Setting::LAMBDA_P, 0.2), (Setting::TAU, 0.1)] {
+                        if settings.takes(row).is_ok() {
+                            settings.set(row, value).unwrap();
+                        }
+                    }
+                    if settings.takes(Setting::ELEMENTS).is_ok() {
+                        settings.set(Setting::ELEMENTS, 8_u32).unwrap();
+                    }
+                    found.extend(settings.completed());
+                }
+            }
+        }
+        found
+    }
+
+    #[test]
+    fn no_rule_reads_what_stands_alone() {
+        let complete = complete();
+        assert!(complete.len() >= 6, "{}", complete.len());
+        let alone: Vec<Setting> = (ROWS.iter().copied())
+            .filter(|&row| TRAINING.stands_alone(row))
+            .collect();
+        assert!(alone.contains(&Setting::LAMBDA_P) && !alone.contains(&Setting::ELEMENTS));
+        for settings in &complete {
+            for &row in &alone {
+                for value in [None, Some(1e-9), Some(0.5), Some(1e9)] {
+                    let mut changed = settings.clone();
+                    changed.set_or_clear(row, value).unwrap();
+                    for rule in RULES {
+                        assert_eq!(rule(&changed), Ok(()), "{row:?} = {value:?}");
+                    }
+                }
+            }
+        }
+    }
+}
