@@ -134,12 +134,26 @@ fn check_new_name(name: &str) -> Result<(), SpecError> {
             "a name is one line of text that can be read and typed",
         );
     }
-    // To a spreadsheet the others begin a formula.
-    if let Some(first) = name.chars().next().filter(|first| "-=+@".contains(*first)) {
+    if name.trim() != name {
+        let problem = "begins or ends with a space";
+        return refuse(problem.into(), "it would look like the name without it");
+    }
+    // To a spreadsheet the others begin a formula, in their wide forms too.
+    if let Some(first) = name
+        .chars()
+        .next()
+        .filter(|first| "-=+@\u{ff0d}\u{ff1d}\u{ff0b}\u{ff20}".contains(*first))
+    {
         let problem = format!("begins with {first:?}");
         return refuse(
             problem,
             "begin it with a letter or a digit; `-` begins a flag",
+        );
+    }
+    if !name.chars().any(char::is_alphanumeric) {
+        return refuse(
+            "holds no letter and no digit".into(),
+            "a name can be read and typed",
         );
     }
     if name == LAST {
