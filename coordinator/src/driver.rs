@@ -7,6 +7,7 @@ mod command;
 mod creations;
 mod handle;
 mod log;
+mod refusals;
 mod reported;
 mod roster;
 mod serve;
@@ -37,6 +38,7 @@ use crate::{
 };
 use command::{Command, Replies};
 use creations::Creations;
+use refusals::Refusals;
 use roster::Roster;
 use steering::Waiting;
 use sweeps::Sweeps;
@@ -81,6 +83,7 @@ pub struct Driver {
     store: Store,
     sweeps: Sweeps,
     roster: Roster,
+    refusals: Refusals,
     monitor: Monitor,
     /// Takes the bytes of checkpoints that are no longer needed.
     garbage: Garbage,
@@ -130,6 +133,7 @@ impl Driver {
             store,
             sweeps,
             roster,
+            refusals: Refusals::default(),
             monitor,
             garbage: Garbage::default(),
             commands,
@@ -229,6 +233,8 @@ impl Driver {
         }
         self.steer(&mut round);
         round.batch.changes = self.scheduler.take_changes();
+        let unrecorded = self.refusals.bound(&mut round.batch.changes, now);
+        self.monitor.note_refused(unrecorded);
         round.batch.sightings = self.roster.sightings(now);
         if !round.batch.is_empty() {
             let started = clock::now();

@@ -138,11 +138,14 @@ impl Monitor {
                     self.0.lease_expirations.inc();
                 }
             }
-            Change::Refused { .. } => {
-                self.0.stale_results_rejected.inc();
-            }
+            Change::Refused { .. } => self.note_refused(1),
             _ => {}
         }
+    }
+
+    /// Notes refused calls.
+    pub(crate) fn note_refused(&self, calls: u64) {
+        self.0.stale_results_rejected.inc_by(calls);
     }
 
     /// Notes how many trials there are of every state.
