@@ -8,7 +8,8 @@ use pondersweep_proto::setting::ParameterValue;
 /// `0.30000000000000004` of an evenly spaced grid.
 const LABEL_DIGITS: usize = 6;
 
-/// More make no difference to a number.
+/// More make no difference to a number, and with so many it is written as shortly as it can be told from
+/// all others: 0.3 stays 0.3.
 const MAX_DIGITS: usize = 17;
 
 /// The label of every value of an axis: short, and different wherever the values are.
@@ -59,9 +60,16 @@ pub(super) fn label(value: &ParameterValue) -> String {
 
 fn rounded_label(value: &ParameterValue, digits: usize) -> String {
     match value {
+        ParameterValue::Number(number) if digits == MAX_DIGITS => shortest(*number),
         ParameterValue::Number(number) => significant(*number, digits),
         _ => value.to_string(),
     }
+}
+
+fn shortest(number: f64) -> String {
+    let scientific = format!("{number:e}");
+    let digits = scientific.bytes().take_while(|&byte| byte != b'e');
+    significant(number, digits.filter(u8::is_ascii_digit).count().max(1))
 }
 
 /// The number with up to this many significant digits, without trailing zeros; very small and very
@@ -127,10 +135,7 @@ mod tests {
         let close = [0.1, 0.100_000_000_1].map(ParameterValue::Number);
         assert_eq!(labels(&close), ["0.1", "0.1000000001"]);
         let closest = [0.3, 0.1 + 0.2, 0.5].map(ParameterValue::Number);
-        assert_eq!(
-            labels(&closest),
-            ["0.29999999999999999", "0.30000000000000004", "0.5"]
-        );
+        assert_eq!(labels(&closest), ["0.3", "0.30000000000000004", "0.5"]);
         assert_eq!(label_among(&closest[1], &closest), "0.30000000000000004");
         let even = [0.1, 0.1 + 0.2].map(ParameterValue::Number);
         assert_eq!(labels(&even), ["0.1", "0.3"]);

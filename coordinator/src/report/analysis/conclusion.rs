@@ -15,12 +15,12 @@ use crate::{
         estimate::is_share,
         figure::quantity,
         input::{HEADLINE, ReportInput, TrialRow},
-        number::{label, significant},
+        number::{label, label_among, significant},
         placement::PlacedTrial,
     },
     scheduler::TrialState,
     statistics::{Anova, BestSet, FEW, Summary, Verdict, seeds_to_decide, wilson_interval},
-    sweep::Goal,
+    sweep::{Axis, Goal},
 };
 
 /// Configurations of an analysis, beyond which it takes minutes.
@@ -96,8 +96,9 @@ impl<'a> Cell<'a> {
     /// `lambda_p = 0.1, beta = 0.01`.
     fn name(&self, input: &ReportInput) -> String {
         let named = input.swept_axes().into_iter().map(|axis| {
-            let parameter = input.terms.axes[axis].parameter;
-            format!("{parameter} = {}", label(&self.trials[0].values[axis]))
+            let Axis { parameter, values } = &input.terms.axes[axis];
+            let label = label_among(&self.trials[0].values[axis], values);
+            format!("{parameter} = {label}")
         });
         named.collect::<Vec<_>>().join(", ")
     }
