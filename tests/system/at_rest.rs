@@ -111,7 +111,7 @@ fn no_other_name_of_a_file_gets_round_its_lock() {
 #[tokio::test]
 async fn a_file_that_is_taken_away_while_it_is_served_ends_the_coordinator() {
     type Take = fn(&Sandbox);
-    let cases: [(&str, Take); 5] = [
+    let cases: [(&str, Take); 7] = [
         ("results.db is gone", |sandbox| {
             fs::remove_file(sandbox.path("results.db")).unwrap();
         }),
@@ -124,6 +124,15 @@ async fn a_file_that_is_taken_away_while_it_is_served_ends_the_coordinator() {
         }),
         ("results.db-wal is gone", |sandbox| {
             fs::remove_file(sandbox.path("results.db-wal")).unwrap();
+        }),
+        ("results.db-shm is gone", |sandbox| {
+            fs::remove_file(sandbox.path("results.db-shm")).unwrap();
+        }),
+        ("results.db was cut", |sandbox| {
+            let database = fs::OpenOptions::new()
+                .write(true)
+                .open(sandbox.path("results.db"));
+            database.unwrap().set_len(8_192).unwrap();
         }),
         ("results.db-wal was cut", |sandbox| {
             let log = fs::OpenOptions::new()

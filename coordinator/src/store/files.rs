@@ -40,6 +40,8 @@ pub(super) struct ServedFiles {
     log: PathBuf,
     /// The database, its log and its shared memory, as SQLite has opened them.
     opened: [(PathBuf, Identity); 3],
+    /// The length of the database when it was looked at last; it only grows.
+    database_bytes: u64,
     frame_bytes: u64,
     /// Frames of the log when it was looked at last.
     frames: u64,
@@ -72,6 +74,7 @@ impl ServedFiles {
             database: database.to_owned(),
             log: log_of(database),
             opened: [database_file?, log_file?, memory?],
+            database_bytes: 0,
             frame_bytes: FRAME_HEADER_BYTES + u64::from(page_bytes),
             frames: 0,
             long_log: LONG_LOG_BYTES,
@@ -82,15 +85,17 @@ impl ServedFiles {
     /// Looks whether what is committed would be, or was, found again.
     ///
     /// # Errors
-    /// A name is gone or stands for another file, or the log is shorter than what was written to
-    /// it.
+    /// A name is gone or stands for another file, the log is shorter than what was written to
+    /// it, or the database than it was.
     pub(super) fn check(&mut self, connection: &Connection) -> Result<(), DatabaseError> {
-        let mut log_bytes = 0;
+        let (mut log_bytes, mut database_bytes) = (0, 0);
         for (name, opened) in &self.opened {
             let problem = match fs::metadata(name) {
                 Ok(found) if Identity::of(&found) == *opened => {
                     if *name == self.log {
                         log_bytes = found.len();
+                    } else if *name == self.database {
+                        database_bytes = found.len();
                     }
                     continue;
                 }
@@ -112,6 +117,13 @@ impl ServedFiles {
             let problem = format!("was cut: it has {log_bytes} bytes of {needed}");
             return Err(disturbed(&self.log, &problem));
         }
+        if database_bytes < self.database_bytes {
+            self.disturbance = Some(Disturbance::Content);
+            let before = self.database_bytes;
+            let problem = format!("was cut: it has {database_bytes} bytes of {before}");
+            return Err(disturbed(&self.database, &problem));
+        }
+        self.database_bytes = database_bytes;
         self.tell_of_length(log_bytes);
         Ok(())
     }
