@@ -19,19 +19,35 @@ const ANYBODY: u32 = 0o666;
 /// The permissions of a file for its owner alone.
 pub(crate) const OWNER: u32 = 0o600;
 
-/// A file that is to become one in this folder. It goes with the value, unless it is given a name.
+/// A file that is to become the one of this path. It goes with the value, unless it is given its name.
 ///
 /// # Errors
-/// The folder cannot be written.
-pub(crate) fn begin(folder: &Path) -> io::Result<NamedTempFile> {
-    begin_with(folder, ANYBODY)
+/// The folder cannot be written, or what is there is no file.
+pub(crate) fn begin(path: &Path) -> io::Result<NamedTempFile> {
+    begin_with(path, ANYBODY)
 }
 
-fn begin_with(folder: &Path, mode: u32) -> io::Result<NamedTempFile> {
+fn begin_with(path: &Path, mode: u32) -> io::Result<NamedTempFile> {
+    check_place(path)?;
     tempfile::Builder::new()
         .prefix(PREFIX)
         .permissions(Permissions::from_mode(mode))
-        .tempfile_in(folder)
+        .tempfile_in(folder_of(path))
+}
+
+/// Whether a file may be put there: nothing is there, or a file. A device, such as /dev/stdout, would be
+/// gone from the machine for everyone.
+///
+/// # Errors
+/// It may not.
+pub(crate) fn check_place(path: &Path) -> io::Result<()> {
+    let is_special = fs::metadata(path).is_ok_and(|found| !found.is_file());
+    let is_stream = fs::read_link(path).is_ok_and(|target| target.starts_with("/proc"));
+    if is_special || is_stream {
+        let problem = "a device, a pipe or a folder is there, which no file takes the place of";
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, problem));
+    }
+    Ok(())
 }
 
 /// Gives a file its name, once all of it is on the disk.
@@ -56,7 +72,7 @@ pub(crate) fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
 /// # Errors
 /// As for [`write`].
 pub(crate) fn write_with(path: &Path, mode: u32, bytes: &[u8]) -> io::Result<()> {
-    let mut file = begin_with(folder_of(path), mode)?;
+    let mut file = begin_with(path, mode)?;
     file.write_all(bytes)?;
     finish(file, path)
 }
@@ -66,7 +82,7 @@ pub(crate) fn write_with(path: &Path, mode: u32, bytes: &[u8]) -> io::Result<()>
 /// # Errors
 /// As for [`write`], or something is there.
 pub(crate) fn write_new(path: &Path, mode: u32, bytes: &[u8]) -> io::Result<()> {
-    let mut file = begin_with(folder_of(path), mode)?;
+    let mut file = begin_with(path, mode)?;
     file.write_all(bytes)?;
     file.as_file().sync_all()?;
     let put = file.persist_noclobber(path);

@@ -1,10 +1,10 @@
 //! `query`, which reads and does nothing else and answers as it goes, and the folder of a report.
 
 use std::{
-    fs,
+    fs::{self, FileType},
     io::{BufRead as _, BufReader},
-    os::unix::fs::symlink,
-    process::Stdio,
+    os::unix::fs::{FileTypeExt, symlink},
+    process::{Command, Stdio},
 };
 
 use crate::harness::{Sandbox, TINY};
@@ -161,5 +161,61 @@ fn an_export_to_a_file_is_that_of_standard_output() {
             fs::read_to_string(sandbox.path("rows")).unwrap(),
             printed.stdout
         );
+    }
+}
+
+#[test]
+fn nothing_but_a_file_is_ever_replaced_by_one() {
+    let sandbox = submitted();
+    let pipe = sandbox.path("pipe");
+    let made = Command::new("mkfifo").arg(&pipe).status();
+    assert!(made.expect("coreutils").success());
+    symlink("/proc/self/fd/1", sandbox.path("stdout")).unwrap();
+    for (place, is_same) in [
+        ("pipe", FileTypeExt::is_fifo as fn(&FileType) -> bool),
+        ("stdout", FileType::is_symlink),
+    ] {
+        for command in [
+            &["export", "--out", place][..],
+            &["export", "--format", "parquet", "--out", place],
+            &["report", "--out", place],
+            &["backup", "results.db", place, "--force"],
+            &["token", "new", "--role", "viewer", "--out", place],
+        ] {
+            let refused = sandbox.run(command);
+            assert_eq!(refused.code, 1, "{command:?}: {}", refused.stderr);
+            let found = fs::symlink_metadata(sandbox.path(place)).unwrap();
+            assert!(is_same(&found.file_type()), "{command:?} took its place");
+        }
+    }
+}
+
+#[test]
+fn a_file_that_never_ends_is_refused() {
+    let sandbox = submitted();
+    for (command, code) in [
+        (&["plan", "/dev/zero"][..], 1),
+        (&["run", "/dev/zero"], 1),
+        (&["submit", "/dev/zero", "--db", "results.db"], 1),
+        (&["worker", "--token-file", "/dev/zero"], 2),
+        (
+            &["serve", "--tls-cert", "/dev/zero", "--tls-key", "/dev/zero"],
+            2,
+        ),
+        (
+            &[
+                "launch",
+                "ssh",
+                "--hosts-file",
+                "/dev/zero",
+                "--coordinator",
+                "http://h:1",
+            ],
+            1,
+        ),
+    ] {
+        let refused = sandbox.run(command);
+        assert_eq!(refused.code, code, "{command:?}: {}", refused.stderr);
+        refused.assert_told("it has more than");
     }
 }

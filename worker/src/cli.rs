@@ -5,7 +5,7 @@ use std::{
 };
 
 use clap::Args;
-use pondersweep_proto::{id::SweepId, need::Need};
+use pondersweep_proto::{id::SweepId, limit::MAX_SLOTS, need::Need};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -156,11 +156,11 @@ pub struct WorkerArgs {
     #[command(flatten)]
     devices: DeviceArgs,
     /// Bundles trained side by side on each device [default: one per core on cpu, else one]
-    #[arg(long, env = "PONDERSWEEP_SLOTS", value_name = "N", value_parser = at_least_one::<NonZeroU32>)]
+    #[arg(long, env = "PONDERSWEEP_SLOTS", value_name = "N", value_parser = a_count::<NonZeroU32>)]
     slots: Option<NonZeroU32>,
     /// Most trials of one shape trained as one program [default: 1 on cpu; elsewhere measured
     /// for each shape, and logged]
-    #[arg(long, env = "PONDERSWEEP_LANES", value_name = "N", value_parser = at_least_one::<NonZeroU32>)]
+    #[arg(long, env = "PONDERSWEEP_LANES", value_name = "N", value_parser = a_count::<NonZeroU32>)]
     lanes: Option<NonZeroU32>,
     /// Work for this sweep only, named by its whole id
     #[arg(long, env = "PONDERSWEEP_SWEEP", value_name = "ID")]
@@ -300,6 +300,23 @@ pub const fn trust_exit_code(error: &TrustError) -> u8 {
 pub fn at_least_one<Count: FromStr>(text: &str) -> Result<Count, String> {
     let count = text.parse();
     count.map_err(|_| "a whole number of at least 1; leave the flag out for the default".into())
+}
+
+/// Parses how many of what has a process, threads or memory of its own: at least one, and not more
+/// than any worker may hold.
+///
+/// # Errors
+/// It is none, or too many.
+pub fn a_count<Count: FromStr>(text: &str) -> Result<Count, String> {
+    let fits = text
+        .parse()
+        .is_ok_and(|count| (1..=MAX_SLOTS).contains(&count));
+    match text.parse() {
+        Ok(count) if fits => Ok(count),
+        _ => Err(format!(
+            "a whole number of at least 1 and at most {MAX_SLOTS}; leave the flag out for the default"
+        )),
+    }
 }
 
 fn cores() -> u32 {

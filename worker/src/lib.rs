@@ -15,6 +15,7 @@ pub mod pace;
 pub mod program;
 pub mod seed;
 mod session;
+pub mod small_file;
 pub mod stories;
 pub mod streams;
 pub mod task;

@@ -50,7 +50,10 @@ impl Write for Talk {
         let text = String::from_utf8_lossy(bytes);
         match self {
             // One event is one line, whatever its texts hold.
-            Self::Event => line(format_args!("{}", foreign::line(text.trim_end()))),
+            Self::Event => {
+                let text = text.trim_end().replace("\nhint: ", "; hint: ");
+                line(format_args!("{}", foreign::line(&text)));
+            }
             Self::Json => write_to_stderr(foreign::json(&text).as_bytes()),
             Self::Drawing => write_to_stderr(bytes),
         }

@@ -18,6 +18,8 @@ use tonic::{
     transport::{Certificate, ClientTlsConfig, Endpoint, Identity},
 };
 
+use crate::small_file;
+
 pub use validity::{Unusable, unusable};
 
 /// A token for programs that cannot have a file, such as containers: not a flag, since everybody on
@@ -81,6 +83,9 @@ pub enum TrustError {
     /// The text is not a URL.
     #[error("{0:?} is not an address\nhint: use the form http://HOST:PORT or https://HOST:PORT")]
     BadAddress(String),
+    /// The URL holds the name of a user, and perhaps a password.
+    #[error("an address names no user\nhint: say who you are by --token-file")]
+    NamesUser,
     /// A file that was named for another kind of content.
     #[error(
         "{path} holds no {content}\nhint: it is a PEM file with a line `-----BEGIN ...-----`, as `pondersweep tls init` makes them"
@@ -265,6 +270,14 @@ impl Means {
         let bad = || TrustError::BadAddress(url.to_owned());
         let endpoint = Endpoint::from_shared(url.to_owned()).map_err(|_| bad())?;
         let host = endpoint.uri().host().ok_or_else(bad)?;
+        // It would be repeated in logs and errors, and is of no use.
+        if endpoint
+            .uri()
+            .authority()
+            .is_some_and(|it| it.as_str().contains('@'))
+        {
+            return Err(TrustError::NamesUser);
+        }
         match endpoint.uri().scheme_str() {
             Some("https") if !self.authority => Err(TrustError::NoAuthority(url.to_owned())),
             Some("http") if self.authority || self.certificate => {
@@ -394,7 +407,7 @@ pub fn warn_if_anyone_reads(secret: &Path) {
 }
 
 fn read(path: &PathBuf) -> Result<String, TrustError> {
-    fs::read_to_string(path).map_err(|source| TrustError::File {
+    small_file::read_text(path).map_err(|source| TrustError::File {
         path: path.clone(),
         source,
     })

@@ -12,7 +12,7 @@ use std::{
 
 use clap::Args;
 use pondersweep_worker::{
-    cli::{ProgramArgs, at_least_one},
+    cli::{ProgramArgs, a_count},
     device::DeviceName,
     say,
 };
@@ -46,7 +46,7 @@ pub(super) struct AuditArgs {
     #[arg(long, default_value_t = 0)]
     seed: u64,
     /// Trials trained side by side [default: one per core]
-    #[arg(long, env = "PONDERSWEEP_WORKERS", value_name = "N", value_parser = at_least_one::<NonZeroUsize>)]
+    #[arg(long, env = "PONDERSWEEP_WORKERS", value_name = "N", value_parser = a_count::<NonZeroUsize>)]
     workers: Option<NonZeroUsize>,
     /// Where to compute [default: for each trial the device that computed its result]
     #[arg(long, env = "PONDERSWEEP_DEVICE", value_name = "DEVICE")]

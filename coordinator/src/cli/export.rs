@@ -109,7 +109,7 @@ pub(super) async fn run(args: ExportArgs) -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     };
     let cannot = || format!("cannot write {}", path.display());
-    let mut file = whole_file::begin(whole_file::folder_of(&path)).with_context(cannot)?;
+    let mut file = whole_file::begin(&path).with_context(cannot)?;
     let written = write(&mut reader, &sql, &types, args.format, &mut file).await;
     written.with_context(cannot)?;
     whole_file::finish(file, &path).with_context(cannot)?;

@@ -11,7 +11,7 @@ use std::{
 
 use clap::Args;
 use pondersweep_proto::spec::TrialSpec;
-use pondersweep_worker::{cli::at_least_one, device::DeviceName, pace};
+use pondersweep_worker::{cli::a_count, device::DeviceName, pace};
 use serde_json::json;
 
 use super::{
@@ -31,10 +31,10 @@ pub(super) struct PlanArgs {
     /// The sweep file
     file: PathBuf,
     /// Workers on this machine's processor, as of `run` [default: one per core]
-    #[arg(long, env = "PONDERSWEEP_WORKERS", value_name = "N", value_parser = at_least_one::<NonZeroU32>)]
+    #[arg(long, env = "PONDERSWEEP_WORKERS", value_name = "N", value_parser = a_count::<NonZeroU32>)]
     workers: Option<NonZeroU32>,
     /// The most trials of one shape that are trained together
-    #[arg(long, env = "PONDERSWEEP_LANES", default_value = "1", value_name = "N", value_parser = at_least_one::<NonZeroU32>)]
+    #[arg(long, env = "PONDERSWEEP_LANES", default_value = "1", value_name = "N", value_parser = a_count::<NonZeroU32>)]
     lanes: NonZeroU32,
     #[command(flatten)]
     output: OutputArgs,

@@ -3,13 +3,14 @@
 
 use std::{
     collections::HashMap,
-    io::{self, BufWriter, Read as _, Write as _},
+    io::{self, BufWriter, Write as _},
     process::ExitCode,
 };
 
+use anyhow::Context as _;
 use clap::Args;
 use pondersweep_proto::foreign;
-use pondersweep_worker::{say, streams::Data};
+use pondersweep_worker::{say, small_file, streams::Data};
 use serde_json::{Map, Value};
 
 use super::{
@@ -52,8 +53,7 @@ fn sql(text: &str) -> Result<String, String> {
 pub(super) async fn run(args: QueryArgs) -> anyhow::Result<ExitCode> {
     let mut sql = args.sql;
     if sql == "-" {
-        sql.clear();
-        io::stdin().read_to_string(&mut sql)?;
+        sql = small_file::text_of(io::stdin()).context("cannot read standard input")?;
     }
     let format = args.output.output;
     let limit = match format {

@@ -13,7 +13,7 @@ use anyhow::Context as _;
 use clap::Args;
 use pondersweep_proto::{id::SweepId, need::Need};
 use pondersweep_worker::{
-    cli::{CheckpointArgs, DeviceArgs, at_least_one},
+    cli::{CheckpointArgs, DeviceArgs, a_count},
     device::DeviceName,
     interrupt::on_interrupt,
     program::visible_gpus,
@@ -56,7 +56,7 @@ pub(super) struct RunArgs {
     database: DatabaseArgs,
     /// Number of worker processes; devices are dealt out to them in turn [default: one per core on
     /// cpu, one on every other device]
-    #[arg(long, env = "PONDERSWEEP_WORKERS", value_name = "N", value_parser = at_least_one::<NonZeroU32>)]
+    #[arg(long, env = "PONDERSWEEP_WORKERS", value_name = "N", value_parser = a_count::<NonZeroU32>)]
     workers: Option<NonZeroU32>,
     #[command(flatten)]
     devices: DeviceArgs,

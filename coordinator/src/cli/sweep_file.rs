@@ -8,24 +8,17 @@ use pondersweep_proto::{
     limit::{MAX_PROGRAM_FILE_BYTES, MAX_TRIALS_UNCONFIRMED},
     program::{ProgramFile, file_sha256},
 };
-use pondersweep_worker::stories;
+use pondersweep_worker::{
+    small_file::{self, MAX_TEXT_BYTES},
+    stories,
+};
 
 use crate::sweep::{SweepFile, SweepSpec};
-
-/// A sweep file larger than this is none.
-const MAX_FILE_BYTES: u64 = 16 * 1_024 * 1_024;
 
 /// Reads and checks the file.
 pub(super) fn read(path: &Path) -> anyhow::Result<SweepSpec> {
     let shown = path.display().to_string();
-    let size = std::fs::metadata(path)
-        .with_context(|| unreadable(&shown))?
-        .len();
-    anyhow::ensure!(
-        size <= MAX_FILE_BYTES,
-        "{shown} is too large for a sweep file"
-    );
-    let bytes = std::fs::read(path).with_context(|| unreadable(&shown))?;
+    let bytes = small_file::read(path, MAX_TEXT_BYTES).with_context(|| unreadable(&shown))?;
     let folder = path.parent().unwrap_or_else(|| Path::new(""));
     let mut files: Vec<ProgramFile> = Vec::new();
     let mut hash = |name: &str| {

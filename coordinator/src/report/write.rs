@@ -168,7 +168,7 @@ impl FolderWriter<'_> {
 
     fn write(&mut self, name: &str, bytes: &[u8]) -> Result<(), WriteError> {
         let path = self.folder.join(name);
-        let begun = whole_file::begin(self.folder).and_then(|mut file| {
+        let begun = whole_file::begin(&path).and_then(|mut file| {
             file.write_all(bytes)?;
             Ok(file)
         });

@@ -21,6 +21,7 @@ use super::{
     open::{open_scanner, resolve},
     statement::statements,
 };
+use crate::whole_file;
 
 statements! {
     /// The copy is no one's yet: whatever fails, it is thrown away.
@@ -154,9 +155,7 @@ fn remove_tokens(copy: &Path) -> Result<(), rusqlite::Error> {
 impl Place<'_> {
     fn refuse(&self, replace: bool) -> Result<(), BackupError> {
         let path = || self.path.to_owned();
-        if self.path.is_dir() {
-            return Err(BackupError::Open(OpenError::NotAFile { path: path() }));
-        }
+        whole_file::check_place(self.path).map_err(|source| self.failed(source))?;
         // A log next to the copy would be taken for the copy's own.
         let is_there = |path: &Path| path.symlink_metadata().is_ok();
         if !replace && (is_there(self.path) || is_there(&sibling(self.path, "-wal"))) {

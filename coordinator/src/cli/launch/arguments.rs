@@ -11,7 +11,8 @@ use anyhow::Context as _;
 use clap::Args;
 use pondersweep_proto::id::SweepId;
 use pondersweep_worker::{
-    cli::at_least_one,
+    cli::{a_count, at_least_one},
+    small_file,
     trust::{Means, TrustArgs, TrustError},
 };
 
@@ -33,10 +34,10 @@ pub(super) struct WorkerArgs {
     #[arg(long = "device", value_delimiter = ',', value_name = "DEVICE", value_parser = device)]
     devices: Vec<String>,
     /// Bundles trained side by side on each device [default: one per core on cpu, else one]
-    #[arg(long, value_name = "N", value_parser = at_least_one::<NonZeroU32>)]
+    #[arg(long, value_name = "N", value_parser = a_count::<NonZeroU32>)]
     slots: Option<NonZeroU32>,
     /// Most trials of one shape trained as one program
-    #[arg(long, value_name = "N", value_parser = at_least_one::<NonZeroU32>)]
+    #[arg(long, value_name = "N", value_parser = a_count::<NonZeroU32>)]
     lanes: Option<NonZeroU32>,
     /// Work for this sweep only; give its full id
     #[arg(long, value_name = "ID")]
@@ -158,7 +159,7 @@ pub(super) fn absolute(path: &Path) -> anyhow::Result<String> {
 
 /// Reads a file that people write.
 pub(super) fn read_text(path: &Path) -> anyhow::Result<String> {
-    fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))
+    small_file::read_text(path).with_context(|| format!("cannot read {}", path.display()))
 }
 
 /// Where launches are remembered.

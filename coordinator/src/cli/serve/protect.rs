@@ -1,10 +1,11 @@
 //! The arguments of `serve` that protect its port: keys, and what one peer may take.
 
-use std::{path::PathBuf, time::Duration};
+use std::{num::NonZeroUsize, path::PathBuf, time::Duration};
 
 use clap::Args;
-use pondersweep_worker::trust::{
-    CERTIFICATE, PRIVATE_KEY, Unusable, read_pem, unusable, warn_if_anyone_reads,
+use pondersweep_worker::{
+    cli::at_least_one,
+    trust::{CERTIFICATE, PRIVATE_KEY, Unusable, read_pem, unusable, warn_if_anyone_reads},
 };
 
 use crate::{
@@ -111,7 +112,8 @@ pub(in crate::cli) struct LimitArgs {
         long,
         env = "PONDERSWEEP_MAX_CONNECTIONS",
         default_value_t = DEFAULT_PEER_CONNECTIONS,
-        value_name = "N"
+        value_name = "N",
+        value_parser = connections
     )]
     max_connections: usize,
     /// Calls a second on one connection; further ones are refused for the moment. 0 for no limit
@@ -122,6 +124,11 @@ pub(in crate::cli) struct LimitArgs {
         value_name = "N"
     )]
     max_call_rate: u32,
+}
+
+/// At least one: no one could ask for anything.
+fn connections(text: &str) -> Result<usize, String> {
+    at_least_one::<NonZeroUsize>(text).map(NonZeroUsize::get)
 }
 
 impl LimitArgs {
