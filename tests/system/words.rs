@@ -7,6 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair, date_time_ymd};
 use rustix::process::Signal;
 
 use crate::harness::{Sandbox, Serve, TINY, program, skip, wait_until};
@@ -109,70 +110,34 @@ fn a_worker_says_what_is_wrong_with_encryption_at_once() {
         .assert_told("empty.pem holds no certificate");
 }
 
-/// A coordinator's certificate that openssl makes for the loopback address, valid between two days from
-/// today.
-fn certificate(sandbox: &Sandbox, first: &str, last: &str) {
-    let day = |offset: &str| {
-        let date = Command::new("date")
-            .args(["-u", "-d", offset, "+%Y%m%d000000Z"])
-            .output();
-        String::from_utf8(date.expect("date").stdout)
-            .unwrap()
-            .trim()
-            .to_owned()
+/// Writes an authority to `tls`, and a coordinator's certificate for the loopback address that is valid
+/// between the first days of two years.
+fn certificate(sandbox: &Sandbox, years: [i32; 2]) {
+    let validity = |hosts: &[&str]| {
+        let hosts: Vec<String> = hosts.iter().map(ToString::to_string).collect();
+        let mut params = CertificateParams::new(hosts).expect("names");
+        [params.not_before, params.not_after] = years.map(|year| date_time_ymd(year, 1, 1));
+        params
     };
-    let made = Command::new("openssl")
-        .current_dir(sandbox.path(""))
-        .args([
-            "req",
-            "-x509",
-            "-newkey",
-            "ec",
-            "-pkeyopt",
-            "ec_paramgen_curve:prime256v1",
-        ])
-        .args([
-            "-nodes",
-            "-keyout",
-            "tls/server-key.pem",
-            "-out",
-            "tls/server.pem",
-        ])
-        .args([
-            "-subj",
-            "/CN=coordinator",
-            "-addext",
-            "subjectAltName=IP:127.0.0.1",
-        ])
-        .args(["-addext", "basicConstraints=critical,CA:FALSE"])
-        .args(["-CA", "tls/ca.pem", "-CAkey", "tls/ca-key.pem"])
-        .args(["-not_before", &day(first), "-not_after", &day(last)])
-        .output()
-        .expect("openssl runs");
-    assert!(
-        made.status.success(),
-        "{}",
-        String::from_utf8_lossy(&made.stderr)
-    );
+    let key = || KeyPair::generate().expect("randomness");
+    let mut authority = validity(&[]);
+    authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let authority_key = key();
+    let pem = authority.self_signed(&authority_key).expect("a key").pem();
+    sandbox.write("tls/ca.pem", pem);
+    let issuer = Issuer::new(authority, authority_key);
+    let own_key = key();
+    let signed = validity(&["127.0.0.1"]).signed_by(&own_key, &issuer);
+    sandbox.write("tls/server.pem", signed.expect("a key").pem());
+    sandbox.write("tls/server-key.pem", own_key.serialize_pem());
 }
 
 #[test]
 fn a_certificate_out_of_its_time_is_told_as_such() {
-    let openssl = program("openssl").map(|path| Command::new(path).arg("version").output());
-    let version = openssl.and_then(Result::ok).map(|output| output.stdout);
-    if !version.is_some_and(|version| version.starts_with(b"OpenSSL 3.5")) {
-        return skip(
-            "openssl",
-            "not installed, or without -not_before for req (3.5)",
-        );
-    }
-    for (first, last, words) in [
-        ("-9 days", "-2 days", "expired"),
-        ("+2 days", "+9 days", "not valid yet"),
-    ] {
+    for (years, words) in [([2001, 2002], "expired"), ([2201, 2202], "not valid yet")] {
         let sandbox = sandbox();
-        sandbox.run(&["tls", "init"]).assert_code(0);
-        certificate(&sandbox, first, last);
+        std::fs::create_dir(sandbox.path("tls")).unwrap();
+        certificate(&sandbox, years);
         let serve = Serve::start_with(&sandbox, "127.0.0.1:0", &["--tls", "tls"]);
         let flags = ["--coordinator", &serve.url, "--tls-ca", "tls/ca.pem"];
         let line = first_line_of_worker(&sandbox, &flags);
@@ -182,6 +147,7 @@ fn a_certificate_out_of_its_time_is_told_as_such() {
             .assert_code(77)
             .assert_told(words)
             .assert_told("clock");
+        drop(serve);
     }
 }
 
@@ -192,6 +158,18 @@ fn arguments_that_cannot_be_are_told_with_what_could() {
     for (arguments, code, words) in [
         (&["run", "tiny.toml", "--workers", "0"][..], 2, "at least 1"),
         (&["worker", "--slots", "0"], 2, "at least 1"),
+        (&["worker", "--slots", "1025"], 2, "at most 1024"),
+        (
+            &["run", "tiny.toml", "--workers", "9999999"],
+            2,
+            "at most 1024",
+        ),
+        (&["serve", "--max-connections", "0"], 2, "at least 1"),
+        (
+            &["ls", "--coordinator", "http://me:secret@h:1"],
+            2,
+            "names no user",
+        ),
         (&["serve", "--lease", "0"], 2, "at least 1"),
         (&["serve", "--listen", ":7979"], 2, "127.0.0.1:7979"),
         (
@@ -374,4 +352,22 @@ fn everything_that_a_run_leaves_is_among_the_patterns_of_the_documentation() {
     sandbox.run(&token).assert_code(0);
     let untracked = git(&["status", "--porcelain"]);
     assert_eq!(untracked, "?? .gitignore\n?? long.toml\n?? tiny.toml\n");
+}
+
+#[test]
+fn configurations_that_differ_are_named_apart_in_a_report() {
+    let sandbox = Sandbox::new();
+    let close = TINY.replace("[0.2, 0.5]", "[0.3, 0.30000000000000004]");
+    sandbox.write("close.toml", close);
+    let run = sandbox.run(&["run", "close.toml"]);
+    let text = run.assert_code(0).stdout.replace('\n', " ");
+    let named = text.split("the fewest in ").nth(1).expect("none is solved");
+    let named: Vec<&str> = named.split(" (0 of 2)").take(3).collect();
+    let [first, second, third] =
+        [0, 1, 2].map(|index: usize| named[index].trim_start_matches("; "));
+    assert!(
+        first != second && second != third && first != third,
+        "{named:?}"
+    );
+    assert!(!text.contains("0.2999"), "{text}");
 }
