@@ -406,9 +406,9 @@ pub fn warn_if_anyone_reads(secret: &Path) {
     }
 }
 
-fn read(path: &PathBuf) -> Result<String, TrustError> {
+fn read(path: &Path) -> Result<String, TrustError> {
     small_file::read_text(path).map_err(|source| TrustError::File {
-        path: path.clone(),
+        path: path.to_owned(),
         source,
     })
 }
