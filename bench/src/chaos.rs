@@ -1,4 +1,4 @@
-//! `pondersweep-bench chaos`: runs a small sweep twice, once in peace and once while its processes
+//! `pondersweep-bench chaos`: runs small sweeps twice, once in peace and once while its processes
 //! are killed and stopped and its calls are lost, and compares the result tables. Flags only parse;
 //! `schedule` plans, `cluster` holds what is attacked, `disturb` runs, `verdict` judges, `table`
 //! shows.
@@ -22,13 +22,13 @@ use clap::{Args, ValueEnum as _, value_parser};
 use pondersweep::{
     cli::output::{Format, OutputArgs, print_json},
     clock,
-    sweep::{SweepFile, SweepSpec},
+    sweep::SweepFile,
 };
 use pondersweep_worker::interrupt::{EXIT_INTERRUPTED, on_interrupt};
 use pondersweep_worker::say;
 
 use self::{
-    disturb::Attack,
+    disturb::{Attack, Victim},
     process::Journal,
     schedule::{FaultKind, trials_for},
     verdict::Verdict,
@@ -55,7 +55,7 @@ pub(crate) struct ChaosArgs {
     /// Keep the databases and the journal in this folder, which must not exist
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
-    /// Torment a sweep whose trials run a program, instead of training
+    /// Torment a second sweep as well, whose trials run a program
     #[arg(long)]
     programs: bool,
     /// Implies --output json
@@ -65,9 +65,11 @@ pub(crate) struct ChaosArgs {
     output: OutputArgs,
 }
 
-/// The sweep's file in its folder.
-const FILE: &str = "chaos.toml";
-/// Configurations of the sweep, see [`sweep_file`].
+/// The file of the sweep that trains.
+const TRAINED_FILE: &str = "chaos.toml";
+/// The file of the sweep that runs a program.
+const PROGRAM_FILE: &str = "programs.toml";
+/// Configurations of each sweep, see [`sweep_file`].
 const CONFIGURATIONS: u64 = 6;
 
 pub(super) async fn run(args: ChaosArgs) -> anyhow::Result<ExitCode> {
@@ -80,14 +82,9 @@ pub(super) async fn run(args: ChaosArgs) -> anyhow::Result<ExitCode> {
 
 async fn attack(args: &ChaosArgs) -> anyhow::Result<ExitCode> {
     let folder = Folder::create(args.out.as_deref())?;
-    let attack = args.attack(folder.path());
+    let attack = args.attack(folder.path())?;
     say!("seed {}; repeat these faults with --seed {0}", attack.seed);
-    let text = if args.programs {
-        program_file(trials_for(attack.kills))
-    } else {
-        sweep_file(trials_for(attack.kills))
-    };
-    match compare(&attack, &text, args.format()).await {
+    match compare(&attack, args.format()).await {
         Ok(problems) if problems.is_empty() => Ok(ExitCode::SUCCESS),
         Ok(problems) => {
             for problem in problems {
@@ -110,16 +107,13 @@ async fn attack(args: &ChaosArgs) -> anyhow::Result<ExitCode> {
     }
 }
 
-/// Runs the sweep twice, prints what happened and returns the promises that were broken.
-async fn compare(attack: &Attack, text: &str, format: Format) -> anyhow::Result<Vec<String>> {
-    let spec: SweepSpec = SweepFile::parse(text.as_bytes(), FILE)?;
-    let file = attack.folder.join(&attack.file);
-    std::fs::write(&file, text).with_context(|| format!("cannot write {}", file.display()))?;
+/// Runs the sweeps twice, prints what happened and returns the promises that were broken.
+async fn compare(attack: &Attack, format: Format) -> anyhow::Result<Vec<String>> {
     let journal = Journal::create(&attack.folder.join("journal.txt"))?;
-    say!("{} trials undisturbed, then with faults", spec.trials());
+    say!("{} trials undisturbed, then with faults", attack.trials());
     let seconds = disturb::undisturbed(attack, &journal).await?;
-    let disturbance = disturb::disturbed(attack, &spec, &journal).await?;
-    let verdict = Verdict::of(attack, &spec, &disturbance).await?;
+    let disturbance = disturb::disturbed(attack, &journal).await?;
+    let verdict = Verdict::of(attack, &disturbance).await?;
     let problems = verdict.problems(&disturbance);
     match format {
         Format::Json => print_json(&table::json(
@@ -135,20 +129,33 @@ async fn compare(attack: &Attack, text: &str, format: Format) -> anyhow::Result<
 }
 
 impl ChaosArgs {
-    fn attack(&self, folder: &Path) -> Attack {
+    fn attack(&self, folder: &Path) -> anyhow::Result<Attack> {
         let kinds = if self.faults.is_empty() {
             FaultKind::value_variants().to_vec()
         } else {
             self.faults.clone()
         };
-        Attack {
+        let sweeps = [
+            (TRAINED_FILE, sweep_file as fn(u64) -> String),
+            (PROGRAM_FILE, program_file),
+        ];
+        let sweeps = &sweeps[..if self.programs { 2 } else { 1 }];
+        let trials = trials_for(self.kills).div_ceil(sweeps.len() as u64);
+        let sweeps = sweeps.iter().map(|(file, text)| {
+            let (path, text) = (folder.join(file), text(trials));
+            std::fs::write(&path, &text)
+                .with_context(|| format!("cannot write {}", path.display()))?;
+            let spec = SweepFile::parse(text.as_bytes(), file)?;
+            Ok(Victim { file, spec })
+        });
+        Ok(Attack {
+            sweeps: sweeps.collect::<anyhow::Result<_>>()?,
             seed: self.seed.unwrap_or_else(|| clock::now_ms().unsigned_abs()),
             kinds,
             kills: self.kills,
             workers: self.workers,
             folder: folder.to_owned(),
-            file: FILE.to_owned(),
-        }
+        })
     }
 
     const fn format(&self) -> Format {
@@ -190,7 +197,7 @@ examples = 200
 /// twentieth of a second, and a third that says it has no result.
 fn program_file(trials: u64) -> String {
     const RUN: &str = r#"[sweep]
-name = "chaos"
+name = "chaos of programs"
 [program]
 command = ["sh", "-c", '''
 for step in 1 2 3 4 5 6; do
@@ -259,7 +266,8 @@ mod tests {
     fn the_sweep_is_as_long_as_its_kills_need() {
         for kills in [0, 7, 50, 1_000] {
             for text in [sweep_file, program_file] {
-                let spec = SweepFile::parse(text(trials_for(kills)).as_bytes(), FILE).unwrap();
+                let spec =
+                    SweepFile::parse(text(trials_for(kills)).as_bytes(), TRAINED_FILE).unwrap();
                 assert_eq!(spec.configurations(), CONFIGURATIONS);
                 assert!(spec.trials() >= trials_for(kills));
                 assert!(spec.trials() >= u64::from(kills));

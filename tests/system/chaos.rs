@@ -39,8 +39,17 @@ fn fifty_kills_and_every_other_fault_change_no_result() {
 }
 
 #[test]
-fn programs_end_as_undisturbed_whatever_is_killed_and_none_is_left_behind() {
+fn programs_among_trained_trials_end_as_undisturbed_whatever_is_killed() {
     let report = chaos(&["--programs", "--kills", "30"]);
+    // Of each of the two sweeps.
+    assert_eq!(
+        report["disturbed"]["digests"],
+        report["undisturbed"]["digests"]
+    );
+    assert_eq!(
+        report["disturbed"]["digests"].as_array().map(Vec::len),
+        Some(2)
+    );
     assert_eq!(number(&report, "/faults/kills"), 30);
     assert!(number(&report, "/disturbed/lapsed") > 0);
     assert!(number(&report, "/disturbed/acknowledged") > 0);

@@ -42,7 +42,7 @@ const STOP_WITHIN: Duration = Duration::from_secs(20);
 pub(super) struct Cluster {
     folder: PathBuf,
     database: PathBuf,
-    sweep_id: SweepId,
+    sweep_ids: Vec<SweepId>,
     journal: Journal,
     pub(super) gateway: Gateway,
     pub(super) network: Network,
@@ -77,7 +77,7 @@ impl Cluster {
     /// Starts everything, with background faults by these seeds, or without any.
     pub(super) async fn start(
         database: &Path,
-        sweep_id: SweepId,
+        sweep_ids: Vec<SweepId>,
         workers: u32,
         (network, calls): (Option<u64>, Option<u64>),
         journal: &Journal,
@@ -90,7 +90,7 @@ impl Cluster {
         let mut cluster = Self {
             folder: folder.to_owned(),
             database: database.to_owned(),
-            sweep_id,
+            sweep_ids,
             journal: journal.clone(),
             gateway,
             network,
@@ -103,7 +103,7 @@ impl Cluster {
             crashes: 0,
         };
         for _ in 0..workers {
-            let worker = cluster.start_worker()?;
+            let worker = cluster.start_worker(cluster.workers.len())?;
             cluster.workers.push(worker);
         }
         Ok(cluster)
@@ -118,7 +118,7 @@ impl Cluster {
     /// Kills a worker and starts another.
     pub(super) async fn kill_worker(&mut self, dice: u64) -> anyhow::Result<()> {
         let index = choose(dice, self.workers.len());
-        let replacement = self.start_worker()?;
+        let replacement = self.start_worker(index)?;
         let mut victim = std::mem::replace(&mut self.workers[index], replacement);
         victim.process.kill().await;
         Ok(())
@@ -154,7 +154,10 @@ impl Cluster {
 
     /// Reports invented numbers for an attempt that lapsed, as its worker might report real ones.
     pub(super) async fn report_late(&self, dice: u64) -> anyhow::Result<LateAnswer> {
-        let mut lapsed = self.reader().await?.lapsed(self.sweep_id).await?;
+        let (mut reader, mut lapsed) = (self.reader().await?, Vec::new());
+        for &sweep_id in &self.sweep_ids {
+            lapsed.extend(reader.lapsed(sweep_id).await?);
+        }
         // A coordinator that sleeps would keep the attack waiting.
         if lapsed.is_empty() || self.coordinator_wakes.is_some() {
             return Ok(LateAnswer::None);
@@ -218,7 +221,7 @@ impl Cluster {
                 let what = format!("ended by itself, with {status}");
                 self.journal.note(worker.process.name(), &what);
                 self.crashes += 1;
-                self.workers[index] = self.start_worker()?;
+                self.workers[index] = self.start_worker(index)?;
             }
         }
         Ok(())
@@ -250,11 +253,13 @@ impl Cluster {
         }
     }
 
-    fn start_worker(&mut self) -> anyhow::Result<Worker> {
+    /// Every second worker takes trials of the last sweep only: else the sweeps would run one after
+    /// the other.
+    fn start_worker(&mut self, index: usize) -> anyhow::Result<Worker> {
         self.workers_started += 1;
         let name = format!("worker {}", self.workers_started);
         let url = self.network.url();
-        let arguments = [
+        let mut arguments = vec![
             "worker",
             "--coordinator",
             &url,
@@ -265,6 +270,10 @@ impl Cluster {
             "--work-dir",
             "work",
         ];
+        let last = self.sweep_ids.last().map(ToString::to_string);
+        if let Some(last) = last.as_deref().filter(|_| index % 2 == 1) {
+            arguments.extend(["--sweep", last]);
+        }
         let (process, lines) = Process::start(name, &self.folder, &arguments, &self.journal)?;
         tokio::spawn(note_acknowledged(lines, Arc::clone(&self.acknowledged)));
         Ok(Worker {

@@ -35,8 +35,16 @@ pub(super) struct Attack {
     pub(super) workers: u32,
     /// Where everything is written.
     pub(super) folder: PathBuf,
-    /// The sweep file, in that folder.
-    pub(super) file: String,
+    /// What runs at the same time.
+    pub(super) sweeps: Vec<Victim>,
+}
+
+/// A sweep that is tormented.
+#[derive(Clone, Debug)]
+pub(super) struct Victim {
+    /// Its file, in the folder of the attack.
+    pub(super) file: &'static str,
+    pub(super) spec: SweepSpec,
 }
 
 /// The faults that happened.
@@ -81,6 +89,15 @@ impl Attack {
         self.folder.join(format!("{run}.db"))
     }
 
+    /// Trials of all sweeps.
+    pub(super) fn trials(&self) -> u64 {
+        self.sweeps.iter().map(|sweep| sweep.spec.trials()).sum()
+    }
+
+    fn sweep_ids(&self) -> Vec<SweepId> {
+        self.sweeps.iter().map(|sweep| sweep.spec.id()).collect()
+    }
+
     fn has(&self, kind: FaultKind) -> bool {
         self.kinds.contains(&kind)
     }
@@ -95,36 +112,35 @@ impl Attack {
 pub(super) async fn undisturbed(attack: &Attack, journal: &Journal) -> anyhow::Result<f64> {
     let started = clock::now();
     let workers = attack.workers.to_string();
-    let arguments = [
-        "run",
-        &attack.file,
-        "--db",
-        "undisturbed.db",
-        "--workers",
-        &workers,
-    ];
-    finish("undisturbed", &attack.folder, &arguments, journal).await?;
+    for Victim { file, .. } in &attack.sweeps {
+        let arguments = ["run", file, "--db", "undisturbed.db", "--workers", &workers];
+        finish("undisturbed", &attack.folder, &arguments, journal).await?;
+    }
     Ok(clock::now().duration_since(started).as_secs_f64())
 }
 
 /// Runs the sweep while faults happen to it.
-pub(super) async fn disturbed(
-    attack: &Attack,
-    spec: &SweepSpec,
-    journal: &Journal,
-) -> anyhow::Result<Disturbance> {
+pub(super) async fn disturbed(attack: &Attack, journal: &Journal) -> anyhow::Result<Disturbance> {
     let database = attack.database("disturbed");
-    let submit = ["submit", &attack.file, "--db", "disturbed.db"];
-    finish("submit", &attack.folder, &submit, journal).await?;
+    for Victim { file, .. } in &attack.sweeps {
+        let submit = ["submit", file, "--db", "disturbed.db"];
+        finish("submit", &attack.folder, &submit, journal).await?;
+    }
     let started = clock::now();
     let background = (
         attack.background(FaultKind::Network),
         attack.background(FaultKind::Calls),
     );
-    let mut cluster =
-        Cluster::start(&database, spec.id(), attack.workers, background, journal).await?;
+    let mut cluster = Cluster::start(
+        &database,
+        attack.sweep_ids(),
+        attack.workers,
+        background,
+        journal,
+    )
+    .await?;
     let mut counts = FaultCounts::default();
-    let attacked = attack_until_ended(attack, spec, &mut cluster, &mut counts).await;
+    let attacked = attack_until_ended(attack, &mut cluster, &mut counts).await;
     let stopped = cluster.stop().await;
     attacked?;
     stopped?;
@@ -140,11 +156,10 @@ pub(super) async fn disturbed(
 
 async fn attack_until_ended(
     attack: &Attack,
-    spec: &SweepSpec,
     cluster: &mut Cluster,
     counts: &mut FaultCounts,
 ) -> anyhow::Result<()> {
-    let trials = spec.trials();
+    let trials = attack.trials();
     let plan = schedule::plan(
         attack.seed,
         &attack.kinds,
@@ -153,7 +168,7 @@ async fn attack_until_ended(
         attack.workers.into(),
     );
     let mut agenda = Agenda::new(plan);
-    let mut progress = Progress::new(spec.id());
+    let mut progress = Progress::new(attack.sweep_ids());
     while progress.ended < trials {
         tokio::time::sleep(LOOK_EVERY).await;
         cluster.tend()?;
@@ -214,29 +229,34 @@ async fn happen(
     Ok(())
 }
 
-/// How far the sweep is, and since when.
+/// How far the sweeps are, and since when.
 struct Progress {
-    sweep_id: SweepId,
+    sweep_ids: Vec<SweepId>,
     ended: u64,
     changed_at: Instant,
 }
 
 impl Progress {
-    fn new(sweep_id: SweepId) -> Self {
+    fn new(sweep_ids: Vec<SweepId>) -> Self {
         Self {
-            sweep_id,
+            sweep_ids,
             ended: 0,
             changed_at: clock::now(),
         }
     }
 
+    async fn ended(&self, cluster: &Cluster) -> anyhow::Result<u64> {
+        let (mut reader, mut ended) = (cluster.reader().await?, 0);
+        for &sweep_id in &self.sweep_ids {
+            ended += reader.completeness(sweep_id).await?.trials.ended();
+        }
+        Ok(ended)
+    }
+
     /// Looks into the database. One that cannot be read this moment is looked at again.
     async fn look(&mut self, cluster: &Cluster) -> anyhow::Result<()> {
         let now = clock::now();
-        if let Ok(mut reader) = cluster.reader().await
-            && let Ok(completeness) = reader.completeness(self.sweep_id).await
-        {
-            let ended = completeness.trials.ended();
+        if let Ok(ended) = self.ended(cluster).await {
             if ended != self.ended {
                 self.changed_at = now;
             }

@@ -1,6 +1,9 @@
 //! What happened and what became of the results, as a table and as JSON. Pure: it prints nothing.
 
-use pondersweep::cli::output::Rows;
+use pondersweep::{
+    cli::output::Rows,
+    store::{Completeness, SweepDigest},
+};
 use serde_json::{Map, Value, json};
 
 use super::{
@@ -10,7 +13,7 @@ use super::{
 };
 
 /// Version of the JSON; a change that breaks a reader counts it up.
-const SCHEMA: u32 = 1;
+const SCHEMA: u32 = 2;
 /// Digits of a hash that people compare.
 const SHOWN_DIGITS: usize = 16;
 
@@ -34,20 +37,26 @@ pub(super) fn rows(
     } else {
         "DIFFERENT"
     };
-    let short = |hash: &str| json!(&hash[..SHOWN_DIGITS.min(hash.len())]);
+    let short = |digests: &[SweepDigest]| {
+        let hashes = hashes(digests).into_iter();
+        let shown: Vec<_> = hashes
+            .map(|hash| &hash[..SHOWN_DIGITS.min(hash.len())])
+            .collect();
+        json!(shown.join(" "))
+    };
     let rows = [
         ("seed", json!(attack.seed)),
         ("result tables", json!(found)),
-        ("undisturbed digest", short(&verdict.undisturbed.sha256)),
-        ("disturbed digest", short(&verdict.disturbed.sha256)),
-        ("trials", json!(verdict.completeness.expected())),
+        ("undisturbed digest", short(&verdict.undisturbed)),
+        ("disturbed digest", short(&verdict.disturbed)),
+        ("trials", json!(verdict.trials(Completeness::expected))),
         (
             "trials with a result",
-            json!(verdict.completeness.accepted()),
+            json!(verdict.trials(Completeness::accepted)),
         ),
         (
             "different observations",
-            json!(verdict.disturbed.observations),
+            json!(observations(&verdict.disturbed)),
         ),
         ("acknowledged results", json!(acknowledged.len())),
         ("acknowledged results lost", json!(verdict.lost.len())),
@@ -71,10 +80,10 @@ pub(super) fn rows(
         ("calls", json!(all.calls)),
         ("  requests lost", json!(all.requests_lost)),
         ("  replies lost", json!(all.replies_lost)),
-        ("attempts", json!(verdict.attempts.attempts)),
-        ("  lapsed", json!(verdict.attempts.lapsed)),
+        ("attempts", json!(verdict.attempts(|of| of.attempts))),
+        ("  lapsed", json!(verdict.attempts(|of| of.lapsed))),
         ("late results refused", json!(faults.late_refused)),
-        ("refusals on record", json!(verdict.completeness.refused)),
+        ("refusals on record", json!(verdict.trials(|of| of.refused))),
         ("seconds undisturbed", tenths(undisturbed_seconds)),
         ("seconds disturbed", tenths(*seconds)),
     ];
@@ -105,21 +114,21 @@ pub(super) fn json(
         "equal": verdict.is_equal(),
         "problems": problems,
         "undisturbed": {
-            "digest": verdict.undisturbed.sha256,
+            "digests": hashes(&verdict.undisturbed),
             "seconds": undisturbed_seconds,
         },
         "disturbed": {
-            "digest": verdict.disturbed.sha256,
+            "digests": hashes(&verdict.disturbed),
             "seconds": seconds,
-            "trials": verdict.completeness.expected(),
-            "accepted": verdict.completeness.accepted(),
-            "observations": verdict.disturbed.observations,
+            "trials": verdict.trials(Completeness::expected),
+            "accepted": verdict.trials(Completeness::accepted),
+            "observations": observations(&verdict.disturbed),
             "acknowledged": acknowledged.len(),
             "acknowledged_lost": verdict.lost.len(),
             "damage": verdict.damage,
-            "attempts": verdict.attempts.attempts,
-            "lapsed": verdict.attempts.lapsed,
-            "refused": verdict.completeness.refused,
+            "attempts": verdict.attempts(|of| of.attempts),
+            "lapsed": verdict.attempts(|of| of.lapsed),
+            "refused": verdict.trials(|of| of.refused),
         },
         "faults": {
             "kills": faults.kills(),
@@ -140,6 +149,17 @@ pub(super) fn json(
         },
         "calls": calls.iter().map(call).collect::<Map<_, _>>(),
     })
+}
+
+fn hashes(digests: &[SweepDigest]) -> Vec<&str> {
+    digests
+        .iter()
+        .map(|digest| digest.sha256.as_str())
+        .collect()
+}
+
+fn observations(digests: &[SweepDigest]) -> u64 {
+    digests.iter().map(|digest| digest.observations).sum()
 }
 
 /// A method by its own name, and what became of its calls.

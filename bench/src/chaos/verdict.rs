@@ -1,21 +1,18 @@
 //! The oracle: whether faults changed a result. It compares the two databases as they are on the
 //! disk, when every process has ended, and repairs nothing.
 
-use pondersweep::{
-    store::{AttemptCounts, Completeness, Reader, SweepDigest},
-    sweep::SweepSpec,
-};
+use pondersweep::store::{AttemptCounts, Completeness, Reader, SweepDigest};
 use pondersweep_proto::id::LeaseToken;
 
 use super::disturb::{Attack, Disturbance};
 
-/// What the databases say.
+/// What the databases say, of each sweep.
 #[derive(Clone, Debug)]
 pub(super) struct Verdict {
-    pub(super) undisturbed: SweepDigest,
-    pub(super) disturbed: SweepDigest,
-    pub(super) completeness: Completeness,
-    pub(super) attempts: AttemptCounts,
+    pub(super) undisturbed: Vec<SweepDigest>,
+    pub(super) disturbed: Vec<SweepDigest>,
+    completeness: Vec<Completeness>,
+    attempts: Vec<AttemptCounts>,
     /// Results that were acknowledged and are not there.
     pub(super) lost: Vec<LeaseToken>,
     /// What SQLite finds wrong with the disturbed file.
@@ -24,33 +21,49 @@ pub(super) struct Verdict {
 
 impl Verdict {
     /// Reads both databases.
-    pub(super) async fn of(
-        attack: &Attack,
-        spec: &SweepSpec,
-        disturbance: &Disturbance,
-    ) -> anyhow::Result<Self> {
-        let sweep_id = spec.id();
+    pub(super) async fn of(attack: &Attack, disturbance: &Disturbance) -> anyhow::Result<Self> {
         let mut undisturbed = Reader::open(&attack.database("undisturbed")).await?;
         let mut disturbed = Reader::open(&attack.database("disturbed")).await?;
-        let mut lost = Vec::new();
+        let mut verdict = Self {
+            undisturbed: Vec::new(),
+            disturbed: Vec::new(),
+            completeness: Vec::new(),
+            attempts: Vec::new(),
+            lost: Vec::new(),
+            damage: disturbed.damage().await?,
+        };
         for &token in &disturbance.acknowledged {
             if !disturbed.is_result(token).await? {
-                lost.push(token);
+                verdict.lost.push(token);
             }
         }
-        Ok(Self {
-            undisturbed: undisturbed.digest(sweep_id).await?,
-            disturbed: disturbed.digest(sweep_id).await?,
-            completeness: disturbed.completeness(sweep_id).await?,
-            attempts: disturbed.attempt_counts(sweep_id).await?,
-            lost,
-            damage: disturbed.damage().await?,
-        })
+        for sweep in &attack.sweeps {
+            let sweep_id = sweep.spec.id();
+            verdict
+                .undisturbed
+                .push(undisturbed.digest(sweep_id).await?);
+            verdict.disturbed.push(disturbed.digest(sweep_id).await?);
+            let completeness = disturbed.completeness(sweep_id).await?;
+            verdict.completeness.push(completeness);
+            let attempts = disturbed.attempt_counts(sweep_id).await?;
+            verdict.attempts.push(attempts);
+        }
+        Ok(verdict)
     }
 
     /// Whether the tables are equal.
     pub(super) fn is_equal(&self) -> bool {
         self.undisturbed == self.disturbed
+    }
+
+    /// A count of trials, of all sweeps together.
+    pub(super) fn trials(&self, of_one: impl Fn(&Completeness) -> u64) -> u64 {
+        self.completeness.iter().map(of_one).sum()
+    }
+
+    /// A count of attempts, of all sweeps together.
+    pub(super) fn attempts(&self, of_one: impl Fn(&AttemptCounts) -> u64) -> u64 {
+        self.attempts.iter().map(of_one).sum()
     }
 
     /// Every promise that was broken, in words.
@@ -59,15 +72,18 @@ impl Verdict {
         let checks = [
             (self.is_equal(), "the result tables differ".to_owned()),
             (
-                self.completeness.is_complete(),
-                format!("only {} trials have a result", self.completeness.accepted()),
+                self.completeness.iter().all(Completeness::is_complete),
+                format!(
+                    "only {} trials have a result",
+                    self.trials(Completeness::accepted)
+                ),
             ),
             (
                 self.lost.is_empty(),
                 format!("{} acknowledged results are lost", self.lost.len()),
             ),
             (
-                self.attempts.accepted == self.attempts.trials_accepted,
+                self.attempts(|of| of.accepted) == self.attempts(|of| of.trials_accepted),
                 "a trial was accepted twice".to_owned(),
             ),
             (
@@ -78,7 +94,7 @@ impl Verdict {
                 ),
             ),
             (
-                self.completeness.refused >= faults.late_refused,
+                self.trials(|of| of.refused) >= faults.late_refused,
                 format!("{} refusals were not recorded", faults.late_refused),
             ),
             (
@@ -138,22 +154,22 @@ mod tests {
             seconds: 1.0,
         };
         let verdict = Verdict {
-            undisturbed: digest("a"),
-            disturbed: digest("a"),
-            completeness: Completeness {
+            undisturbed: vec![digest("a")],
+            disturbed: vec![digest("a")],
+            completeness: vec![Completeness {
                 trials: TrialCounts {
                     succeeded: 2,
                     ..TrialCounts::default()
                 },
                 refused: 1,
                 ..Completeness::default()
-            },
-            attempts: AttemptCounts {
+            }],
+            attempts: vec![AttemptCounts {
                 attempts: 3,
                 lapsed: 1,
                 accepted: 2,
                 trials_accepted: 2,
-            },
+            }],
             lost: Vec::new(),
             damage: Vec::new(),
         };
@@ -177,17 +193,17 @@ mod tests {
 
     #[test]
     fn every_broken_promise_is_a_problem() {
-        check("differ", |_, verdict| verdict.disturbed = digest("b"));
+        check("differ", |_, verdict| verdict.disturbed = vec![digest("b")]);
         check("only 2 trials", |_, verdict| {
-            verdict.completeness.trials.pending = 1
+            verdict.completeness[0].trials.pending = 1
         });
         check("1 acknowledged", |_, verdict| verdict.lost = vec![LOST]);
-        check("twice", |_, verdict| verdict.attempts.accepted = 3);
+        check("twice", |_, verdict| verdict.attempts[0].accepted = 3);
         check("lapsed attempts were accepted", |run, _| {
             run.faults.late_accepted = 1
         });
         check("not recorded", |_, verdict| {
-            verdict.completeness.refused = 0
+            verdict.completeness[0].refused = 0
         });
         check("ended by themselves", |run, _| run.faults.crashes = 1);
         check("found no time", |run, _| run.faults.left = 1);
