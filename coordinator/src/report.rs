@@ -96,6 +96,9 @@ pub struct Header {
     /// Whether replicate r of every configuration has the same random streams.
     #[serde(skip)]
     pub common_seeds: bool,
+    /// What makes a trial infeasible, in words.
+    #[serde(skip)]
+    pub infeasible_is: &'static str,
     /// The metrics that are shown, in their order.
     #[serde(skip)]
     pub metrics: Vec<MetricName>,
@@ -210,6 +213,7 @@ impl Header {
             replicates: input.terms.replicates,
             initial_replicates: input.terms.initial_replicates,
             common_seeds: input.terms.common_seeds,
+            infeasible_is: input.infeasible_is(),
             metrics: input
                 .metrics
                 .iter()

@@ -66,7 +66,7 @@ pub use bootstrap::{Sample, mean_interval, mean_intervals};
 pub use box_plot::BoxPlot;
 pub use clusters::{Cluster, clustered_mean_interval, clustered_share_interval};
 pub use confidence_sequence::confidence_sequence;
-pub use counting::{Counted, Counting, Replicate};
+pub use counting::{Counted, Counting, DIVERGED, Replicate};
 pub use exact_binomial::exact_upper_bound;
 pub use few::{FEW, Scale};
 pub use generator::SplitMix64;

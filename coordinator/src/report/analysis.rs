@@ -62,8 +62,9 @@ pub enum AnalysisError {
     NoScore,
     /// Every trial that ended with a result diverged.
     #[error(
-        "every trial that has ended diverged: there is nothing to compare\n\
-         hint: `pondersweep trial show` tells at which update; a smaller learning_rate or a gradient_clip may help"
+        "every trial that has ended is infeasible: there is nothing to compare\n\
+         hint: `pondersweep trial show` tells why; where training diverged, a smaller learning_rate or a \
+         gradient_clip may help"
     )]
     AllDiverged,
     /// No evaluation was read.

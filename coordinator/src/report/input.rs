@@ -13,7 +13,7 @@ use serde::Serialize;
 
 use crate::{
     scheduler::TrialState,
-    statistics::{Counted, Counting, Replicate},
+    statistics::{Counted, Counting, DIVERGED, Replicate},
     sweep::{Axis, Goal, SweepTerms},
 };
 
@@ -282,6 +282,16 @@ impl ReportInput {
         Counting {
             infeasible: counted.map_or(Counted::LeftOut, Counted::As),
             missing: Counted::LeftOut,
+            infeasible_is: self.infeasible_is(),
+        }
+    }
+
+    /// What makes a trial infeasible, in words.
+    pub(super) const fn infeasible_is(&self) -> &'static str {
+        if self.is_trained() {
+            DIVERGED
+        } else {
+            "its program said so, or reported no number"
         }
     }
 

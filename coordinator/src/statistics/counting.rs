@@ -36,7 +36,13 @@ pub struct Counting {
     pub infeasible: Counted,
     /// A replicate without a result.
     pub missing: Counted,
+    /// What makes a replicate infeasible, in words.
+    #[serde(skip)]
+    pub infeasible_is: &'static str,
 }
+
+/// What makes a replicate of the built-in training infeasible.
+pub const DIVERGED: &str = "training diverged";
 
 impl Counting {
     /// An infeasible replicate counts as this score, a missing one is left out.
@@ -45,6 +51,7 @@ impl Counting {
         Self {
             infeasible: Counted::As(score),
             missing: Counted::LeftOut,
+            infeasible_is: DIVERGED,
         }
     }
 
@@ -68,10 +75,11 @@ impl fmt::Display for Counting {
         let Self {
             infeasible,
             missing,
+            infeasible_is,
         } = self;
         write!(
             f,
-            "an infeasible replicate (training diverged) {infeasible}, one without a result {missing}"
+            "an infeasible replicate ({infeasible_is}) {infeasible}, one without a result {missing}"
         )
     }
 }

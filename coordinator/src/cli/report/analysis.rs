@@ -118,7 +118,10 @@ impl AnalysisArgs {
 
     fn counting(&self, input: &ReportInput) -> Counting {
         let mut counting = match self.infeasible_as {
-            Some(score) => Counting::infeasible_as(score),
+            Some(score) => Counting {
+                infeasible: Counted::As(score),
+                ..input.counting()
+            },
             None => input.counting(),
         };
         if self.without_infeasible {

@@ -60,9 +60,11 @@ pub(in crate::report) fn conclusion(
             }
             Err(AnalysisError::AllDiverged) => {
                 let diverged = counted(input.completeness.infeasible, "trial", "trials");
-                return vec![format!(
-                    "Nothing was learnt: all of {diverged} with a result diverged."
-                )];
+                return vec![if input.is_trained() {
+                    format!("Nothing was learnt: all of {diverged} with a result diverged.")
+                } else {
+                    format!("Nothing was measured: all of {diverged} with a result are infeasible.")
+                }];
             }
             _ => {}
         }

@@ -109,8 +109,9 @@ pub(super) fn conventions(report: &Report) -> Vec<String> {
             },
         ),
         format!(
-            "n: trials with a result. An infeasible trial (training diverged) is a result: it counts in n as not \
+            "n: trials with a result. An infeasible trial ({}) is a result: it counts in n as not \
              solved and has no {}. A failed trial (machinery) is not in n.",
+            sweep.infeasible_is,
             quantity_of(report)
         ),
     ];

@@ -179,7 +179,14 @@ fn heat_maps(sweep: &Reported<'_>) -> Vec<Block> {
         Block::Figure(Picture {
             file: figure.file_name(),
             figure: Figure::HeatMap(figure.clone()),
-            rule: "n: trials with a result in the cell, those that diverged included.".to_owned(),
+            rule: format!(
+                "n: trials with a result in the cell, those that {} included.",
+                if sweep.input.is_trained() {
+                    "diverged"
+                } else {
+                    "are infeasible"
+                }
+            ),
         })
     })
     .collect()

@@ -180,13 +180,18 @@ fn meaning(input: &ReportInput, quantity: HeatMapQuantity) -> String {
         format!("{}{}", quantity_of(metric), range.unwrap_or_default())
     };
     let goal = &input.goal;
+    let infeasible = if input.is_trained() {
+        "diverged"
+    } else {
+        "infeasible"
+    };
     match quantity {
         HeatMapQuantity::MeanHeadline => {
             let metric = input.headline();
             let condition = Some(&metric.condition).filter(|words| !words.is_empty());
             let condition = condition.map(|words| format!(", {words}"));
             let condition = condition.unwrap_or_default();
-            format!("{}{condition}; diverged trials have none", on(metric))
+            format!("{}{condition}; {infeasible} trials have none", on(metric))
         }
         HeatMapQuantity::ShareSolved => {
             let metric = input
@@ -197,7 +202,7 @@ fn meaning(input: &ReportInput, quantity: HeatMapQuantity) -> String {
                 Better::Higher | Better::Neither => "least",
             };
             format!(
-                "solved: {} of at {end} {}; diverged is unsolved",
+                "solved: {} of at {end} {}; {infeasible} is unsolved",
                 metric.map_or_else(|| goal.metric.to_string(), on),
                 significant(goal.threshold, 6)
             )
