@@ -61,6 +61,8 @@ pub struct Row {
     /// `Some` where the lanes of a bundle may differ in it, so that it is no part of the shape:
     /// what the form that is hashed for the shape holds in its place, if anything.
     pub per_lane: Option<Option<&'static str>>,
+    /// Whether a rule reads it although lanes may differ in it.
+    pub together: bool,
     /// A few words for the axis of a figure.
     pub label: &'static str,
     /// One sentence or more: what it does, its unit, its source.
@@ -338,15 +340,15 @@ impl SettingTable {
         })
     }
 
-    /// Whether the values of a setting may be checked apart from those of the others that vary. No rule
-    /// reads what lanes of one shape may differ in, and what decides whether a setting is taken may vary
-    /// or not.
+    /// Whether the values of a setting may be checked apart from those of the others that vary. Few
+    /// rules read what lanes of one shape may differ in, and what decides whether a setting is taken may
+    /// vary or not.
     #[must_use]
     pub fn stands_alone(&self, setting: Setting) -> bool {
-        let is_read = setting.per_lane.is_none() && !self.rules.is_empty();
+        let may_be_read = setting.per_lane.is_none() && !self.rules.is_empty();
         let decides = self.at(setting.section, setting.decided_by);
         let is_always_taken = setting.uses.iter().all(|taken| taken.kind.is_none());
-        !is_read && (is_always_taken || decides.is_none_or(|row| !row.may_vary))
+        !may_be_read && !setting.together && (is_always_taken || decides.is_none_or(|row| !row.may_vary))
     }
 
     /// The setting of this section with this name.

@@ -11,6 +11,7 @@ pub const BASE: Row = Row {
     decided_by: "kind",
     may_vary: false,
     per_lane: None,
+    together: false,
     label: "",
     meaning: "",
     hint: None,

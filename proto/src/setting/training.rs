@@ -83,6 +83,7 @@ rows! {
         kind: Kind::Number(Interval::SHARE),
         uses: &[of(PONDER_NET, LeftOut::Required)],
         per_lane: Some(None),
+        together: true,
         label: "parameter of the geometric prior",
         meaning: "Parameter of the geometric prior p_G(lambda_p): its probability of halting at \
                   each step. 1 needs `prior_floor`.",
@@ -290,6 +291,7 @@ rows! {
         kind: Kind::Number(Interval::BELOW_ONE),
         uses: &[of(PONDER_NET, LeftOut::Implied(Default::Number(0.0)))],
         per_lane: Some(None),
+        together: true,
         label: "least that a step counts as in the prior",
         meaning: "The least that p_G of a step counts as in the divergence. With lambda_p = 1 the \
                   prior gives steps after the first nothing, and the divergence from it is infinite \
@@ -859,7 +861,7 @@ mod tests {
         let alone: Vec<Setting> = (ROWS.iter().copied())
             .filter(|&row| TRAINING.stands_alone(row))
             .collect();
-        assert!(alone.contains(&Setting::LAMBDA_P) && !alone.contains(&Setting::ELEMENTS));
+        assert!(alone.contains(&Setting::BETA) && !alone.contains(&Setting::LAMBDA_P));
         for settings in &complete {
             for &row in &alone {
                 for value in [None, Some(1e-9), Some(0.5), Some(1e9)] {
