@@ -422,7 +422,7 @@ pub const PRIVATE_KEY: &str = "PRIVATE KEY";
 ///
 /// # Errors
 /// It cannot be read, or holds something else.
-pub fn read_pem(path: &PathBuf, content: &'static str) -> Result<String, TrustError> {
+pub fn read_pem(path: &Path, content: &'static str) -> Result<String, TrustError> {
     let text = read(path)?;
     let is_begin = |line: &str| {
         line.starts_with("-----BEGIN ") && line.trim_end().ends_with(&format!("{content}-----"))
@@ -431,7 +431,7 @@ pub fn read_pem(path: &PathBuf, content: &'static str) -> Result<String, TrustEr
         return Ok(text);
     }
     Err(TrustError::NoPem {
-        path: path.clone(),
+        path: path.to_owned(),
         content: if content == CERTIFICATE {
             "certificate"
         } else {
