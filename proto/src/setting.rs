@@ -348,7 +348,9 @@ impl SettingTable {
         let may_be_read = setting.per_lane.is_none() && !self.rules.is_empty();
         let decides = self.at(setting.section, setting.decided_by);
         let is_always_taken = setting.uses.iter().all(|taken| taken.kind.is_none());
-        !may_be_read && !setting.together && (is_always_taken || decides.is_none_or(|row| !row.may_vary))
+        !may_be_read
+            && !setting.together
+            && (is_always_taken || decides.is_none_or(|row| !row.may_vary))
     }
 
     /// The setting of this section with this name.
