@@ -60,7 +60,11 @@ const BEAT: Duration = Duration::from_secs(15);
 const OUTPUT_BYTES: u64 = 16_384;
 
 const STYLE: &str = include_str!("assets/page.css");
-const LIVE: &str = include_str!("assets/live.js");
+/// What shows of marks, as in reports, and what fetches.
+const LIVE: &str = concat!(
+    include_str!("../report/html/page.js"),
+    include_str!("assets/live.js")
+);
 
 type Studies = HashMap<Subject, (Kept<Result<StudyPart, String>>, Instant)>;
 

@@ -1,15 +1,18 @@
-// Shows at once, next to the pointer, what a browser shows of a mark after a while. Loads nothing.
+// Shows at once, next to the pointer, what a browser shows of a mark after a while. Loads nothing. Marks may
+// come later.
 "use strict";
 
 const tip = document.body.appendChild(document.createElement("div"));
 tip.className = "tip";
 tip.hidden = true;
-for (const title of document.querySelectorAll("figure title")) {
-  title.parentNode.dataset.tip = title.textContent;
-  title.remove();
-}
 document.addEventListener("pointermove", (event) => {
-  const words = event.target.dataset?.tip;
+  const mark = event.target;
+  const title = mark.closest?.("figure") && mark.querySelector(":scope > title");
+  if (title) {
+    mark.dataset.tip = title.textContent;
+    title.remove();
+  }
+  const words = mark.dataset?.tip;
   tip.hidden = !words;
   if (!words) return;
   tip.textContent = words;

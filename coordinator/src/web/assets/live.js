@@ -1,31 +1,8 @@
 // Fetches the page again when the server says that something changed, and puts in what is new. Pages are whole
 // without it. Loads nothing from elsewhere.
-"use strict";
-
 const state = document.getElementById("live");
-const tip = document.body.appendChild(document.createElement("div"));
-tip.className = "tip";
-tip.hidden = true;
 const shown = new Map();
 for (const part of document.querySelectorAll("[data-live]")) shown.set(part.id, part.innerHTML);
-takeTips(document);
-
-// What a mark of a figure tells, at once under the pointer instead of after a while.
-function takeTips(part) {
-  for (const title of part.querySelectorAll("figure title")) {
-    title.parentNode.dataset.tip = title.textContent;
-    title.remove();
-  }
-}
-document.addEventListener("pointermove", (event) => {
-  const words = event.target.dataset?.tip;
-  tip.hidden = !words;
-  if (!words) return;
-  tip.textContent = words;
-  const left = Math.min(event.pageX + 14, document.documentElement.clientWidth - tip.offsetWidth - 8);
-  tip.style.left = `${left}px`;
-  tip.style.top = `${event.pageY + 18}px`;
-});
 
 // Where the reader is in a part stays as it was.
 function replace(old, next) {
@@ -33,7 +10,6 @@ function replace(old, next) {
   const scrolled = [...old.querySelectorAll(".scroll")].map((part) => part.scrollLeft);
   const chosen = [...old.querySelectorAll("input:checked")].map((input) => input.value);
   old.replaceChildren(...next.childNodes);
-  takeTips(old);
   old.querySelectorAll(".scroll").forEach((part, index) => { part.scrollLeft = scrolled[index] ?? 0; });
   for (const input of old.querySelectorAll("input")) input.checked = chosen.includes(input.value);
   if (focused) old.querySelector(`[href="${CSS.escape(focused)}"]`)?.focus({ preventScroll: true });
